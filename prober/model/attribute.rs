@@ -1,0 +1,113 @@
+//! Facts about a step, as flat dotted keys in OpenTelemetry's words.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// One value of an attribute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AttributeValue {
+    /// A yes or no.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A measured number, in base units.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// Several texts, such as the answers of a DNS query.
+    List(Vec<String>),
+}
+
+impl From<bool> for AttributeValue {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for AttributeValue {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<f64> for AttributeValue {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<String> for AttributeValue {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<&str> for AttributeValue {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<Vec<String>> for AttributeValue {
+    fn from(value: Vec<String>) -> Self {
+        Self::List(value)
+    }
+}
+
+/// Attributes in the order they were noted; a key appears once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attributes(Vec<(Cow<'static, str>, AttributeValue)>);
+
+impl Attributes {
+    /// No attributes, without an allocation.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Notes `value` under `key`; a later value replaces an earlier one.
+    pub fn set(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<AttributeValue>) {
+        let (key, value) = (key.into(), value.into());
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some(entry) => entry.1 = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    /// The value under `key`.
+    pub fn get(&self, key: &str) -> Option<&AttributeValue> {
+        self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
+    /// The text under `key`, if it is one.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.get(key) {
+            Some(AttributeValue::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The whole number under `key`, if it is one.
+    pub fn int(&self, key: &str) -> Option<i64> {
+        match self.get(key) {
+            Some(AttributeValue::Int(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// All attributes in the order they were noted.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &AttributeValue)> {
+        self.0.iter().map(|(key, value)| (key.as_ref(), value))
+    }
+
+    /// All values, to be redacted in place.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut AttributeValue> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
+    /// Whether nothing was noted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

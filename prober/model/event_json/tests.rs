@@ -1,0 +1,150 @@
+use super::*;
+use crate::outcome::Reason;
+
+/// An event that has a value in every field.
+pub(crate) fn full() -> SliEvent {
+    let origin = Origin {
+        stream: Stream { scenario: "checkout".into(), region: "eu".into(), replica: 2 },
+        version: "0123456789ab".into(),
+        kind: "flow".into(),
+        owner: "team-checkout".into(),
+        service: "shop".into(),
+        labels: vec![("tier".into(), "1".into())],
+        prober: "host-1".into(),
+    };
+    let scheduled: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+    let started = scheduled.plus(Duration::from_millis(2));
+    let failure = Failure {
+        class: FailureClass::Incorrect,
+        error_type: "assert.status".into(),
+        message: "status is 500, expected 200".into(),
+        step: "pay".into(),
+    };
+    let mut attributes = Attributes::new();
+    attributes.set("http.response.status_code", 500);
+    attributes.set("url.full", "https://shop.example/pay");
+    attributes.set("dns.answers", vec!["192.0.2.1".to_owned()]);
+    attributes.set("tls.resumed", false);
+    let login = StepRecord {
+        name: "login".into(),
+        kind: "http".into(),
+        state: StepState::Passed,
+        start: Duration::ZERO,
+        duration: Duration::from_millis(20),
+        failure: None,
+        note: None,
+        hops: vec![],
+        attributes: attributes.clone(),
+        captures: vec![("token".into(), "•••".into())],
+    };
+    let hop = Hop {
+        label: "GET https://shop.example/pay".into(),
+        reused: true,
+        phases: vec![PhaseSpan {
+            phase: Phase::Wait,
+            start: Duration::from_millis(1),
+            duration: Duration::from_millis(9),
+        }],
+        status: Some("500".into()),
+        peer: Some(([127, 0, 0, 1], 80).into()),
+        attempts: vec![AddressAttempt {
+            peer: ([127, 0, 0, 2], 80).into(),
+            start: Duration::ZERO,
+            duration: Duration::from_millis(1),
+            error_type: "connect.refused".into(),
+        }],
+    };
+    let pay = StepRecord {
+        name: "pay".into(),
+        state: StepState::Failed,
+        start: Duration::from_millis(20),
+        failure: Some(failure.clone()),
+        note: Some("a remark".into()),
+        hops: vec![hop],
+        captures: vec![],
+        ..login.clone()
+    };
+    let assertion = AssertionRecord {
+        step: "pay".into(),
+        name: "status".into(),
+        part: Part::Expect,
+        pass: false,
+        expected: "200".into(),
+        actual: "500".into(),
+    };
+    let outcome = Outcome {
+        reason: Reason::Failed,
+        failure: Some(failure),
+        marks: vec![Mark::Flaky, Mark::TeardownFailed],
+        duration: Duration::from_millis(40),
+        freshness_age: Some(-3.5),
+        steps: vec![login, pay],
+        main: Some(1),
+        assertions: vec![assertion],
+    };
+    SliEvent {
+        slot: origin.stream.slot(scheduled),
+        origin: Arc::new(origin),
+        attempt: 1,
+        trigger: Trigger::Manual,
+        started: Some(started),
+        finished: Some(started.plus(Duration::from_millis(40))),
+        recorded: started.plus(Duration::from_millis(41)),
+        outcome,
+    }
+}
+
+#[test]
+fn a_full_event_round_trips() {
+    let event = full();
+    let text = event.to_json();
+    assert_eq!(SliEvent::from_json(&text).unwrap(), event);
+    assert!(text.contains(r#""http.response.status_code":500"#), "{text}");
+    assert!(!text.contains('\n'));
+}
+
+#[test]
+fn a_missed_event_round_trips() {
+    let origin = Arc::clone(&full().origin);
+    let at: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+    let missed = crate::missed::MissedSlots {
+        step_ms: 10_000,
+        count: 3,
+        ..crate::missed::MissedSlots::one(origin, Reason::Interrupted, at, at)
+    };
+    let events: Vec<_> = missed.events().collect();
+    assert_eq!(events.len(), 3);
+    assert_eq!(events[2].slot.scheduled, at.plus(Duration::from_secs(20)));
+    assert_eq!(missed.last(), events[2].slot.scheduled);
+    for event in events {
+        assert_eq!(SliEvent::from_json(&event.to_json()).unwrap(), event);
+    }
+}
+
+#[test]
+fn the_first_formats_file_is_still_read() {
+    let old = include_str!("event-1.json").trim();
+    assert_eq!(SliEvent::from_json(old).unwrap(), full());
+}
+
+#[test]
+fn what_is_not_an_event_is_refused_with_a_reason() {
+    let check = |text: &str, says: &str| {
+        let error = SliEvent::from_json(text).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    };
+    check("{}", "`schema` is missing");
+    check(r#"{"schema":"prober.run/9"}"#, "event format `prober.run/9`");
+    check("[]", "map");
+    check(&full().to_json().replace("reason\":\"failed", "reason\":\"fine"), "fine");
+    check(&full().to_json().replace("duration\":0.04", "duration\":-1.0"), "prober.run.duration");
+}
+
+proptest::proptest! {
+    #[test]
+    fn durations_come_back_to_the_nanosecond(nanos in 0_u64..86_400_000_000_000) {
+        let exact = Duration::from_nanos(nanos);
+        let back = duration(exact.as_secs_f64()).unwrap();
+        proptest::prop_assert!(back.abs_diff(exact) <= Duration::from_nanos(16));
+    }
+}

@@ -1,0 +1,25 @@
+//! The nouns of prober, as plain values: time, slots, outcomes and SLI events.
+//!
+//! Everything here is a value or a pure function of values. Deliberately absent: I/O, an async runtime, and
+//! any read of a clock but the one in [`time::SystemClock`], which the composition root hands around.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`time`] | [`time::Timestamp`] and the [`time::Clock`] that is passed in |
+//! | [`slot`] | when a run is due, and the identity that makes a second delivery recognisable |
+//! | [`outcome`] | what one run showed: verdict, reason, failure, steps, phases |
+//! | [`event`] | slot + outcome: the only thing that is stored and sent |
+//! | [`missed`] | runs of slots that nobody ran, stored in one row each |
+//! | [`probe`] | "run once against the target before the deadline" |
+
+pub mod attribute;
+pub mod event;
+pub mod missed;
+pub mod outcome;
+pub mod probe;
+pub mod schema;
+pub mod slot;
+pub mod step;
+pub mod time;
+
+mod event_json;

@@ -1,0 +1,64 @@
+//! Runs of slots that nobody ran, one value for many slots.
+//!
+//! An hour without a prober is thousands of missed slots; each is an event of its own to every reader, but
+//! the store keeps an arithmetic run of them in one row.
+
+use std::sync::Arc;
+
+use crate::event::{Origin, SliEvent};
+use crate::outcome::{Outcome, Reason};
+use crate::slot::Slot;
+use crate::time::Timestamp;
+
+/// Missed slots of one stream at equal distances: `first, first + step, …`, `count` of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MissedSlots {
+    /// Whose slots.
+    pub origin: Arc<Origin>,
+    /// Why they were missed; its verdict is `Missed`.
+    pub reason: Reason,
+    /// Start of the first slot.
+    pub first: Timestamp,
+    /// Distance of the starts in milliseconds; 0 if there is only one.
+    pub step_ms: u64,
+    /// How many, from 1 to [`COUNT_MAX`].
+    pub count: u32,
+    /// When the miss was noticed.
+    pub recorded: Timestamp,
+}
+
+/// The most slots in one row, so that a reader's batch stays bounded.
+pub const COUNT_MAX: u32 = 1_000;
+
+impl MissedSlots {
+    /// A single missed slot.
+    pub fn one(origin: Arc<Origin>, reason: Reason, scheduled: Timestamp, recorded: Timestamp) -> Self {
+        Self { origin, reason, first: scheduled, step_ms: 0, count: 1, recorded }
+    }
+
+    /// The slot at `index`, below `count`.
+    pub fn slot(&self, index: u32) -> Slot {
+        let offset = self.step_ms.saturating_mul(u64::from(index));
+        let millis = self.first.as_millis().saturating_add_unsigned(offset);
+        self.origin.stream.slot(Timestamp::from_millis(millis))
+    }
+
+    /// Start of the last slot.
+    pub fn last(&self) -> Timestamp {
+        self.slot(self.count.saturating_sub(1)).scheduled
+    }
+
+    /// One event a slot, in the order of their starts.
+    pub fn events(&self) -> impl Iterator<Item = SliEvent> + '_ {
+        (0..self.count).map(|index| SliEvent {
+            origin: Arc::clone(&self.origin),
+            slot: self.slot(index),
+            attempt: 0,
+            trigger: crate::event::Trigger::Schedule,
+            started: None,
+            finished: None,
+            recorded: self.recorded,
+            outcome: Outcome::empty(self.reason),
+        })
+    }
+}

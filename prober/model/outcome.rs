@@ -1,0 +1,348 @@
+//! What one slot came to: verdict, reason and failure.
+//!
+//! A verdict is never set by hand: it follows from the reason, and each reason belongs to one verdict.
+//! The names are a stored and public format (metric labels, event fields).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::step::{AssertionRecord, StepRecord};
+
+/// The terminal state of a slot.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The target did what the scenario says.
+    Good,
+    /// The target did not.
+    Bad,
+    /// A run that says nothing about the target: our fault, maintenance, or declared.
+    Ineligible,
+    /// No run took place.
+    Missed,
+}
+
+impl Verdict {
+    /// All verdicts, in the order people read them.
+    pub const ALL: [Self; 4] = [Self::Good, Self::Bad, Self::Ineligible, Self::Missed];
+
+    /// The word used in events, metrics and pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Ineligible => "ineligible",
+            Self::Missed => "missed",
+        }
+    }
+
+    /// Whether the slot counts in the SLI: `good + bad = eligible`.
+    pub const fn is_eligible(self) -> bool {
+        matches!(self, Self::Good | Self::Bad)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// A word that is no verdict, reason or class of this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a known {1}")]
+pub struct UnknownWord(String, &'static str);
+
+impl FromStr for Verdict {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let known = Self::ALL.into_iter().find(|verdict| verdict.as_str() == text);
+        known.ok_or_else(|| UnknownWord(text.to_owned(), "verdict"))
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])* $name:ident = $word:literal => $verdict:ident),* $(,)?) => {
+        /// Why a slot came to its verdict; each reason belongs to exactly one verdict.
+        #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[doc = $doc])* $name),* }
+
+        impl Reason {
+            /// Every reason, grouped by verdict.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The word used in events, metrics and pages.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word),* }
+            }
+
+            /// The verdict that this reason belongs to.
+            pub const fn verdict(self) -> Verdict {
+                match self { $(Self::$name => Verdict::$verdict),* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Every step and `sli.good` held.
+    Ok = "ok" => Good,
+    /// A step failed; the failure says how.
+    Failed = "failed" => Bad,
+    /// Correct, but not `sli.good`.
+    Slow = "slow" => Bad,
+    /// A value is older than its `newer_than`.
+    Stale = "stale" => Bad,
+    /// A value did not advance for too long.
+    Stalled = "stalled" => Bad,
+    /// A value went backwards.
+    Backwards = "backwards" => Bad,
+    /// A value lies in the future.
+    FutureDated = "future_dated" => Bad,
+    /// Inside a planned maintenance; leaves the expected count.
+    Maintenance = "maintenance" => Ineligible,
+    /// The scenario is paused; leaves the expected count.
+    Paused = "paused" => Ineligible,
+    /// The prober itself was at fault, by local evidence only.
+    ProberFault = "prober_fault" => Ineligible,
+    /// The prober's environment lacks something the scenario needs.
+    ConfigFault = "config_fault" => Ineligible,
+    /// The scenario's own `sli.ineligible` matched.
+    Declared = "declared" => Ineligible,
+    /// The run was cancelled.
+    Cancelled = "cancelled" => Ineligible,
+    /// Too many unrelated targets failed at once.
+    Correlated = "correlated" => Ineligible,
+    /// The slot's tolerance passed before a run could start.
+    Late = "late" => Missed,
+    /// The previous run of the stream was still going.
+    Overlap = "overlap" => Missed,
+    /// The bound on runs in flight was reached.
+    Overload = "overload" => Missed,
+    /// The wall clock jumped over the slot.
+    ClockStep = "clock_step" => Missed,
+    /// The prober was shutting down, or cleanly stopped.
+    Drain = "drain" => Missed,
+    /// The prober died before the slot's event was durable.
+    Interrupted = "interrupted" => Missed,
+    /// No prober owned the slot.
+    NoOwner = "no_owner" => Missed,
+    /// The owner's lease had run out.
+    NoLease = "no_lease" => Missed,
+    /// The store could take no more events.
+    Spool = "spool" => Missed,
+}
+
+impl Reason {
+    /// Whether slots with this reason leave the expected count (planned absence).
+    pub const fn is_planned(self) -> bool {
+        matches!(self, Self::Maintenance | Self::Paused)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Reason {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let known = Self::ALL.iter().find(|reason| reason.as_str() == text);
+        known.copied().ok_or_else(|| UnknownWord(text.to_owned(), "reason"))
+    }
+}
+
+/// The family of a failure: nine words, bounded for metric labels.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailureClass {
+    /// The name could not be resolved.
+    Dns,
+    /// No connection to the target.
+    Connect,
+    /// The TLS handshake or the certificate.
+    Tls,
+    /// The target broke its protocol, or answered with an error status nobody asked about.
+    Protocol,
+    /// A deadline passed.
+    Timeout,
+    /// The answer is not the expected one.
+    Incorrect,
+    /// Correct but too slow.
+    Slow,
+    /// Correct but too old.
+    Stale,
+    /// The prober's own fault.
+    Local,
+}
+
+impl FailureClass {
+    /// Every class.
+    pub const ALL: [Self; 9] = [
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Protocol,
+        Self::Timeout,
+        Self::Incorrect,
+        Self::Slow,
+        Self::Stale,
+        Self::Local,
+    ];
+
+    /// The word used in events and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Protocol => "protocol",
+            Self::Timeout => "timeout",
+            Self::Incorrect => "incorrect",
+            Self::Slow => "slow",
+            Self::Stale => "stale",
+            Self::Local => "local",
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// What went wrong: class, stable error type, and a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The family; `Local` makes a run ineligible, every other class makes it bad.
+    pub class: FailureClass,
+    /// The `error.type`, such as `connect.refused` or the status code; low cardinality.
+    pub error_type: Cow<'static, str>,
+    /// One sentence with the values that matter; cut to [`MESSAGE_MAX`] bytes.
+    pub message: String,
+    /// The name of the step that failed; empty until the flow fills it in.
+    pub step: String,
+}
+
+/// The longest failure message, in bytes.
+pub const MESSAGE_MAX: usize = 512;
+
+impl Failure {
+    /// A failure whose message is cut to [`MESSAGE_MAX`].
+    pub fn new(
+        class: FailureClass,
+        error_type: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            class,
+            error_type: error_type.into(),
+            message: cut(message.into(), MESSAGE_MAX),
+            step: String::new(),
+        }
+    }
+}
+
+/// The text cut to at most `bytes_max` bytes at a character's border, with `…` in the last place if cut.
+pub fn cut(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        let keep = text.floor_char_boundary(bytes_max.saturating_sub('…'.len_utf8()));
+        text.truncate(keep);
+        text.push('…');
+    }
+    text
+}
+
+/// Something worth knowing about a run that does not change its verdict.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// A declared retry saved the run.
+    Flaky,
+    /// A `warn` condition did not hold.
+    Warned,
+    /// A teardown step failed.
+    TeardownFailed,
+    /// The prober's own lag was over its limit while the run was going.
+    Lagged,
+}
+
+/// What one run showed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Why the run came to its verdict.
+    pub reason: Reason,
+    /// What went wrong, if anything did.
+    pub failure: Option<Failure>,
+    /// Marks beside the verdict.
+    pub marks: Vec<Mark>,
+    /// From the first step's start to the last one's end, on the monotonic clock.
+    pub duration: Duration,
+    /// Age in seconds of the value that a freshness assertion looked at; negative if it lies in the future.
+    pub freshness_age: Option<f64>,
+    /// The steps in the order they ran, skipped ones included.
+    pub steps: Vec<StepRecord>,
+    /// Which step's attributes stand for the run: the one that failed, else the last one that ran.
+    pub main: Option<usize>,
+    /// Every assertion that was looked at.
+    pub assertions: Vec<AssertionRecord>,
+}
+
+impl Outcome {
+    /// An outcome without steps.
+    pub fn empty(reason: Reason) -> Self {
+        Self {
+            reason,
+            failure: None,
+            marks: Vec::new(),
+            duration: Duration::ZERO,
+            freshness_age: None,
+            steps: Vec::new(),
+            main: None,
+            assertions: Vec::new(),
+        }
+    }
+
+    /// The verdict that follows from the reason.
+    pub const fn verdict(&self) -> Verdict {
+        self.reason.verdict()
+    }
+
+    /// The step whose attributes stand for the run.
+    pub fn main_step(&self) -> Option<&StepRecord> {
+        self.main.and_then(|index| self.steps.get(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_round_trip() {
+        for reason in Reason::ALL {
+            assert_eq!(reason.as_str().parse(), Ok(*reason));
+        }
+        for verdict in Verdict::ALL {
+            assert_eq!(verdict.as_str().parse(), Ok(verdict));
+        }
+        assert!("fine".parse::<Reason>().is_err());
+    }
+
+    #[test]
+    fn long_messages_are_cut_at_a_character() {
+        let failure = Failure::new(FailureClass::Dns, "dns.nxdomain", "é".repeat(600));
+        assert!(failure.message.len() <= MESSAGE_MAX);
+        assert!(failure.message.ends_with('…'));
+        assert_eq!(cut("short".into(), 5), "short");
+    }
+}

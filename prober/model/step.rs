@@ -1,0 +1,208 @@
+//! What each step of a run did: hops, phases and assertions.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::attribute::Attributes;
+use crate::outcome::Failure;
+
+/// A part of a hop that is measured by itself.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Finding the address.
+    Dns,
+    /// The TCP connection.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// QUIC's joined transport and TLS handshake.
+    Handshake,
+    /// Writing the request.
+    Send,
+    /// Waiting for the first byte of the answer.
+    Wait,
+    /// Reading the rest of the answer.
+    Receive,
+}
+
+impl Phase {
+    /// Every phase in the order they happen.
+    pub const ALL: [Self; 7] =
+        [Self::Dns, Self::Connect, Self::Tls, Self::Handshake, Self::Send, Self::Wait, Self::Receive];
+
+    /// The word used in events, metrics and pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Handshake => "handshake",
+            Self::Send => "send",
+            Self::Wait => "wait",
+            Self::Receive => "receive",
+        }
+    }
+}
+
+impl std::str::FromStr for Phase {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|phase| phase.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is not a known phase"))
+    }
+}
+
+/// One phase of one hop, on the monotonic clock.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct PhaseSpan {
+    /// Which phase.
+    pub phase: Phase,
+    /// From the step's start to the phase's start.
+    pub start: Duration,
+    /// How long the phase took, or how long it had been going when the run failed.
+    pub duration: Duration,
+}
+
+/// One request and its answer inside a step: an HTTP exchange, a DNS query, a handshake.
+///
+/// The phases tile the hop: each starts where the one before ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hop {
+    /// What was asked: the URL, the server; secrets left out.
+    pub label: String,
+    /// Whether the connection was already there; then there are no dns, connect and tls phases.
+    pub reused: bool,
+    /// The phases in order; the one in progress at a failure is the last.
+    pub phases: Vec<PhaseSpan>,
+    /// The status or response code, if one was received.
+    pub status: Option<String>,
+    /// The address that answered.
+    pub peer: Option<std::net::SocketAddr>,
+    /// Addresses that were tried in vain before.
+    pub attempts: Vec<AddressAttempt>,
+}
+
+impl Hop {
+    /// From the first phase's start to the last one's end.
+    pub fn duration(&self) -> Duration {
+        match (self.phases.first(), self.phases.last()) {
+            (Some(first), Some(last)) => (last.start + last.duration).saturating_sub(first.start),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+/// A connection attempt to one address that did not succeed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddressAttempt {
+    /// The address.
+    pub peer: std::net::SocketAddr,
+    /// From the step's start.
+    pub start: Duration,
+    /// How long the attempt took.
+    pub duration: Duration,
+    /// Its `error.type`.
+    pub error_type: Cow<'static, str>,
+}
+
+/// How a step ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum StepState {
+    /// It ran and everything expected held.
+    Passed,
+    /// It ran and something did not hold.
+    Failed,
+    /// It did not run.
+    Skipped,
+}
+
+impl StepState {
+    /// The word used in events and pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// What one step did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepRecord {
+    /// The step's name; a one-step scenario's step is named after its kind.
+    pub name: Arc<str>,
+    /// The kind's name.
+    pub kind: Cow<'static, str>,
+    /// How it ended.
+    pub state: StepState,
+    /// From the run's start to the step's start.
+    pub start: Duration,
+    /// How long it took.
+    pub duration: Duration,
+    /// What went wrong, if the step failed.
+    pub failure: Option<Failure>,
+    /// Why it was skipped, or another remark for people.
+    pub note: Option<String>,
+    /// The exchanges, in order.
+    pub hops: Vec<Hop>,
+    /// Facts in OpenTelemetry's words.
+    pub attributes: Attributes,
+    /// Captured values by name, as people may see them (secrets masked).
+    pub captures: Vec<(String, String)>,
+}
+
+impl StepRecord {
+    /// The time spent in `phase` over all hops; `None` if the step had no such phase.
+    pub fn timing(&self, phase: Phase) -> Option<Duration> {
+        let spans = self.hops.iter().flat_map(|hop| &hop.phases).filter(|span| span.phase == phase);
+        spans.map(|span| span.duration).reduce(|sum, duration| sum + duration)
+    }
+}
+
+/// One assertion that was looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssertionRecord {
+    /// The step it belongs to; empty for the run's own `sli.good`.
+    pub step: Arc<str>,
+    /// What was looked at: `status`, `json $.status`.
+    pub name: Arc<str>,
+    /// Which list of the file it comes from.
+    pub part: Part,
+    /// Whether it held.
+    pub pass: bool,
+    /// What was expected, at most [`SHOWN_MAX`] bytes.
+    pub expected: Cow<'static, str>,
+    /// What was there, at most [`SHOWN_MAX`] bytes.
+    pub actual: String,
+}
+
+/// The part of a scenario file that an assertion comes from.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `expect`: is it correct?
+    Expect,
+    /// `warn`: correct, but worth a look.
+    Warn,
+    /// `sli.good`: good enough to count as good?
+    Good,
+    /// `sli.ineligible`: does this run count at all?
+    Ineligible,
+}
+
+impl Part {
+    /// The word used in events and pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expect => "expect",
+            Self::Warn => "warn",
+            Self::Good => "sli.good",
+            Self::Ineligible => "sli.ineligible",
+        }
+    }
+}
+
+/// The longest expected or actual text kept with an assertion, in bytes.
+pub const SHOWN_MAX: usize = 256;

@@ -1,0 +1,175 @@
+//! Points in time and the clock that is passed in.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A point in time: nanoseconds since the Unix epoch, UTC, good from 1677 to 2262.
+///
+/// Shown and stored as RFC 3339 with nine digits, so that the text sorts as the time does.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// A text that is not an RFC 3339 instant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a time like 2026-01-31T12:00:00Z")]
+pub struct NotATimestamp(String);
+
+impl Timestamp {
+    /// The instant `nanos` nanoseconds after the Unix epoch.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// The instant `millis` milliseconds after the Unix epoch; saturates at the ends of the range.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// The instant `seconds` seconds after the Unix epoch; saturates at the ends of the range.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000))
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Whole milliseconds since the Unix epoch, rounded down.
+    pub const fn as_millis(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// Seconds since the Unix epoch as a float, for metrics.
+    pub fn as_seconds_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
+    /// How long `earlier` lies before this instant; zero if it does not.
+    pub fn since(self, earlier: Self) -> Duration {
+        u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_nanos)
+    }
+
+    /// Seconds from `earlier` to this instant; negative if `earlier` is the later one.
+    pub fn seconds_since(self, earlier: Self) -> f64 {
+        self.0.saturating_sub(earlier.0) as f64 / 1e9
+    }
+
+    /// The instant `after` later; saturates at the end of the range.
+    #[must_use]
+    pub fn plus(self, after: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(after.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// The instant `before` earlier; saturates at the start of the range.
+    #[must_use]
+    pub fn minus(self, before: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(before.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// The UTC day as `2026-01-31`, the name of a day file.
+    pub fn day(self) -> String {
+        self.jiff().strftime("%Y-%m-%d").to_string()
+    }
+
+    /// The same instant for calendar arithmetic.
+    pub fn jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_nanosecond(i128::from(self.0)).expect("i64 nanoseconds are inside jiff's range")
+    }
+}
+
+impl From<jiff::Timestamp> for Timestamp {
+    fn from(at: jiff::Timestamp) -> Self {
+        let nanos = at.as_nanosecond().clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+        Self(i64::try_from(nanos).expect("clamped to i64"))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:.9}", self.jiff())
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = NotATimestamp;
+
+    fn from_str(text: &str) -> Result<Self, NotATimestamp> {
+        let at: jiff::Timestamp = text.parse().map_err(|_| NotATimestamp(text.to_owned()))?;
+        Ok(at.into())
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where the time comes from; passed in so that tests own it.
+///
+/// Slots are chosen by [`Clock::now`]; waiting and durations use [`Clock::monotonic`] only.
+pub trait Clock: Send + Sync + 'static {
+    /// The wall clock.
+    fn now(&self) -> Timestamp;
+    /// The monotonic clock.
+    fn monotonic(&self) -> Instant;
+}
+
+/// The machine's clocks.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic(&self) -> Instant {
+        Instant::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_round_trips_and_sorts() {
+        let early: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let late = early.plus(Duration::from_nanos(1));
+        assert_eq!(early.to_string(), "2026-03-01T00:00:00.000000000Z");
+        assert_eq!(late.to_string().parse::<Timestamp>().unwrap(), late);
+        assert!(late.to_string() > early.to_string());
+        assert_eq!(late.since(early), Duration::from_nanos(1));
+        assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(early.day(), "2026-03-01");
+    }
+
+    #[test]
+    fn ends_of_the_range_saturate() {
+        let end = Timestamp::from_nanos(i64::MAX);
+        assert_eq!(end.plus(Duration::MAX), end);
+        assert_eq!(Timestamp::from_seconds(i64::MAX), end);
+        assert_eq!(Timestamp::from_nanos(-1).as_millis(), -1);
+    }
+
+    #[test]
+    fn offsets_are_understood_and_nonsense_is_not() {
+        let berlin: Timestamp = "2026-07-01T02:00:00+02:00".parse().unwrap();
+        assert_eq!(berlin, "2026-07-01T00:00:00Z".parse().unwrap());
+        assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+}
