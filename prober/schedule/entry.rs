@@ -1,0 +1,45 @@
+//! One stream that is scheduled.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::event::Origin;
+use model::probe::Probe;
+use model::slot::Cadence;
+use model::time::Timestamp;
+
+use crate::slots::Timetable;
+
+/// A stream with everything the runner needs to run it.
+#[derive(Clone)]
+pub struct Entry {
+    /// What its events have in common; names the stream.
+    pub origin: Arc<Origin>,
+    /// How often it is due; a reload that keeps it keeps the slots.
+    pub cadence: Cadence,
+    /// The times made from it.
+    pub timetable: Arc<Timetable>,
+    /// After this long a run must have ended by itself.
+    pub timeout: Duration,
+    /// The scenario.
+    pub probe: Arc<dyn Probe>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Entry({} {})", self.origin.stream, self.cadence)
+    }
+}
+
+/// A new set of entries, and from when it holds.
+///
+/// Slots before `at` belong to the old set, slots from `at` on to the new one. Streams whose cadence stays
+/// the same go on without a seam: only what their runs do changes, at once.
+#[derive(Clone, Debug)]
+pub struct Replace {
+    /// All entries from now on.
+    pub entries: Vec<Entry>,
+    /// The border between the old timetable and the new one.
+    pub at: Timestamp,
+}

@@ -1,0 +1,27 @@
+//! When scenarios run, and how many at once.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`slots`] | PURE: which slots a stream has, from its cadence and its name |
+//! | [`entry`] | one stream that is scheduled: its plan, its bounds |
+//! | [`runner`] | due slots → runs → events; bounds what is in flight |
+//! | [`misses`] | slots that nobody ran, gathered until the store takes them |
+//! | [`lag`] | is the prober itself too busy to measure? |
+//!
+//! Invariants of the runner, each tested:
+//!
+//! 1. Every slot of every stream, from the moment its entry starts to the moment it ends, leads to exactly
+//!    one record: an event of its run, or a miss with its reason.
+//! 2. Two runs of one stream never overlap.
+//! 3. A slot that could not start inside its tolerance is never run later.
+//! 4. A slow or hanging target takes no more than its own permit, and slow streams together never take the
+//!    whole bound.
+//! 5. A checkpoint `t` is sent only after the records of all slots before `t`.
+//!
+//! Deliberately absent: the network, and any knowledge of kinds; a run is a [`model::probe::Probe`].
+
+pub mod entry;
+pub mod lag;
+pub mod misses;
+pub mod runner;
+pub mod slots;

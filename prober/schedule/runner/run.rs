@@ -1,0 +1,73 @@
+//! One run of one slot, from its start to the store.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use model::event::{SliEvent, Trigger};
+use model::outcome::{Failure, FailureClass, Outcome, Reason};
+use model::probe::RunContext;
+use model::slot::Slot;
+use model::time::Clock;
+
+use super::Sink;
+use crate::entry::Entry;
+use crate::lag::{self, Lag};
+
+/// A probe ends by itself at its deadline; one that has not after this much longer is broken.
+const BACKSTOP: Duration = Duration::from_secs(1);
+
+/// What the runner learns when a run has ended and its event is with the store.
+pub(super) struct Finished {
+    /// The stream's number in the runner.
+    pub(super) stream: usize,
+    /// How long the run took.
+    pub(super) took: Duration,
+}
+
+/// One run, ready to start.
+pub(super) struct Run<S, C> {
+    pub(super) stream: usize,
+    pub(super) slot: Slot,
+    pub(super) entry: Arc<Entry>,
+    pub(super) sink: S,
+    pub(super) clock: Arc<C>,
+    pub(super) lag: Arc<Mutex<Lag>>,
+}
+
+impl<S: Sink, C: Clock> Run<S, C> {
+    pub(super) async fn run(self) -> Finished {
+        let (started, began) = (self.clock.now(), self.clock.monotonic());
+        let deadline = began + self.entry.timeout;
+        let context = RunContext { slot: self.slot, attempt: 0, started, began, deadline };
+        let backstop = tokio::time::timeout_at((deadline + BACKSTOP).into(), self.entry.probe.run(&context));
+        let mut outcome = backstop.await.unwrap_or_else(|_| stuck());
+        let ended = self.clock.monotonic();
+        if self.was_lagged(began, ended) {
+            outcome = lag::discount(outcome);
+        }
+        let took = ended.saturating_duration_since(began);
+        let event = SliEvent {
+            origin: Arc::clone(&self.entry.origin),
+            slot: self.slot,
+            attempt: 0,
+            trigger: Trigger::Schedule,
+            started: Some(started),
+            finished: Some(started.plus(took)),
+            recorded: self.clock.now(),
+            outcome,
+        };
+        self.sink.event(event).await;
+        Finished { stream: self.stream, took }
+    }
+
+    fn was_lagged(&self, began: Instant, ended: Instant) -> bool {
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner).touches(began, ended)
+    }
+}
+
+fn stuck() -> Outcome {
+    let mut outcome = Outcome::empty(Reason::ProberFault);
+    let message = "the run did not end at its deadline and was stopped; this is a fault of the prober";
+    outcome.failure = Some(Failure::new(FailureClass::Local, "local.bug", message));
+    outcome
+}

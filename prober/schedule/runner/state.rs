@@ -1,0 +1,421 @@
+//! Which slots are due, who waits, who runs. Chooses and counts; the loop around it sleeps and wakes.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use model::outcome::Reason;
+use model::slot::Stream;
+use model::time::{Clock, Timestamp};
+use tokio::task::JoinSet;
+
+use super::run::{Finished, Run};
+use super::{Gauges, Limits, SLEEP_MAX, STEP_MIN, Sink, bump, instant_of, lateness};
+use crate::entry::{Entry, Replace};
+use crate::lag::Lag;
+use crate::misses::{Missed, Misses};
+
+/// An entry with its place in time.
+struct Scheduled {
+    entry: Arc<Entry>,
+    /// The stream's number.
+    stream: usize,
+    /// The next slot that has not been dealt with.
+    next: Timestamp,
+    /// Slots from here on are no longer this entry's.
+    until: Option<Timestamp>,
+}
+
+/// What is known of a stream across entries: a reload does not make two runs of it overlap.
+#[derive(Default)]
+struct StreamState {
+    /// The slot in flight and whose it is.
+    running: Option<(Timestamp, Arc<Entry>)>,
+    /// Whether its last run took more than half of its timeout.
+    slow: bool,
+    /// Whether the run in flight counts among the slow ones.
+    counted_slow: bool,
+    /// The entry that is current, in `scheduled`.
+    current: Option<usize>,
+}
+
+/// A due slot without a permit.
+struct Waiting {
+    index: usize,
+    scheduled: Timestamp,
+}
+
+pub(super) struct State<S, C> {
+    sink: S,
+    clock: Arc<C>,
+    limits: Limits,
+    gauges: Arc<Gauges>,
+    scheduled: Vec<Option<Scheduled>>,
+    free: Vec<usize>,
+    due: BinaryHeap<Reverse<(i64, usize)>>,
+    streams: Vec<StreamState>,
+    numbers: HashMap<Stream, usize>,
+    waiting: VecDeque<Waiting>,
+    waiting_slow: VecDeque<Waiting>,
+    runs: JoinSet<Finished>,
+    slow_in_flight: usize,
+    misses: Misses,
+    lag: Arc<Mutex<Lag>>,
+    draining: bool,
+    /// Every slot before it has been dealt with, or waits for a permit, or runs.
+    dealt: Timestamp,
+    /// When the loop meant to wake up.
+    planned: Option<Instant>,
+    /// Wall and monotonic clock when last compared.
+    clocks: (Timestamp, Instant),
+    /// The wall clock jumped to here: slots before it that are late were jumped over.
+    stepped_to: Option<Timestamp>,
+}
+
+impl<S: Sink, C: Clock> State<S, C> {
+    pub(super) fn new(sink: S, clock: Arc<C>, limits: Limits, gauges: Arc<Gauges>, from: Timestamp) -> Self {
+        let clocks = (clock.now(), clock.monotonic());
+        Self {
+            sink,
+            clock,
+            limits,
+            gauges,
+            scheduled: Vec::new(),
+            free: Vec::new(),
+            due: BinaryHeap::new(),
+            streams: Vec::new(),
+            numbers: HashMap::new(),
+            waiting: VecDeque::new(),
+            waiting_slow: VecDeque::new(),
+            runs: JoinSet::new(),
+            slow_in_flight: 0,
+            misses: Misses::default(),
+            lag: Arc::default(),
+            draining: false,
+            dealt: from,
+            planned: None,
+            clocks,
+            stepped_to: None,
+        }
+    }
+
+    /// Deals with everything that is due now.
+    pub(super) fn turn(&mut self) {
+        while let Some(finished) = self.runs.try_join_next() {
+            self.settle(finished);
+        }
+        self.compare_clocks();
+        if let Some(planned) = self.planned.take() {
+            self.lag.lock().unwrap_or_else(PoisonError::into_inner).note(planned, self.clocks.1);
+        }
+        let now = self.clocks.0;
+        self.start_waiting(now);
+        while let Some(Reverse((due, index))) = self.due.peek().copied() {
+            if due > now.as_millis() {
+                break;
+            }
+            self.due.pop();
+            self.slot(index, now);
+        }
+        self.dealt = self.dealt.max(Timestamp::from_millis(now.as_millis() + 1));
+        self.flush();
+    }
+
+    /// The monotonic instant at which the next slot is due or the next wait ends.
+    pub(super) fn wake(&mut self) -> Instant {
+        let (wall, monotonic) = (self.clock.now(), self.clock.monotonic());
+        let mut wake = monotonic + SLEEP_MAX;
+        if let Some(Reverse((due, _))) = self.due.peek() {
+            wake = wake.min(instant_of(Timestamp::from_millis(*due), wall, monotonic));
+        }
+        for waiting in [self.waiting.front(), self.waiting_slow.front()].into_iter().flatten() {
+            wake = wake.min(instant_of(self.expires(waiting), wall, monotonic));
+        }
+        if !self.misses.is_empty() {
+            wake = wake.min(monotonic + SLEEP_MAX / 10);
+        }
+        self.planned = Some(wake);
+        wake
+    }
+
+    /// Waits for a run to end; for ever if none is in flight.
+    pub(super) async fn finished(&mut self) {
+        match self.runs.join_next().await {
+            Some(finished) => self.settle(finished),
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The border for a new timetable: no slot at or after it has been dealt with yet.
+    ///
+    /// A clock that was stepped back does not move it: slots that were dealt with stay so.
+    pub(super) const fn border(&self) -> Timestamp {
+        self.dealt
+    }
+
+    fn compare_clocks(&mut self) {
+        let (wall, monotonic) = (self.clock.now(), self.clock.monotonic());
+        let moved = wall.seconds_since(self.clocks.0);
+        let passed = monotonic.saturating_duration_since(self.clocks.1).as_secs_f64();
+        if moved - passed > STEP_MIN {
+            tracing::warn!(seconds = moved - passed, "the wall clock was stepped forward");
+            self.stepped_to = Some(wall);
+        } else if passed - moved > STEP_MIN {
+            tracing::warn!(seconds = passed - moved, "the wall clock was stepped back; no slot runs twice");
+        }
+        self.clocks = (wall, monotonic);
+    }
+
+    /// Deals with the next slot of an entry, and with all of its slots that are too late by now.
+    fn slot(&mut self, index: usize, now: Timestamp) {
+        let Some(place) = &mut self.scheduled[index] else { return };
+        let entry = Arc::clone(&place.entry);
+        let stream = place.stream;
+        let tolerance = entry.timetable.tolerance();
+        let mut on_time = None;
+        while place.next <= now && place.until.is_none_or(|until| place.next < until) {
+            let scheduled = place.next;
+            if now.since(scheduled) <= tolerance {
+                on_time = Some(scheduled);
+            } else {
+                let stepped = self.stepped_to.is_some_and(|to| scheduled < to);
+                let reason = if self.draining { Reason::Drain } else { lateness(stepped) };
+                let step_ms = entry.timetable.step_ms();
+                self.misses.add(&Missed { origin: &entry.origin, reason, scheduled, step_ms }, now);
+            }
+            match entry.timetable.next_after(scheduled) {
+                Some(next) => place.next = next,
+                None => place.until = Some(scheduled),
+            }
+            if on_time.is_some() {
+                break;
+            }
+        }
+        let next = place.next;
+        if place.until.is_none_or(|until| next < until) {
+            self.due.push(Reverse((next.as_millis(), index)));
+        } else if on_time.is_none() {
+            self.retire(index);
+        } else {
+            // Its last slot still needs the entry; the heap brings it back once more to retire it.
+            self.due.push(Reverse((next.as_millis().max(now.as_millis() + 1), index)));
+        }
+        if let Some(scheduled) = on_time {
+            self.begin(index, stream, scheduled, now);
+        }
+    }
+
+    fn retire(&mut self, index: usize) {
+        let waits = |queue: &VecDeque<Waiting>| queue.iter().any(|waiting| waiting.index == index);
+        if waits(&self.waiting) || waits(&self.waiting_slow) {
+            let later = self.clock.now().as_millis() + 1_000;
+            self.due.push(Reverse((later, index)));
+        } else {
+            self.end(index, Timestamp::default());
+            self.scheduled[index] = None;
+            self.free.push(index);
+        }
+    }
+
+    /// Runs a slot that is on time, lets it wait for a permit, or records why it cannot run.
+    fn begin(&mut self, index: usize, stream: usize, scheduled: Timestamp, now: Timestamp) {
+        let known = &self.streams[stream];
+        if self.draining {
+            self.miss(index, scheduled, Reason::Drain, now);
+        } else if self.sink.is_full() {
+            self.miss(index, scheduled, Reason::Spool, now);
+        } else if known.running.is_some() {
+            self.miss(index, scheduled, Reason::Overlap, now);
+        } else if self.may_start(known.slow) {
+            self.start(index, scheduled);
+        } else {
+            let queue = if known.slow { &mut self.waiting_slow } else { &mut self.waiting };
+            queue.push_back(Waiting { index, scheduled });
+        }
+    }
+
+    fn may_start(&self, slow: bool) -> bool {
+        self.runs.len() < self.limits.in_flight_max && (!slow || self.slow_in_flight < self.limits.slow_max())
+    }
+
+    fn start(&mut self, index: usize, scheduled: Timestamp) {
+        let Some(place) = &self.scheduled[index] else { return };
+        let (entry, number) = (Arc::clone(&place.entry), place.stream);
+        let stream = &mut self.streams[number];
+        stream.running = Some((scheduled, Arc::clone(&entry)));
+        stream.counted_slow = stream.slow;
+        self.slow_in_flight += usize::from(stream.slow);
+        let run = Run {
+            stream: number,
+            slot: entry.origin.stream.slot(scheduled),
+            entry,
+            sink: self.sink.clone(),
+            clock: Arc::clone(&self.clock),
+            lag: Arc::clone(&self.lag),
+        };
+        self.runs.spawn(run.run());
+        bump(&self.gauges.started);
+        self.gauges.in_flight.store(self.runs.len(), Ordering::Relaxed);
+    }
+
+    fn settle(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
+        let finished = match finished {
+            Ok(finished) => finished,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => return,
+        };
+        self.free_stream(finished.stream, Some(finished.took));
+    }
+
+    fn free_stream(&mut self, number: usize, took: Option<Duration>) -> Option<(Timestamp, Arc<Entry>)> {
+        let stream = &mut self.streams[number];
+        self.slow_in_flight -= usize::from(std::mem::take(&mut stream.counted_slow));
+        let ran = stream.running.take();
+        if let (Some(took), Some((_, entry))) = (took, &ran) {
+            stream.slow = took > entry.timeout / 2;
+        }
+        self.gauges.in_flight.store(self.runs.len(), Ordering::Relaxed);
+        ran
+    }
+
+    /// Gives permits to slots that wait, and gives up those whose tolerance has passed.
+    fn start_waiting(&mut self, now: Timestamp) {
+        for slow in [false, true] {
+            while let Some(first) = if slow { self.waiting_slow.front() } else { self.waiting.front() } {
+                let expired = now >= self.expires(first);
+                if !expired && !self.draining && !self.may_start(slow) {
+                    break;
+                }
+                let queue = if slow { &mut self.waiting_slow } else { &mut self.waiting };
+                let Some(Waiting { index, scheduled }) = queue.pop_front() else { break };
+                if self.draining {
+                    self.miss(index, scheduled, Reason::Drain, now);
+                } else if expired {
+                    self.miss(index, scheduled, Reason::Overload, now);
+                } else {
+                    self.start(index, scheduled);
+                }
+            }
+        }
+    }
+
+    fn expires(&self, waiting: &Waiting) -> Timestamp {
+        let tolerance = self.scheduled[waiting.index].as_ref().map(|place| place.entry.timetable.tolerance());
+        waiting.scheduled.plus(tolerance.unwrap_or_default())
+    }
+
+    fn miss(&mut self, index: usize, scheduled: Timestamp, reason: Reason, now: Timestamp) {
+        let Some(place) = &self.scheduled[index] else { return };
+        let (origin, step_ms) = (&place.entry.origin, place.entry.timetable.step_ms());
+        self.misses.add(&Missed { origin, reason, scheduled, step_ms }, now);
+    }
+
+    /// Hands gathered misses to the store as far as it takes them; says how many are left.
+    pub(super) fn flush(&mut self) -> usize {
+        while let Some(missed) = self.misses.oldest() {
+            if !self.sink.try_missed(missed) {
+                break;
+            }
+            self.misses.sent();
+        }
+        self.gauges.misses_waiting.store(self.misses.len(), Ordering::Relaxed);
+        self.misses.len()
+    }
+
+    /// Tells the store up to where everything has been handed over.
+    pub(super) fn checkpoint(&mut self) {
+        let running = self.streams.iter().filter_map(|stream| stream.running.as_ref().map(|(at, _)| *at));
+        let waiting = self.waiting.iter().chain(&self.waiting_slow).map(|waiting| waiting.scheduled);
+        let due = self.due.peek().map(|Reverse((due, _))| Timestamp::from_millis(*due));
+        let open = running.chain(waiting).chain(due).chain(self.misses.earliest()).min();
+        let at = open.unwrap_or(self.dealt).min(self.dealt);
+        self.checkpoint_at(at);
+    }
+
+    pub(super) fn checkpoint_at(&mut self, at: Timestamp) {
+        // A store that is full gets the next one; a checkpoint may be late but never early.
+        let _taken = self.sink.try_checkpoint(at);
+    }
+
+    pub(super) fn replace(&mut self, replace: Replace) {
+        let mut kept = HashSet::with_capacity(replace.entries.len());
+        for entry in replace.entries {
+            let number = self.number(&entry.origin.stream);
+            let current = self.streams[number].current;
+            match current.and_then(|index| self.scheduled[index].as_mut().map(|place| (index, place))) {
+                Some((index, place)) if place.entry.cadence == entry.cadence => {
+                    place.entry = Arc::new(entry);
+                    kept.insert(index);
+                }
+                _ => kept.extend(self.add(number, entry, replace.at)),
+            }
+        }
+        for index in (0..self.scheduled.len()).filter(|index| !kept.contains(index)) {
+            self.end(index, replace.at);
+        }
+        self.gauges.streams.store(kept.len(), Ordering::Relaxed);
+    }
+
+    /// Ends an entry at `at`: earlier slots are still its own.
+    fn end(&mut self, index: usize, at: Timestamp) {
+        let Some(place) = &mut self.scheduled[index] else { return };
+        place.until = Some(place.until.map_or(at, |until| until.min(at)));
+        let current = &mut self.streams[place.stream].current;
+        if *current == Some(index) {
+            *current = None;
+        }
+    }
+
+    fn number(&mut self, stream: &Stream) -> usize {
+        if let Some(number) = self.numbers.get(stream) {
+            return *number;
+        }
+        let number = self.streams.len();
+        self.streams.push(StreamState::default());
+        self.numbers.insert(stream.clone(), number);
+        number
+    }
+
+    fn add(&mut self, stream: usize, entry: Entry, at: Timestamp) -> Option<usize> {
+        let next = entry.timetable.first_from(at)?;
+        let place = Some(Scheduled { entry: Arc::new(entry), stream, next, until: None });
+        let index = self.free.pop().unwrap_or(self.scheduled.len());
+        if index == self.scheduled.len() {
+            self.scheduled.push(place);
+        } else {
+            self.scheduled[index] = place;
+        }
+        self.streams[stream].current = Some(index);
+        self.due.push(Reverse((next.as_millis(), index)));
+        Some(index)
+    }
+
+    /// No new run from now on.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Stops what is still in flight; each becomes a miss with reason `interrupted`.
+    pub(super) async fn abort(&mut self) -> usize {
+        self.runs.abort_all();
+        while let Some(finished) = self.runs.join_next().await {
+            self.settle(finished);
+        }
+        let now = self.clock.now();
+        let mut aborted = 0;
+        for number in 0..self.streams.len() {
+            let Some((scheduled, entry)) = self.free_stream(number, None) else { continue };
+            let step_ms = entry.timetable.step_ms();
+            let missed = Missed { origin: &entry.origin, reason: Reason::Interrupted, scheduled, step_ms };
+            self.misses.add(&missed, now);
+            aborted += 1;
+        }
+        aborted
+    }
+}
