@@ -1,0 +1,201 @@
+//! What a scripted DNS server answers, and how it may break the rules.
+
+use std::time::Duration;
+
+use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, NS, SOA, TXT};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+
+/// A scripted answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    body: Body,
+    rcode: ResponseCode,
+    records: Vec<Record>,
+    ttl: u32,
+    authoritative: bool,
+    delay: Duration,
+    lie: Option<Lie>,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    Message,
+    Silence,
+    Garbage(Vec<u8>),
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Lie {
+    TruncatedOverUdp,
+    WrongId,
+    WrongQuestion,
+}
+
+impl Reply {
+    /// An authoritative NOERROR without records.
+    pub fn empty() -> Self {
+        Self {
+            body: Body::Message,
+            rcode: ResponseCode::NoError,
+            records: Vec::new(),
+            ttl: 60,
+            authoritative: true,
+            delay: Duration::ZERO,
+            lie: None,
+        }
+    }
+
+    /// The response code `code`: 2 is SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
+    pub fn rcode(code: u16) -> Self {
+        Self {
+            rcode: ResponseCode::from(0, u8::try_from(code).expect("a plain code is below 16")),
+            ..Self::empty()
+        }
+    }
+
+    /// No answer at all.
+    pub fn silence() -> Self {
+        Self { body: Body::Silence, ..Self::empty() }
+    }
+
+    /// These bytes instead of a DNS message.
+    pub fn garbage(bytes: &[u8]) -> Self {
+        Self { body: Body::Garbage(bytes.to_vec()), ..Self::empty() }
+    }
+
+    /// IPv4 addresses.
+    pub fn a(addresses: &[&str]) -> Self {
+        let parse = |text: &&str| RData::A(A(text.parse().expect("the script's address is IPv4")));
+        Self::empty().records(addresses.iter().map(parse))
+    }
+
+    /// IPv6 addresses.
+    pub fn aaaa(addresses: &[&str]) -> Self {
+        let parse = |text: &&str| RData::AAAA(AAAA(text.parse().expect("the script's address is IPv6")));
+        Self::empty().records(addresses.iter().map(parse))
+    }
+
+    /// An alias to `target` alone.
+    pub fn cname(target: &str) -> Self {
+        Self::empty().records([RData::CNAME(CNAME(name(target)))])
+    }
+
+    /// Texts, one record each, at most 255 bytes long.
+    pub fn txt(texts: &[&str]) -> Self {
+        Self::empty().records(texts.iter().map(|text| RData::TXT(TXT::new(vec![(*text).to_owned()]))))
+    }
+
+    /// Name servers.
+    pub fn ns(servers: &[&str]) -> Self {
+        Self::empty().records(servers.iter().map(|server| RData::NS(NS(name(server)))))
+    }
+
+    /// A mail server.
+    pub fn mx(preference: u16, server: &str) -> Self {
+        Self::empty().records([RData::MX(MX::new(preference, name(server)))])
+    }
+
+    /// The start of a zone with `serial`.
+    pub fn soa(serial: u32) -> Self {
+        let (server, mail) = (name("ns1.test"), name("hostmaster.test"));
+        Self::empty().records([RData::SOA(SOA::new(server, mail, serial, 3600, 600, 86_400, 60))])
+    }
+
+    /// Adds records of any type; their names are the question's.
+    #[must_use]
+    pub fn records(mut self, records: impl IntoIterator<Item = RData>) -> Self {
+        self.records.extend(records.into_iter().map(|data| Record::from_rdata(Name::root(), 0, data)));
+        self
+    }
+
+    /// Sets the time to live of all records, in seconds.
+    #[must_use]
+    pub fn ttl(mut self, seconds: u32) -> Self {
+        self.ttl = seconds;
+        self
+    }
+
+    /// Leaves out the mark that the answer comes from the zone's own server.
+    #[must_use]
+    pub fn not_authoritative(mut self) -> Self {
+        self.authoritative = false;
+        self
+    }
+
+    /// Answers after `delay`.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// Answers over UDP without records and with the mark to ask again over TCP, where the answer is whole.
+    #[must_use]
+    pub fn truncated(mut self) -> Self {
+        self.lie = Some(Lie::TruncatedOverUdp);
+        self
+    }
+
+    /// Answers with an id that was not asked.
+    #[must_use]
+    pub fn wrong_id(mut self) -> Self {
+        self.lie = Some(Lie::WrongId);
+        self
+    }
+
+    /// Answers a question that was not asked.
+    #[must_use]
+    pub fn wrong_question(mut self) -> Self {
+        self.lie = Some(Lie::WrongQuestion);
+        self
+    }
+
+    pub(super) const fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// The packet that answers `query`; `None` for silence.
+    pub(super) fn packet(&self, query: &Message, tcp: bool) -> Option<Vec<u8>> {
+        match &self.body {
+            Body::Silence => None,
+            Body::Garbage(bytes) => Some(bytes.clone()),
+            Body::Message => {
+                Some(self.message(query, tcp).to_vec().expect("the script's records are well-formed"))
+            }
+        }
+    }
+
+    fn message(&self, query: &Message, tcp: bool) -> Message {
+        let mut message = query.clone();
+        message.metadata.message_type = MessageType::Response;
+        message.metadata.response_code = self.rcode;
+        message.metadata.authoritative = self.authoritative;
+        let owner = query.queries.first().map(|question| question.name().clone()).unwrap_or_default();
+        message.add_answers(self.records.iter().map(|record| {
+            let mut record = record.clone();
+            (record.name, record.ttl) = (owner.clone(), self.ttl);
+            record
+        }));
+        match self.lie {
+            Some(Lie::TruncatedOverUdp) if !tcp => message.truncate(),
+            Some(Lie::WrongId) => {
+                message.metadata.id = !message.metadata.id;
+                message
+            }
+            Some(Lie::WrongQuestion) => {
+                let kind = message.queries.first().map_or(RecordType::A, Query::query_type);
+                message.queries = vec![Query::query(name("another.question.test"), kind)];
+                message
+            }
+            _ => message,
+        }
+    }
+}
+
+/// The absolute, lower-case name `text`.
+pub(super) fn name(text: &str) -> Name {
+    let mut name = Name::from_ascii(text).expect("the script's name is well-formed").to_lowercase();
+    name.set_fqdn(true);
+    name
+}

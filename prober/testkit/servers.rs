@@ -1,0 +1,27 @@
+//! Real servers on free loopback ports, each in a folder of its own, ended when its value is dropped.
+//!
+//! | server | Debian package |
+//! | --- | --- |
+//! | [`Nginx`] | nginx-light |
+//! | [`Knot`] | knot |
+//! | [`Postgres`] | postgresql-15 |
+//! | [`Prometheus`] | prometheus |
+//! | [`Blackbox`] | prometheus-blackbox-exporter |
+//!
+//! A missing one panics with the line that installs it.
+
+mod blackbox;
+mod knot;
+mod nginx;
+mod postgres;
+mod process;
+mod prometheus;
+
+pub use blackbox::Blackbox;
+pub use knot::Knot;
+pub use nginx::Nginx;
+pub use postgres::Postgres;
+pub use prometheus::{Prometheus, check_metrics};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! Prometheus, scraping one port, and promtool.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::process::{Process, file, folder, loopback, on_free_port, program, text};
+use crate::client::{self, Answer};
+
+/// A running Prometheus; dropping it ends it.
+pub struct Prometheus {
+    addr: SocketAddr,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Prometheus {
+    /// Scrapes `/metrics` of `target` every 200 ms.
+    pub fn start(target: SocketAddr) -> Self {
+        let program = program(&["/usr/bin/prometheus"], "prometheus");
+        on_free_port(|port| {
+            let folder = folder();
+            let addr = loopback(port);
+            let config = format!(
+                "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\n\
+                 scrape_configs: [{{ job_name: test, static_configs: [{{ targets: ['{target}'] }}] }}]\n"
+            );
+            let config = file(folder.path(), "prometheus.yml", &config);
+            let args = [
+                format!("--config.file={}", text(&config)),
+                format!("--storage.tsdb.path={}/data", text(folder.path())),
+                format!("--web.listen-address={addr}"),
+            ];
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let mut process = Process::start("prometheus", &program, &args, folder.path(), None);
+            process
+                .wait_until(|| client::get(addr, "/-/ready").is_some_and(|answer| answer.status == 200))?;
+            Ok(Self { addr, _process: process, _folder: folder })
+        })
+    }
+
+    /// Where it listens.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The JSON that the query API answers to the expression `query`.
+    pub fn query(&self, query: &str) -> String {
+        let mut encoded = String::new();
+        for byte in query.bytes() {
+            write!(encoded, "%{byte:02X}").expect("a String takes every text");
+        }
+        let answer = client::get(self.addr, &format!("/api/v1/query?query={encoded}"));
+        answer.map_or_else(String::new, |Answer { body, .. }| body)
+    }
+}
+
+/// Passes `metrics`, the text of a metrics page, to `promtool check metrics`.
+///
+/// # Errors
+/// What promtool complains about.
+pub fn check_metrics(metrics: &str) -> Result<(), String> {
+    let program = program(&["/usr/bin/promtool"], "prometheus");
+    let mut command = Command::new(program);
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("promtool can be run");
+    // promtool reads everything before it writes, and ends early only to complain.
+    let _sent = child.stdin.take().expect("it was asked for").write_all(metrics.as_bytes());
+    let output = child.wait_with_output().expect("a child can be waited for");
+    if output.status.success() {
+        return Ok(());
+    }
+    Err([output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat())
+}
