@@ -1,0 +1,353 @@
+//! What is counted of each stream: fixed arrays, well under a kilobyte.
+
+use std::sync::{Arc, Mutex};
+
+use model::attribute::AttributeValue;
+use model::event::SliEvent;
+use model::outcome::{FailureClass, Reason, Verdict};
+use model::slot::{Cadence, SlotId};
+use model::step::Phase;
+use model::time::Timestamp;
+
+use super::StreamInfo;
+use super::text::escape;
+
+/// Upper edges of the duration histogram in seconds: OpenTelemetry's advice for HTTP and DNS.
+pub(super) const DURATION_EDGES: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// Upper edges of the lag histogram in seconds; a slot's tolerance is at most 5 s.
+pub(super) const LAG_EDGES: [f64; 12] =
+    [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+/// From this bucket on (over 0.75 s) a run is slow enough for an exemplar.
+const SLOW_BUCKET: usize = 9;
+
+/// Reasons for ineligible runs that have a series from the start: those that can occur on one machine today.
+pub const BORN_INELIGIBLE: [Reason; 4] =
+    [Reason::ProberFault, Reason::ConfigFault, Reason::Declared, Reason::Cancelled];
+/// Reasons for missed slots that have a series from the start.
+pub const BORN_MISSED: [Reason; 7] = [
+    Reason::Late,
+    Reason::Overlap,
+    Reason::Overload,
+    Reason::ClockStep,
+    Reason::Drain,
+    Reason::Interrupted,
+    Reason::Spool,
+];
+
+/// All reasons of counters by reason; those not born appear with their first event.
+pub(super) const INELIGIBLE: [Reason; 7] = [
+    Reason::ProberFault,
+    Reason::ConfigFault,
+    Reason::Declared,
+    Reason::Cancelled,
+    Reason::Maintenance,
+    Reason::Paused,
+    Reason::Correlated,
+];
+pub(super) const MISSED: [Reason; 9] = [
+    Reason::Late,
+    Reason::Overlap,
+    Reason::Overload,
+    Reason::ClockStep,
+    Reason::Drain,
+    Reason::Interrupted,
+    Reason::Spool,
+    Reason::NoOwner,
+    Reason::NoLease,
+];
+
+/// Series that each stream has from the start: runs, info, streak, 4 of the SLI, classes, reasons, histogram.
+const BORN_SERIES: u64 = 1
+    + 1
+    + 1
+    + 4
+    + FailureClass::ALL.len() as u64
+    + BORN_INELIGIBLE.len() as u64
+    + BORN_MISSED.len() as u64
+    + DURATION_EDGES.len() as u64
+    + 3;
+
+/// Counts by size, not cumulative; the last bucket is everything above the edges.
+#[derive(Clone, Debug)]
+pub(super) struct Histogram<const BUCKETS: usize> {
+    pub(super) buckets: [u64; BUCKETS],
+    pub(super) sum: f64,
+}
+
+impl<const BUCKETS: usize> Default for Histogram<BUCKETS> {
+    fn default() -> Self {
+        Self { buckets: [0; BUCKETS], sum: 0.0 }
+    }
+}
+
+impl<const BUCKETS: usize> Histogram<BUCKETS> {
+    /// Counts `value` and gives its bucket.
+    pub(super) fn add(&mut self, edges: &[f64], value: f64) -> usize {
+        let bucket = edges.partition_point(|edge| *edge < value).min(BUCKETS - 1);
+        self.buckets[bucket] += 1;
+        self.sum += value;
+        bucket
+    }
+}
+
+/// A run to look at, for a place in a histogram or a class.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Exemplar {
+    pub(super) place: usize,
+    pub(super) trace: SlotId,
+    pub(super) value: f64,
+}
+
+/// Which of the series that are not born have appeared, one bit each.
+#[derive(Copy, Clone, Debug, Default)]
+struct Extras {
+    shown: u32,
+    refused: u32,
+}
+
+impl Extras {
+    /// Whether the series may be shown; asked for room once.
+    fn admit(&mut self, bit: u32, room: &mut impl FnMut(u64) -> bool) -> bool {
+        let mask = 1 << bit;
+        if (self.shown | self.refused) & mask == 0 {
+            if room(1) {
+                self.shown |= mask;
+            } else {
+                self.refused |= mask;
+            }
+        }
+        self.shown & mask != 0
+    }
+}
+
+const EXTRA_PHASE: u32 = 0; // to 6
+const EXTRA_INELIGIBLE: u32 = 7; // to 13
+const EXTRA_MISSED: u32 = 14; // to 22
+const EXTRA_FRESHNESS: u32 = 23;
+const EXTRA_NOT_AFTER: u32 = 24;
+const EXTRA_LAST: u32 = 25;
+
+/// The counts of one stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub(super) runs: u64,
+    pub(super) good: u64,
+    pub(super) bad: u64,
+    pub(super) expected: u64,
+    pub(super) failures: [u64; FailureClass::ALL.len()],
+    pub(super) ineligible: [u64; INELIGIBLE.len()],
+    pub(super) missed: [u64; MISSED.len()],
+    pub(super) duration: Histogram<{ DURATION_EDGES.len() + 1 }>,
+    pub(super) streak: u32,
+    extras: Extras,
+    pub(super) last: Option<f64>,
+    pub(super) freshness: Option<f64>,
+    pub(super) not_after: Option<f64>,
+    pub(super) phases: [Option<f32>; Phase::ALL.len()],
+    pub(super) failure: Option<Exemplar>,
+    pub(super) slow: Option<Exemplar>,
+}
+
+/// One stream: its labels, written once, and its counts.
+#[derive(Debug)]
+pub(super) struct Cell {
+    region: Arc<str>,
+    /// `scenario="…",region="…"`.
+    pub(super) labels: Box<str>,
+    /// `slo="…",service="…",region="…"`.
+    pub(super) sli_labels: Box<str>,
+    /// `slo="…",region="…"`.
+    pub(super) slo_labels: Box<str>,
+    /// The value of `kind`.
+    pub(super) kind: Box<str>,
+    /// The labels of the info metric.
+    pub(super) info: Box<str>,
+    /// Shared with the cell of before a reload, so that no event falls between the two.
+    state: Arc<Mutex<State>>,
+}
+
+impl Cell {
+    pub(super) fn new(info: &StreamInfo) -> Self {
+        Self::of(info, Arc::default())
+    }
+
+    /// The same counts with the labels of `info`.
+    pub(super) fn with(&self, info: &StreamInfo) -> Self {
+        Self::of(info, Arc::clone(&self.state))
+    }
+
+    fn of(info: &StreamInfo, state: Arc<Mutex<State>>) -> Self {
+        let origin = &info.origin;
+        let (scenario, region) = (escape(&origin.stream.scenario), escape(&origin.stream.region));
+        let (service, kind) = (escape(&origin.service), escape(&origin.kind));
+        let interval = match &info.cadence {
+            Cadence::Every { interval_ms } if interval_ms % 1_000 == 0 => format!("{}s", interval_ms / 1_000),
+            Cadence::Every { interval_ms } => format!("{interval_ms}ms"),
+            Cadence::Cron { expression, timezone } => escape(&format!("{expression} {timezone}")),
+        };
+        let (version, owner) = (escape(&origin.version), escape(&origin.owner));
+        Self {
+            region: Arc::clone(&origin.stream.region),
+            labels: format!("scenario=\"{scenario}\",region=\"{region}\"").into(),
+            sli_labels: format!("slo=\"{scenario}\",service=\"{service}\",region=\"{region}\"").into(),
+            slo_labels: format!("slo=\"{scenario}\",region=\"{region}\"").into(),
+            info: format!(
+                "scenario=\"{scenario}\",version=\"{version}\",kind=\"{kind}\",interval=\"{interval}\",owner=\"{owner}\",region=\"{region}\""
+            )
+            .into(),
+            kind: kind.into(),
+            state,
+        }
+    }
+
+    pub(super) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// How many series it has.
+    pub(super) fn series(&self) -> u64 {
+        BORN_SERIES + u64::from(self.state().extras.shown.count_ones())
+    }
+
+    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no holder panics")
+    }
+
+    pub(super) fn add_expected(&self, slots: u64) {
+        self.state().expected += slots;
+    }
+
+    pub(super) fn apply(&self, event: &SliEvent, mut room: impl FnMut(u64) -> bool) {
+        let mut state = self.state();
+        if event.started.is_some() {
+            state.runs += 1;
+        }
+        let reason = event.outcome.reason;
+        match reason.verdict() {
+            Verdict::Good | Verdict::Bad => state.eligible(event, &mut room),
+            Verdict::Ineligible => {
+                let born = BORN_INELIGIBLE.contains(&reason);
+                if let Some(index) = INELIGIBLE.iter().position(|known| *known == reason)
+                    && (born || state.extras.admit(EXTRA_INELIGIBLE + bit(index), &mut room))
+                {
+                    state.ineligible[index] += 1;
+                }
+            }
+            Verdict::Missed => {
+                if let Some(index) = MISSED.iter().position(|known| *known == reason)
+                    && (BORN_MISSED.contains(&reason)
+                        || state.extras.admit(EXTRA_MISSED + bit(index), &mut room))
+                {
+                    state.missed[index] += 1;
+                }
+            }
+        }
+        state.observations(event, &mut room);
+    }
+}
+
+fn bit(index: usize) -> u32 {
+    u32::try_from(index).expect("tables are short")
+}
+
+impl State {
+    fn eligible(&mut self, event: &SliEvent, room: &mut impl FnMut(u64) -> bool) {
+        let outcome = &event.outcome;
+        let trace = event.slot.id;
+        let seconds = outcome.duration.as_secs_f64();
+        let bucket = self.duration.add(&DURATION_EDGES, seconds);
+        if bucket >= SLOW_BUCKET || outcome.reason == Reason::Slow {
+            self.slow = Some(Exemplar { place: bucket, trace, value: seconds });
+        }
+        if self.extras.admit(EXTRA_LAST, room) {
+            let at = event.finished.unwrap_or(event.recorded).as_seconds_f64();
+            self.last = Some(self.last.map_or(at, |last| last.max(at)));
+        }
+        if event.verdict() == Verdict::Good {
+            self.good += 1;
+            self.streak = 0;
+        } else {
+            self.bad += 1;
+            self.streak = self.streak.saturating_add(1);
+            let place = class_of(event) as usize;
+            self.failures[place] += 1;
+            self.failure = Some(Exemplar { place, trace, value: 1.0 });
+        }
+        let Some(main) = outcome.main_step() else { return };
+        for (index, phase) in Phase::ALL.into_iter().enumerate() {
+            self.phases[index] = match main.timing(phase) {
+                Some(time) if self.extras.admit(EXTRA_PHASE + bit(index), room) => Some(time.as_secs_f32()),
+                _ => None,
+            };
+        }
+    }
+
+    /// Values that a run saw, whatever its verdict.
+    fn observations(&mut self, event: &SliEvent, room: &mut impl FnMut(u64) -> bool) {
+        if let Some(age) = event.outcome.freshness_age
+            && age.is_finite()
+            && self.extras.admit(EXTRA_FRESHNESS, room)
+        {
+            self.freshness = Some(age);
+        }
+        let not_after =
+            event.outcome.main_step().and_then(|main| main.attributes.get("tls.server.not_after"));
+        if let Some(AttributeValue::Text(text)) = not_after
+            && let Ok(at) = text.parse::<Timestamp>()
+            && self.extras.admit(EXTRA_NOT_AFTER, room)
+        {
+            self.not_after = Some(at.as_seconds_f64());
+        }
+    }
+
+    /// Whether the counter of the reason at `index` of [`INELIGIBLE`] is exposed.
+    pub(super) fn shows_ineligible(&self, index: usize) -> bool {
+        index < BORN_INELIGIBLE.len() || self.extras.shown & (1 << (EXTRA_INELIGIBLE + bit(index))) != 0
+    }
+
+    /// Whether the counter of the reason at `index` of [`MISSED`] is exposed.
+    pub(super) fn shows_missed(&self, index: usize) -> bool {
+        index < BORN_MISSED.len() || self.extras.shown & (1 << (EXTRA_MISSED + bit(index))) != 0
+    }
+}
+
+/// The class of a bad run.
+fn class_of(event: &SliEvent) -> FailureClass {
+    match (&event.outcome.failure, event.outcome.reason) {
+        (Some(failure), _) => failure.class,
+        (None, Reason::Slow) => FailureClass::Slow,
+        (None, Reason::Stale | Reason::Stalled | Reason::Backwards | Reason::FutureDated) => {
+            FailureClass::Stale
+        }
+        (None, _) => FailureClass::Incorrect,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_fit_together() {
+        for (index, class) in FailureClass::ALL.into_iter().enumerate() {
+            assert_eq!(class as usize, index);
+        }
+        assert_eq!(INELIGIBLE[..BORN_INELIGIBLE.len()], BORN_INELIGIBLE);
+        assert_eq!(MISSED[..BORN_MISSED.len()], BORN_MISSED);
+        for reason in Reason::ALL {
+            let listed = INELIGIBLE.contains(reason) || MISSED.contains(reason);
+            assert_eq!(listed, !reason.verdict().is_eligible(), "{reason}");
+        }
+        assert!(size_of::<State>() <= 768, "{}", size_of::<State>());
+    }
+
+    #[test]
+    fn a_value_on_an_edge_is_below_it() {
+        let mut histogram = Histogram::<15>::default();
+        assert_eq!(histogram.add(&DURATION_EDGES, 0.005), 0);
+        assert_eq!(histogram.add(&DURATION_EDGES, 0.0051), 1);
+        assert_eq!(histogram.add(&DURATION_EDGES, 11.0), 14);
+        assert_eq!(DURATION_EDGES.partition_point(|edge| *edge < 0.76), SLOW_BUCKET);
+    }
+}

@@ -1,0 +1,252 @@
+//! The exposition, made in pieces so that half a million series never lie in memory at once.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use store::{DropCause, Health, Stats};
+
+use super::Metrics;
+use super::families::{FAMILIES, histogram};
+use super::fold::{Cell, LAG_EDGES};
+use super::text::{Format, Kind, Writer, escape};
+use crate::pump::SinkStats;
+
+/// What is exposed beside the events: numbers of this process at this moment.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// The prober's version.
+    pub version: String,
+    /// Counters of each sink by its name.
+    pub sinks: Vec<(String, Arc<SinkStats>)>,
+    /// The store's numbers.
+    pub store: Option<StoreNumbers>,
+    /// The process' numbers.
+    pub process: Option<Process>,
+}
+
+/// Numbers of the store.
+#[derive(Clone, Debug, Default)]
+pub struct StoreNumbers {
+    events: u64,
+    duplicates: u64,
+    lost: u64,
+    dropped: [u64; 3],
+    bytes: u64,
+    queue: u64,
+    commit: f64,
+    groups: u64,
+    failed_commits: u64,
+    healthy: bool,
+}
+
+impl StoreNumbers {
+    /// The numbers at this moment.
+    pub fn of(stats: &Stats, health: &Health) -> Self {
+        Self {
+            events: stats.events(),
+            duplicates: stats.duplicates(),
+            lost: stats.lost(),
+            dropped: DropCause::ALL.map(|cause| stats.dropped(cause)),
+            bytes: stats.bytes(),
+            queue: stats.queue(),
+            commit: stats.last_commit().as_secs_f64(),
+            groups: stats.groups(),
+            failed_commits: stats.failed_commits(),
+            healthy: *health == Health::Ok,
+        }
+    }
+}
+
+/// Numbers of the process, as Prometheus' client libraries name them; the caller reads them.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Process {
+    /// Open file descriptors.
+    pub open_fds: u64,
+    /// The bound on them.
+    pub max_fds: u64,
+    /// Resident memory.
+    pub resident_bytes: u64,
+    /// User and system time.
+    pub cpu_seconds: f64,
+    /// When the process started, in seconds since the epoch.
+    pub start_seconds: f64,
+}
+
+/// The pieces of one exposition, each about [`PIECE_BYTES`].
+///
+/// The streams are those of the moment it began; a reload meanwhile changes nothing in it.
+pub struct Chunks {
+    metrics: Metrics,
+    order: Arc<[Arc<Cell>]>,
+    format: Format,
+    /// What is written first.
+    around: Option<String>,
+    family: usize,
+    stream: usize,
+    ended: bool,
+}
+
+/// When a piece is full.
+const PIECE_BYTES: usize = 128 << 10;
+
+impl Chunks {
+    pub(super) fn new(metrics: Metrics, order: Arc<[Arc<Cell>]>, format: Format, around: &Around) -> Self {
+        let mut out = Writer { text: String::with_capacity(8 << 10), format };
+        own(&mut out, around);
+        let around = Some(out.text);
+        Self { metrics, order, format, around, family: 0, stream: 0, ended: false }
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        if self.ended {
+            return None;
+        }
+        let mut text = self.around.take().unwrap_or_default();
+        text.reserve(PIECE_BYTES + (8 << 10));
+        let mut out = Writer { text, format: self.format };
+        while let Some(family) = FAMILIES.get(self.family) {
+            if self.stream == 0 {
+                out.header(family.name, family.kind, family.help);
+            }
+            for cell in &self.order[self.stream..] {
+                if out.text.len() >= PIECE_BYTES {
+                    return Some(out.text.into_bytes());
+                }
+                (family.write)(&mut out, family.name, cell, &cell.state());
+                self.stream += 1;
+            }
+            (self.family, self.stream) = (self.family + 1, 0);
+        }
+        self.ended = true;
+        shared(&mut out, &self.metrics);
+        if self.format == Format::OpenMetrics {
+            out.text.push_str("# EOF\n");
+        }
+        Some(out.text.into_bytes())
+    }
+}
+
+/// Families of all streams together.
+fn shared(out: &mut Writer, metrics: &Metrics) {
+    let shared = &metrics.shared;
+    let name = "prober_run_schedule_lag_seconds";
+    out.header(name, Kind::Histogram, "How late runs started after their slot.");
+    let lag = shared.lag.lock().expect("no holder panics").clone();
+    histogram(out, name, "", (&LAG_EDGES, &lag.buckets, lag.sum), |out, _, count| out.count(count));
+    let violations = shared.violations.load(Ordering::Relaxed);
+    let help = "Slots of closed windows without exactly one record; must stay 0.";
+    one(out, ("prober_account_violations_total", Kind::Counter, help), violations);
+    let dropped = shared.series_dropped.load(Ordering::Relaxed);
+    one(
+        out,
+        ("prober_series_dropped_total", Kind::Counter, "Series left out for the cap on series."),
+        dropped,
+    );
+}
+
+type Head = (&'static str, Kind, &'static str);
+
+fn one(out: &mut Writer, (name, kind, help): Head, value: u64) {
+    out.header(name, kind, help);
+    out.name(name, "", &[]);
+    out.count(value);
+}
+
+fn float(out: &mut Writer, (name, kind, help): Head, value: f64) {
+    out.header(name, kind, help);
+    out.name(name, "", &[]);
+    out.number(value);
+}
+
+/// Families of this process.
+fn own(out: &mut Writer, around: &Around) {
+    out.header("prober_build_info", Kind::Gauge, "The prober's version; always 1.");
+    out.name("prober_build_info", "", &[("version", &escape(&around.version))]);
+    out.count(1);
+    sinks(out, &around.sinks);
+    if let Some(store) = &around.store {
+        store_families(out, store);
+    }
+    if let Some(process) = &around.process {
+        process_families(out, process);
+    }
+}
+
+/// Takes one number from a sink's counters.
+type SinkValue = fn(&SinkStats) -> Option<f64>;
+
+fn sinks(out: &mut Writer, sinks: &[(String, Arc<SinkStats>)]) {
+    let families: [(Head, SinkValue); 5] = [
+        (("prober_export_sent_events_total", Kind::Counter, "Events delivered."), |sink| {
+            Some(sink.sent() as f64)
+        }),
+        (
+            (
+                "prober_export_failed_events_total",
+                Kind::Counter,
+                "Events in deliveries that failed and were tried again.",
+            ),
+            |sink| Some(sink.failed() as f64),
+        ),
+        (
+            ("prober_export_dropped_events_total", Kind::Counter, "Events that will never be delivered."),
+            |sink| Some(sink.dropped() as f64),
+        ),
+        (("prober_export_queue_length", Kind::Gauge, "Durable events that are not delivered yet."), |sink| {
+            Some(sink.queue_length() as f64)
+        }),
+        (
+            (
+                "prober_export_last_success_timestamp_seconds",
+                Kind::Gauge,
+                "When the last delivery succeeded.",
+            ),
+            |sink| sink.last_success().map(model::time::Timestamp::as_seconds_f64),
+        ),
+    ];
+    for ((name, kind, help), value) in families {
+        out.header(name, kind, help);
+        for (sink, stats) in sinks {
+            if let Some(value) = value(stats) {
+                out.name(name, "", &[("sink", &escape(sink))]);
+                out.number(value);
+            }
+        }
+    }
+}
+
+fn store_families(out: &mut Writer, store: &StoreNumbers) {
+    one(out, ("prober_store_events_total", Kind::Counter, "Events made durable."), store.events);
+    let help = "Events whose slot was stored before.";
+    one(out, ("prober_store_duplicate_events_total", Kind::Counter, help), store.duplicates);
+    let help = "Events that a reader wanted and that were dropped before.";
+    one(out, ("prober_store_lost_events_total", Kind::Counter, help), store.lost);
+    let name = "prober_store_dropped_events_total";
+    out.header(name, Kind::Counter, "Events removed with their part file, read or not, by cause.");
+    for (cause, count) in DropCause::ALL.iter().zip(store.dropped) {
+        out.name(name, "", &[("cause", cause.as_str())]);
+        out.count(count);
+    }
+    one(out, ("prober_store_groups_total", Kind::Counter, "Groups of events committed."), store.groups);
+    let help = "Commits that failed and were tried again.";
+    one(out, ("prober_store_failed_commits_total", Kind::Counter, help), store.failed_commits);
+    one(out, ("prober_store_bytes", Kind::Gauge, "Bytes of the event files."), store.bytes);
+    one(out, ("prober_store_queue_length", Kind::Gauge, "Records waiting for the writer."), store.queue);
+    let help = "How long the last commit took.";
+    float(out, ("prober_store_commit_duration_seconds", Kind::Gauge, help), store.commit);
+    let help = "Whether the store can write: 1 or 0.";
+    one(out, ("prober_store_healthy", Kind::Gauge, help), u64::from(store.healthy));
+}
+
+fn process_families(out: &mut Writer, process: &Process) {
+    one(out, ("process_open_fds", Kind::Gauge, "Open file descriptors."), process.open_fds);
+    one(out, ("process_max_fds", Kind::Gauge, "The bound on open file descriptors."), process.max_fds);
+    one(out, ("process_resident_memory_bytes", Kind::Gauge, "Resident memory."), process.resident_bytes);
+    float(out, ("process_cpu_seconds_total", Kind::Counter, "User and system time."), process.cpu_seconds);
+    let help = "When the process started.";
+    float(out, ("process_start_time_seconds", Kind::Gauge, help), process.start_seconds);
+}

@@ -1,0 +1,285 @@
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use model::outcome::Reason;
+use model::time::Timestamp;
+use store::{Health, StreamAccount};
+
+use super::*;
+use crate::pump::SinkStats;
+use crate::sample::{event, info, origin, start};
+
+fn around() -> Around {
+    let stats = store::Stats::default();
+    Around {
+        version: "0.1.0".into(),
+        sinks: vec![("files".into(), Arc::new(SinkStats::default()))],
+        store: Some(StoreNumbers::of(&stats, &Health::Ok)),
+        process: Some(Process {
+            open_fds: 9,
+            max_fds: 1_024,
+            resident_bytes: 1 << 24,
+            cpu_seconds: 0.25,
+            start_seconds: 1.5,
+        }),
+    }
+}
+
+/// Runs promtool, the judge that the world uses.
+fn promtool(text: &str) {
+    let mut child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is missing: apt-get install prometheus");
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.trim().is_empty(), "{said}");
+}
+
+/// What OpenMetrics demands beyond the other format, as far as this exposition uses it.
+fn open_metrics(text: &str) {
+    assert!(text.ends_with("# EOF\n") && text.lines().filter(|line| *line == "# EOF").count() == 1);
+    let mut counters = Vec::new();
+    let mut families = std::collections::HashSet::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(families.insert(name.to_owned()), "{name} twice");
+            if kind == "counter" {
+                assert!(!name.ends_with("_total"));
+                counters.push(name.to_owned());
+            }
+        } else if !line.starts_with('#') {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let family = families.iter().any(|family| name.starts_with(family.as_str()));
+            assert!(family, "{line}");
+            if let Some(counter) = counters.iter().find(|counter| name == counter.as_str()) {
+                panic!("{counter} has a sample without _total");
+            }
+            if let Some((_, exemplar)) = line.split_once(" # ") {
+                assert!(exemplar.starts_with("{trace_id=\"") && exemplar.len() < 128, "{line}");
+            }
+            if let Some((_, rest)) = line.split_once("le=\"") {
+                let edge = rest.split('"').next().unwrap();
+                assert!(edge == "+Inf" || edge.contains('.'), "{line}");
+            }
+        }
+    }
+}
+
+fn samples(text: &str) -> Vec<(String, String)> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            line.rsplit_once(' ').map(|(series, value)| (series.to_owned(), value.to_owned())).unwrap()
+        })
+        .collect()
+}
+
+fn value(text: &str, series: &str) -> Option<String> {
+    samples(text).into_iter().find(|(known, _)| known == series).map(|(_, value)| value)
+}
+
+fn both(metrics: &Metrics) -> String {
+    let text = metrics.render(Format::Prometheus, &around());
+    promtool(&text);
+    let series: Vec<_> = samples(&text).into_iter().map(|(series, _)| series).collect();
+    let unique: std::collections::HashSet<_> = series.iter().collect();
+    assert_eq!(unique.len(), series.len(), "no series twice");
+    open_metrics(&metrics.render(Format::OpenMetrics, &around()));
+    text
+}
+
+#[test]
+fn every_state_passes_the_judges() {
+    let metrics = Metrics::default();
+    both(&metrics);
+    metrics.set_streams(&[info("shop"), info("other")]);
+    let idle = both(&metrics);
+    for series in [
+        r#"prober_sli_events_total{slo="shop",service="shop",region="eu"}"#,
+        r#"prober_sli_good_events_total{slo="shop",service="shop",region="eu"}"#,
+        r#"prober_sli_bad_events_total{slo="shop",service="shop",region="eu"}"#,
+        r#"prober_sli_expected_events_total{slo="shop",service="shop",region="eu"}"#,
+        r#"prober_runs_total{scenario="shop",region="eu",kind="http"}"#,
+        r#"prober_run_failures_total{scenario="shop",region="eu",class="connect"}"#,
+        r#"prober_run_ineligible_total{scenario="shop",region="eu",reason="prober_fault"}"#,
+        r#"prober_run_missed_slots_total{scenario="shop",region="eu",reason="interrupted"}"#,
+        r#"prober_run_duration_seconds_bucket{scenario="shop",region="eu",le="+Inf"}"#,
+        "prober_account_violations_total",
+        r#"prober_export_sent_events_total{sink="files"}"#,
+    ] {
+        assert_eq!(value(&idle, series).as_deref(), Some("0"), "{series}");
+    }
+    let shop = origin("shop");
+    for (second, reason) in (0..).zip(Reason::ALL) {
+        metrics.apply(&event(&shop, second, *reason));
+        both(&metrics);
+    }
+    metrics.apply(&event(&origin("stranger"), 0, Reason::Ok));
+    let full = both(&metrics);
+    assert_eq!(
+        value(&full, r#"prober_sli_events_total{slo="shop",service="shop",region="eu"}"#).unwrap(),
+        "7"
+    );
+    assert_eq!(value(&full, r#"prober_sli_consecutive_bad_events{slo="shop",region="eu"}"#).unwrap(), "6");
+    assert_eq!(
+        value(&full, r#"prober_run_missed_slots_total{scenario="shop",region="eu",reason="no_owner"}"#)
+            .unwrap(),
+        "1"
+    );
+    assert_eq!(
+        value(&full, r#"prober_run_missed_slots_total{scenario="other",region="eu",reason="no_owner"}"#),
+        None
+    );
+    assert_eq!(
+        value(&full, r#"prober_run_failures_total{scenario="shop",region="eu",class="stale"}"#).unwrap(),
+        "4"
+    );
+    assert_eq!(
+        value(&full, r#"prober_run_phase_seconds{scenario="shop",region="eu",phase="connect"}"#)
+            .unwrap()
+            .parse::<f32>()
+            .ok(),
+        Some(0.03)
+    );
+    assert_eq!(
+        value(&full, r#"prober_run_duration_seconds_bucket{scenario="shop",region="eu",le="0.1"}"#).unwrap(),
+        "0"
+    );
+    assert_eq!(
+        value(&full, r#"prober_run_duration_seconds_bucket{scenario="shop",region="eu",le="0.25"}"#).unwrap(),
+        "7"
+    );
+    assert!(!full.contains("stranger") && !full.contains("trace_id"));
+    let open = metrics.render(Format::OpenMetrics, &around());
+    assert!(open.contains(&format!(
+        "class=\"stale\"}} 4 # {{trace_id=\"{}\"}} 1\n",
+        event(&shop, 6, Reason::Ok).slot.id
+    )));
+}
+
+#[test]
+fn a_reload_keeps_counts_and_removes_what_is_gone() {
+    let metrics = Metrics::default();
+    metrics.set_streams(&[info("shop"), info("gone")]);
+    metrics.apply(&event(&origin("shop"), 0, Reason::Failed));
+    let old = metrics.chunks(Format::Prometheus, &around());
+    let mut changed = info("shop");
+    changed.origin = Arc::new(Origin { version: "ba9876543210".into(), ..(*changed.origin).clone() });
+    metrics.set_streams(&[changed, info("new")]);
+    let text = both(&metrics);
+    assert!(!text.contains("gone") && !text.contains("0123456789ab\",kind=\"http\",interval=\"60s\",owner=\"team\",region=\"eu\"} 1\nprober_scenario_info{scenario=\"shop"));
+    assert!(text.contains(r#"prober_scenario_info{scenario="shop",version="ba9876543210",kind="http",interval="60s",owner="team",region="eu"} 1"#));
+    assert_eq!(
+        value(&text, r#"prober_sli_bad_events_total{slo="shop",service="shop",region="eu"}"#).unwrap(),
+        "1"
+    );
+    // A scrape that had begun ends with the streams it began with.
+    let old = String::from_utf8(old.flatten().collect()).unwrap();
+    promtool(&old);
+    assert!(old.contains("gone"));
+    metrics.set_streams(&[]);
+    metrics.set_streams(&[info("shop")]);
+    let text = both(&metrics);
+    assert_eq!(
+        value(&text, r#"prober_sli_bad_events_total{slo="shop",service="shop",region="eu"}"#).unwrap(),
+        "0"
+    );
+}
+
+#[test]
+fn hostile_names_are_only_names() {
+    let metrics = Metrics::default();
+    let names = ["quo\"te", "new\nline\r", "back\\slash\\", "é✓\u{202e}", "} 1\n# EOF", "", "\u{0}"];
+    metrics.set_streams(&names.map(info));
+    for name in names {
+        metrics.apply(&event(&origin(name), 1, Reason::Failed));
+    }
+    let text = both(&metrics);
+    assert_eq!(text.matches("prober_sli_bad_events_total{").count(), names.len());
+}
+
+#[test]
+fn the_cap_on_series_holds_and_is_counted() {
+    let metrics = Metrics::new(100);
+    metrics.set_streams(&["a", "b", "c", "d"].map(info));
+    for name in ["a", "b", "c"] {
+        metrics.apply(&event(&origin(name), 1, Reason::Ok));
+    }
+    let text = both(&metrics);
+    let streams = samples(&text).iter().filter(|(series, _)| series.contains("region=\"eu\"")).count();
+    assert!(streams <= 100 && streams > 80, "{streams}");
+    let dropped: u64 = value(&text, "prober_series_dropped_total").unwrap().parse().unwrap();
+    assert!(dropped >= 84, "{dropped}");
+}
+
+#[test]
+fn accounts_and_values_from_steps() {
+    let metrics = Metrics::default();
+    metrics.set_streams(&[info("shop")]);
+    let mut seen = event(&origin("shop"), 1, Reason::Ok);
+    seen.outcome.freshness_age = Some(-2.5);
+    seen.outcome.steps[0].attributes.set("tls.server.not_after", "2027-01-01T00:00:00Z");
+    metrics.apply(&seen);
+    let mut broken = event(&origin("shop"), 2, Reason::Ok);
+    broken.outcome.freshness_age = Some(f64::NAN);
+    broken.outcome.steps[0].attributes.set("tls.server.not_after", "tomorrow");
+    metrics.apply(&broken);
+    let mut manual = event(&origin("shop"), 3, Reason::Ok);
+    manual.trigger = model::event::Trigger::Manual;
+    metrics.apply(&manual);
+    let stream = StreamAccount {
+        stream: origin("shop").stream.clone(),
+        expected: 6,
+        good: 5,
+        bad: 0,
+        ineligible: 0,
+        missed: 0,
+        planned: 0,
+    };
+    let to = start().plus(Duration::from_mins(1));
+    metrics.add_account(&Account { from: start(), to, streams: vec![stream], violations: 1 });
+    let text = both(&metrics);
+    let of = |series: &str| value(&text, series).unwrap();
+    assert_eq!(of(r#"prober_freshness_age_seconds{scenario="shop",region="eu"}"#), "-2.5");
+    let not_after = Timestamp::as_seconds_f64("2027-01-01T00:00:00Z".parse().unwrap()).to_string();
+    assert_eq!(
+        of(r#"prober_tls_certificate_not_after_timestamp_seconds{scenario="shop",region="eu"}"#),
+        not_after
+    );
+    assert_eq!(of(r#"prober_sli_expected_events_total{slo="shop",service="shop",region="eu"}"#), "6");
+    assert_eq!(of("prober_account_violations_total"), "1");
+    assert_eq!(of(r#"prober_runs_total{scenario="shop",region="eu",kind="http"}"#), "2");
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release -p prober-export -- --ignored --nocapture speed"]
+#[expect(clippy::disallowed_macros, reason = "a measurement is for the person who runs it")]
+fn speed_of_a_scrape() {
+    let metrics = Metrics::default();
+    let names: Vec<_> = (0..10_000).map(|index| format!("scenario-{index}")).collect();
+    metrics.set_streams(&names.iter().map(|name| info(name)).collect::<Vec<_>>());
+    let events: Vec<_> = names.iter().map(|name| event(&origin(name), 1, Reason::Ok)).collect();
+    let began = Instant::now();
+    for event in &events {
+        metrics.apply(event);
+    }
+    eprintln!("fold: {:?} an event", began.elapsed() / 10_000);
+    for format in [Format::Prometheus, Format::OpenMetrics] {
+        let began = Instant::now();
+        let (mut bytes, mut largest) = (0, 0);
+        for piece in metrics.chunks(format, &around()) {
+            bytes += piece.len();
+            largest = largest.max(piece.len());
+        }
+        eprintln!("{format:?}: {bytes} B in pieces of at most {largest} B: {:?}", began.elapsed());
+    }
+    eprintln!("a stream's state: {} B", size_of::<fold::State>() + size_of::<Cell>());
+}

@@ -1,0 +1,94 @@
+//! Events, streams and stores for the tests of this crate.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::event::{Origin, SliEvent, Trigger};
+use model::outcome::{Failure, FailureClass, Outcome, Reason};
+use model::slot::{Cadence, Stream};
+use model::step::{Hop, Phase, PhaseSpan, StepRecord, StepState};
+use model::time::{Clock, SystemClock, Timestamp};
+use store::{Config, Opened, Record, Store};
+
+use crate::prometheus::StreamInfo;
+
+pub(crate) fn start() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+pub(crate) fn origin(scenario: &str) -> Arc<Origin> {
+    Arc::new(Origin {
+        stream: Stream::new(scenario, "eu"),
+        version: "0123456789ab".into(),
+        kind: "http".into(),
+        owner: "team".into(),
+        service: "shop".into(),
+        labels: Vec::new(),
+        prober: "p1".into(),
+    })
+}
+
+pub(crate) fn info(scenario: &str) -> StreamInfo {
+    StreamInfo { origin: origin(scenario), cadence: Cadence::Every { interval_ms: 60_000 } }
+}
+
+/// The event of the slot that starts `second` seconds after [`start`].
+pub(crate) fn event(origin: &Arc<Origin>, second: u64, reason: Reason) -> SliEvent {
+    let scheduled = start().plus(Duration::from_secs(second));
+    let mut outcome = Outcome::empty(reason);
+    outcome.duration = Duration::from_millis(120);
+    let began = scheduled.plus(Duration::from_millis(2));
+    let ran = reason.verdict() != model::outcome::Verdict::Missed;
+    if reason == Reason::Failed {
+        outcome.failure = Some(Failure::new(FailureClass::Connect, "connect.refused", "nobody listens"));
+    }
+    if ran {
+        let phase = |phase| PhaseSpan { phase, start: Duration::ZERO, duration: Duration::from_millis(30) };
+        let hop =
+            Hop { phases: [Phase::Dns, Phase::Connect, Phase::Wait].map(phase).into(), ..Hop::default() };
+        outcome.main = Some(0);
+        outcome.steps.push(StepRecord {
+            name: "http".into(),
+            kind: "http".into(),
+            state: StepState::Passed,
+            start: Duration::ZERO,
+            duration: outcome.duration,
+            failure: None,
+            note: None,
+            hops: vec![hop],
+            attributes: model::attribute::Attributes::new(),
+            captures: Vec::new(),
+        });
+    }
+    SliEvent {
+        origin: Arc::clone(origin),
+        slot: origin.stream.slot(scheduled),
+        attempt: 0,
+        trigger: Trigger::Schedule,
+        started: ran.then_some(began),
+        finished: ran.then(|| began.plus(outcome.duration)),
+        recorded: began.plus(outcome.duration),
+        outcome,
+    }
+}
+
+/// A store with `count` events of one stream, all durable; its writer has ended.
+pub(crate) fn store_with(dir: &Path, count: u64) -> Store {
+    let Opened { store, queue, writer } = Store::open(Config::new(dir), clock()).unwrap();
+    let shop = origin("shop");
+    std::thread::scope(|scope| {
+        scope.spawn(|| writer.run());
+        // Blocking sends want a thread without a runtime.
+        scope.spawn(move || {
+            for second in 0..count {
+                queue.blocking_send(Record::Event(Box::new(event(&shop, second, Reason::Ok)))).unwrap();
+            }
+        });
+    });
+    store
+}

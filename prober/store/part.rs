@@ -1,0 +1,290 @@
+//! One part file: its tables, its place in the sequence, and the statements that fill it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::append::{EventRow, Group, MissedRow, Row};
+use crate::files::{Files, PartName};
+use crate::heads::Heads;
+use crate::open::OpenError;
+use crate::sqlite::{self, Promise};
+
+/// The tables of format 1.
+///
+/// `events` is narrow and `bodies` is wide so that accounts and lists never touch the wide one. Every index
+/// grows at its end when slots arrive in time's order: at 1,000 events a second, pages touched are what a commit costs.
+/// `prev` links the rows of one stream, newest to oldest, over all parts.
+const SCHEMA: &str = "
+CREATE TABLE state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE streams(
+  id INTEGER PRIMARY KEY, scenario TEXT NOT NULL, region TEXT NOT NULL, replica INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL, last_ms INTEGER NOT NULL) STRICT;
+CREATE TABLE events(
+  seq INTEGER PRIMARY KEY, prev INTEGER NOT NULL, stream INTEGER NOT NULL, scheduled INTEGER NOT NULL,
+  slot BLOB NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL, manual INTEGER NOT NULL,
+  duration_us INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX events_slot ON events(scheduled, stream) WHERE manual = 0;
+CREATE TABLE bodies(seq INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE origins(id INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE missed(
+  seq INTEGER PRIMARY KEY, prev INTEGER NOT NULL, stream INTEGER NOT NULL, reason TEXT NOT NULL,
+  first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, step_ms INTEGER NOT NULL, count INTEGER NOT NULL,
+  recorded INTEGER NOT NULL, origin INTEGER NOT NULL) STRICT;
+CREATE INDEX missed_last ON missed(last_ms);
+CREATE INDEX missed_stream ON missed(stream, last_ms);
+";
+
+/// The tables by which a part file is recognised.
+pub(crate) const TABLES: [&str; 6] = ["state", "streams", "events", "bodies", "origins", "missed"];
+
+/// What is known of a part without looking into it.
+#[derive(Clone, Debug)]
+pub(crate) struct PartInfo {
+    pub(crate) name: PartName,
+    pub(crate) path: PathBuf,
+    /// The sequence number of its first event.
+    pub(crate) first_seq: i64,
+    /// The earliest slot in it; above `last_ms` if it is empty.
+    pub(crate) first_ms: i64,
+    /// The latest slot in it.
+    pub(crate) last_ms: i64,
+}
+
+impl PartInfo {
+    /// Whether slots in `[from_ms, to_ms)` may be in it.
+    pub(crate) const fn may_hold(&self, from_ms: i64, to_ms: i64) -> bool {
+        self.first_ms < to_ms && self.last_ms >= from_ms
+    }
+
+    /// Reads what is known of the part behind `conn`.
+    pub(crate) fn read(files: &Files, name: PartName, conn: &Connection) -> rusqlite::Result<Self> {
+        let first_seq = state(conn, "first_seq")?.unwrap_or(1);
+        let bound = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        let first = [
+            bound("SELECT min(scheduled) FROM events WHERE manual = 0")?,
+            bound("SELECT min(first_ms) FROM missed")?,
+        ];
+        let last = [
+            bound("SELECT max(scheduled) FROM events WHERE manual = 0")?,
+            bound("SELECT max(last_ms) FROM missed")?,
+        ];
+        Ok(Self {
+            path: files.part(&name),
+            name,
+            first_seq,
+            first_ms: first.into_iter().flatten().min().unwrap_or(i64::MAX),
+            last_ms: last.into_iter().flatten().max().unwrap_or(i64::MIN),
+        })
+    }
+}
+
+/// A value of the part's own state.
+pub(crate) fn state(conn: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached("SELECT value FROM state WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
+fn set_state(conn: &Connection, key: &str, value: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2)")?
+        .execute(params![key, value])
+        .map(|_| ())
+}
+
+/// The first sequence number after everything in the part.
+pub(crate) fn next_seq(conn: &Connection) -> rusqlite::Result<i64> {
+    let one = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+    let ends = [
+        state(conn, "first_seq")?,
+        one("SELECT max(seq) + 1 FROM events")?,
+        // Runs do not overlap, so the last row ends last.
+        one("SELECT seq + count FROM missed ORDER BY seq DESC LIMIT 1").optional()?.flatten(),
+    ];
+    Ok(ends.into_iter().flatten().max().unwrap_or(1))
+}
+
+/// The part that is being written.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) info: PartInfo,
+    pub(crate) conn: Connection,
+    /// Row ids of the origins of missed runs, by their text.
+    origins: HashMap<String, i64>,
+    /// Pages that the file may have: how tests fill the disk.
+    #[cfg(test)]
+    pub(crate) pages_max: std::sync::Arc<std::sync::atomic::AtomicI64>,
+}
+
+impl Part {
+    /// Makes a new part that starts at `first_seq` and carries on `heads` and `checkpoint`.
+    pub(crate) fn create(
+        files: &Files,
+        name: PartName,
+        first_seq: i64,
+        heads: &Heads,
+        checkpoint: Option<i64>,
+    ) -> Result<Self, OpenError> {
+        let path = files.part(&name);
+        sqlite::create(&path, |conn| {
+            conn.execute_batch(SCHEMA)?;
+            set_state(conn, "first_seq", first_seq)?;
+            if let Some(at) = checkpoint {
+                set_state(conn, "checkpoint_ms", at)?;
+            }
+            heads.write(conn)
+        })?;
+        Self::open(files, name)
+    }
+
+    /// Opens a part that [`sqlite::examine`] has let pass.
+    pub(crate) fn open(files: &Files, name: PartName) -> Result<Self, OpenError> {
+        let path = files.part(&name);
+        let opened = (|| {
+            let conn = sqlite::open_write(&path, Promise::Durable)?;
+            let info = PartInfo::read(files, name, &conn)?;
+            Ok(Self {
+                info,
+                conn,
+                origins: HashMap::new(),
+                #[cfg(test)]
+                pages_max: std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0)),
+            })
+        })();
+        opened.map_err(|error| OpenError::sqlite(&path, error))
+    }
+
+    /// Opens the file again: after an error of the disk a connection is not to be trusted.
+    pub(crate) fn reopen(&mut self) -> rusqlite::Result<()> {
+        self.origins.clear();
+        self.conn = sqlite::open_write(&self.info.path, Promise::Durable)?;
+        Ok(())
+    }
+
+    /// Writes the group in one transaction, durable when this returns.
+    pub(crate) fn commit(&mut self, group: &Group) -> rusqlite::Result<()> {
+        let written = self.write(group);
+        if written.is_err() {
+            // Ids handed out in a transaction that was undone are not there.
+            self.origins.clear();
+            let _ = self.conn.execute_batch("ROLLBACK");
+        } else {
+            for row in &group.rows {
+                let (first, last) = row.span_ms();
+                self.info.first_ms = self.info.first_ms.min(first);
+                self.info.last_ms = self.info.last_ms.max(last);
+            }
+        }
+        written
+    }
+
+    fn write(&mut self, group: &Group) -> rusqlite::Result<()> {
+        #[cfg(test)]
+        match self.pages_max.load(std::sync::atomic::Ordering::SeqCst) {
+            0 => {}
+            pages => self.conn.pragma_update(None, "max_page_count", pages)?,
+        }
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        if !group.new_streams.is_empty() {
+            group.new_streams.write(&self.conn)?;
+        }
+        self.write_events(group)?;
+        for row in &group.rows {
+            if let Row::Missed(missed) = row {
+                self.write_missed(missed)?;
+            }
+        }
+        if let Some(at) = group.checkpoint {
+            set_state(&self.conn, "checkpoint_ms", at)?;
+        }
+        self.conn.execute_batch("COMMIT")
+    }
+
+    fn write_events(&self, group: &Group) -> rusqlite::Result<()> {
+        // Seen from here the slot is new; `OR IGNORE` is the file's own guard of invariant 3.
+        let mut event = self
+            .conn
+            .prepare_cached("INSERT OR IGNORE INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+        for row in &group.rows {
+            let Row::Event(EventRow {
+                seq, prev, stream, scheduled, manual, duration_us, event: stored, ..
+            }) = row
+            else {
+                continue;
+            };
+            let (verdict, reason) = (stored.verdict().as_str(), stored.outcome.reason.as_str());
+            let slot = stored.slot.id.as_bytes().as_slice();
+            event.execute(params![
+                seq,
+                prev,
+                stream,
+                scheduled,
+                slot,
+                verdict,
+                reason,
+                manual,
+                duration_us
+            ])?;
+        }
+        let mut body = self.conn.prepare_cached("INSERT INTO bodies VALUES (?1, ?2)")?;
+        for row in &group.rows {
+            if let Row::Event(EventRow { seq, body: range, .. }) = row {
+                let text = std::str::from_utf8(&group.bodies[range.clone()]).expect("JSON is UTF-8");
+                body.execute(params![seq, text])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_missed(&mut self, row: &MissedRow) -> rusqlite::Result<()> {
+        let origin = self.origin(&row.origin)?;
+        let run = &row.run;
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT INTO missed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
+        insert.execute(params![
+            row.seq,
+            row.prev,
+            row.stream,
+            run.reason.as_str(),
+            run.first.as_millis(),
+            run.last().as_millis(),
+            run.step_ms.cast_signed(),
+            run.count,
+            run.recorded.as_nanos(),
+            origin
+        ])?;
+        Ok(())
+    }
+
+    fn origin(&mut self, text: &str) -> rusqlite::Result<i64> {
+        if let Some(id) = self.origins.get(text) {
+            return Ok(*id);
+        }
+        self.conn.prepare_cached("INSERT OR IGNORE INTO origins(body) VALUES (?1)")?.execute([text])?;
+        let id = self
+            .conn
+            .prepare_cached("SELECT id FROM origins WHERE body = ?1")?
+            .query_row([text], |row| row.get::<_, i64>(0))?;
+        self.origins.insert(text.to_owned(), id);
+        Ok(id)
+    }
+
+    /// Writes everything into the file itself and lets go of it.
+    pub(crate) fn close(self) -> rusqlite::Result<()> {
+        self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
+        self.conn.close().map_err(|(_, error)| error)
+    }
+}
+
+/// Whether the part holds a scheduled event, or a missed slot, of `stream` at `at_ms`.
+pub(crate) fn holds_slot(conn: &Connection, stream: i64, at_ms: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM events WHERE manual = 0 AND scheduled = ?1 AND stream = ?2";
+    if conn.prepare_cached(sql)?.exists([at_ms, stream])? {
+        return Ok(true);
+    }
+    let sql = "SELECT 1 FROM missed WHERE stream = ?2 AND last_ms >= ?1 AND first_ms <= ?1
+               AND (step_ms = 0 OR (?1 - first_ms) % step_ms = 0)";
+    conn.prepare_cached(sql)?.exists([at_ms, stream])
+}

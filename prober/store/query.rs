@@ -1,0 +1,395 @@
+//! Questions that people ask: filtered events, the last ones of each stream, the last good one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::event::SliEvent;
+use model::outcome::{Reason, Verdict};
+use model::slot::{Slot, SlotId, Stream};
+use model::time::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
+
+use crate::part::PartInfo;
+use crate::reader::{ReadError, Reader, StoredRun, body, word};
+
+/// The most events that one query gives.
+pub const LIMIT_MAX: usize = 10_000;
+
+/// Which events are wanted; every given condition must hold.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Of this scenario.
+    pub scenario: Option<String>,
+    /// Of this region.
+    pub region: Option<String>,
+    /// With one of these verdicts; none given means any.
+    pub verdicts: Vec<Verdict>,
+    /// With one of these reasons; none given means any.
+    pub reasons: Vec<Reason>,
+    /// Scheduled at or after this time.
+    pub since: Option<Timestamp>,
+    /// Scheduled before this time.
+    pub until: Option<Timestamp>,
+    /// Whose slot id begins with these hexadecimal digits, in either case; anything else matches nothing.
+    pub slot_prefix: Option<String>,
+    /// With a lower sequence number: the next page of a list with the newest first.
+    pub before_seq: Option<u64>,
+    /// With a higher sequence number: the next page of a list with the oldest first.
+    pub after_seq: Option<u64>,
+    /// At most so many, and never more than [`LIMIT_MAX`].
+    pub limit: usize,
+    /// Whether the list begins with the newest.
+    pub newest_first: bool,
+}
+
+/// An event with its number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredEvent {
+    /// The sequence number.
+    pub seq: u64,
+    /// The event.
+    pub event: Arc<SliEvent>,
+}
+
+/// What an overview shows of an event.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct EventSummary {
+    /// The sequence number.
+    pub seq: u64,
+    /// The slot.
+    pub slot: Slot,
+    /// The reason; the verdict follows from it.
+    pub reason: Reason,
+    /// Whether it was started by hand.
+    pub manual: bool,
+    /// How long the run took.
+    pub duration: Duration,
+}
+
+/// The filter with times in ms and the prefix as a range of ids.
+struct Conditions<'a> {
+    filter: &'a EventFilter,
+    since_ms: i64,
+    until_ms: i64,
+    ids: ([u8; 16], [u8; 16]),
+    seqs: std::ops::Range<i64>,
+    limit: usize,
+}
+
+impl Reader {
+    /// The events that the filter lets through, in the order of their numbers or the reverse.
+    ///
+    /// # Errors
+    /// A part could not be read.
+    pub fn query(&mut self, filter: &EventFilter) -> Result<Vec<StoredEvent>, ReadError> {
+        let Some(conditions) = Conditions::of(filter) else { return Ok(Vec::new()) };
+        let mut parts = self.parts()?;
+        self.let_go(&parts);
+        if filter.newest_first {
+            parts.reverse();
+        }
+        let mut found = Vec::new();
+        for part in &parts {
+            let room = conditions.limit - found.len();
+            if room == 0 {
+                break;
+            }
+            // A manual run may stand outside the slots that the part's span counts.
+            if part.first_seq < conditions.seqs.end {
+                found.extend(self.query_part(part, &conditions, room)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn query_part(
+        &mut self,
+        part: &PartInfo,
+        conditions: &Conditions<'_>,
+        room: usize,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        let Some(conn) = self.connect(part)? else { return Ok(Vec::new()) };
+        let read =
+            conditions.events(conn, room).and_then(|events| Ok((events, conditions.runs(conn, room)?)));
+        let (mut found, runs) = read.map_err(|error| ReadError::of(&part.path, error))?;
+        let newest_first = conditions.filter.newest_first;
+        for stored in runs {
+            let run = self.run(part, &stored)?;
+            let mut slots: Vec<_> = (stored.seq..)
+                .zip(run.events())
+                .filter(|(seq, event)| conditions.let_through(*seq, &event.slot))
+                .map(|(seq, event)| StoredEvent { seq: seq.cast_unsigned(), event: Arc::new(event) })
+                .collect();
+            if newest_first {
+                slots.reverse();
+            }
+            slots.truncate(room);
+            found.extend(slots);
+        }
+        if newest_first {
+            found.sort_by_key(|event| std::cmp::Reverse(event.seq));
+        } else {
+            found.sort_by_key(|event| event.seq);
+        }
+        found.truncate(room);
+        Ok(found)
+    }
+
+    /// The last `count` events of each of `streams`, the newest first; a stream without any gives an empty list.
+    ///
+    /// # Errors
+    /// A part could not be read.
+    pub fn last_events(
+        &mut self,
+        streams: &[Stream],
+        count: usize,
+    ) -> Result<Vec<Vec<EventSummary>>, ReadError> {
+        let heads = self.heads()?;
+        let parts = self.parts()?;
+        self.let_go(&parts);
+        let count = count.min(LIMIT_MAX);
+        let mut all = Vec::with_capacity(streams.len());
+        for stream in streams {
+            let mut found = Vec::new();
+            if let Some(head) = heads.get(stream) {
+                self.walk(&parts, (stream, head.last_seq), |summary| {
+                    if found.len() < count {
+                        found.push(summary);
+                    }
+                    found.len() < count
+                })?;
+            }
+            all.push(found);
+        }
+        Ok(all)
+    }
+
+    /// The stream's last good scheduled event whose slot starts before `before`.
+    ///
+    /// # Errors
+    /// A part could not be read.
+    pub fn last_good_before(
+        &mut self,
+        stream: &Stream,
+        before: Timestamp,
+    ) -> Result<Option<StoredEvent>, ReadError> {
+        let Some(head) = self.heads()?.get(stream) else { return Ok(None) };
+        let parts = self.parts()?;
+        let mut good = None;
+        self.walk(&parts, (stream, head.last_seq), |summary| {
+            let fits = summary.reason == Reason::Ok && !summary.manual && summary.slot.scheduled < before;
+            if fits {
+                good = Some(summary.seq);
+            }
+            !fits
+        })?;
+        good.map_or(Ok(None), |seq| self.event(seq))
+    }
+
+    /// The event with this number.
+    ///
+    /// # Errors
+    /// A part could not be read.
+    pub fn event(&mut self, seq: u64) -> Result<Option<StoredEvent>, ReadError> {
+        let after_seq = Some(seq.saturating_sub(1));
+        let filter =
+            EventFilter { after_seq, before_seq: seq.checked_add(1), limit: 1, ..EventFilter::default() };
+        Ok(self.query(&filter)?.pop().filter(|found| found.seq == seq))
+    }
+
+    /// Follows the stream's rows from the newest back until `take` says no.
+    fn walk(
+        &mut self,
+        parts: &[PartInfo],
+        (stream, last_seq): (&Stream, i64),
+        mut take: impl FnMut(EventSummary) -> bool,
+    ) -> Result<(), ReadError> {
+        let mut seq = last_seq;
+        while seq > 0 {
+            let Some(part) = parts.iter().rev().find(|part| part.first_seq <= seq) else { return Ok(()) };
+            let Some(conn) = self.connect(part)? else { return Ok(()) };
+            let row = link(conn, seq).map_err(|error| ReadError::of(&part.path, error))?;
+            let prev = match row {
+                Some(Link::Event { prev, scheduled_ms, mut summary }) => {
+                    summary.slot.scheduled = Timestamp::from_millis(scheduled_ms);
+                    if !take(summary) {
+                        return Ok(());
+                    }
+                    prev
+                }
+                Some(Link::Missed(run)) => {
+                    if !run_summaries(&run, stream).all(&mut take) {
+                        return Ok(());
+                    }
+                    run.prev
+                }
+                None => return Ok(()),
+            };
+            // A link that does not lead back would be damage, and endless.
+            if prev >= seq {
+                return Ok(());
+            }
+            seq = prev;
+        }
+        Ok(())
+    }
+}
+
+enum Link {
+    Event { prev: i64, scheduled_ms: i64, summary: EventSummary },
+    Missed(StoredRun),
+}
+
+fn link(conn: &Connection, seq: i64) -> rusqlite::Result<Option<Link>> {
+    let sql = "SELECT prev, scheduled, slot, reason, manual, duration_us FROM events WHERE seq = ?1";
+    let event = conn.prepare_cached(sql)?.query_row([seq], |row| {
+        let scheduled_ms: i64 = row.get(1)?;
+        let slot = Slot {
+            id: SlotId::from_bytes(row.get::<_, [u8; 16]>(2)?),
+            scheduled: Timestamp::from_millis(scheduled_ms),
+        };
+        let duration = Duration::from_micros(row.get::<_, i64>(5)?.max(0).cast_unsigned());
+        let (reason, manual) = (word(row, 3)?, row.get(4)?);
+        let summary = EventSummary { seq: seq.cast_unsigned(), slot, reason, manual, duration };
+        Ok(Link::Event { prev: row.get(0)?, scheduled_ms, summary })
+    });
+    if let Some(event) = event.optional()? {
+        return Ok(Some(event));
+    }
+    let columns = StoredRun::COLUMNS;
+    let sql = format!("SELECT {columns} FROM missed WHERE seq = ?1");
+    Ok(conn.prepare_cached(&sql)?.query_row([seq], StoredRun::read).optional()?.map(Link::Missed))
+}
+
+/// The run's slots, the newest first.
+fn run_summaries(run: &StoredRun, stream: &Stream) -> impl Iterator<Item = EventSummary> {
+    (0..run.count).rev().map(move |index| {
+        let at = run.first_ms.saturating_add_unsigned(run.step_ms.saturating_mul(u64::from(index)));
+        EventSummary {
+            seq: (run.seq + i64::from(index)).cast_unsigned(),
+            slot: stream.slot(Timestamp::from_millis(at)),
+            reason: run.reason,
+            manual: false,
+            duration: Duration::ZERO,
+        }
+    })
+}
+
+impl<'a> Conditions<'a> {
+    /// `None` if nothing can match.
+    fn of(filter: &'a EventFilter) -> Option<Self> {
+        let ids = match &filter.slot_prefix {
+            Some(prefix) => id_range(prefix)?,
+            None => ([0; 16], [0xff; 16]),
+        };
+        let limit = filter.limit.min(LIMIT_MAX);
+        let seq = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
+        let from = filter.after_seq.map_or(0, |after| seq(after).saturating_add(1));
+        let to = filter.before_seq.map_or(i64::MAX, seq);
+        let since_ms = filter.since.map_or(i64::MIN, crate::plans::ceil_ms);
+        let until_ms = filter.until.map_or(i64::MAX, crate::plans::ceil_ms);
+        let possible = limit > 0 && from < to && since_ms < until_ms;
+        possible.then_some(Self { filter, since_ms, until_ms, ids, seqs: from..to, limit })
+    }
+
+    fn let_through(&self, seq: i64, slot: &Slot) -> bool {
+        let at = slot.scheduled.as_millis();
+        let id = slot.id.as_bytes();
+        self.seqs.contains(&seq)
+            && (self.since_ms..self.until_ms).contains(&at)
+            && self.ids.0 <= *id
+            && *id <= self.ids.1
+    }
+
+    /// What both tables have in common: stream and reason.
+    fn common(&self, sql: &mut String, values: &mut Vec<Value>) {
+        let filter = self.filter;
+        if filter.scenario.is_some() || filter.region.is_some() {
+            sql.push_str(" AND stream IN (SELECT id FROM streams WHERE 1");
+            for (column, value) in
+                [(" AND scenario = ?", &filter.scenario), (" AND region = ?", &filter.region)]
+            {
+                if let Some(value) = value {
+                    sql.push_str(column);
+                    values.push(Value::Text(value.clone()));
+                }
+            }
+            sql.push(')');
+        }
+        let verdict_fits =
+            |reason: &Reason| filter.verdicts.is_empty() || filter.verdicts.contains(&reason.verdict());
+        let reason_fits = |reason: &Reason| filter.reasons.is_empty() || filter.reasons.contains(reason);
+        if !filter.verdicts.is_empty() || !filter.reasons.is_empty() {
+            sql.push_str(" AND reason IN (''");
+            for reason in Reason::ALL.iter().filter(|reason| verdict_fits(reason) && reason_fits(reason)) {
+                sql.push_str(", ?");
+                values.push(Value::Text(reason.as_str().to_owned()));
+            }
+            sql.push(')');
+        }
+    }
+
+    fn order(&self) -> &'static str {
+        if self.filter.newest_first { "DESC" } else { "ASC" }
+    }
+
+    fn events(&self, conn: &Connection, room: usize) -> rusqlite::Result<Vec<StoredEvent>> {
+        let mut sql = "SELECT seq, (SELECT body FROM bodies WHERE bodies.seq = events.seq) FROM events
+                       WHERE seq >= ? AND seq < ?"
+            .to_owned();
+        let mut values = vec![Value::Integer(self.seqs.start), Value::Integer(self.seqs.end)];
+        if self.filter.since.is_some() || self.filter.until.is_some() {
+            sql.push_str(" AND scheduled >= ? AND scheduled < ?");
+            values.extend([Value::Integer(self.since_ms), Value::Integer(self.until_ms)]);
+        }
+        if self.filter.slot_prefix.is_some() {
+            sql.push_str(" AND slot >= ? AND slot <= ?");
+            values.extend([Value::Blob(self.ids.0.to_vec()), Value::Blob(self.ids.1.to_vec())]);
+        }
+        self.common(&mut sql, &mut values);
+        sql.push_str(" ORDER BY seq ");
+        sql.push_str(self.order());
+        sql.push_str(" LIMIT ?");
+        values.push(Value::Integer(room.cast_signed() as i64));
+        let mut select = conn.prepare_cached(&sql)?;
+        let mut rows = select.query(params_from_iter(values))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            if let Some(event) = body(row, 1)? {
+                found.push(StoredEvent { seq: row.get::<_, i64>(0)?.cast_unsigned(), event });
+            }
+        }
+        Ok(found)
+    }
+
+    fn runs(&self, conn: &Connection, room: usize) -> rusqlite::Result<Vec<StoredRun>> {
+        let columns = StoredRun::COLUMNS;
+        let mut sql = format!(
+            "SELECT {columns} FROM missed WHERE seq + count > ? AND seq < ? AND last_ms >= ? AND first_ms < ?"
+        );
+        let mut values: Vec<Value> =
+            [self.seqs.start, self.seqs.end, self.since_ms, self.until_ms].map(Value::Integer).into();
+        self.common(&mut sql, &mut values);
+        sql.push_str(" ORDER BY seq ");
+        sql.push_str(self.order());
+        // With a prefix most runs give nothing, so their number says nothing about the room.
+        if self.filter.slot_prefix.is_none() {
+            sql.push_str(" LIMIT ?");
+            // A run at the border of the window may give nothing.
+            values.push(Value::Integer(room.saturating_mul(2).saturating_add(64).cast_signed() as i64));
+        }
+        let mut select = conn.prepare_cached(&sql)?;
+        select.query_map(params_from_iter(values), StoredRun::read)?.collect()
+    }
+}
+
+/// The lowest and the highest id that begin with these digits.
+fn id_range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
+    let hex = prefix.len() <= 32 && prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parse = |fill: &str| {
+        let digits: String = prefix.chars().chain(fill.repeat(32 - prefix.len()).chars()).collect();
+        u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+    };
+    if hex { Some((parse("0")?, parse("f")?)) } else { None }
+}

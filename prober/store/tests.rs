@@ -1,0 +1,11 @@
+//! Tests of the store as a whole.
+
+mod cursors;
+mod damage;
+mod full_disk;
+mod invariant;
+mod keeping;
+mod kill;
+pub(crate) mod sample;
+mod slots;
+mod speed;
