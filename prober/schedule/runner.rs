@@ -11,7 +11,7 @@ mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use model::event::{Origin, SliEvent};
@@ -85,6 +85,8 @@ pub struct Gauges {
     pub streams: AtomicUsize,
     /// Runs started since the process began.
     pub started: AtomicU64,
+    /// The last checkpoint that the store took: every slot before it was handed over; ms since the epoch.
+    pub checkpoint_ms: AtomicI64,
     /// Missed values that the store has not taken yet.
     pub misses_waiting: AtomicUsize,
 }

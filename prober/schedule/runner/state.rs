@@ -66,6 +66,8 @@ pub(super) struct State<S, C> {
     draining: bool,
     /// Every slot before it has been dealt with, or waits for a permit, or runs.
     dealt: Timestamp,
+    /// Whether there was a timetable yet; before it nothing is expected, and `dealt` stays.
+    begun: bool,
     /// When the loop meant to wake up.
     planned: Option<Instant>,
     /// Wall and monotonic clock when last compared.
@@ -95,6 +97,7 @@ impl<S: Sink, C: Clock> State<S, C> {
             lag: Arc::default(),
             draining: false,
             dealt: from,
+            begun: false,
             planned: None,
             clocks,
             stepped_to: None,
@@ -119,7 +122,9 @@ impl<S: Sink, C: Clock> State<S, C> {
             self.due.pop();
             self.slot(index, now);
         }
-        self.dealt = self.dealt.max(Timestamp::from_millis(now.as_millis() + 1));
+        if self.begun {
+            self.dealt = self.dealt.max(Timestamp::from_millis(now.as_millis() + 1));
+        }
         self.flush();
     }
 
@@ -340,10 +345,13 @@ impl<S: Sink, C: Clock> State<S, C> {
 
     pub(super) fn checkpoint_at(&mut self, at: Timestamp) {
         // A store that is full gets the next one; a checkpoint may be late but never early.
-        let _taken = self.sink.try_checkpoint(at);
+        if self.sink.try_checkpoint(at) {
+            self.gauges.checkpoint_ms.store(at.as_millis(), Ordering::Relaxed);
+        }
     }
 
     pub(super) fn replace(&mut self, replace: Replace) {
+        self.begun = true;
         let mut kept = HashSet::with_capacity(replace.entries.len());
         for entry in replace.entries {
             let number = self.number(&entry.origin.stream);

@@ -1,0 +1,195 @@
+//! The files of a project: where they are, and their texts.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use scenario::source::Source;
+
+/// The name of a project file.
+pub(crate) const PROJECT_FILE: &str = "prober.yaml";
+
+/// Files longer than this are refused by the compiler; no more than one byte beyond it is read.
+const BYTES_MAX: u64 = 1 << 20;
+/// The most scenario files of one project.
+const FILES_MAX: usize = 20_000;
+
+/// What was asked for: a project, or single files of one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place {
+    /// The project's folder or file, if it was named.
+    pub(crate) project: Option<PathBuf>,
+    /// Files and folders, if only these are wanted.
+    pub(crate) paths: Vec<PathBuf>,
+    /// The folder that paths are shown from; reading works from anywhere once paths are absolute.
+    pub(crate) base: PathBuf,
+}
+
+/// A project's files as they are on disk now.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// The folder of the project file, or where the search began.
+    pub(crate) root: PathBuf,
+    /// The project file, if there is one.
+    pub(crate) project: Option<Source>,
+    /// The scenario files.
+    pub(crate) scenarios: Vec<Source>,
+}
+
+/// Why files could not be found or read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FindError {
+    #[error(
+        "there is no {PROJECT_FILE} here or in a folder above; make one with `prober init`, or name a project with -C DIR or scenario files"
+    )]
+    NoProject,
+    #[error("{} does not exist", .0.display())]
+    Missing(PathBuf),
+    #[error("{} has no {PROJECT_FILE}", .0.display())]
+    NotAProject(PathBuf),
+    #[error("{} could not be read: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{} is not UTF-8 text (byte {at})", path.display())]
+    NotText { path: PathBuf, at: usize },
+    #[error("`{pattern}` in {PROJECT_FILE} is not a file pattern: {message}")]
+    Pattern { pattern: String, message: &'static str },
+    #[error("more than {FILES_MAX} scenario files")]
+    TooMany,
+    #[error("no scenario file matches {0}; `scenarios:` in {PROJECT_FILE} says where they are")]
+    NoScenarios(String),
+}
+
+impl Place {
+    /// The place that was named on the command line, with absolute paths.
+    pub(crate) fn new(project: Option<&Path>, paths: &[PathBuf]) -> std::io::Result<Self> {
+        let paths = paths.iter().map(std::path::absolute).collect::<Result<_, _>>()?;
+        let project = project.map(std::path::absolute).transpose()?;
+        Ok(Self { project, paths, base: std::path::absolute(".")? })
+    }
+
+    /// The folder of the project file.
+    pub(crate) fn project_root(&self) -> Result<PathBuf, FindError> {
+        let file = self.project_path()?.ok_or(FindError::NoProject)?;
+        Ok(file.parent().map_or_else(|| self.base.clone(), Path::to_owned))
+    }
+
+    /// The folder of the project file, or the one where paths begin.
+    pub(crate) fn project_root_or_base(&self) -> PathBuf {
+        self.project_root().unwrap_or_else(|_| self.base.clone())
+    }
+
+    /// Reads the files; `patterns` gives the project file's `scenarios:` list.
+    pub(crate) fn read(&self, patterns: impl Fn(&Source) -> Vec<String>) -> Result<Found, FindError> {
+        let project_path = self.project_path()?;
+        let root = match &project_path {
+            Some(path) => path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned),
+            None => self.base.clone(),
+        };
+        let project = project_path.as_deref().map(|path| self.read_file(path)).transpose()?;
+        let mut paths = BTreeSet::new();
+        if self.whole_project() {
+            let patterns = project.as_ref().map_or_else(|| vec!["*.yaml".to_owned()], &patterns);
+            for pattern in &patterns {
+                collect(&root, pattern, &mut paths)?;
+            }
+            if paths.is_empty() {
+                return Err(FindError::NoScenarios(patterns.join(", ")));
+            }
+        }
+        for path in self.paths.iter().filter(|path| !is_project(path)) {
+            if path.is_dir() {
+                collect(path, "**/*.yaml", &mut paths)?;
+                collect(path, "**/*.yml", &mut paths)?;
+            } else {
+                paths.insert(path.clone());
+            }
+        }
+        if paths.len() > FILES_MAX {
+            return Err(FindError::TooMany);
+        }
+        let scenarios = paths.iter().map(|path| self.read_file(path)).collect::<Result<_, _>>()?;
+        Ok(Found { root, project, scenarios })
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Source, FindError> {
+        let cannot = |source| FindError::Read { path: path.to_owned(), source };
+        let mut bytes = Vec::new();
+        File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(cannot)?;
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error)
+                if error.as_bytes().len() as u64 > BYTES_MAX && error.utf8_error().error_len().is_none() =>
+            {
+                // Only the cut at the limit is not text; the compiler refuses the length.
+                String::from_utf8_lossy(error.as_bytes()).into_owned()
+            }
+            Err(error) => {
+                return Err(FindError::NotText {
+                    path: path.to_owned(),
+                    at: error.utf8_error().valid_up_to(),
+                });
+            }
+        };
+        let shown = path.strip_prefix(&self.base).unwrap_or(path).to_string_lossy().into_owned();
+        Ok(Source { path: shown, text })
+    }
+
+    /// Whether all files of the project are wanted.
+    fn whole_project(&self) -> bool {
+        self.paths.is_empty() || self.paths.iter().all(|path| is_project(path))
+    }
+
+    fn project_path(&self) -> Result<Option<PathBuf>, FindError> {
+        if let Some(missing) = self.paths.iter().find(|path| !path.exists()) {
+            return Err(FindError::Missing(missing.clone()));
+        }
+        if let Some(named) = &self.project {
+            let file = if named.is_dir() { named.join(PROJECT_FILE) } else { named.clone() };
+            return match (file.is_file(), named.exists()) {
+                (true, _) => Ok(Some(file)),
+                (false, true) => Err(FindError::NotAProject(named.clone())),
+                (false, false) => Err(FindError::Missing(named.clone())),
+            };
+        }
+        let begin = self.paths.first().unwrap_or(&self.base).clone();
+        if is_project(&begin) {
+            let file = if begin.is_dir() { begin.join(PROJECT_FILE) } else { begin };
+            return Ok(Some(file));
+        }
+        let found = above(&begin);
+        if found.is_none() && self.paths.is_empty() { Err(FindError::NoProject) } else { Ok(found) }
+    }
+}
+
+/// Whether the path is a project file or a folder that holds one.
+fn is_project(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == PROJECT_FILE) || path.join(PROJECT_FILE).is_file()
+}
+
+/// The nearest project file in the folder of `begin` or above it.
+fn above(begin: &Path) -> Option<PathBuf> {
+    begin.ancestors().map(|folder| folder.join(PROJECT_FILE)).find(|file| file.is_file())
+}
+
+fn collect(root: &Path, pattern: &str, paths: &mut BTreeSet<PathBuf>) -> Result<(), FindError> {
+    let wrong =
+        |error: glob::PatternError| FindError::Pattern { pattern: pattern.to_owned(), message: error.msg };
+    let prefix = glob::Pattern::escape(&root.to_string_lossy());
+    let full =
+        if prefix.is_empty() || prefix == "." { pattern.to_owned() } else { format!("{prefix}/{pattern}") };
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    for entry in glob::glob_with(&full, options).map_err(wrong)? {
+        let path = entry.map_err(|error| FindError::Read {
+            path: error.path().to_owned(),
+            source: error.error().kind().into(),
+        })?;
+        if path.is_file() && path.file_name().is_some_and(|name| name != PROJECT_FILE) {
+            paths.insert(path);
+        }
+        if paths.len() > FILES_MAX {
+            return Err(FindError::TooMany);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! From files to what the parts need: entries for the runner, cards for the pages, streams for the metrics.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use dashboard::{Catalogue, ScenarioCard};
+use export::prometheus::StreamInfo;
+use model::slot::Cadence;
+use probe::flow::Scenario;
+use probe::{KINDS, Net, Shared};
+use scenario::compile::{Compiled, Options, compile};
+use scenario::diagnostic::{Diagnostic, Severity};
+use scenario::plan::Plan;
+use scenario::project::Project;
+use scenario::source::Source;
+use scenario::template::Secrets;
+use schedule::entry::Entry;
+use schedule::slots::Timetable;
+
+use super::exporters;
+use super::files::{FindError, Found, Place};
+use super::secrets::{MissingSecrets, Vault};
+use crate::exit::{Exit, Stop};
+
+/// What is to be loaded, and from where; the same at the start and at every reload.
+#[derive(Clone, Debug)]
+pub(crate) struct Loader {
+    pub(crate) place: Place,
+    pub(crate) options: Options,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Files that were read and compiled, with all their mistakes.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) root: std::path::PathBuf,
+    pub(crate) compiled: Compiled<Net>,
+}
+
+/// Everything that follows from files without an error.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) project: Project,
+    pub(crate) root: std::path::PathBuf,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) exporters: Vec<exporters::Planned>,
+    /// Warnings, as the terminal shows them.
+    pub(crate) warnings: String,
+}
+
+/// Why files cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error(transparent)]
+    Find(#[from] FindError),
+    #[error("{0}")]
+    Mistakes(String),
+    #[error(transparent)]
+    Secrets(#[from] MissingSecrets),
+    #[error("there is no region `{wanted}` in this project; it has {known}")]
+    Region { wanted: String, known: String },
+}
+
+impl From<LoadError> for Stop {
+    fn from(error: LoadError) -> Self {
+        let exit = match error {
+            LoadError::Find(_) | LoadError::Mistakes(_) => Exit::File,
+            LoadError::Secrets(_) | LoadError::Region { .. } => Exit::Environment,
+        };
+        Self { exit, message: error.to_string() }
+    }
+}
+
+/// Reads and compiles the files; mistakes are part of the answer.
+pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindError> {
+    let Found { root, project, scenarios } = place.read(patterns)?;
+    let sources = scenario::compile::Sources { project, scenarios };
+    let mut compiled = compile(sources, &KINDS, options);
+    let (_, mistakes) = exporters::plan(&compiled.project, &root);
+    compiled.diagnostics.extend(mistakes);
+    compiled.diagnostics.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.code));
+    Ok(Checked { root, compiled })
+}
+
+/// The globs of a project file.
+fn patterns(source: &Source) -> Vec<String> {
+    let alone = scenario::compile::Sources { project: Some(source.clone()), scenarios: Vec::new() };
+    let project = compile(alone, &KINDS, &Options::default()).project;
+    if project.scenarios.is_empty() {
+        return vec!["scenarios/**/*.yaml".to_owned()];
+    }
+    project.scenarios.into_iter().map(|pattern| pattern.value).collect()
+}
+
+impl Loader {
+    /// Reads, compiles and prepares everything.
+    ///
+    /// # Errors
+    /// A file, a secret or a region; nothing has changed then.
+    pub(crate) fn load(&self) -> Result<Loaded, LoadError> {
+        let Checked { root, compiled } = check(&self.place, &self.options)?;
+        let shown = scenario::render::human(
+            &compiled.diagnostics,
+            &compiled.sources,
+            &scenario::render::Style::PLAIN,
+        );
+        if compiled.has_errors() {
+            return Err(LoadError::Mistakes(shown));
+        }
+        self.known_regions(&compiled.project)?;
+        let secrets = self.secrets(&compiled)?;
+        let (planned, _) = exporters::plan(&compiled.project, &root);
+        let mut loaded = Loaded {
+            entries: Vec::with_capacity(compiled.plans.len()),
+            catalogue: Catalogue {
+                project: project_name(&root),
+                prober: self.options.prober.clone(),
+                cards: Vec::with_capacity(compiled.plans.len()),
+            },
+            exporters: planned,
+            warnings: shown,
+            root,
+            project: compiled.project,
+        };
+        for plan in compiled.plans {
+            let region = Arc::clone(&plan.stream().region);
+            let secrets = secrets.get(&region).cloned().unwrap_or_default();
+            loaded.add(Arc::new(plan), &self.shared, secrets);
+        }
+        Ok(loaded)
+    }
+
+    fn known_regions(&self, project: &Project) -> Result<(), LoadError> {
+        let known = project.regions();
+        let unknown = self
+            .options
+            .regions
+            .iter()
+            .flatten()
+            .find(|wanted| known.iter().all(|region| **region != ***wanted));
+        unknown.map_or(Ok(()), |wanted| {
+            let known = known.iter().map(|region| format!("`{region}`")).collect::<Vec<_>>().join(", ");
+            Err(LoadError::Region { wanted: wanted.clone(), known })
+        })
+    }
+
+    /// The secrets of each region; all that are missing in one error.
+    fn secrets(&self, compiled: &Compiled<Net>) -> Result<BTreeMap<Arc<str>, Arc<Secrets>>, MissingSecrets> {
+        let mut names: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
+        for plan in &compiled.plans {
+            names
+                .entry(Arc::clone(&plan.stream().region))
+                .or_default()
+                .extend(plan.secrets_used().iter().cloned());
+        }
+        let mut opened = BTreeMap::new();
+        let mut missing = Vec::new();
+        for (region, mut names) in names {
+            names.sort_unstable();
+            names.dedup();
+            match self.vault.open(&compiled.project, &region, &names) {
+                Ok(secrets) => drop(opened.insert(region, Arc::new(secrets))),
+                Err(MissingSecrets(more)) => missing.extend(more),
+            }
+        }
+        if missing.is_empty() { Ok(opened) } else { Err(MissingSecrets(missing)) }
+    }
+}
+
+impl Loaded {
+    /// The streams whose series are exposed.
+    pub(crate) fn streams(&self) -> Vec<StreamInfo> {
+        let stream =
+            |entry: &Entry| StreamInfo { origin: Arc::clone(&entry.origin), cadence: entry.cadence.clone() };
+        self.entries.iter().map(stream).collect()
+    }
+
+    fn add(&mut self, plan: Arc<Plan<Net>>, shared: &Arc<Shared>, secrets: Arc<Secrets>) {
+        let timetable = Timetable::new(plan.cadence(), plan.stream());
+        let timetable = Arc::new(timetable.expect("the compiler has checked the cadence"));
+        self.catalogue.cards.push(card(&plan, &timetable));
+        self.entries.push(Entry {
+            origin: Arc::clone(plan.origin()),
+            cadence: plan.cadence().clone(),
+            timetable,
+            timeout: plan.timeout(),
+            probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
+        });
+    }
+}
+
+fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {
+    let (about, origin) = (plan.about(), plan.origin());
+    let timetable = Arc::clone(timetable);
+    ScenarioCard {
+        stream: plan.stream().clone(),
+        title: Arc::clone(&about.title),
+        aim: Arc::clone(&about.aim),
+        owner: Arc::clone(&about.owner),
+        runbook: Arc::clone(&about.runbook),
+        labels: origin.labels.clone(),
+        cadence: cadence_text(plan.cadence()),
+        timeout: plan.timeout(),
+        kind: Arc::clone(&origin.kind),
+        targets: plan.targets(),
+        version: Arc::clone(&origin.version),
+        path: Arc::clone(&about.path),
+        line: about.line,
+        next_slot: Arc::new(move |from| timetable.first_from(from)),
+    }
+}
+
+/// The cadence as people write it: `every 5m`, `cron */5 * * * * Europe/Berlin`.
+pub(crate) fn cadence_text(cadence: &Cadence) -> String {
+    match cadence {
+        Cadence::Every { interval_ms } => {
+            let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
+            let (size, unit) =
+                units.into_iter().find(|(size, _)| interval_ms % size == 0).unwrap_or((1, "ms"));
+            format!("every {}{unit}", interval_ms / size)
+        }
+        Cadence::Cron { expression, timezone } => format!("cron {expression} {timezone}"),
+    }
+}
+
+fn project_name(root: &Path) -> String {
+    let absolute = std::path::absolute(root).unwrap_or_default();
+    absolute.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// How many errors and warnings there are.
+pub(crate) fn count(diagnostics: &[Diagnostic], severity: Severity) -> usize {
+    diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+}

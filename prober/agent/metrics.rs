@@ -1,0 +1,53 @@
+//! What the process says of itself, beside the fold of events.
+
+use std::fs;
+use std::sync::Arc;
+
+use export::prometheus::{Around, Format, Metrics, Process, StoreNumbers};
+use export::pump::SinkStats;
+use model::time::Timestamp;
+use store::Store;
+
+/// Everything on the metrics page.
+#[derive(Clone, Debug)]
+pub(crate) struct MetricsPage {
+    pub(crate) metrics: Metrics,
+    pub(crate) store: Store,
+    pub(crate) sinks: Vec<(String, Arc<SinkStats>)>,
+    pub(crate) started: Timestamp,
+}
+
+impl MetricsPage {
+    /// The exposition; reads `/proc`, so not on a thread that measures.
+    pub(crate) fn render(&self, format: Format) -> String {
+        let around = Around {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sinks: self.sinks.clone(),
+            store: Some(StoreNumbers::of(self.store.stats(), &self.store.health().borrow())),
+            process: process(self.started),
+        };
+        self.metrics.render(format, &around)
+    }
+}
+
+/// The process' own resources; `None` where there is no `/proc`.
+fn process(started: Timestamp) -> Option<Process> {
+    let pages = fs::read_to_string("/proc/self/statm").ok()?;
+    let resident_pages: u64 = pages.split_whitespace().nth(1)?.parse().ok()?;
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is the command's name in parentheses, which may hold spaces.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some(Process {
+        open_fds: fs::read_dir("/proc/self/fd").ok()?.count() as u64,
+        max_fds: open_files_max(),
+        resident_bytes: resident_pages * rustix::param::page_size() as u64,
+        cpu_seconds: ticks as f64 / rustix::param::clock_ticks_per_second() as f64,
+        start_seconds: started.as_seconds_f64(),
+    })
+}
+
+/// The soft limit on open files.
+pub(crate) fn open_files_max() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}

@@ -1,0 +1,23 @@
+//! The composition root: the only place that knows all parts. It wires; it measures and decides nothing.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `files`, `secrets`, `exporters`, `load` | from files to what the parts need |
+//! | `serve` | start, run and stop the parts in their order |
+//! | `parts` | the parts while they run |
+//! | `sink` | the runner's way into the store |
+//! | `account` | the invariant of the slots, looked at every minute |
+//! | `metrics` | what the process says of itself |
+//! | `shutdown`, `telemetry` | signals, log lines |
+
+pub(crate) mod account;
+pub(crate) mod exporters;
+pub(crate) mod files;
+pub(crate) mod load;
+pub(crate) mod metrics;
+pub(crate) mod parts;
+pub(crate) mod secrets;
+pub(crate) mod serve;
+pub(crate) mod shutdown;
+pub(crate) mod sink;
+pub(crate) mod telemetry;

@@ -1,0 +1,125 @@
+//! The parts of a serving prober while they run, and the order in which they end:
+//! runner → store → exporters → pages.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use dashboard::{Catalogue, Readiness, ReloadState};
+use export::prometheus::Metrics;
+use export::pump::PumpStats;
+use model::time::{Clock, SystemClock, Timestamp};
+use schedule::runner::{Command, Stopped};
+use store::{Store, WriterEnd};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::load::{LoadError, Loaded, Loader};
+use crate::exit::Stop;
+
+/// A request to read the files again.
+pub(crate) type ReloadRequest = oneshot::Sender<ReloadState>;
+
+/// What the parts are told by.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) loader: Arc<Loader>,
+    pub(crate) metrics: Metrics,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) catalogue: watch::Sender<Arc<Catalogue>>,
+    pub(crate) readiness: watch::Sender<Readiness>,
+    pub(crate) reload_state: watch::Sender<ReloadState>,
+    pub(crate) runner: JoinSet<Stopped>,
+    pub(crate) runner_stop: CancellationToken,
+    pub(crate) writer: JoinHandle<WriterEnd>,
+    pub(crate) pumps: JoinSet<PumpStats>,
+    pub(crate) pumps_stop: CancellationToken,
+    pub(crate) rest: JoinSet<()>,
+    pub(crate) rest_stop: CancellationToken,
+}
+
+impl Parts {
+    /// Makes what was loaded the plans that run; on an error the plans from before go on.
+    pub(crate) async fn apply(&self, loaded: Loaded) -> Result<Timestamp, String> {
+        // Series are born before the first event of their stream.
+        self.metrics.set_streams(&loaded.streams());
+        let (reply, answer) = oneshot::channel();
+        let gone = "the runner has ended";
+        self.commands.send(Command { entries: loaded.entries, reply }).await.map_err(|_| gone)?;
+        let at = answer.await.map_err(|_| gone)??;
+        self.catalogue.send_replace(Arc::new(loaded.catalogue));
+        Ok(at)
+    }
+
+    /// Reads the files again; wrong files keep the plans from before and say so.
+    pub(crate) async fn reload(&self) -> ReloadState {
+        let loader = Arc::clone(&self.loader);
+        let loaded = tokio::task::spawn_blocking(move || loader.load()).await;
+        let loaded = loaded.unwrap_or_else(|error| Err(LoadError::Mistakes(error.to_string())));
+        let applied = match loaded {
+            Ok(loaded) => {
+                if !loaded.warnings.is_empty() {
+                    tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
+                }
+                self.apply(loaded).await
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let now = SystemClock.now();
+        let state = match applied {
+            Ok(_) => {
+                tracing::info!(scenarios = self.catalogue.borrow().cards.len(), "reloaded");
+                ReloadState::Loaded { at: now }
+            }
+            Err(diagnostics) => {
+                tracing::error!("not reloaded, the plans from before go on:\n{diagnostics}");
+                ReloadState::Failed { at: now, diagnostics }
+            }
+        };
+        self.reload_state.send_replace(state.clone());
+        state
+    }
+
+    /// Ends the parts in their order; dropping the future leaves the rest to the next start's recovery.
+    pub(crate) async fn stop(mut self) -> Result<(), Stop> {
+        self.readiness.send_replace(Readiness::Draining);
+        self.runner_stop.cancel();
+        let stopped = joined(&mut self.runner).await;
+        drop(self.commands);
+        // The runner had the last way into the queue: the writer commits what is there and ends.
+        let writer = self.writer;
+        let end = tokio::task::spawn_blocking(move || writer.join()).await;
+        let end = end.map_err(|error| Stop::environment(error.to_string()))?;
+        let end = end.map_err(|_| Stop::environment("the store's writer ended unexpectedly"))?;
+        if let Some(stopped) = stopped {
+            tracing::info!(
+                aborted = stopped.aborted,
+                unsent = stopped.unsent,
+                events = end.events,
+                "drained"
+            );
+            let (store, at) = (self.store.clone(), stopped.at);
+            let noted = tokio::task::spawn_blocking(move || store.mark_clean_stop(at)).await;
+            if let Ok(Err(error)) = noted {
+                tracing::error!("the clean stop could not be noted: {error}");
+            }
+        }
+        self.pumps_stop.cancel();
+        while self.pumps.join_next().await.is_some() {}
+        self.rest_stop.cancel();
+        while self.rest.join_next().await.is_some() {}
+        match end.error {
+            Some(error) => Err(Stop::environment(format!("{error} ({} records lost)", end.lost_records))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the only task of a set gave.
+async fn joined<T: 'static>(set: &mut JoinSet<T>) -> Option<T> {
+    match set.join_next().await? {
+        Ok(value) => Some(value),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,285 @@
+//! Start, run and stop a prober on one machine.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashboard::{Catalogue, Format, Readiness, ReloadState, Settings as PageSettings, Sources};
+use export::prometheus::{self, Metrics};
+use export::pump::{Pump, PumpConfig, PumpStats, SinkStats};
+use model::time::{Clock, SystemClock, Timestamp};
+use scenario::compile::Options;
+use schedule::runner::{Limits, Runner};
+use store::{Cursor, Opened, Store};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::account::{Audit, expected};
+use super::files::Place;
+use super::load::{Loaded, Loader};
+use super::metrics::{MetricsPage, open_files_max};
+use super::parts::{Parts, ReloadRequest};
+use super::secrets::Vault;
+use super::shutdown::{Asked, Signals};
+use super::sink::StoreSink;
+use crate::exit::{Exit, Stop};
+
+/// What the command line decides.
+pub(crate) struct Settings {
+    pub(crate) place: Place,
+    pub(crate) options: Options,
+    pub(crate) vault: Vault,
+    /// The data directory; `prober-data` beside the project file if `None`.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) in_flight: Option<usize>,
+}
+
+/// The default address of page, API and metrics.
+const LISTEN: &str = "127.0.0.1:9899";
+/// Runs in flight at once, if the limit on open files allows it.
+const IN_FLIGHT_MAX: u64 = 8_192;
+/// Open files that are not for runs: store, pages, log.
+const FILES_RESERVED: u64 = 256;
+/// How long runs in flight may go on after a stop.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Serves until a signal; the second signal ends at once.
+pub(crate) async fn serve(
+    settings: Settings,
+    started: impl FnOnce(SocketAddr, &Loaded),
+) -> Result<Exit, Stop> {
+    let mut signals = Signals::new().map_err(|error| Stop::environment(format!("signals: {error}")))?;
+    let loader = Arc::new(Loader {
+        place: settings.place.clone(),
+        options: settings.options.clone(),
+        vault: Arc::new(settings.vault),
+        shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
+    });
+    let loaded = loader.load()?;
+    let listener = listen(settings.listen, &loaded).await?;
+    let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
+    let opened =
+        open_store(settings.data.unwrap_or_else(|| loaded.root.join("prober-data")), &loaded).await?;
+    enter(&loaded)?;
+    let limits = Limits { in_flight_max: in_flight_max(settings.in_flight), grace: GRACE };
+    let (parts, mut reloads) = start(opened, (loader, &loaded), limits, listener)?;
+    started(address, &loaded);
+    if !loaded.warnings.is_empty() {
+        tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
+    }
+    parts.apply(loaded).await.map_err(Stop::environment)?;
+    parts.readiness.send_replace(Readiness::Ready);
+    loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => drop(parts.reload().await),
+            },
+            Some(request) = reloads.recv() => drop(request.send(parts.reload().await)),
+        }
+        if parts.writer.is_finished() {
+            break;
+        }
+    }
+    tracing::info!("stopping; a second signal ends at once");
+    tokio::select! {
+        stopped = parts.stop() => stopped.map(|()| Exit::Good),
+        () = second(&mut signals) => Ok(Exit::Interrupted),
+    }
+}
+
+async fn second(signals: &mut Signals) {
+    while signals.next().await != Asked::Stop {}
+}
+
+/// Binds the page's address: the flag's, the project's, or the default.
+async fn listen(flag: Option<SocketAddr>, loaded: &Loaded) -> Result<TcpListener, Stop> {
+    let address = match (flag, &loaded.project.listen) {
+        (Some(address), _) => address,
+        (None, Some(text)) => text.value.parse().map_err(|_| {
+            Stop::file(format!("`serve: {{ listen: {} }}` is not an address like {LISTEN}", text.value))
+        })?,
+        (None, None) => LISTEN.parse().expect("the default is an address"),
+    };
+    if !address.ip().is_loopback() {
+        let why = "this version has no access control, so it listens on loopback only";
+        return Err(Stop::environment(format!("{address}: {why}; choose 127.0.0.1:{}", address.port())));
+    }
+    let cannot = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("port {} is in use; choose another with --listen 127.0.0.1:PORT", address.port())
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    };
+    TcpListener::bind(address).await.map_err(|error| Stop::environment(cannot(error)))
+}
+
+/// An open store, with the slots of the time before on record.
+struct OpenStore {
+    opened: Opened,
+    /// Every slot before it is on record.
+    from: Timestamp,
+    /// Where the metrics begin to count: before the slots that recovery found missed.
+    counted_from: Cursor,
+}
+
+async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
+    let dir = std::path::absolute(&dir).map_err(|error| Stop::environment(error.to_string()))?;
+    let mut config = store::Config::new(dir);
+    let wanted = &loaded.project.store;
+    config.bytes_max = wanted.bytes_max.unwrap_or(config.bytes_max);
+    config.age_max = wanted.keep.unwrap_or(config.age_max);
+    let opening = tokio::task::spawn_blocking(move || {
+        let mut opened = Store::open(config, Arc::new(SystemClock)).map_err(|error| error.to_string())?;
+        let counted_from = opened.store.cursor_at_end();
+        let now = Timestamp::from_millis(SystemClock.now().as_millis() + 1);
+        let recovered = opened.writer.recover(now, &expected).map_err(|error| error.to_string())?;
+        if recovered.interrupted + recovered.drained > 0 {
+            tracing::warn!(
+                interrupted = recovered.interrupted,
+                drained = recovered.drained,
+                "slots were missed while no prober ran"
+            );
+        }
+        Ok::<_, String>(OpenStore { opened, from: now, counted_from })
+    });
+    opening.await.map_err(|error| Stop::environment(error.to_string()))?.map_err(Stop::environment)
+}
+
+/// Relative paths in scenario files count from the project's folder.
+fn enter(loaded: &Loaded) -> Result<(), Stop> {
+    std::env::set_current_dir(&loaded.root)
+        .map_err(|error| Stop::environment(format!("{}: {error}", loaded.root.display())))
+}
+
+fn in_flight_max(wanted: Option<usize>) -> usize {
+    let files = open_files_max().saturating_sub(FILES_RESERVED).max(16);
+    let most = usize::try_from(files.min(IN_FLIGHT_MAX)).unwrap_or(16);
+    wanted.map_or(most, |wanted| wanted.max(1))
+}
+
+type Started = (Parts, mpsc::Receiver<ReloadRequest>);
+
+/// Starts every part; nothing is scheduled yet.
+fn start(
+    store: OpenStore,
+    (loader, loaded): (Arc<Loader>, &Loaded),
+    limits: Limits,
+    listener: TcpListener,
+) -> Result<Started, Stop> {
+    let OpenStore { opened: Opened { store, queue, writer }, from, counted_from } = store;
+    let metrics = Metrics::default();
+    metrics.set_streams(&loaded.streams());
+    metrics.account_from(from);
+    let fold = Pump::new(
+        "metrics",
+        (&store, counted_from),
+        metrics.exporter(),
+        Arc::new(SystemClock),
+        PumpConfig::default(),
+    );
+    let pumps_stop = CancellationToken::new();
+    let (mut pumps, sinks) = start_pumps(&store, loaded, &pumps_stop)?;
+    pumps.spawn(fold.run(pumps_stop.clone()));
+
+    let runner = Runner::new(StoreSink::new(queue, store.clone()), Arc::new(SystemClock), limits, from);
+    let gauges = runner.gauges();
+    let (commands, receiver) = mpsc::channel(1);
+    let runner_stop = CancellationToken::new();
+    let mut runners = JoinSet::new();
+    runners.spawn(runner.run(receiver, runner_stop.clone()));
+
+    let writer = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
+    let writer = writer.map_err(|error| Stop::environment(error.to_string()))?;
+
+    let rest_stop = CancellationToken::new();
+    let mut rest = JoinSet::new();
+    let audit = Audit { store: store.clone(), gauges, metrics: metrics.clone(), from };
+    rest.spawn(audit.run(rest_stop.clone()));
+
+    let started = SystemClock.now();
+    let page = MetricsPage { metrics: metrics.clone(), store: store.clone(), sinks, started };
+    let mut parts = Parts {
+        store,
+        loader,
+        metrics,
+        commands,
+        catalogue: watch::Sender::new(Arc::new(Catalogue::default())),
+        readiness: watch::Sender::new(Readiness::Starting("plans are being loaded".to_owned())),
+        reload_state: watch::Sender::new(ReloadState::Loaded { at: started }),
+        runner: runners,
+        runner_stop,
+        writer,
+        pumps,
+        pumps_stop,
+        rest,
+        rest_stop: rest_stop.clone(),
+    };
+    let (ask, reloads) = mpsc::channel(4);
+    let sources = sources_of(&parts, page, ask);
+    parts.rest.spawn(async move {
+        if let Err(error) = dashboard::serve(listener, sources, rest_stop).await {
+            tracing::error!("the pages are gone: {error}");
+        }
+    });
+    Ok((parts, reloads))
+}
+
+/// The exporters' tasks, and their counters by name.
+type Pumps = (JoinSet<PumpStats>, Vec<(String, Arc<SinkStats>)>);
+
+/// Starts one pump for each exporter of the project.
+fn start_pumps(store: &Store, loaded: &Loaded, stop: &CancellationToken) -> Result<Pumps, Stop> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let cannot = |error: store::ReadError| Stop::environment(error.to_string());
+    let (mut pumps, mut sinks) = (JoinSet::new(), Vec::new());
+    let names: Vec<_> = loaded.exporters.iter().map(|planned| planned.sink.as_str()).collect();
+    store.keep_cursors(&names).map_err(cannot)?;
+    for planned in &loaded.exporters {
+        let built = (planned.kind.build)(&planned.settings, Arc::clone(&clock));
+        let exporter = built.map_err(|error| Stop::environment(error.to_string()))?;
+        let cursor = store.cursor(&planned.sink).map_err(cannot)?;
+        let name = planned.sink.clone();
+        let pump =
+            Pump::new(name.clone(), (store, cursor), exporter, Arc::clone(&clock), PumpConfig::default());
+        sinks.push((name, pump.stats()));
+        pumps.spawn(pump.run(stop.clone()));
+    }
+    Ok((pumps, sinks))
+}
+
+fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>) -> Sources {
+    Sources {
+        store: parts.store.clone(),
+        clock: Arc::new(SystemClock),
+        catalogue: parts.catalogue.subscribe(),
+        reload_state: parts.reload_state.subscribe(),
+        readiness: parts.readiness.subscribe(),
+        metrics: Arc::new(move |format| {
+            page.render(match format {
+                Format::Text => prometheus::Format::Prometheus,
+                Format::OpenMetrics => prometheus::Format::OpenMetrics,
+            })
+        }),
+        expected: Arc::new(expected),
+        reload: Arc::new(move || {
+            let ask = ask.clone();
+            Box::pin(async move {
+                let (reply, answer) = oneshot::channel();
+                let gone = || ReloadState::Failed {
+                    at: SystemClock.now(),
+                    diagnostics: "the prober is stopping".to_owned(),
+                };
+                if ask.send(reply).await.is_err() {
+                    return gone();
+                }
+                answer.await.unwrap_or_else(|_| gone())
+            })
+        }),
+        settings: PageSettings::default(),
+    }
+}

@@ -1,0 +1,202 @@
+//! The command line's words.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Synthetic monitoring from files: what your system is supposed to do, run on schedule and accounted for.
+#[derive(Debug, Parser)]
+#[command(name = "prober", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// The project: a folder with a prober.yaml, or that file; default: here or in a folder above
+    #[arg(long, short = 'C', global = true, value_name = "DIR", env = "PROBER_PROJECT")]
+    pub(crate) project: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    /// Only errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a project file and a first scenario
+    Init(Init),
+    /// Write the demo project, start its shop and watch it
+    Demo(Demo),
+    /// Look for mistakes in scenario files; offline, no secrets
+    Validate(Validate),
+    /// Run scenarios once, now
+    Run(Run),
+    /// Run scenarios on schedule; page, API and metrics on one address
+    Serve(Serve),
+    /// Show the scenarios with their regions and schedules
+    List(List),
+    /// Show stored events
+    Events(Events),
+    /// Show a run, a scenario, or what an error code means
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where; default: here
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where the demo project is written, once
+    #[arg(default_value = "demo")]
+    pub(crate) dir: PathBuf,
+    /// Address of page, API and metrics
+    #[arg(long, default_value = "127.0.0.1:9899")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// Scenario files, folders or project files; default: the project
+    pub(crate) paths: Vec<PathBuf>,
+    /// Set a variable, stronger than any file: NAME=VALUE
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) vars: Vec<String>,
+    /// Treat warnings as errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// How mistakes are shown
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Human,
+    Json,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventFormat {
+    /// For people
+    Human,
+    /// One JSON list
+    Json,
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// Which scenarios, with which variables.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Choice {
+    /// Scenario names, files or folders; default: all of the project
+    pub(crate) which: Vec<String>,
+    /// Only in this region; may be repeated
+    #[arg(long = "region", value_name = "NAME")]
+    pub(crate) regions: Vec<String>,
+    /// Only scenarios with this label: NAME=VALUE; may be repeated, all must fit
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(crate) labels: Vec<String>,
+    /// Set a variable, stronger than any file: NAME=VALUE
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) vars: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Also fail on scenarios that are correct but slow
+    #[arg(long, value_enum)]
+    pub(crate) fail_on: Option<FailOn>,
+    /// How runs are shown
+    #[arg(long, value_enum, default_value_t = EventFormat::Human)]
+    pub(crate) format: EventFormat,
+    /// Show the details of good runs too
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    Slow,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Only in this region; may be repeated; default: all of the project
+    #[arg(long = "region", value_name = "NAME")]
+    pub(crate) regions: Vec<String>,
+    /// Set a variable, stronger than any file: NAME=VALUE
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) vars: Vec<String>,
+    /// Where events are stored; default: prober-data beside the project file
+    #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Address of page, API and metrics; loopback only in this version; default: what the project's serve says, else 127.0.0.1:9899
+    #[arg(long, env = "PROBER_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Name of this prober in events; default: the host's name
+    #[arg(long, value_name = "NAME", env = "PROBER_ID")]
+    pub(crate) id: Option<String>,
+    /// Runs in flight at once; default: from the limit on open files
+    #[arg(long, value_name = "N")]
+    pub(crate) in_flight: Option<usize>,
+    /// Threads that run scenarios; default: half of the cores
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// How the list is shown
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Conditions, all must hold: scenario=NAME region=NAME verdict=bad reason=failed since=1h until=5m,
+    /// or any field of the event with = != < <= > >=, such as `http.response.status_code>=500`
+    pub(crate) conditions: Vec<String>,
+    /// Where events are stored; default: prober-data beside the project file
+    #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// At most so many
+    #[arg(long, short = 'n', default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// Oldest first
+    #[arg(long)]
+    pub(crate) oldest_first: bool,
+    /// How events are shown
+    #[arg(long, value_enum, default_value_t = EventFormat::Human)]
+    pub(crate) format: EventFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A run id or the first digits of one, a scenario's name, or an error code such as E102
+    pub(crate) what: String,
+    /// Where events are stored; default: prober-data beside the project file
+    #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
+    pub(crate) data: Option<PathBuf>,
+}

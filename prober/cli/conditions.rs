@@ -1,0 +1,214 @@
+//! `prober events` conditions: what the store can filter by itself, and comparisons of any field.
+
+use std::time::Duration;
+
+use model::event::SliEvent;
+use model::outcome::{Reason, Verdict};
+use model::time::Timestamp;
+use serde_json::Value;
+use store::EventFilter;
+
+/// All conditions of one query.
+#[derive(Debug, Default)]
+pub(crate) struct Conditions {
+    /// What the store filters by.
+    pub(crate) filter: EventFilter,
+    /// What is compared field by field afterwards.
+    pub(crate) fields: Vec<FieldCondition>,
+}
+
+/// A comparison of one field of the event.
+#[derive(Debug)]
+pub(crate) struct FieldCondition {
+    field: String,
+    operator: Operator,
+    value: String,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// Two characters before one, so that `>=` is not read as `>`.
+const OPERATORS: [(&str, Operator); 6] = [
+    ("!=", Operator::NotEqual),
+    (">=", Operator::GreaterOrEqual),
+    ("<=", Operator::LessOrEqual),
+    ("=", Operator::Equal),
+    (">", Operator::Greater),
+    ("<", Operator::Less),
+];
+
+impl Conditions {
+    /// Reads the conditions; times like `1h` count back from `now`.
+    ///
+    /// # Errors
+    /// A sentence that says which condition is wrong and what to type instead.
+    pub(crate) fn read(words: &[String], now: Timestamp) -> Result<Self, String> {
+        let mut all = Self::default();
+        for word in words {
+            all.add(word, now)?;
+        }
+        Ok(all)
+    }
+
+    fn add(&mut self, word: &str, now: Timestamp) -> Result<(), String> {
+        let (field, operator, value) = split(word)?;
+        let own = operator == Operator::Equal;
+        match field {
+            "scenario" if own => self.filter.scenario = Some(value.to_owned()),
+            "region" if own => self.filter.region = Some(value.to_owned()),
+            "id" if own => self.filter.slot_prefix = Some(value.to_owned()),
+            "since" if own => self.filter.since = Some(moment(word, value, now)?),
+            "until" if own => self.filter.until = Some(moment(word, value, now)?),
+            "verdict" if own => self.filter.verdicts.extend(words_of::<Verdict>(word, value)?),
+            "reason" if own => self.filter.reasons.extend(words_of::<Reason>(word, value)?),
+            "scenario" | "region" | "id" | "since" | "until" | "verdict" | "reason" => {
+                return Err(format!("`{word}`: `{field}` takes `=` only, such as {field}={value}"));
+            }
+            _ => self.fields.push(FieldCondition {
+                field: full_name(field).to_owned(),
+                operator,
+                value: value.to_owned(),
+            }),
+        }
+        Ok(())
+    }
+
+    /// Whether the event fulfils the field conditions.
+    pub(crate) fn let_through(&self, event: &SliEvent) -> bool {
+        if self.fields.is_empty() {
+            return true;
+        }
+        let fields = serde_json::to_value(event).unwrap_or_default();
+        self.fields.iter().all(|condition| condition.holds(fields.get(&condition.field)))
+    }
+}
+
+fn split(word: &str) -> Result<(&str, Operator, &str), String> {
+    let at = word.find(['=', '!', '<', '>']).unwrap_or(word.len());
+    let rest = &word[at..];
+    let operator = OPERATORS.iter().find(|(text, _)| rest.starts_with(text));
+    match operator {
+        Some((text, operator)) if at > 0 => Ok((&word[..at], *operator, &rest[text.len()..])),
+        _ => Err(format!(
+            "`{word}` is not a condition; write FIELD=VALUE, such as verdict=bad or scenario=checkout"
+        )),
+    }
+}
+
+fn words_of<T: std::str::FromStr<Err: std::fmt::Display>>(word: &str, value: &str) -> Result<Vec<T>, String> {
+    value.split(',').map(|part| part.parse().map_err(|error| format!("`{word}`: {error}"))).collect()
+}
+
+fn moment(word: &str, value: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Ok(at) = value.parse() {
+        return Ok(at);
+    }
+    let span: Option<jiff::Span> = value.parse().ok();
+    let seconds = span
+        .and_then(|span| span.total((jiff::Unit::Second, jiff::SpanRelativeTo::days_are_24_hours())).ok());
+    match seconds.map(Duration::try_from_secs_f64) {
+        Some(Ok(back)) => Ok(now.minus(back)),
+        _ => {
+            Err(format!("`{word}`: write how long ago (30s, 5m, 2h, 7d) or a time like 2026-01-31T12:00:00Z"))
+        }
+    }
+}
+
+/// Short names for the fields that people ask for most.
+fn full_name(field: &str) -> &str {
+    match field {
+        "class" => "prober.failure.class",
+        "error" => "error.type",
+        "step" => "prober.failure.step",
+        "owner" => "prober.scenario.owner",
+        "service" => "service.name",
+        "duration" => "prober.run.duration",
+        "status" => "http.response.status_code",
+        other => other,
+    }
+}
+
+impl FieldCondition {
+    fn holds(&self, found: Option<&Value>) -> bool {
+        let Some(found) = found else { return self.operator == Operator::NotEqual };
+        if let (Some(number), Ok(value)) = (found.as_f64(), self.value.parse::<f64>()) {
+            return self.ordered(number.partial_cmp(&value));
+        }
+        let text = match found {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        self.ordered(text.as_str().partial_cmp(self.value.as_str()))
+    }
+
+    fn ordered(&self, order: Option<std::cmp::Ordering>) -> bool {
+        let Some(order) = order else { return false };
+        match self.operator {
+            Operator::Equal => order.is_eq(),
+            Operator::NotEqual => order.is_ne(),
+            Operator::Less => order.is_lt(),
+            Operator::LessOrEqual => order.is_le(),
+            Operator::Greater => order.is_gt(),
+            Operator::GreaterOrEqual => order.is_ge(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Conditions, String> {
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        Conditions::read(&words, Timestamp::from_seconds(100_000))
+    }
+
+    #[test]
+    fn words_become_a_filter() {
+        let all = read(&["scenario=shop", "verdict=bad,missed", "since=1h", "status>=500"]).unwrap();
+        assert_eq!(all.filter.scenario.as_deref(), Some("shop"));
+        assert_eq!(all.filter.verdicts, [Verdict::Bad, Verdict::Missed]);
+        assert_eq!(all.filter.since, Some(Timestamp::from_seconds(100_000 - 3_600)));
+        assert_eq!(all.fields[0].field, "http.response.status_code");
+        assert_eq!(
+            read(&["since=1d"]).unwrap().filter.since,
+            Some(Timestamp::from_seconds(100_000 - 86_400))
+        );
+    }
+
+    #[test]
+    fn mistakes_are_said() {
+        let check = |word: &str, says: &str| {
+            let error = read(&[word]).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        };
+        check("checkout", "not a condition");
+        check("=x", "not a condition");
+        check("verdict=fine", "`fine` is not a known verdict");
+        check("since=yesterday", "how long ago");
+        check("scenario!=a", "takes `=` only");
+    }
+
+    #[test]
+    fn fields_compare_as_numbers_where_both_are() {
+        let check = |word: &str, found: Value, holds: bool| {
+            let all = read(&[word]).unwrap();
+            assert_eq!(all.fields[0].holds(Some(&found)), holds, "{word} {found}");
+        };
+        check("status>=500", 503.into(), true);
+        check("status>=500", 99.into(), false);
+        check("error=connect.refused", "connect.refused".into(), true);
+        check("error!=timeout", "connect.refused".into(), true);
+        check("duration<0.5", 0.25.into(), true);
+        assert!(!read(&["error=x"]).unwrap().fields[0].holds(None));
+        assert!(read(&["error!=x"]).unwrap().fields[0].holds(None));
+    }
+}

@@ -1,0 +1,72 @@
+//! `prober explain`: a run, a scenario's last run, or an error code.
+
+use model::event::SliEvent;
+use store::{EventFilter, Reader};
+
+use super::args::{Explain, Global};
+use super::out::Out;
+use super::place::{checked, data, host, options, place};
+use super::show::{About, explain_run};
+use crate::exit::{Exit, Stop};
+
+/// Explains what was named.
+pub(crate) fn explain(global: &Global, args: &Explain, out: &Out) -> Result<Exit, Stop> {
+    if let Some(code) = scenario::codes::explain(&args.what) {
+        out.line(&format!("{}  {}\n\n{}", code.code, code.title, code.explanation));
+        return Ok(Exit::Good);
+    }
+    if is_code(&args.what) {
+        return Err(Stop::file(format!("there is no code `{}`", args.what)));
+    }
+    let dir = data(global, args.data.as_ref())?;
+    let mut reader = Reader::open(&dir).map_err(|error| Stop::environment(error.to_string()))?;
+    let event = find(&mut reader, &args.what)?;
+    let good = reader
+        .last_good_before(&event.origin.stream, event.slot.scheduled)
+        .map_err(|error| Stop::environment(error.to_string()))?;
+    let plans = place(global, &[]).and_then(|place| checked(&place, &options(&[], &[], host())?));
+    let about = plans.ok().and_then(|checked| {
+        let plan = checked.compiled.plans.iter().find(|plan| plan.stream() == &event.origin.stream)?;
+        Some((plan.about().clone(), format!("{}:{}", plan.about().path, plan.about().line)))
+    });
+    let about = about.as_ref().map_or_else(About::default, |(about, place)| About {
+        title: &about.title,
+        aim: &about.aim,
+        runbook: &about.runbook,
+        place,
+    });
+    let good = good.as_ref().map(|stored| &*stored.event);
+    out.raw(explain_run(&event, good, about, out.look()).as_bytes());
+    Ok(Exit::Good)
+}
+
+fn is_code(text: &str) -> bool {
+    let mut characters = text.chars();
+    matches!(characters.next(), Some('E' | 'W'))
+        && text.len() == 4
+        && characters.all(|digit| digit.is_ascii_digit())
+}
+
+/// The run whose id begins so, or the last run of the scenario of that name.
+fn find(reader: &mut Reader, what: &str) -> Result<std::sync::Arc<SliEvent>, Stop> {
+    let cannot = |error: store::ReadError| Stop::environment(error.to_string());
+    let newest = EventFilter { newest_first: true, limit: 2, ..EventFilter::default() };
+    if what.len() >= 4 && what.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let filter = EventFilter { slot_prefix: Some(what.to_owned()), ..newest.clone() };
+        let mut found = reader.query(&filter).map_err(cannot)?;
+        match found.len() {
+            0 => {}
+            1 => return Ok(found.remove(0).event),
+            _ => return Err(Stop::file(format!("several runs begin with `{what}`; give more digits"))),
+        }
+    }
+    // Slots that nobody ran have nothing to explain, if there is a run among the latest events.
+    let filter = EventFilter { scenario: Some(what.to_owned()), limit: 200, ..newest };
+    let mut found = reader.query(&filter).map_err(cannot)?;
+    let ran = found.iter().position(|stored| stored.event.started.is_some()).unwrap_or(0);
+    (ran < found.len()).then(|| found.swap_remove(ran).event).ok_or_else(|| {
+        Stop::file(format!(
+            "`{what}` is no run, no scenario with events and no error code; `prober events` shows runs"
+        ))
+    })
+}

@@ -1,0 +1,68 @@
+//! Where commands write: data on stdout, progress and mistakes on stderr.
+
+use std::io::Write as _;
+
+use super::args::{Color, Global};
+use super::place::env;
+use super::show::Look;
+
+/// The two streams, with colours taken out where nobody can see them.
+#[derive(Debug)]
+pub(crate) struct Out {
+    pub(crate) colour: bool,
+    pub(crate) quiet: bool,
+}
+
+#[expect(clippy::unused_self, reason = "every command writes through the value that decided how to write")]
+impl Out {
+    /// Colours as asked for; `auto` means a terminal that wants them (`NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb`).
+    pub(crate) fn new(global: &Global) -> Self {
+        let choice = match global.color {
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+            Color::Auto => anstream::AutoStream::choice(&std::io::stdout()),
+        };
+        Self { colour: choice != anstream::ColorChoice::Never, quiet: global.quiet }
+    }
+
+    /// How texts are laid out: the terminal's width, or 100 columns where there is none.
+    pub(crate) fn look(&self) -> Look {
+        let width =
+            rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+        let ascii = env("LC_ALL")
+            .or_else(|| env("LC_CTYPE"))
+            .or_else(|| env("LANG"))
+            .is_some_and(|locale| locale == "C" || locale == "POSIX");
+        Look { colour: self.colour, unicode: !ascii, width: if width == 0 { 100 } else { width } }
+    }
+
+    /// Warnings of scenario files, on stderr.
+    pub(crate) fn note_warnings(&self, warnings: &str) {
+        if !warnings.is_empty() {
+            self.note(warnings.trim_end());
+        }
+    }
+
+    /// A line of data on stdout. A reader that has gone away ends the writing, not the command.
+    pub(crate) fn line(&self, text: &str) {
+        drop(writeln!(std::io::stdout().lock(), "{text}"));
+    }
+
+    /// Text on stdout as it is.
+    pub(crate) fn raw(&self, text: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        drop(out.write_all(text).and_then(|()| out.flush()));
+    }
+
+    /// A line for people on stderr; nothing if quiet.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.complain(text);
+        }
+    }
+
+    /// A line on stderr that must be seen.
+    pub(crate) fn complain(&self, text: &str) {
+        drop(writeln!(std::io::stderr().lock(), "{text}"));
+    }
+}

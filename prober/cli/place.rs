@@ -1,0 +1,125 @@
+//! What several commands need: the place that was named, variables, the environment.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use scenario::compile::Options;
+
+use super::args::{Choice, Global};
+use crate::agent::files::{FindError, Place};
+use crate::agent::load::{Checked, check};
+use crate::agent::secrets::Vault;
+use crate::exit::Stop;
+
+/// The place that the global flags and `paths` name.
+pub(crate) fn place(global: &Global, paths: &[PathBuf]) -> Result<Place, Stop> {
+    Place::new(global.project.as_deref(), paths).map_err(|error| Stop::environment(error.to_string()))
+}
+
+/// `NAME=VALUE` pairs.
+pub(crate) fn pairs(flag: &str, texts: &[String]) -> Result<Vec<(String, String)>, Stop> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(Stop::file(format!("--{flag} {text}: write --{flag} NAME=VALUE"))),
+    };
+    texts.iter().map(pair).collect()
+}
+
+/// What the command line adds to the files.
+pub(crate) fn options(vars: &[String], regions: &[String], prober: String) -> Result<Options, Stop> {
+    let regions = (!regions.is_empty()).then(|| regions.to_vec());
+    Ok(Options { vars: pairs("var", vars)?, prober, regions })
+}
+
+/// Where secrets are looked for: the environment, and systemd's credentials folder or the project's own.
+pub(crate) fn vault(root: &Path) -> Vault {
+    let credentials = env("CREDENTIALS_DIRECTORY").map_or_else(|| root.to_owned(), PathBuf::from);
+    Vault { env: Box::new(env), credentials }
+}
+
+/// A variable of the environment.
+#[expect(clippy::disallowed_methods, reason = "the command line is the one place that reads the environment")]
+pub(crate) fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The name of this prober in events: the host's.
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Splits `[NAMES|PATHS]`: what exists or looks like a file is a path, everything else a scenario's name.
+pub(crate) fn split(which: &[String]) -> (Vec<PathBuf>, Vec<String>) {
+    let is_path = |text: &&String| {
+        let path = Path::new(text);
+        path.exists()
+            || text.contains('/')
+            || path.extension().is_some_and(|end| end == "yaml" || end == "yml")
+    };
+    let (paths, names): (Vec<_>, Vec<_>) = which.iter().partition(is_path);
+    (paths.into_iter().map(PathBuf::from).collect(), names.into_iter().cloned().collect())
+}
+
+/// Reads and compiles what `choice` names, and says which scenarios of it are wanted.
+pub(crate) fn chosen(global: &Global, choice: &Choice) -> Result<(Place, Options, Wanted), Stop> {
+    let (paths, names) = split(&choice.which);
+    let place = place(global, &paths)?;
+    let options = options(&choice.vars, &choice.regions, host())?;
+    Ok((place, options, Wanted { names, labels: pairs("label", &choice.labels)? }))
+}
+
+/// Which scenarios of a project are wanted.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    names: Vec<String>,
+    labels: Vec<(String, String)>,
+}
+
+impl Wanted {
+    /// Whether the scenario is wanted.
+    pub(crate) fn takes(&self, origin: &model::event::Origin) -> bool {
+        let named = self.names.is_empty() || self.names.iter().any(|name| **name == *origin.stream.scenario);
+        let has = |(name, value): &(String, String)| {
+            origin.labels.iter().any(|(key, held)| **key == **name && **held == **value)
+        };
+        named && self.labels.iter().all(has)
+    }
+
+    /// Refuses names that no scenario has, with the nearest ones there are.
+    pub(crate) fn all_known<'a>(&self, known: impl Iterator<Item = &'a str> + Clone) -> Result<(), Stop> {
+        let Some(unknown) = self.names.iter().find(|name| known.clone().all(|known| known != **name)) else {
+            return Ok(());
+        };
+        let near = scenario::suggest::nearest(unknown, known);
+        let help = near
+            .map_or_else(|| "`prober list` shows all".to_owned(), |near| format!("did you mean `{near}`?"));
+        Err(Stop::file(format!("there is no scenario `{unknown}`: {help}")))
+    }
+}
+
+/// Reads and compiles without stopping at mistakes.
+pub(crate) fn checked(place: &Place, options: &Options) -> Result<Checked, Stop> {
+    check(place, options).map_err(|error: FindError| Stop::file(error.to_string()))
+}
+
+/// The data directory: the flag's, or the one beside the project file.
+pub(crate) fn data(global: &Global, flag: Option<&PathBuf>) -> Result<PathBuf, Stop> {
+    if let Some(data) = flag {
+        return Ok(data.clone());
+    }
+    let found = place(global, &[])?.project_root().map_err(|error| Stop::file(error.to_string()))?;
+    Ok(found.join("prober-data"))
+}
+
+/// A command's runtime: one thread is enough for what people wait for.
+pub(crate) fn runtime(threads: Option<usize>) -> Result<tokio::runtime::Runtime, Stop> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = threads.unwrap_or_else(|| (cores / 2).clamp(1, 8)).max(1);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .worker_threads(threads)
+        .max_blocking_threads(32)
+        .thread_keep_alive(Duration::from_secs(10))
+        .enable_all();
+    builder.build().map_err(|error| Stop::environment(format!("the runtime could not start: {error}")))
+}

@@ -1,0 +1,43 @@
+//! `prober serve`: scheduler, store, page, API and metrics in one process.
+
+use std::net::SocketAddr;
+
+use super::args::{Global, Serve};
+use super::out::Out;
+use super::place::{env, host, options, place, runtime, vault};
+use crate::agent::files::Place;
+use crate::agent::load::Loaded;
+use crate::agent::serve::{Settings, serve as serve_agent};
+use crate::agent::telemetry;
+use crate::exit::{Exit, Stop};
+
+/// Serves until a signal.
+pub(crate) fn serve(global: &Global, args: &Serve, out: &Out) -> Result<Exit, Stop> {
+    let place = place(global, &[])?;
+    telemetry::start(env("PROBER_LOG").as_deref(), out.quiet, out.colour);
+    let settings = settings(place, args)?;
+    let runtime = runtime(args.threads)?;
+    let exit = runtime.block_on(serve_agent(settings, |address, loaded| greet(out, address, loaded)));
+    runtime.shutdown_background();
+    exit
+}
+
+/// What the arguments decide.
+pub(crate) fn settings(place: Place, args: &Serve) -> Result<Settings, Stop> {
+    let root = place.project_root().map_err(|error| Stop::file(error.to_string()))?;
+    Ok(Settings {
+        options: options(&args.vars, &args.regions, args.id.clone().unwrap_or_else(host))?,
+        place,
+        vault: vault(&root),
+        data: args.data.clone(),
+        listen: args.listen,
+        in_flight: args.in_flight,
+    })
+}
+
+pub(crate) fn greet(out: &Out, address: SocketAddr, loaded: &Loaded) {
+    out.note(&format!("prober {} runs {} scenarios", env!("CARGO_PKG_VERSION"), loaded.entries.len()));
+    for (what, path) in [("page", "/"), ("metrics", "/metrics"), ("API", "/api/v1/events")] {
+        out.note(&format!("  {what:<8} http://{address}{path}"));
+    }
+}

@@ -1,0 +1,109 @@
+//! The tables of `prober events` and `prober list`.
+
+use std::borrow::Borrow;
+
+use model::event::SliEvent;
+use model::slot::{Cadence, Stream};
+use model::time::Timestamp;
+
+use super::look::{Look, Tone};
+use super::number::{brief, distance, interval};
+use super::table::{Cell, Cells, Column, table};
+use super::words::why;
+
+/// One plan as `prober list` shows it; texts may be empty.
+#[derive(Clone, Debug)]
+pub(crate) struct ListRow<'a> {
+    /// Scenario and region.
+    pub(crate) stream: &'a Stream,
+    /// How often it is due.
+    pub(crate) cadence: &'a Cadence,
+    /// The kind of its steps, or `flow`.
+    pub(crate) kind: &'a str,
+    /// What it talks to; several targets with commas.
+    pub(crate) target: &'a str,
+    /// The team.
+    pub(crate) owner: &'a str,
+    /// The next slot, if one is known.
+    pub(crate) next: Option<Timestamp>,
+}
+
+/// The columns from which on a time is shown with its year.
+const WIDE: usize = 120;
+
+/// A line for each event, in the order given; times are UTC.
+pub(crate) fn events_table(events: &[impl Borrow<SliEvent>], look: Look) -> String {
+    let column = |title, least, dispensable, kind| Column { title, least, dispensable, kind };
+    let columns = [
+        column("time (UTC)", 14, 0, Cells::Cut),
+        column("verdict", 10, 0, Cells::Cut),
+        column("reason", 6, 2, Cells::Cut),
+        column("scenario", 12, 0, Cells::Cut),
+        column("region", 6, 1, Cells::Cut),
+        column("took", 5, 3, Cells::Right),
+        column("error type", 10, 4, Cells::Cut),
+        column("message", 16, 5, Cells::Cut),
+    ];
+    let rows: Vec<_> = events.iter().map(|event| event_row(event.borrow(), look)).collect();
+    table(&columns, &rows, look)
+}
+
+fn event_row(event: &SliEvent, look: Look) -> Vec<Cell> {
+    let outcome = &event.outcome;
+    let stream = &event.origin.stream;
+    let format = if look.columns() < WIDE { "%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    let plain = |text: &str| Cell(Tone::Plain, text.to_owned());
+    let failure = outcome.failure.as_ref();
+    vec![
+        Cell(Tone::Plain, event.slot.scheduled.jiff().strftime(format).to_string()),
+        Cell(Tone::of(outcome.verdict()), outcome.verdict().to_string()),
+        plain(outcome.reason.as_str()),
+        plain(&stream.scenario),
+        plain(&stream.region),
+        Cell(Tone::Plain, if event.started.is_some() { brief(outcome.duration) } else { "-".to_owned() }),
+        plain(failure.map_or("", |failure| &failure.error_type)),
+        plain(why(outcome)),
+    ]
+}
+
+/// A line or more for each plan, in the order given; `now` tells how far away the next slot is.
+pub(crate) fn list_table(rows: &[ListRow<'_>], now: Timestamp, look: Look) -> String {
+    let column = |title, least, dispensable, kind| Column { title, least, dispensable, kind };
+    let columns = [
+        column("scenario", 18, 0, Cells::Wrapped),
+        column("region", 6, 0, Cells::Wrapped),
+        column("every", 13, 0, Cells::Wrapped),
+        column("kind", 9, 2, Cells::Wrapped),
+        column("target", 16, 0, Cells::Wrapped),
+        column("owner", 8, 3, Cells::Wrapped),
+        column("next", 8, 1, Cells::Cut),
+    ];
+    let rows: Vec<_> = rows.iter().map(|row| list_row(row, now)).collect();
+    table(&columns, &rows, look)
+}
+
+fn list_row(row: &ListRow<'_>, now: Timestamp) -> Vec<Cell> {
+    let plain = |text: &str| Cell(Tone::Plain, text.to_owned());
+    let replica = if row.stream.replica > 0 { format!("/{}", row.stream.replica) } else { String::new() };
+    vec![
+        Cell(Tone::Strong, row.stream.scenario.to_string()),
+        Cell(Tone::Plain, format!("{}{replica}", row.stream.region)),
+        Cell(Tone::Plain, cadence(row.cadence)),
+        plain(row.kind),
+        plain(row.target),
+        plain(row.owner),
+        Cell(Tone::Plain, row.next.map_or_else(|| "-".to_owned(), |next| until(next, now))),
+    ]
+}
+
+/// `30s`, or `*/30 6-20 * * MON-FRI Europe/Berlin`.
+fn cadence(cadence: &Cadence) -> String {
+    match cadence {
+        Cadence::Every { interval_ms } => interval(*interval_ms),
+        Cadence::Cron { expression, timezone } => format!("{expression} {timezone}"),
+    }
+}
+
+fn until(next: Timestamp, now: Timestamp) -> String {
+    if next <= now { "now".to_owned() } else { format!("in {}", distance(next.since(now))) }
+}

@@ -1,0 +1,16 @@
+//! prober: positive monitoring as files, every slot accounted for.
+//!
+//! Parses arguments, calls one command, and maps what came of it to an exit code.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `cli` | one file a command, and what the terminal shows |
+//! | `agent` | the composition root: the only place that knows all parts |
+
+mod agent;
+mod cli;
+mod exit;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}
