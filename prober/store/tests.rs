@@ -8,4 +8,3 @@ mod keeping;
 mod kill;
 pub(crate) mod sample;
 mod slots;
-mod speed;

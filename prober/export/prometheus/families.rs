@@ -117,7 +117,7 @@ pub(super) const FAMILIES: &[Family] = &[
             for (phase, time) in Phase::ALL.iter().zip(state.phases) {
                 if let Some(time) = time {
                     out.name(name, &cell.labels, &[("phase", phase.as_str())]);
-                    out.number(f64::from(time));
+                    out.number(time);
                 }
             }
         },

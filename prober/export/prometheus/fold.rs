@@ -144,7 +144,7 @@ pub(super) struct State {
     pub(super) last: Option<f64>,
     pub(super) freshness: Option<f64>,
     pub(super) not_after: Option<f64>,
-    pub(super) phases: [Option<f32>; Phase::ALL.len()],
+    pub(super) phases: [Option<f64>; Phase::ALL.len()],
     pub(super) failure: Option<Exemplar>,
     pub(super) slow: Option<Exemplar>,
 }
@@ -277,7 +277,7 @@ impl State {
         let Some(main) = outcome.main_step() else { return };
         for (index, phase) in Phase::ALL.into_iter().enumerate() {
             self.phases[index] = match main.timing(phase) {
-                Some(time) if self.extras.admit(EXTRA_PHASE + bit(index), room) => Some(time.as_secs_f32()),
+                Some(time) if self.extras.admit(EXTRA_PHASE + bit(index), room) => Some(time.as_secs_f64()),
                 _ => None,
             };
         }
