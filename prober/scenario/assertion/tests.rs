@@ -1,0 +1,258 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::testing::{Facts, compiled, rendered};
+
+fn now() -> Timestamp {
+    "2026-02-01T12:00:00Z".parse().unwrap()
+}
+
+/// The first assertion of `expect: { SUBJECT: YAML }`.
+fn assertion(subject: &str, yaml: &str) -> Assertion {
+    let file = format!("name: a\nevery: 1m\nhttp: https://x.example\nexpect: {{ {subject}: {yaml} }}\n");
+    assert_eq!(rendered("", &[&file]), "", "{yaml}");
+    let compiled = compiled("", &[&file]);
+    let expect = &compiled.plans[0].steps()[0].expect;
+    expect.iter().find(|assertion| assertion.subject() == subject).expect("the author's assertion").clone()
+}
+
+fn look(assertion: &Assertion, facts: &Facts) -> Checked {
+    assertion.check(&Observed { evidence: facts, latency: Duration::from_millis(420), now: now() })
+}
+
+/// `yaml` under `json: { $.v: … }` against a document; the message must be as expected, empty if it holds.
+#[expect(clippy::needless_pass_by_value, reason = "a table of cases reads better without references")]
+fn check_json(yaml: &str, value: serde_json::Value, expected: &str) {
+    let assertion = assertion("json", &format!("{{ $.v: {yaml} }}"));
+    let checked = look(&assertion, &Facts { json: Some(json!({ "v": value })), ..Facts::default() });
+    assert_eq!(checked.message, expected, "{yaml}");
+    assert_eq!(checked.pass, expected.is_empty(), "{yaml}");
+}
+
+fn check_one(subject: &'static str, yaml: &str, value: Value<'static>, expected: &str) {
+    let checked =
+        look(&assertion(subject, yaml), &Facts { values: vec![(subject, value)], ..Facts::default() });
+    assert_eq!(checked.message, expected, "{yaml}");
+    assert_eq!(checked.pass, expected.is_empty(), "{yaml}");
+}
+
+#[test]
+fn json_values() {
+    check_json("confirmed", json!("confirmed"), "");
+    check_json("confirmed", json!("pending"), r#"json $.v is "pending", expected "confirmed""#);
+    check_json("5", json!("5"), r#"json $.v is "5", expected 5 (a text is not a number)"#);
+    check_json("'5'", json!(5), r#"json $.v is 5, expected "5" (a number is not a text)"#);
+    check_json("5", json!(5.0), "");
+    check_json("true", json!(null), "json $.v is null, expected true (null is not true or false)");
+    check_json("null", json!(null), "");
+    check_json("[1, a]", json!([1, "a"]), "");
+    check_json("{ equals: { a: [1] } }", json!({ "a": [1] }), "");
+    check_json(
+        "{ equals: { a: [1] } }",
+        json!({ "a": [1], "b": 2 }),
+        r#"json $.v is {"a":[1],"b":2}, expected {"a":[1]}"#,
+    );
+    check_json("{ not: UP }", json!("UP"), r#"json $.v is "UP", expected not "UP""#);
+    check_json("{ not: { matches: '^a' } }", json!("bcd"), "");
+    check_json(
+        "{ in: [pending, confirmed] }",
+        json!("lost"),
+        r#"json $.v is "lost", expected one of "pending", "confirmed""#,
+    );
+    check_json("{ not_in: [1, 2] }", json!(3), "");
+}
+
+#[test]
+fn json_orders() {
+    check_json("{ gt: 5 }", json!(6), "");
+    check_json("{ gt: 5 }", json!(5), "json $.v is 5, expected > 5");
+    check_json("{ gte: 1, lt: 2.5 }", json!(2.5), "json $.v is 2.5, expected ≥ 1 and < 2.5");
+    check_json("{ lte: 5 }", json!("4"), r#"json $.v is "4", expected ≤ 5 (a text is not a number)"#);
+    check_json("{ lt: 10 }", json!(9_007_199_254_740_993_i64), "json $.v is 9007199254740993, expected < 10");
+}
+
+#[test]
+fn json_texts_lists_and_types() {
+    check_json("{ contains: b }", json!("abc"), "");
+    check_json("{ contains: [a, b] }", json!(["a"]), r#"json $.v is ["a"], expected containing "a", "b""#);
+    check_json("{ not_contains: x }", json!(["x"]), r#"json $.v is ["x"], expected not containing "x""#);
+    check_json(
+        "{ contains: 1 }",
+        json!("1"),
+        r#"json $.v is "1", expected containing 1 (a text is not a text or list that can contain it)"#,
+    );
+    check_json("{ matches: '^\\d+$' }", json!("12a"), r#"json $.v is "12a", expected matching /^\d+$/"#);
+    check_json("{ starts_with: a, ends_with: c }", json!("abc"), "");
+    check_json("{ matches: a }", json!(5), "json $.v is 5, expected matching /a/ (a number is not a text)");
+    check_json("{ type: integer }", json!(5), "");
+    check_json("{ type: string }", json!(5), "json $.v is 5, expected of type string");
+    check_json("{ type: null }", json!(null), "");
+    check_json("{ len: 2 }", json!([1, 2]), "");
+    check_json(
+        "{ len: { gte: 3 } }",
+        json!("ab"),
+        r#"json $.v is "ab", expected length ≥ 3 (its length is 2)"#,
+    );
+    check_json("{ any: { gt: 5 } }", json!([1, 9]), "");
+    check_json("{ all: { gt: 5 } }", json!([1, 9]), "json $.v is [1, 9], expected every item > 5");
+    check_json("{ equals_set: [b, a] }", json!(["a", "b"]), "");
+    check_json(
+        "{ equals_set: [a] }",
+        json!(["a", "c"]),
+        r#"json $.v is ["a", "c"], expected exactly "a" ("c" is too many)"#,
+    );
+    check_json(
+        "{ equals_set: [a, d] }",
+        json!(["a"]),
+        r#"json $.v is ["a"], expected exactly "a", "d" ("d" is missing)"#,
+    );
+}
+
+#[test]
+fn several_nodes_of_a_path() {
+    let facts =
+        Facts { json: Some(json!({ "items": [{ "s": "up" }, { "s": "down" }] })), ..Facts::default() };
+    for (yaml, expected) in [
+        ("{ in: [up, down] }", ""),
+        ("{ any: { equals: down } }", ""),
+        ("{ len: 2 }", ""),
+        ("up", r#"json $.items[*].s is "up", "down", expected "up" (value 2 of 2 is "down")"#),
+        ("{ all: up }", r#"json $.items[*].s is "up", "down", expected every item "up""#),
+    ] {
+        let checked = look(&assertion("json", &format!("{{ \"$.items[*].s\": {yaml} }}")), &facts);
+        assert_eq!(checked.message, expected, "{yaml}");
+    }
+}
+
+#[test]
+fn absent_and_unreadable() {
+    let nothing = Facts { json: Some(json!({})), ..Facts::default() };
+    let missing = look(&assertion("json", "{ $.v: UP }"), &nothing);
+    assert_eq!(missing.message, r#"json $.v has no match, expected "UP""#);
+    assert!(look(&assertion("json", "{ $.v: { exists: false } }"), &nothing).pass);
+    assert!(!look(&assertion("json", "{ $.v: { exists: true } }"), &nothing).pass);
+    assert!(
+        !look(&assertion("json", "{ $.v: { not: UP } }"), &nothing).pass,
+        "what is not there is not fine"
+    );
+    let there = Facts { json: Some(json!({ "v": 1 })), ..Facts::default() };
+    assert_eq!(
+        look(&assertion("json", "{ $.v: { exists: false } }"), &there).message,
+        "json $.v is 1, expected no value"
+    );
+    let header = look(&assertion("headers", "{ X-A: { exists: true } }"), &Facts::default());
+    assert_eq!(header.message, "header X-A was not sent, expected any value");
+    let cut = Facts { unreadable: Some("the body is not JSON"), ..Facts::default() };
+    assert_eq!(
+        look(&assertion("json", "{ $.v: 1 }"), &cut).message,
+        "json $.v cannot be looked at: the body is not JSON"
+    );
+}
+
+#[test]
+fn typed_subjects() {
+    check_one("status", "200", Value::Int(200), "");
+    check_one("status", "200", Value::Int(500), "status is 500, expected 200");
+    check_one("status", "2xx", Value::Int(299), "");
+    check_one("status", "[200, 3xx]", Value::Int(404), "status is 404, expected one of 200, 3xx");
+    check_one("status", "{ not: 5xx }", Value::Int(503), "status is 503, expected not 5xx");
+    check_one("status", "{ lt: 500 }", Value::Int(404), "");
+    check_one("size", "{ lt: 10kB }", Value::Int(10_000), "size is 10000, expected < 10kB");
+    check_one("redirected", "false", Value::Bool(true), "redirected is true, expected false");
+    check_one(
+        "expires_in",
+        "{ gte: 21d }",
+        Value::Duration(Duration::from_hours(72)),
+        "expires_in is 3d, expected ≥ 21d",
+    );
+    check_one("chain", "trusted", Value::Text("expired".into()), "chain is expired, expected trusted");
+    check_one(
+        "protocol",
+        "{ gte: TLS1.3 }",
+        Value::Text("TLS1.2".into()),
+        "protocol is TLS1.2, expected ≥ TLS1.3",
+    );
+    check_one("protocol", "{ gte: TLS1.2 }", Value::Text("TLS1.3".into()), "");
+    check_one(
+        "protocol",
+        "{ gte: TLS1.2 }",
+        Value::Text("SSL3".into()),
+        "protocol is SSL3, expected ≥ TLS1.2 (only TLS1.2, TLS1.3 can be compared)",
+    );
+    check_one(
+        "body",
+        "{ contains: ok, not_contains: error }",
+        Value::Text("ok, no error".into()),
+        r#"body is "ok, no error", expected containing "ok" and not containing "error""#,
+    );
+    check_one("count", "{ gte: 1 }", Value::Int(0), "count is 0, expected ≥ 1");
+}
+
+#[test]
+fn latency_is_known_everywhere() {
+    let slow = look(&assertion("latency", "{ lt: 300ms }"), &Facts::default());
+    assert_eq!(slow.message, "latency is 420ms, expected < 300ms");
+    assert!(look(&assertion("latency", "{ lt: 500ms }"), &Facts::default()).pass);
+}
+
+#[test]
+fn several_answers_must_all_hold() {
+    let text = |text: &'static str| Value::Text(text.into());
+    let facts = Facts {
+        many: vec![
+            ("answers", vec![Value::List(vec![text("a"), text("b")]), Value::List(vec![text("b")])]),
+            ("chain", vec![text("trusted"), text("trusted")]),
+        ],
+        ..Facts::default()
+    };
+    assert!(look(&assertion("chain", "trusted"), &facts).pass);
+    let checked = look(&assertion("answers", "{ equals_set: [a, b] }"), &facts);
+    assert_eq!(
+        checked.message,
+        r#"answers is ["a", "b"], ["b"], expected exactly "a", "b" (value 2 of 2 is ["b"]: "a" is missing)"#
+    );
+    assert!(look(&assertion("answers", "{ contains: b }"), &facts).pass);
+}
+
+#[test]
+fn freshness() {
+    let check = |yaml: &str, value: &'static str, reason: Reason, message: &str| {
+        let facts = Facts { values: vec![("modified", Value::Text(value.into()))], ..Facts::default() };
+        let checked = look(&assertion("modified", yaml), &facts);
+        assert_eq!((checked.reason, &*checked.message), (reason, message), "{value}");
+        checked.age
+    };
+    let age = check("{ newer_than: 24h }", "2026-02-01T11:00:00Z", Reason::Ok, "");
+    assert_eq!(age, Some(3_600.0));
+    let stale = r#"modified is 26h 3m old ("Sat, 31 Jan 2026 09:57:00 GMT"), expected newer than 24h"#;
+    let age = check("{ newer_than: 24h }", "Sat, 31 Jan 2026 09:57:00 GMT", Reason::Stale, stale);
+    assert_eq!(age, Some(93_780.0));
+    assert_eq!(check("{ newer_than: 24h }", "2026-02-01 12:00:30", Reason::Ok, ""), Some(-30.0));
+    let future = r#"modified lies 2m in the future ("2026-02-01 12:02:00+00"), expected newer than 24h"#;
+    check("{ newer_than: 24h }", "2026-02-01 12:02:00+00", Reason::FutureDated, future);
+    let no_time = r#"modified is "soon", expected newer than 24h (this is not a time)"#;
+    assert_eq!(check("{ newer_than: 24h }", "soon", Reason::Failed, no_time), None);
+    let young = r#"modified is "2026-02-01T11:59:00Z", expected older than 1h"#;
+    check("{ older_than: 1h }", "2026-02-01T11:59:00Z", Reason::Failed, young);
+}
+
+#[test]
+fn what_is_shown_is_short() {
+    let facts = Facts { values: vec![("body", Value::Text("é".repeat(5_000).into()))], ..Facts::default() };
+    let assertion = assertion("body", "{ matches: x }");
+    let checked = look(&assertion, &facts);
+    assert!(checked.actual.len() <= SHOWN_MAX && checked.message.len() <= model::outcome::MESSAGE_MAX);
+    let record = assertion.record(&"step".into(), Part::Expect, &checked);
+    assert_eq!((&*record.name, &*record.expected, record.pass), ("body", "matching /x/", false));
+}
+
+#[test]
+fn common_expectations_are_not_copied_into_events() {
+    for (yaml, expected) in [("200", "200"), ("2xx", "2xx")] {
+        let record =
+            assertion("status", yaml).record(&"s".into(), Part::Expect, &Checked::held("200".into(), None));
+        assert!(matches!(record.expected, Cow::Borrowed(text) if text == expected));
+    }
+}

@@ -1,0 +1,169 @@
+//! One scalar against one type, with the message that helps.
+
+use crate::diagnostic::Diagnostic;
+use crate::fields::{Bound, KeyType};
+use crate::source::Span;
+use crate::suggest::{nearest, one_of};
+use crate::tree::{Scalar, ScalarKind};
+use crate::units::{UnitError, parse_duration, parse_size};
+
+/// The scalar as the wanted type.
+pub(crate) fn bind(scalar: &Scalar, wanted: &KeyType, key: &str, span: Span) -> Result<Bound, Diagnostic> {
+    match wanted {
+        KeyType::Text => text(scalar, key, span).map(Bound::Text),
+        KeyType::Duration => duration(scalar, key, span).map(Bound::Duration),
+        KeyType::Size => size(scalar, span).map(Bound::Size),
+        KeyType::Bool => bool(scalar, key, span).map(Bound::Bool),
+        KeyType::Int(least, most) => int(scalar, *least, *most, span).map(Bound::Int),
+        KeyType::Choice(words) => choice(scalar, words, key, span).map(Bound::Choice),
+        _ => Err(wrong_type(wanted, span, &describe(scalar))),
+    }
+}
+
+/// The scalar as a text; a number that could be read in two ways must be in quotes.
+pub(crate) fn text(scalar: &Scalar, key: &str, span: Span) -> Result<String, Diagnostic> {
+    let plain_int = matches!(scalar.kind, ScalarKind::Int(number) if *number.to_string() == *scalar.text);
+    if plain_int || matches!(scalar.kind, ScalarKind::Text | ScalarKind::Quoted) {
+        return Ok(scalar.text.to_string());
+    }
+    let problem = wrong_type(&KeyType::Text, span, &describe(scalar));
+    Err(match scalar.kind {
+        ScalarKind::Null => problem,
+        _ => problem.help(format!("put it in quotes: {key}: \"{}\"", scalar.text)),
+    })
+}
+
+pub(crate) fn duration(scalar: &Scalar, key: &str, span: Span) -> Result<std::time::Duration, Diagnostic> {
+    let wrong = || wrong_type(&KeyType::Duration, span, &describe(scalar));
+    if matches!(scalar.kind, ScalarKind::Null | ScalarKind::Bool(_)) {
+        return Err(wrong());
+    }
+    parse_duration(&scalar.text).map_err(|error| match error {
+        UnitError::Bare(fixed) => {
+            Diagnostic::error("E109", span, "expected a duration like `30s`, found a number")
+                .label("a duration needs a unit")
+                .help(format!("write {key}: {fixed}"))
+        }
+        UnitError::Unit(unit, fixed) => {
+            let problem = Diagnostic::error("E109", span, format!("`{unit}` is not a unit of time"));
+            match fixed {
+                Some(fixed) => problem.help(format!("write {key}: {fixed}")),
+                None => problem.help("units are ms, s, m, h and d"),
+            }
+        }
+        UnitError::TooLarge => Diagnostic::error("E104", span, "this duration is longer than ten years"),
+        UnitError::Shape => wrong().help("a number and one unit: 300ms, 30s, 5m, 24h, 21d"),
+    })
+}
+
+pub(crate) fn size(scalar: &Scalar, span: Span) -> Result<u64, Diagnostic> {
+    let wrong = || wrong_type(&KeyType::Size, span, &describe(scalar));
+    if matches!(scalar.kind, ScalarKind::Null | ScalarKind::Bool(_)) {
+        return Err(wrong());
+    }
+    parse_size(&scalar.text).map_err(|error| match error {
+        UnitError::Unit(unit, fixed) => {
+            let problem = Diagnostic::error("E110", span, format!("`{unit}` is not a unit of size"));
+            match fixed {
+                Some(fixed) => problem.help(format!("write {fixed}")),
+                None => problem.help("units are B, kB, MB, GB, TB and KiB, MiB, GiB, TiB"),
+            }
+        }
+        UnitError::TooLarge => Diagnostic::error("E104", span, "this size is too large"),
+        UnitError::Bare(_) | UnitError::Shape => {
+            wrong().help("a whole number of bytes, or a number and a unit: 64kB, 1MiB")
+        }
+    })
+}
+
+pub(crate) fn bool(scalar: &Scalar, key: &str, span: Span) -> Result<bool, Diagnostic> {
+    if let ScalarKind::Bool(value) = scalar.kind {
+        return Ok(value);
+    }
+    let problem = wrong_type(&KeyType::Bool, span, &describe(scalar));
+    let meant = match scalar.text.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "y" | "true" => Some(true),
+        "no" | "off" | "n" | "false" => Some(false),
+        _ => None,
+    };
+    Err(match meant {
+        Some(meant) if scalar.kind == ScalarKind::Text => problem
+            .label(format!("in YAML 1.2, `{}` is a text", scalar.text))
+            .help(format!("write {key}: {meant}")),
+        Some(meant) => problem.help(format!("write {key}: {meant}, without quotes")),
+        None => problem,
+    })
+}
+
+pub(crate) fn int(scalar: &Scalar, least: i64, most: i64, span: Span) -> Result<i64, Diagnostic> {
+    let ScalarKind::Int(number) = scalar.kind else {
+        let problem = wrong_type(&KeyType::Int(least, most), span, &describe(scalar));
+        let quoted = scalar.kind == ScalarKind::Quoted && scalar.text.parse::<i64>().is_ok();
+        return Err(if quoted { problem.help("write it without quotes") } else { problem });
+    };
+    if (least..=most).contains(&number) {
+        return Ok(number);
+    }
+    let message = format!("expected {}, found {number}", wanted_words(&KeyType::Int(least, most)));
+    Err(Diagnostic::error("E104", span, message))
+}
+
+pub(crate) fn choice(
+    scalar: &Scalar,
+    words: &'static [&'static str],
+    key: &str,
+    span: Span,
+) -> Result<&'static str, Diagnostic> {
+    if let Some(word) = words.iter().find(|word| ***word == *scalar.text) {
+        return Ok(word);
+    }
+    let found = model::outcome::cut(scalar.text.to_string(), 60);
+    let problem = Diagnostic::error("E105", span, format!("`{found}` is not a value of `{key}`"));
+    let near = words.iter().find(|word| word.eq_ignore_ascii_case(&found)).copied();
+    Err(match near.or_else(|| nearest(&found, words.iter().copied())) {
+        Some(near) => problem.label(format!("did you mean `{near}`?")),
+        None => problem.help(format!("expected {}", one_of(words.iter().copied()))),
+    })
+}
+
+/// The scalar as a JSON value.
+pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Diagnostic> {
+    Ok(match scalar.kind {
+        ScalarKind::Null => serde_json::Value::Null,
+        ScalarKind::Bool(value) => value.into(),
+        ScalarKind::Int(number) => number.into(),
+        ScalarKind::Float(number) => match serde_json::Number::from_f64(number) {
+            Some(number) => serde_json::Value::Number(number),
+            None => return Err(Diagnostic::error("E104", span, "this number is too large")),
+        },
+        ScalarKind::Text | ScalarKind::Quoted => (&*scalar.text).into(),
+    })
+}
+
+/// "expected a duration like `30s`, found a list".
+pub(crate) fn wrong_type(wanted: &KeyType, span: Span, found: &str) -> Diagnostic {
+    Diagnostic::error("E103", span, format!("expected {}, found {found}", wanted_words(wanted)))
+}
+
+fn describe(scalar: &Scalar) -> String {
+    let node =
+        crate::tree::Node { value: crate::tree::NodeValue::Scalar(scalar.clone()), span: Span::default() };
+    node.describe()
+}
+
+/// What a key's value must be, in words for its author.
+pub(crate) fn wanted_words(wanted: &KeyType) -> String {
+    match wanted {
+        KeyType::Template | KeyType::Text => "a text".to_owned(),
+        KeyType::Duration => "a duration like `30s`".to_owned(),
+        KeyType::Bool => "`true` or `false`".to_owned(),
+        KeyType::Int(i64::MIN, i64::MAX) => "a whole number".to_owned(),
+        KeyType::Int(least, i64::MAX) => format!("a whole number of at least {least}"),
+        KeyType::Int(least, most) => format!("a whole number from {least} to {most}"),
+        KeyType::Size => "a size like `64kB`".to_owned(),
+        KeyType::Choice(words) => one_of(words.iter().copied()),
+        KeyType::Json => "a value".to_owned(),
+        KeyType::OneOrMany(item) => format!("{}, or a list of those", wanted_words(item)),
+        KeyType::Map(_) | KeyType::Record(_) => "a map".to_owned(),
+    }
+}

@@ -1,0 +1,164 @@
+//! Values that a step hands to later steps.
+
+use std::sync::Arc;
+
+use regex::Regex;
+use serde_json::Value as Json;
+
+use crate::assertion::Observed;
+use crate::template::Captured;
+use crate::value::{Reading, Selector, Value};
+
+/// The longest captured value, in bytes of its text.
+pub const CAPTURED_MAX: usize = 64 * 1024;
+
+/// One entry of `capture`, compiled.
+#[derive(Clone, Debug)]
+pub struct CapturePlan {
+    pub(crate) name: Arc<str>,
+    pub(crate) subject: &'static str,
+    pub(crate) selector: Selector,
+    pub(crate) regex: Option<Regex>,
+    pub(crate) secret: bool,
+    pub(crate) shown: Arc<str>,
+}
+
+impl CapturePlan {
+    /// The name that later steps use.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether the value is replaced in everything that people see.
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// Takes the value out of what the step showed.
+    ///
+    /// # Errors
+    /// It is not there, is several values, cannot be read, or is longer than [`CAPTURED_MAX`]; the text is
+    /// a sentence for people that does not contain the value.
+    pub fn take(&self, observed: &Observed<'_>) -> Result<Captured, String> {
+        let value = match observed.read(self.subject, &self.selector) {
+            Reading::One(value) => value,
+            Reading::Many(mut values) if values.len() == 1 => values.remove(0),
+            Reading::Many(values) if values.is_empty() => return Err(self.missing()),
+            Reading::Many(values) => {
+                return Err(format!("{} matches {} values, a capture takes one", self.shown, values.len()));
+            }
+            Reading::Absent => return Err(self.missing()),
+            Reading::Unreadable(why) => return Err(format!("{} cannot be looked at: {why}", self.shown)),
+        };
+        let value = match &self.regex {
+            Some(regex) => self.find(regex, &value)?,
+            None => to_json(value),
+        };
+        let size = value.as_str().map_or_else(|| approximate_size(&value), str::len);
+        if size > CAPTURED_MAX {
+            return Err(format!("{} is longer than {CAPTURED_MAX} bytes", self.shown));
+        }
+        Ok(Captured { value, secret: self.secret })
+    }
+
+    fn find(&self, regex: &Regex, value: &Value<'_>) -> Result<Json, String> {
+        let Value::Text(text) = value else { return Err(format!("{} is not a text", self.shown)) };
+        let found = regex.captures(text).and_then(|groups| groups.get(1).or_else(|| groups.get(0)));
+        found
+            .map(|found| Json::from(found.as_str()))
+            .ok_or_else(|| format!("{} does not match `{}`", self.shown, regex.as_str()))
+    }
+
+    fn missing(&self) -> String {
+        format!("{} is not there", self.shown)
+    }
+}
+
+fn to_json(value: Value<'_>) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => value.into(),
+        Value::Int(value) => value.into(),
+        Value::Float(value) => value.into(),
+        Value::Text(text) => text.into_owned().into(),
+        Value::Duration(duration) => duration.as_secs_f64().into(),
+        Value::Time(at) => at.jiff().to_string().into(),
+        Value::List(items) => items.into_iter().map(to_json).collect(),
+        Value::Object(map) => Json::Object(map.clone()),
+    }
+}
+
+fn approximate_size(value: &Json) -> usize {
+    match value {
+        Json::String(text) => text.len(),
+        Json::Array(items) => items.iter().map(approximate_size).sum(),
+        Json::Object(map) => map.iter().map(|(key, value)| key.len() + approximate_size(value)).sum(),
+        _ => 8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Facts, compiled};
+
+    fn take(yaml: &str, facts: &Facts) -> Result<Captured, String> {
+        let file = format!("name: a\nevery: 1m\nhttp: https://x.example\ncapture: {{ it: {yaml} }}\n");
+        let compiled = compiled("", &[&file]);
+        let observed =
+            Observed { evidence: facts, latency: Duration::ZERO, now: model::time::Timestamp::default() };
+        compiled.plans[0].steps()[0].captures[0].take(&observed)
+    }
+
+    #[test]
+    fn values_keep_their_type() {
+        let facts = Facts {
+            json: Some(json!({ "id": 7, "name": "x", "all": [1, 2], "list": ["one"] })),
+            values: vec![
+                ("headers", Value::Text("/orders/8f3c".into())),
+                ("body", Value::Text("id=42;".into())),
+            ],
+            ..Facts::default()
+        };
+        let value = |yaml: &str| take(yaml, &facts).map(|captured| captured.value);
+        assert_eq!(value("{ json: $.id }"), Ok(json!(7)));
+        assert_eq!(value("{ json: $.all }"), Ok(json!([1, 2])));
+        assert_eq!(value("{ json: \"$.list[*]\" }"), Ok(json!("one")));
+        assert_eq!(value("{ header: Location }"), Ok(json!("/orders/8f3c")));
+        assert_eq!(value("{ header: Location, regex: '[^/]+$' }"), Ok(json!("8f3c")));
+        assert_eq!(value("{ regex: 'id=(\\d+)' }"), Ok(json!("42")));
+        assert_eq!(value("{ body: true }"), Ok(json!("id=42;")));
+        assert!(take("{ json: $.name, secret: true }", &facts).unwrap().secret);
+    }
+
+    #[test]
+    fn what_cannot_be_taken_says_why_without_the_value() {
+        let facts = Facts {
+            json: Some(json!({ "all": [1, 2], "n": 5 })),
+            values: vec![("body", Value::Text("top secret".into()))],
+            ..Facts::default()
+        };
+        for (yaml, expected) in [
+            ("{ json: $.nothing }", "json $.nothing is not there"),
+            ("{ json: \"$.all[*]\" }", "json $.all[*] matches 2 values, a capture takes one"),
+            ("{ regex: 'id=(\\d+)' }", "body does not match `id=(\\d+)`"),
+            ("{ json: $.n, regex: '5' }", "json $.n is not a text"),
+        ] {
+            assert_eq!(take(yaml, &facts).unwrap_err(), expected);
+        }
+        let cut = Facts { unreadable: Some("the body is too long"), ..Facts::default() };
+        assert_eq!(
+            take("{ json: $.a }", &cut).unwrap_err(),
+            "json $.a cannot be looked at: the body is too long"
+        );
+        let long = Facts {
+            values: vec![("body", Value::Text("x".repeat(CAPTURED_MAX + 1).into()))],
+            ..Facts::default()
+        };
+        assert_eq!(take("{ body: true }", &long).unwrap_err(), "body is longer than 65536 bytes");
+    }
+}

@@ -1,0 +1,161 @@
+//! `capture: { order_id: { json: $.id } }` bound against a kind's subjects.
+
+use std::sync::Arc;
+
+use crate::bind::Binder;
+use crate::capture::CapturePlan;
+use crate::diagnostic::Diagnostic;
+use crate::fields::{Bound, KeyType};
+use crate::kind::{Kind, Shape, Subject};
+use crate::operators::{Selected, select_key};
+use crate::source::Spanned;
+use crate::suggest::nearest;
+use crate::tree::{Node, NodeValue};
+use crate::value::{Selector, SubjectType};
+
+/// The subject that a lone `regex` looks at.
+const BODY: &str = "body";
+
+impl Binder<'_, '_> {
+    /// The captures of a step; mistakes are reported and leave theirs out.
+    pub(crate) fn captures<N>(&mut self, node: &Node, kind: &'static Kind<N>) -> Vec<CapturePlan> {
+        let NodeValue::Map(entries) = &node.value else {
+            let message = format!("expected a map of names and what they take, found {}", node.describe());
+            let problem = Diagnostic::error("E103", node.span, message);
+            self.report.push(problem.help("write capture: { order_id: { json: $.id } }"));
+            return Vec::new();
+        };
+        entries.iter().filter_map(|(name, node)| self.capture(name, node, kind)).collect()
+    }
+
+    fn capture<N>(
+        &mut self,
+        name: &Spanned<String>,
+        node: &Node,
+        kind: &'static Kind<N>,
+    ) -> Option<CapturePlan> {
+        let NodeValue::Map(entries) = &node.value else {
+            let message = format!("expected what to take, found {}", node.describe());
+            let problem = Diagnostic::error("E309", node.span, message);
+            self.report.push(problem.help(format!("write {}: {{ {} }}", name.value, example(kind.subjects))));
+            return None;
+        };
+        let mut from = None;
+        let (mut regex, mut secret, mut sound) = (None, false, true);
+        for (key, value) in entries {
+            match key.value.as_str() {
+                "regex" => {
+                    regex = self.regex(value, "regex");
+                    sound &= regex.is_some();
+                }
+                "secret" => match self.value(value, &KeyType::Bool, "secret") {
+                    Some(Bound::Bool(value)) => secret = value,
+                    _ => sound = false,
+                },
+                word => match find(kind.subjects, word) {
+                    Some(subject) if from.is_none() => {
+                        from = self.source(subject, key, value);
+                        sound &= from.is_some();
+                    }
+                    Some(_) => {
+                        self.report.push(Diagnostic::error(
+                            "E309",
+                            key.span,
+                            "a capture takes one value from one place",
+                        ));
+                        sound = false;
+                    }
+                    None => {
+                        self.report.push(unknown(key, kind.subjects));
+                        sound = false;
+                    }
+                },
+            }
+        }
+        if !sound {
+            return None;
+        }
+        let (subject, selector, shown) = match (from, &regex) {
+            (Some(from), _) => from,
+            (None, Some(_)) if find(kind.subjects, BODY).is_some() => (BODY, Selector::Whole, BODY.into()),
+            (None, _) => {
+                let problem = Diagnostic::error(
+                    "E309",
+                    node.span,
+                    format!("`{}` does not say what to take", name.value),
+                );
+                self.report.push(problem.help(format!(
+                    "write {}: {{ {} }}",
+                    name.value,
+                    example(kind.subjects)
+                )));
+                return None;
+            }
+        };
+        Some(CapturePlan { name: name.value.as_str().into(), subject, selector, regex, secret, shown })
+    }
+
+    fn source(
+        &mut self,
+        subject: &'static Subject,
+        key: &Spanned<String>,
+        value: &Node,
+    ) -> Option<(&'static str, Selector, Arc<str>)> {
+        if let Shape::One(_) = subject.shape {
+            return match self.value(value, &KeyType::Bool, &key.value) {
+                Some(Bound::Bool(true)) => Some((subject.name, Selector::Whole, subject.name.into())),
+                Some(_) => {
+                    let problem = Diagnostic::error("E309", value.span, "`false` takes nothing");
+                    self.report
+                        .push(problem.help(format!("write {}: true to take it, or leave it out", key.value)));
+                    None
+                }
+                None => None,
+            };
+        }
+        let Some(Bound::Text(text)) = self.value(value, &KeyType::Text, &key.value) else { return None };
+        let chosen = select_key(subject.name, subject.shape, &Spanned::new(text, value.span));
+        let Selected { selector, name } = self.report_err(chosen)?;
+        Some((subject.name, selector, name))
+    }
+}
+
+/// The subject under its own name or its singular.
+fn find(subjects: &'static [Subject], word: &str) -> Option<&'static Subject> {
+    subjects.iter().find(|subject| {
+        let singular =
+            !matches!(subject.shape, Shape::One(_)) && subject.name.strip_suffix('s') == Some(word);
+        subject.name == word || singular
+    })
+}
+
+fn words(subjects: &'static [Subject]) -> Vec<&'static str> {
+    let word = |subject: &'static Subject| match subject.shape {
+        Shape::One(_) => subject.name,
+        _ => subject.name.strip_suffix('s').unwrap_or(subject.name),
+    };
+    subjects.iter().map(word).chain(["regex", "secret"]).collect()
+}
+
+fn unknown(key: &Spanned<String>, subjects: &'static [Subject]) -> Diagnostic {
+    let problem = Diagnostic::error("E102", key.span, format!("unknown key `{}`", key.value));
+    let words = words(subjects);
+    let problem = match nearest(&key.value, words.iter().copied()) {
+        Some(near) => problem.label(format!("did you mean `{near}`?")),
+        None => problem,
+    };
+    problem.help(format!("keys allowed here: {}", words.join(", ")))
+}
+
+fn example(subjects: &'static [Subject]) -> String {
+    let keyed = subjects.iter().find(|subject| !matches!(subject.shape, Shape::One(_)));
+    match keyed.map(|subject| subject.shape) {
+        Some(Shape::JsonPath) => "json: $.id".to_owned(),
+        Some(Shape::Header) => "header: Location".to_owned(),
+        Some(Shape::Row) => "row: \"[0].id\"".to_owned(),
+        _ => {
+            let text = subjects.iter().find(|subject| subject.shape == Shape::One(SubjectType::Text));
+            format!("{}: true", text.or(subjects.first()).map_or("subject", |subject| subject.name))
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Every code that a mistake may have, for `prober explain CODE`.
+
+/// A code of a mistake.
+#[derive(Debug)]
+pub struct Code {
+    /// The stable code, `E` for errors and `W` for warnings.
+    pub code: &'static str,
+    /// What it is about, in a few words.
+    pub title: &'static str,
+    /// What it means and what to do.
+    pub explanation: &'static str,
+}
+
+/// What a code means; `None` if there is no such code.
+pub fn explain(code: &str) -> Option<&'static Code> {
+    CODES.iter().find(|known| known.code.eq_ignore_ascii_case(code))
+}
+
+macro_rules! codes {
+    ($($code:literal $title:literal $explanation:literal)*) => {
+        /// Every code, sorted.
+        pub const CODES: &[Code] = &[$(Code { code: $code, title: $title, explanation: $explanation }),*];
+    };
+}
+
+codes! {
+    "E001" "not UTF-8" "Files are UTF-8 text. Save the file as UTF-8."
+    "E002" "file too large" "A file has at most 1 MiB. Split it into several files."
+    "E003" "not YAML" "The file breaks YAML's rules at this place. Often an indentation or a missing quote."
+    "E004" "nested too deep" "Lists and maps are nested at most 32 deep."
+    "E005" "too many values" "A file stands for at most 20,000 values, those that aliases repeat included."
+    "E006" "tag" "YAML tags such as !!str are not used. A value in quotes is a text."
+    "E007" "duplicate key" "A map has each key once; in YAML the first would be lost without a word."
+    "E008" "several documents" "A file holds one document. Put each scenario into a file of its own."
+    "E009" "tab" "YAML forbids tabs in the indentation. Use spaces."
+    "E010" "`${…}` without quotes inside braces" "Inside `{ }` and `[ ]` the braces of `${…}` begin a map. Put the value in quotes."
+    "E011" "`{{ }}`" "Values are filled in with `${…}`. To YAML, `{{ }}` is a map inside a map."
+    "E012" "`: ` in a text" "A text with a colon and a space in it must be in quotes, or it begins a map."
+    "E013" "reserved first character" "A plain value cannot start with `@`, a backtick or `%`. Put it in quotes."
+    "E014" "key that is no word" "Keys are single words. Merge keys (`<<`) are not part of YAML 1.2."
+    "E015" "empty file" "There is nothing in the file."
+    "E016" "unknown alias" "A value that starts with `*` is an alias for a value marked with `&`. A text must be in quotes."
+    "E101" "missing key" "The key must be there; the help shows what to add."
+    "E102" "unknown key" "The key has no meaning here. Unknown keys are errors, so that a typing mistake never turns into a check that is not made."
+    "E103" "wrong type" "The value is of another type than the key needs."
+    "E104" "out of range" "The value is of the right type, and too small, too large or empty."
+    "E105" "unknown word" "The value is not one of the words that the key knows."
+    "E106" "not supported yet" "The key belongs to the language, and this version does not read it yet. It is never silently ignored."
+    "E107" "name" "Names are used in metrics, URLs and file names, and so have few letters."
+    "E108" "duplicate name" "Scenarios have unique names in a project, and steps in a scenario: the name is the key of its history."
+    "E109" "duration without unit" "A duration is a number and one of ms, s, m, h, d: 300ms, 30s, 24h. A bare number could be anything."
+    "E110" "unit of size" "A size is a number of bytes, or a number and one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB."
+    "E111" "schedule" "A scenario has either `every` or `cron`; `timezone` belongs to `cron`."
+    "E112" "timeout too long" "A run must end before the next one is due, and a step before its run."
+    "E113" "time zone" "Time zones have IANA names such as Europe/Berlin."
+    "E114" "region" "The region is not one of those that prober.yaml names."
+    "E115" "steps" "A scenario has a list of steps, or one step at the top of the file, not both."
+    "E116" "kind of step" "A step has exactly one kind, such as `http` or `dns`."
+    "E117" "too many" "There are more of these than the language allows: 50 steps, 10 labels."
+    "E118" "cron expression" "Five fields: minute, hour, day, month, weekday. Put it in quotes, since `*` means something to YAML."
+    "E119" "cron never comes true" "No day within eight years fits the expression, such as the 30th of February."
+    "E120" "newer version" "The file asks for a version of the language that this program does not know."
+    "E121" "reserved label" "Metrics use the label themselves."
+    "E122" "URL" "The value is not a URL that starts with http:// or https://."
+    "E123" "address" "The value is not an IP address and a port, such as 127.0.0.1:9899."
+    "E131" "name to look up" "A name to look up has labels of letters, digits and `-`, without scheme, port and path."
+    "E132" "path of a file" "The path cannot be that of a file."
+    "E133" "data source" "The data source is a URL such as postgresql://probe@db.example:5432/shop, or key=value pairs."
+    "E134" "host and port" "The target is a host name or address and a port, such as shop.example:443."
+    "E135" "keys that exclude each other" "Two keys say different things about the same. Leave one of them out."
+    "E136" "escape" "The text has a backslash before a letter that has no meaning. Known are \\r, \\n, \\t, \\\\ and \\xHH."
+    "E171" "URL to probe" "The URL is not one that can be requested: it needs http:// or https:// and a host."
+    "E172" "method" "The method is not one that HTTP allows here."
+    "E173" "header to send" "The header cannot have this name, or is set by other means."
+    "E174" "header's value" "A header's value is one line without control characters."
+    "E175" "several bodies" "A request has one body: json, form or body."
+    "E176" "body limit" "Bodies are read up to a limit that bounds the memory of a run."
+    "E177" "insecure without a reason" "Turning verification off needs the reason why that is right, since it stays in the file."
+    "E178" "host name" "A host name without scheme and port is needed."
+    "E179" "address family" "The address in the URL is of the other family."
+    "E201" "used before captured" "Captures are there for later steps only."
+    "E202" "undefined variable" "No file and no --var defines the variable. An undefined variable is an error, never an empty text."
+    "E203" "undefined secret" "Secrets are named, with their source, under `secrets` in prober.yaml or in one of its regions."
+    "E204" "unknown name" "`${…}` holds vars.NAME, secrets.NAME, region, run.id, run.started_at, run.attempt, or the name of a capture."
+    "E205" "`${…}`" "A `${…}` holds one name and filters. `$${` stands for a plain `${`."
+    "E206" "unknown filter" "Filters are urlencode, base64 and json."
+    "E207" "not known before a run" "The value is needed when files are read, where captures, secrets and the facts of a run are not known."
+    "E208" "not defined in a region" "The scenario runs in a region that lacks the variable or secret."
+    "E209" "line break in a header" "A line break in a header's value would begin another header."
+    "E210" "value of a variable" "Variables are constants: texts, numbers, true or false."
+    "E301" "regular expression" "The pattern is not one of the engine's, which takes linear time and so has no look-around."
+    "E302" "JSON path" "Paths follow RFC 9535: $.a.b, $.items[0], $.items[*].id."
+    "E303" "header name" "Header names have letters, digits and a few signs such as `-`."
+    "E304" "row and column" "A value of a query is named by its row, counted from 0, and its column: \"[0].last\"."
+    "E305" "operand" "The operator cannot work with this value."
+    "E306" "unknown operator" "The word is not an operator of the language."
+    "E307" "status" "A whole number of 100–599, `2xx`, or a list of those."
+    "E308" "operator does not fit" "The operator makes no sense for the type of what is looked at."
+    "E309" "capture" "A capture takes one value from one place: { json: $.id }, { header: Location }, { regex: 'id=(\\d+)' }."
+    "W301" "unused capture" "No later step uses the value."
+    "W302" "secret in a host name" "Host names are sent in the clear to resolvers and shown in many places."
+    "W303" "secret in the file" "The value looks like a password or token. Name its source under `secrets` instead."
+    "W304" "`{{ }}` is sent as it is" "Values are filled in with `${…}`."
+    "W305" "captured twice" "Later steps see only the later value."
+}

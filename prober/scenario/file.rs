@@ -1,0 +1,308 @@
+//! One scenario file: its head, and where its steps stand.
+
+mod keys;
+mod steps;
+
+pub use keys::{SCENARIO_KEYS, STEP_KEYS};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::slot::Cadence;
+
+use crate::bind::{Binder, Elsewhere, Place};
+use crate::cadence::{CronCache, Given, exclusive, read as read_cadence};
+use crate::diagnostic::{Diagnostic, Report};
+use crate::fields::{Bound, Fields};
+use crate::kind::Kind;
+use crate::name;
+use crate::names::{Names, Vars};
+use crate::project::{Project, first_key, read_vars};
+use crate::source::{Span, Spanned};
+use crate::suggest::nearest;
+use crate::tree::Node;
+use keys::{SCENARIO_PARTS, STEP_PARTS};
+
+/// The limit of a run where neither the scenario nor the project sets one.
+pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+/// The most steps of a scenario.
+pub const STEPS_MAX: usize = 50;
+
+/// Names and values of labels.
+type Labels = Vec<(Arc<str>, Arc<str>)>;
+
+/// The head of a scenario file, and its steps still as trees.
+pub(crate) struct ScenarioFile<'t, N: 'static> {
+    pub(crate) name: Spanned<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) aim: String,
+    pub(crate) owner: Option<String>,
+    pub(crate) runbook: String,
+    pub(crate) labels: Labels,
+    pub(crate) cadence: Cadence,
+    /// `None` after a mistake in the schedule.
+    pub(crate) interval: Option<Duration>,
+    pub(crate) timeout: Duration,
+    pub(crate) regions: Vec<Arc<str>>,
+    pub(crate) vars: Vars,
+    pub(crate) continue_on_failure: bool,
+    pub(crate) steps: Vec<StepNode<'t, N>>,
+    pub(crate) good: Option<&'t Node>,
+    pub(crate) ineligible: Vec<&'t Node>,
+}
+
+/// One step, still as trees.
+pub(crate) struct StepNode<'t, N: 'static> {
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: &'static Kind<N>,
+    /// The kind's key.
+    pub(crate) at: Span,
+    pub(crate) body: &'t Node,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) expect: Option<&'t Node>,
+    pub(crate) warn: Option<&'t Node>,
+    pub(crate) capture: Option<&'t Node>,
+}
+
+/// What files are read against.
+pub(crate) struct Surroundings<'a, N: 'static> {
+    pub(crate) project: &'a Project,
+    pub(crate) kinds: &'static [Kind<N>],
+    pub(crate) cron: CronCache,
+}
+
+/// Reads a scenario file; wrong parts are reported and left out, so that the rest is still checked.
+pub(crate) fn read<'t, N>(
+    root: &'t Node,
+    around: &mut Surroundings<'_, N>,
+    report: &mut Report,
+) -> Option<ScenarioFile<'t, N>> {
+    if root.map().is_none() {
+        let message = format!("expected a scenario, a map of keys, found {}", root.describe());
+        report.push(Diagnostic::error("E103", root.span, message).help("begin with name: my-scenario"));
+        return None;
+    }
+    let vars = root.get("vars").map(|node| read_vars(node, report)).unwrap_or_default();
+    let at = first_key(root);
+    let (mut fields, labels) = head_fields(root, at, around, &vars, report);
+    let name = scenario_name(&mut fields, at, report);
+    let (cadence, interval) = schedule(&mut fields, root, around, report);
+    let timeout = timeout(&mut fields, interval, around.project, report);
+    if let Some(version) = fields.int("version").filter(|version| version.value != 1) {
+        let message = format!("version {} of the language is newer than this program", version.value);
+        report.push(Diagnostic::error("E120", version.span, message).help("this program reads version 1"));
+    }
+    let steps = steps::read(root, at, around.kinds, timeout, report);
+    let (good, ineligible) = sli(root, report);
+    Some(ScenarioFile {
+        name,
+        title: line(&mut fields, "title", 200, report),
+        aim: line(&mut fields, "aim", 2_000, report).unwrap_or_default(),
+        owner: line(&mut fields, "owner", 100, report),
+        runbook: runbook(&mut fields, report),
+        labels: with_defaults(labels, around.project),
+        cadence,
+        interval,
+        timeout,
+        regions: regions(&mut fields, around.project, report),
+        continue_on_failure: fields.choice("on_failure").is_some_and(|choice| choice.value == "continue"),
+        vars,
+        steps,
+        good,
+        ineligible,
+    })
+}
+
+/// The keys of the head, and the labels.
+fn head_fields<N>(
+    root: &Node,
+    at: Span,
+    around: &Surroundings<'_, N>,
+    vars: &Vars,
+    report: &mut Report,
+) -> (Fields, Labels) {
+    let kinds = around.kinds;
+    let elsewhere = |typed: &str| match typed {
+        "good" | "ineligible" => Some(Elsewhere::Under("sli".to_owned())),
+        "defaults" | "secrets" | "routes" | "scenarios" | "store" | "exporters" | "serve" => {
+            Some(Elsewhere::Hint(format!("`{typed}` belongs in prober.yaml")))
+        }
+        _ => step_elsewhere(typed, kinds, root),
+    };
+    let mut other: Vec<&str> = SCENARIO_PARTS.iter().chain(&STEP_PARTS).copied().collect();
+    other.extend(kinds.iter().map(|kind| kind.name));
+    let place = Place { words: "in a scenario".to_owned(), other, elsewhere: &elsewhere };
+    let mut names = Names::new(&around.project.shared, vars, None);
+    let mut binder = Binder { report, names: &mut names };
+    let (fields, _) = binder.entries(root, at, SCENARIO_KEYS, &place);
+    let labels = root.get("labels").map(|node| binder.labels(node)).unwrap_or_default();
+    (fields, labels)
+}
+
+/// Where a key of a step would be right: under its kind, or under `expect`.
+fn step_elsewhere<N>(typed: &str, kinds: &'static [Kind<N>], step: &Node) -> Option<Elsewhere> {
+    let kind = kinds.iter().find(|kind| step.get(kind.name).is_some())?;
+    if typed == crate::assertion::LATENCY || kind.subjects.iter().any(|subject| subject.name == typed) {
+        return Some(Elsewhere::Under("expect".to_owned()));
+    }
+    kind.keys.iter().any(|key| key.name == typed).then(|| Elsewhere::Under(kind.name.to_owned()))
+}
+
+fn scenario_name(fields: &mut Fields, at: Span, report: &mut Report) -> Spanned<String> {
+    let Some(name) = fields.text("name") else { return Spanned::new(String::new(), at) };
+    if let Err(problem) = name::public("scenario", &name.value, name.span) {
+        report.push(problem);
+    }
+    name
+}
+
+fn schedule<N>(
+    fields: &mut Fields,
+    root: &Node,
+    around: &mut Surroundings<'_, N>,
+    report: &mut Report,
+) -> (Cadence, Option<Duration>) {
+    let given = Given {
+        every: fields.duration("every"),
+        cron: fields.text("cron"),
+        timezone: fields.text("timezone"),
+        fallback: around.project.defaults.every,
+        at: first_key(root),
+    };
+    // What is there and wrong is already reported; that it is then missing is no second mistake.
+    let broken = |key: &str, given: bool| root.get(key).is_some() && !given;
+    let templated = root.get("use").is_some();
+    if broken("every", given.every.is_some()) || broken("cron", given.cron.is_some()) || templated {
+        if let (Some(every), Some(cron)) = (root.get("every"), root.get("cron")) {
+            report.push(exclusive(every.span, cron.span));
+        }
+        if given.every.is_some() || given.cron.is_some() {
+            read_cadence(&given, &mut around.cron, report);
+        }
+        return (Cadence::Every { interval_ms: 60_000 }, None);
+    }
+    match read_cadence(&given, &mut around.cron, report) {
+        Some(due) => (due.cadence, Some(due.interval)),
+        None => (Cadence::Every { interval_ms: 60_000 }, None),
+    }
+}
+
+fn timeout(
+    fields: &mut Fields,
+    interval: Option<Duration>,
+    project: &Project,
+    report: &mut Report,
+) -> Duration {
+    let interval = interval.unwrap_or(Duration::MAX);
+    let Some(given) = fields.duration("timeout") else {
+        return project.defaults.timeout.unwrap_or(TIMEOUT_DEFAULT).min(interval);
+    };
+    if given.value.is_zero() {
+        report.push(Diagnostic::error("E104", given.span, "a timeout of zero lets nothing finish"));
+    }
+    if given.value > interval {
+        let shown = crate::units::show_duration(interval);
+        let message = format!("the timeout is longer than the interval of {shown}");
+        let problem = Diagnostic::error("E112", given.span, message)
+            .label("a run would still be going when the next is due");
+        report.push(
+            problem.help(format!("write timeout: {} or less, or a longer interval", shown.replace(' ', ""))),
+        );
+    }
+    given.value
+}
+
+/// A text on a page or in a notification: no control characters, not endless.
+fn line(fields: &mut Fields, key: &str, bytes_max: usize, report: &mut Report) -> Option<String> {
+    let text = fields.text(key)?;
+    let value = text.value.trim().to_owned();
+    if value.len() > bytes_max {
+        let message = format!("`{key}` has {} bytes, and {bytes_max} are the most", value.len());
+        report.push(Diagnostic::error("E104", text.span, message));
+    }
+    if value.chars().any(|letter| letter.is_control() && letter != '\n') {
+        report.push(Diagnostic::error("E104", text.span, format!("`{key}` has a control character in it")));
+    }
+    Some(value)
+}
+
+fn runbook(fields: &mut Fields, report: &mut Report) -> String {
+    let Some(given) = fields.text("runbook") else { return String::new() };
+    let sound = url::Url::parse(&given.value)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !sound {
+        let problem = Diagnostic::error("E122", given.span, "this is not a URL");
+        report.push(problem.help("write runbook: https://wiki.example/runbooks/shop"));
+    }
+    given.value
+}
+
+fn with_defaults(mut labels: Labels, project: &Project) -> Labels {
+    for (name, value) in &project.defaults.labels {
+        if !labels.iter().any(|(known, _)| known == name) {
+            labels.push((Arc::clone(name), Arc::clone(value)));
+        }
+    }
+    labels.truncate(crate::project::LABELS_MAX);
+    labels
+}
+
+fn regions(fields: &mut Fields, project: &Project, report: &mut Report) -> Vec<Arc<str>> {
+    let Some(given) = fields.list("regions") else { return project.regions().to_vec() };
+    let mut regions: Vec<Arc<str>> = Vec::with_capacity(given.value.len());
+    for item in given.value {
+        let Bound::Text(text) = item.value else { continue };
+        match project.regions().iter().find(|region| ***region == *text) {
+            Some(region) if regions.contains(region) => {
+                report.push(Diagnostic::error(
+                    "E114",
+                    item.span,
+                    format!("the region `{text}` is there twice"),
+                ));
+            }
+            Some(region) => regions.push(Arc::clone(region)),
+            None => {
+                let problem = Diagnostic::error("E114", item.span, format!("there is no region `{text}`"));
+                let known = || project.regions().iter().map(|region| &**region);
+                report.push(match nearest(&text, known()) {
+                    Some(near) => problem.label(format!("did you mean `{near}`?")),
+                    None => problem
+                        .help(format!("regions of this project: {}", known().collect::<Vec<_>>().join(", "))),
+                });
+            }
+        }
+    }
+    if regions.is_empty() { project.regions().to_vec() } else { regions }
+}
+
+fn sli<'t>(root: &'t Node, report: &mut Report) -> (Option<&'t Node>, Vec<&'t Node>) {
+    let Some(node) = root.get("sli") else { return (None, Vec::new()) };
+    let Some(entries) = node.map() else {
+        let message = format!("expected a map with `good` and `ineligible`, found {}", node.describe());
+        let problem = Diagnostic::error("E103", node.span, message);
+        report.push(problem.help("write sli: { good: { latency: { lt: 300ms } } }"));
+        return (None, Vec::new());
+    };
+    let (mut good, mut ineligible) = (None, Vec::new());
+    for (key, value) in entries {
+        match key.value.as_str() {
+            "good" => good = Some(value),
+            "ineligible" => match value.list() {
+                Some([]) => {
+                    report.push(Diagnostic::error("E104", value.span, "the list `ineligible` is empty"));
+                }
+                Some(items) => ineligible.extend(items),
+                None => ineligible.push(value),
+            },
+            "retried" => {
+                report.push(Diagnostic::error(
+                    "E106",
+                    key.span,
+                    "`retried` is not supported by this version yet",
+                ));
+            }
+            _ => report.push(Place::under("sli").with(&["good", "ineligible"]).unknown_key(key, &[])),
+        }
+    }
+    (good, ineligible)
+}

@@ -1,0 +1,121 @@
+//! The keys of a scenario file, as tables.
+
+use crate::fields::{Key, KeyType, Need};
+
+/// The keys of a scenario's head that have a type of their own.
+pub const SCENARIO_KEYS: &[Key] = &[
+    Key {
+        name: "name",
+        value: KeyType::Text,
+        need: Need::Required,
+        doc: "The key of its history; unique in the project.",
+        example: "shop-home",
+    },
+    Key {
+        name: "title",
+        value: KeyType::Text,
+        need: Need::Optional,
+        doc: "The name for people.",
+        example: "The front page",
+    },
+    Key {
+        name: "aim",
+        value: KeyType::Text,
+        need: Need::Optional,
+        doc: "What the system is for.",
+        example: "Anyone can open the shop's front page.",
+    },
+    Key {
+        name: "owner",
+        value: KeyType::Text,
+        need: Need::Optional,
+        doc: "The team.",
+        example: "team-checkout",
+    },
+    Key {
+        name: "runbook",
+        value: KeyType::Text,
+        need: Need::Optional,
+        doc: "Where to read what to do.",
+        example: "https://wiki.example/runbooks/shop",
+    },
+    Key {
+        name: "labels",
+        value: KeyType::Map(&KeyType::Text),
+        need: Need::Optional,
+        doc: "Labels for grouping, at most ten.",
+        example: "{ tier: \"1\" }",
+    },
+    Key {
+        name: "every",
+        value: KeyType::Duration,
+        need: Need::Optional,
+        doc: "How often it is due.",
+        example: "1m",
+    },
+    Key {
+        name: "cron",
+        value: KeyType::Text,
+        need: Need::Optional,
+        doc: "When it is due: minute hour day month weekday.",
+        example: "\"*/30 6-20 * * MON-FRI\"",
+    },
+    Key {
+        name: "timezone",
+        value: KeyType::Text,
+        need: Need::Default("UTC"),
+        doc: "The zone that `cron` is read in.",
+        example: "Europe/Berlin",
+    },
+    Key {
+        name: "timeout",
+        value: KeyType::Duration,
+        need: Need::Default("10s, or the interval if that is shorter"),
+        doc: "The longest a run may take.",
+        example: "30s",
+    },
+    Key {
+        name: "regions",
+        value: KeyType::OneOrMany(&KeyType::Text),
+        need: Need::Default("all"),
+        doc: "Where it runs.",
+        example: "[eu, us]",
+    },
+    Key {
+        name: "version",
+        value: KeyType::Int(1, i64::MAX),
+        need: Need::Default("the project's"),
+        doc: "The version of the language.",
+        example: "1",
+    },
+    Key {
+        name: "on_failure",
+        value: KeyType::Choice(&["stop", "continue"]),
+        need: Need::Default("stop"),
+        doc: "Whether later steps run after one has failed.",
+        example: "continue",
+    },
+];
+
+/// The keys of a step that have a type of their own.
+pub const STEP_KEYS: &[Key] = &[
+    Key {
+        name: "name",
+        value: KeyType::Text,
+        need: Need::Default("the kind"),
+        doc: "The step's name; unique in the scenario.",
+        example: "login",
+    },
+    Key {
+        name: "timeout",
+        value: KeyType::Duration,
+        need: Need::Optional,
+        doc: "The longest the step may take.",
+        example: "5s",
+    },
+];
+
+/// The keys of a step beside its kind that are read by what they hold.
+pub(super) const STEP_PARTS: [&str; 3] = ["expect", "warn", "capture"];
+/// The keys of a scenario that are read by what they hold.
+pub(super) const SCENARIO_PARTS: [&str; 3] = ["steps", "sli", "vars"];

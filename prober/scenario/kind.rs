@@ -1,0 +1,132 @@
+//! The socket where probe kinds plug in.
+//!
+//! A kind is a plain value: its keys and subjects are tables that the binder, the JSON Schema and the
+//! documentation share, and its compile function turns bound keys into an action. Generic over `N`, what an
+//! action needs to reach the network, so that a file is validated without any network at all.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::time::Instant;
+
+use model::attribute::Attributes;
+use model::outcome::{Failure, FailureClass};
+use model::probe::BoxFuture;
+use model::step::Hop;
+
+use crate::diagnostic::Report;
+use crate::fields::{Fields, Key};
+use crate::template::Scope;
+use crate::value::{Reading, Selector, SubjectType};
+
+/// A kind of step.
+pub struct Kind<N: 'static> {
+    /// The key in a scenario file.
+    pub name: &'static str,
+    /// One line for `prober explain` and the schema.
+    pub summary: &'static str,
+    /// The keys of its map form.
+    pub keys: &'static [Key],
+    /// Splits the short form (`http: HEAD https://…`) into keys and the bytes of their values.
+    pub short: Option<ShortForm>,
+    /// What `expect`, `warn`, `capture`, `sli` and `until` may look at, beside `latency`.
+    pub subjects: &'static [Subject],
+    /// What is expected where the author says nothing about the subject: `("status", "2xx")`, as YAML.
+    pub implied: &'static [(&'static str, &'static str)],
+    /// The failure that a broken `expect` stands for, if it is not plainly `incorrect` / `assert.SUBJECT`.
+    pub classify: Classify,
+    /// Makes the action; mistakes beyond the table's go to the report, and then the answer is `None`.
+    pub compile: Compile<N>,
+}
+
+/// Splits a short form into keys and the bytes of their values.
+pub type ShortForm = fn(&str) -> Vec<(&'static str, Range<usize>)>;
+
+/// `(subject, actual value as text, whether the assertion was implied)` to class and `error.type`.
+pub type Classify = fn(&str, &str, bool) -> Option<(FailureClass, Cow<'static, str>)>;
+
+/// A kind's compile function.
+pub type Compile<N> = fn(Fields, &mut Report) -> Option<Box<dyn Action<N>>>;
+
+impl<N> fmt::Debug for Kind<N> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Kind({})", self.name)
+    }
+}
+
+/// Something that a step observes and an assertion may look at.
+#[derive(Debug)]
+pub struct Subject {
+    /// The key under `expect`.
+    pub name: &'static str,
+    /// What it is, in one sentence for people.
+    pub doc: &'static str,
+    /// Its type, and whether it is looked at as a whole or by a selector.
+    pub shape: Shape,
+    /// An example for the schema: the YAML value.
+    pub example: &'static str,
+}
+
+/// Whether a subject is one value or many that a selector chooses from.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// `status: 200`
+    One(SubjectType),
+    /// `json: { $.status: UP }`, the keys are JSON paths (RFC 9535).
+    JsonPath,
+    /// `headers: { Last-Modified: … }`, the keys are header names, case does not matter.
+    Header,
+    /// `rows: { "[0].last": … }`, the keys are row number and column name.
+    Row,
+}
+
+/// One step, ready to be run any number of times.
+pub trait Action<N>: Send + Sync + fmt::Debug {
+    /// What the step talks to, for people: `GET ${vars.shop}/`; captures and secrets stay names.
+    fn target(&self) -> String;
+
+    /// Runs the step once; ends by itself at the context's deadline.
+    ///
+    /// `net` is this run's own: it carries connections and cookies from step to step.
+    fn run<'a>(&'a self, net: &'a mut N, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome>;
+}
+
+/// What a step is told.
+#[derive(Clone, Debug)]
+pub struct StepContext<'a> {
+    /// Captures, secrets and facts of the run, for templates.
+    pub scope: &'a Scope<'a>,
+    /// When the run began on the monotonic clock; hop phases count from `began`.
+    pub began: Instant,
+    /// When the step must have ended.
+    pub deadline: Instant,
+}
+
+/// What one step showed, before its assertions are looked at.
+pub struct StepOutcome {
+    /// The exchanges with their phases; offsets count from the step's own start.
+    pub hops: Vec<Hop>,
+    /// Facts in OpenTelemetry's words.
+    pub attributes: Attributes,
+    /// What went wrong before there was anything to assert; assertions are then not looked at.
+    pub failure: Option<Failure>,
+    /// What the assertions look at.
+    pub evidence: Box<dyn Evidence>,
+}
+
+/// What a step observed.
+pub trait Evidence: Send + Any {
+    /// The subject's value.
+    fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a>;
+}
+
+/// The evidence of a step that observed nothing.
+#[derive(Copy, Clone, Debug)]
+pub struct Nothing;
+
+impl Evidence for Nothing {
+    fn read<'a>(&'a self, _: &str, _: &Selector) -> Reading<'a> {
+        Reading::Absent
+    }
+}

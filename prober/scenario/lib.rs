@@ -1,0 +1,64 @@
+//! The scenario language: from files with positions to plans, with every mistake reported at once.
+//!
+//! Pure: text in, plans or diagnostics out. Deliberately absent: I/O (sources are handed in as text), an
+//! async runtime, clocks, and the name of any probe kind: kinds plug in as values ([`kind::Kind`]).
+//!
+//! The way of a file: [`tree`] reads YAML with places, `bind` checks maps against tables of keys,
+//! `interpolate` fills in what is known, [`file`] and `step` put a scenario together, [`compile`] does so for
+//! all files and regions and gives a [`plan::Plan`] for each.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`source`] | files, positions and spans |
+//! | [`diagnostic`], [`render`], [`codes`] | one mistake, how it is shown, what its code means |
+//! | [`tree`] | YAML text to a tree in which everything knows its place; limits |
+//! | [`fields`] | the typed keys of a map, as a table that binder and schema share |
+//! | [`template`] | `${…}` interpolation |
+//! | [`kind`] | the socket where probe kinds plug in |
+//! | [`value`] | what a step observed, as assertions see it |
+//! | [`assertion`], [`capture`] | what must hold, and what later steps use, compiled |
+//! | [`project`], [`file`], [`cadence`] | the project file, scenario files, schedules |
+//! | [`compile`] | all sources to all plans and all mistakes |
+//! | [`plan`] | one scenario in one region, ready to run |
+//! | [`redact`] | takes secrets out of what people see |
+//! | [`suggest`] | "did you mean" |
+//! | [`units`] | durations and sizes with their units |
+
+pub mod assertion;
+pub mod cadence;
+pub mod capture;
+pub mod codes;
+pub mod compile;
+pub mod diagnostic;
+pub mod fields;
+pub mod file;
+pub mod kind;
+pub mod plan;
+pub mod project;
+pub mod redact;
+pub mod render;
+pub mod source;
+pub mod suggest;
+pub mod template;
+pub mod tree;
+pub mod units;
+pub mod value;
+
+mod bind;
+mod capture_bind;
+mod interpolate;
+mod lint;
+mod matcher;
+mod moment;
+mod name;
+mod names;
+mod operators;
+mod shown;
+mod step;
+mod traps;
+mod version;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

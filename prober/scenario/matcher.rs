@@ -1,0 +1,411 @@
+//! The operators of `expect` and its kin, compiled, against observed values.
+//!
+//! Deliberately absent: any coercion. Comparing a text with a number fails and says so.
+
+use std::time::Duration;
+
+use model::outcome::Reason;
+use model::time::Timestamp;
+use regex::Regex;
+
+use crate::moment::moment;
+use crate::value::Value;
+
+/// How far in the future a value may lie before it counts as `future_dated`.
+pub(crate) const FUTURE_TOLERANCE: Duration = Duration::from_mins(1);
+
+/// One operator with its operand.
+#[derive(Debug)]
+pub(crate) enum Matcher {
+    Equals(Literal),
+    Not(Box<[Matcher]>),
+    In(Box<[Literal]>),
+    NotIn(Box<[Literal]>),
+    Compare(Comparison, Literal),
+    /// A word of an ordered list: its rank, and the words from least to most.
+    Rank(Comparison, usize, &'static [&'static str]),
+    Contains(Box<[Literal]>),
+    NotContains(Box<[Literal]>),
+    Matches(Regex),
+    StartsWith(Box<str>),
+    EndsWith(Box<str>),
+    Exists(bool),
+    Type(JsonType),
+    Len(Box<[Matcher]>),
+    Any(Box<[Matcher]>),
+    All(Box<[Matcher]>),
+    EqualsSet(Box<[Literal]>),
+    NewerThan(Duration),
+    OlderThan(Duration),
+    Status(Box<[StatusRange]>),
+}
+
+/// A value of a file that observed values are compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Literal {
+    Json(serde_json::Value),
+    Duration(Duration),
+}
+
+/// The four orders.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Greater,
+    AtLeast,
+    Less,
+    AtMost,
+}
+
+/// Statuses from `first` to `last`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StatusRange {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+}
+
+/// The words of `type:`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum JsonType {
+    String,
+    Number,
+    Integer,
+    Boolean,
+    Null,
+    Array,
+    Object,
+}
+
+/// What looking at one value gave.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    pub(crate) pass: bool,
+    pub(crate) reason: Reason,
+    pub(crate) age: Option<f64>,
+    pub(crate) note: Option<String>,
+}
+
+impl Finding {
+    pub(crate) const HOLDS: Self = Self { pass: true, reason: Reason::Ok, age: None, note: None };
+    const BROKEN: Self = Self { pass: false, reason: Reason::Failed, age: None, note: None };
+
+    fn of(pass: bool) -> Self {
+        if pass { Self::HOLDS } else { Self::BROKEN }
+    }
+
+    fn mismatch(value: &Value<'_>, wanted: &str) -> Self {
+        Self { note: Some(format!("{} is not {wanted}", family(value))), ..Self::BROKEN }
+    }
+
+    pub(crate) fn noted(self, note: impl FnOnce() -> String) -> Self {
+        Self { note: self.note.or_else(|| Some(note())), ..self }
+    }
+
+    /// Which of several values it is about, before what is known already.
+    pub(crate) fn placed(self, place: impl FnOnce() -> String) -> Self {
+        let note = match self.note {
+            Some(note) => format!("{}: {note}", place()),
+            None => place(),
+        };
+        Self { note: Some(note), ..self }
+    }
+
+    /// Both must hold; the first that does not gives the reason, the greatest age is kept.
+    pub(crate) fn and(self, other: impl FnOnce() -> Self) -> Self {
+        if !self.pass {
+            return self;
+        }
+        let other = other();
+        let age = match (self.age, other.age) {
+            (Some(left), Some(right)) if other.pass => Some(left.max(right)),
+            (left, right) => right.or(left),
+        };
+        Self { age, ..other }
+    }
+}
+
+impl Matcher {
+    /// Whether all of them hold.
+    pub(crate) fn all(matchers: &[Self], value: &Value<'_>, now: Timestamp) -> Finding {
+        matchers.iter().fold(Finding::HOLDS, |finding, matcher| finding.and(|| matcher.find(value, now)))
+    }
+
+    /// Whether the operator is about a list as a whole, so that several JSON nodes count as one list.
+    pub(crate) fn looks_at_lists(&self) -> bool {
+        matches!(self, Self::Len(_) | Self::Any(_) | Self::All(_) | Self::EqualsSet(_) | Self::Exists(_))
+    }
+
+    /// Whether the operator can hold where a JSON path has no match.
+    pub(crate) fn holds_for_empty(&self) -> bool {
+        matches!(self, Self::Len(_) | Self::EqualsSet(_) | Self::Exists(false))
+    }
+
+    /// Whether the operator holds for the value.
+    pub(crate) fn find(&self, value: &Value<'_>, now: Timestamp) -> Finding {
+        match self {
+            Self::Equals(literal) => equals(literal, value),
+            Self::Not(matchers) => {
+                let inner = Self::all(matchers, value, now);
+                Finding { age: inner.age, ..Finding::of(!inner.pass) }
+            }
+            Self::In(literals) => Finding::of(literals.iter().any(|literal| literal.equals(value))),
+            Self::NotIn(literals) => Finding::of(!literals.iter().any(|literal| literal.equals(value))),
+            Self::Compare(comparison, literal) => compare(*comparison, literal, value),
+            Self::Rank(comparison, rank, words) => find_rank(*comparison, *rank, words, value),
+            Self::Contains(literals) => contains(literals, value, true),
+            Self::NotContains(literals) => contains(literals, value, false),
+            Self::Matches(regex) => on_text(value, |text| regex.is_match(text)),
+            Self::StartsWith(prefix) => on_text(value, |text| text.starts_with(&**prefix)),
+            Self::EndsWith(suffix) => on_text(value, |text| text.ends_with(&**suffix)),
+            Self::Exists(wanted) => Finding::of(*wanted),
+            Self::Type(kind) => Finding::of(kind.fits(value)),
+            Self::Len(matchers) => match length(value) {
+                Some(length) => {
+                    Self::all(matchers, &Value::Int(length), now).noted(|| format!("its length is {length}"))
+                }
+                None => Finding::mismatch(value, "a text, list or object"),
+            },
+            Self::Any(matchers) => {
+                each(value, |items| Finding::of(items.iter().any(|item| Self::all(matchers, item, now).pass)))
+            }
+            Self::All(matchers) => each(value, |items| {
+                items.iter().fold(Finding::HOLDS, |found, item| found.and(|| Self::all(matchers, item, now)))
+            }),
+            Self::EqualsSet(literals) => each(value, |items| equals_set(literals, items)),
+            Self::NewerThan(limit) => newer_than(*limit, value, now),
+            Self::OlderThan(limit) => older_than(*limit, value, now),
+            Self::Status(ranges) => match value {
+                Value::Int(status) => Finding::of(ranges.iter().any(|range| range.holds(*status))),
+                _ => Finding::mismatch(value, "a status"),
+            },
+        }
+    }
+}
+
+impl StatusRange {
+    fn holds(self, status: i64) -> bool {
+        (i64::from(self.first)..=i64::from(self.last)).contains(&status)
+    }
+}
+
+impl Literal {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self::Json(serde_json::Value::String(text.into()))
+    }
+
+    fn equals(&self, value: &Value<'_>) -> bool {
+        match self {
+            Self::Duration(wanted) => matches!(value, Value::Duration(found) if found == wanted),
+            Self::Json(wanted) => json_equals(wanted, value),
+        }
+    }
+
+    fn family(&self) -> &'static str {
+        match self {
+            Self::Duration(_) => "a duration",
+            Self::Json(value) => family(&Value::of_json(value)),
+        }
+    }
+}
+
+fn json_equals(wanted: &serde_json::Value, found: &Value<'_>) -> bool {
+    use serde_json::Value as Json;
+    match (wanted, found) {
+        (Json::Null, Value::Null) => true,
+        (Json::Bool(wanted), Value::Bool(found)) => wanted == found,
+        (Json::Number(wanted), Value::Int(found)) => {
+            wanted.as_i64().map_or_else(|| wanted.as_f64() == Some(*found as f64), |wanted| wanted == *found)
+        }
+        (Json::Number(wanted), Value::Float(found)) => wanted.as_f64() == Some(*found),
+        (Json::String(wanted), Value::Text(found)) => *wanted == **found,
+        (Json::String(wanted), Value::Time(found)) => {
+            moment(&Value::Text(wanted.as_str().into())) == Some(*found)
+        }
+        (Json::Array(wanted), Value::List(found)) => {
+            wanted.len() == found.len()
+                && wanted.iter().zip(found).all(|(wanted, found)| json_equals(wanted, found))
+        }
+        (Json::Object(wanted), Value::Object(found)) => {
+            wanted.len() == found.len()
+                && wanted.iter().all(|(key, wanted)| {
+                    found.get(key).is_some_and(|found| json_equals(wanted, &Value::of_json(found)))
+                })
+        }
+        _ => false,
+    }
+}
+
+fn equals(literal: &Literal, value: &Value<'_>) -> Finding {
+    if literal.equals(value) {
+        return Finding::HOLDS;
+    }
+    let same = literal.family() == family(value) || matches!(value, Value::Time(_));
+    if same { Finding::BROKEN } else { Finding::mismatch(value, literal.family()) }
+}
+
+/// The word for a value's type, as messages use it.
+fn family(value: &Value<'_>) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Int(_) | Value::Float(_) => "a number",
+        Value::Text(_) => "a text",
+        Value::Duration(_) => "a duration",
+        Value::Time(_) => "a time",
+        Value::List(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn compare(comparison: Comparison, literal: &Literal, value: &Value<'_>) -> Finding {
+    let order = match (literal, value) {
+        (Literal::Duration(wanted), Value::Duration(found)) => found.partial_cmp(wanted),
+        (Literal::Json(wanted), Value::Int(found)) => match wanted.as_i64() {
+            Some(wanted) => found.partial_cmp(&wanted),
+            None => wanted.as_f64().and_then(|wanted| (*found as f64).partial_cmp(&wanted)),
+        },
+        (Literal::Json(wanted), Value::Float(found)) => {
+            wanted.as_f64().and_then(|wanted| found.partial_cmp(&wanted))
+        }
+        _ => return Finding::mismatch(value, literal.family()),
+    };
+    Finding::of(order.is_some_and(|order| comparison.holds(order)))
+}
+
+fn find_rank(comparison: Comparison, rank: usize, words: &[&str], value: &Value<'_>) -> Finding {
+    let Value::Text(text) = value else { return Finding::mismatch(value, "a text") };
+    match words.iter().position(|word| word == text) {
+        Some(found) => Finding::of(comparison.holds(found.cmp(&rank))),
+        None => Finding::BROKEN.noted(|| format!("only {} can be compared", words.join(", "))),
+    }
+}
+
+impl Comparison {
+    fn holds(self, order: std::cmp::Ordering) -> bool {
+        match self {
+            Self::Greater => order.is_gt(),
+            Self::AtLeast => order.is_ge(),
+            Self::Less => order.is_lt(),
+            Self::AtMost => order.is_le(),
+        }
+    }
+}
+
+fn contains(literals: &[Literal], value: &Value<'_>, wanted: bool) -> Finding {
+    let holds = |literal: &Literal| match value {
+        Value::List(items) => Some(items.iter().any(|item| literal.equals(item))),
+        Value::Text(text) => match literal {
+            Literal::Json(serde_json::Value::String(part)) => Some(text.contains(part.as_str())),
+            _ => None,
+        },
+        Value::Object(map) => match literal {
+            Literal::Json(serde_json::Value::String(key)) => Some(map.contains_key(key)),
+            _ => None,
+        },
+        _ => None,
+    };
+    for literal in literals {
+        match holds(literal) {
+            Some(found) if found == wanted => {}
+            Some(_) => return Finding::BROKEN,
+            None => return Finding::mismatch(value, "a text or list that can contain it"),
+        }
+    }
+    Finding::HOLDS
+}
+
+fn on_text(value: &Value<'_>, holds: impl FnOnce(&str) -> bool) -> Finding {
+    match value {
+        Value::Text(text) => Finding::of(holds(text)),
+        Value::Time(at) => Finding::of(holds(&at.jiff().to_string())),
+        _ => Finding::mismatch(value, "a text"),
+    }
+}
+
+impl JsonType {
+    fn fits(self, value: &Value<'_>) -> bool {
+        match value {
+            Value::Null => self == Self::Null,
+            Value::Bool(_) => self == Self::Boolean,
+            Value::Int(_) => matches!(self, Self::Number | Self::Integer),
+            Value::Float(number) => {
+                self == Self::Number || (self == Self::Integer && number.fract().abs() < f64::EPSILON)
+            }
+            Value::Text(_) | Value::Time(_) => self == Self::String,
+            Value::Duration(_) => self == Self::Number,
+            Value::List(_) => self == Self::Array,
+            Value::Object(_) => self == Self::Object,
+        }
+    }
+}
+
+fn length(value: &Value<'_>) -> Option<i64> {
+    let length = match value {
+        Value::Text(text) => text.chars().count(),
+        Value::List(items) => items.len(),
+        Value::Object(map) => map.len(),
+        _ => return None,
+    };
+    i64::try_from(length).ok()
+}
+
+fn each(value: &Value<'_>, find: impl FnOnce(&[Value<'_>]) -> Finding) -> Finding {
+    match value {
+        Value::List(items) => find(items),
+        _ => Finding::mismatch(value, "a list"),
+    }
+}
+
+fn equals_set(literals: &[Literal], items: &[Value<'_>]) -> Finding {
+    let missing = literals.iter().find(|literal| !items.iter().any(|item| literal.equals(item)));
+    if let Some(missing) = missing {
+        return Finding::BROKEN.noted(|| format!("{} is missing", missing.show()));
+    }
+    let extra = items.iter().find(|item| !literals.iter().any(|literal| literal.equals(item)));
+    match extra {
+        Some(extra) => {
+            Finding::BROKEN.noted(|| format!("{} is too many", crate::shown::show_value(extra, true)))
+        }
+        None => Finding::HOLDS,
+    }
+}
+
+impl Literal {
+    /// The literal for people.
+    pub(crate) fn show(&self) -> String {
+        match self {
+            Self::Json(value) => crate::shown::show_value(&Value::of_json(value), true),
+            Self::Duration(duration) => crate::units::show_duration(*duration),
+        }
+    }
+}
+
+fn newer_than(limit: Duration, value: &Value<'_>, now: Timestamp) -> Finding {
+    let Some(at) = moment(value) else { return Finding::mismatch(value, "a time").noted_text(value) };
+    let age = now.seconds_since(at);
+    let reason = if age < -FUTURE_TOLERANCE.as_secs_f64() {
+        Reason::FutureDated
+    } else if age > limit.as_secs_f64() {
+        Reason::Stale
+    } else {
+        Reason::Ok
+    };
+    Finding { pass: reason == Reason::Ok, reason, age: Some(age), note: None }
+}
+
+fn older_than(limit: Duration, value: &Value<'_>, now: Timestamp) -> Finding {
+    let Some(at) = moment(value) else { return Finding::mismatch(value, "a time").noted_text(value) };
+    let age = now.seconds_since(at);
+    Finding { age: Some(age), ..Finding::of(age >= limit.as_secs_f64()) }
+}
+
+impl Finding {
+    /// "a text is not a time" would be wrong: some texts are.
+    fn noted_text(self, value: &Value<'_>) -> Self {
+        match value {
+            Value::Text(_) | Value::Int(_) | Value::Float(_) => {
+                Self { note: Some("this is not a time".to_owned()), ..self }
+            }
+            _ => self,
+        }
+    }
+}

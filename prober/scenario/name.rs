@@ -1,0 +1,79 @@
+//! What names may look like.
+
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// The longest name of a scenario.
+const SCENARIO_BYTES_MAX: usize = 100;
+/// The longest name of anything else.
+const NAME_BYTES_MAX: usize = 64;
+
+/// The name of a scenario, step or region: letters, digits, `-`, `_` and `.`, a letter or digit first.
+pub(crate) fn public(what: &str, name: &str, span: Span) -> Result<(), Diagnostic> {
+    let most = if what == "scenario" { SCENARIO_BYTES_MAX } else { NAME_BYTES_MAX };
+    let inner = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    let first = name.chars().next().is_some_and(|letter| letter.is_ascii_alphanumeric());
+    if first && name.len() <= most && name.chars().all(inner) {
+        return Ok(());
+    }
+    let rules =
+        format!("letters a–z, digits, `-`, `_` and `.`, a letter or digit first, at most {most} of them");
+    Err(wrong(what, name, span, &rules, &fixed(name, most)))
+}
+
+/// The name of a variable, secret or capture: letters, digits, `_` and `-`, a letter or `_` first.
+pub(crate) fn private(what: &str, name: &str, span: Span) -> Result<(), Diagnostic> {
+    let inner = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    let first = name.chars().next().is_some_and(|letter| letter.is_ascii_alphabetic() || letter == '_');
+    if first && name.len() <= NAME_BYTES_MAX && name.chars().all(inner) {
+        return Ok(());
+    }
+    let rules =
+        format!("letters a–z, digits, `_` and `-`, a letter or `_` first, at most {NAME_BYTES_MAX} of them");
+    Err(wrong(what, name, span, &rules, ""))
+}
+
+/// The name of a label: letters, digits and `_`, a letter or `_` first, and not one that metrics already have.
+pub(crate) fn label(name: &str, span: Span) -> Result<(), Diagnostic> {
+    const RESERVED: [&str; 8] = ["le", "quantile", "phase", "region", "instance", "job", "slo", "scenario"];
+    if RESERVED.contains(&name) || name.starts_with("__") {
+        let problem = Diagnostic::error("E121", span, format!("the label `{name}` is reserved"));
+        return Err(
+            problem.help(format!("metrics use {} themselves; choose another name", RESERVED.join(", ")))
+        );
+    }
+    let inner = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let first = name.chars().next().is_some_and(|letter| letter.is_ascii_alphabetic() || letter == '_');
+    if first && name.len() <= NAME_BYTES_MAX && name.chars().all(inner) {
+        return Ok(());
+    }
+    let rules =
+        format!("letters a–z, digits and `_`, a letter or `_` first, at most {NAME_BYTES_MAX} of them");
+    Err(wrong("label", name, span, &rules, ""))
+}
+
+fn wrong(what: &str, name: &str, span: Span, rules: &str, fixed: &str) -> Diagnostic {
+    let shown = model::outcome::cut(name.escape_debug().to_string(), 60);
+    let message = if name.is_empty() {
+        format!("the name of a {what} cannot be empty")
+    } else {
+        format!("`{shown}` cannot be the name of a {what}")
+    };
+    let problem = Diagnostic::error("E107", span, message).help(format!("a name has {rules}"));
+    if fixed.is_empty() {
+        problem
+    } else {
+        problem.help(format!("for people there is `title`; as a name, write {fixed}"))
+    }
+}
+
+/// The name with every other letter as `-`; empty if nothing useful is left.
+fn fixed(name: &str, most: usize) -> String {
+    let plain: String = name
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
+        .take(most)
+        .collect();
+    let words: Vec<_> = plain.split('-').filter(|word| !word.is_empty()).collect();
+    words.join("-")
+}

@@ -1,0 +1,301 @@
+//! What `${…}` may name: variables, secrets, captures and the facts of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::suggest::nearest;
+use crate::template::Hole;
+use crate::tree::{Scalar, ScalarKind, core_schema};
+
+/// Variables by name.
+pub(crate) type Vars = BTreeMap<String, Var>;
+
+/// One variable: its value, and where it is defined (`--var` has no place).
+#[derive(Clone, Debug)]
+pub(crate) struct Var {
+    pub(crate) value: Scalar,
+}
+
+impl Var {
+    /// A variable whose value was given on the command line.
+    pub(crate) fn from_text(text: &str) -> Self {
+        Self { value: Scalar { text: text.into(), kind: core_schema(text), verbatim: None } }
+    }
+}
+
+/// The variables and secrets of one region.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RegionNames {
+    pub(crate) vars: Vars,
+    pub(crate) secrets: BTreeSet<Arc<str>>,
+}
+
+/// Everything that is the same for all scenarios.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) given: Vars,
+    pub(crate) project: RegionNames,
+    pub(crate) regions: BTreeMap<Arc<str>, RegionNames>,
+}
+
+/// A capture that some step of the scenario makes.
+#[derive(Clone, Debug)]
+pub(crate) struct Capture {
+    pub(crate) name: Arc<str>,
+    pub(crate) span: Span,
+    pub(crate) step: usize,
+    pub(crate) step_name: Arc<str>,
+    pub(crate) used: bool,
+}
+
+/// What is in scope at one place of one scenario in one region.
+pub(crate) struct Names<'a> {
+    shared: &'a Shared,
+    scenario: &'a Vars,
+    /// `None` where the value is the same in all regions.
+    region: Option<Arc<str>>,
+    captures: Vec<Capture>,
+    /// The step that is being read; its captures and later ones cannot be used.
+    step: usize,
+    step_name: Arc<str>,
+    secrets_used: BTreeSet<Arc<str>>,
+    /// Whether something was looked up that may differ between regions.
+    regional: bool,
+}
+
+/// What a name stands for.
+pub(crate) enum Meaning {
+    /// Known when the file is compiled.
+    Constant(Scalar),
+    /// Known in the run.
+    Hole(Hole),
+}
+
+const RUN_FACTS: [&str; 3] = ["run.id", "run.started_at", "run.attempt"];
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(shared: &'a Shared, scenario: &'a Vars, region: Option<Arc<str>>) -> Self {
+        Self {
+            shared,
+            scenario,
+            region,
+            captures: Vec::new(),
+            step: 0,
+            step_name: "".into(),
+            secrets_used: BTreeSet::new(),
+            regional: false,
+        }
+    }
+
+    pub(crate) fn declare(&mut self, captures: Vec<Capture>) {
+        self.captures = captures;
+    }
+
+    /// Says which step is read next.
+    pub(crate) fn enter(&mut self, step: usize, name: &Arc<str>) {
+        self.step = step;
+        self.step_name = Arc::clone(name);
+    }
+
+    /// Forgets whether anything regional was looked up.
+    pub(crate) fn watch_region(&mut self) {
+        self.regional = false;
+    }
+
+    /// Whether anything regional was looked up since [`Self::watch_region`].
+    pub(crate) fn is_regional(&self) -> bool {
+        self.regional
+    }
+
+    pub(crate) fn secrets_used(&self) -> &BTreeSet<Arc<str>> {
+        &self.secrets_used
+    }
+
+    pub(crate) fn captures(&self) -> &[Capture] {
+        &self.captures
+    }
+
+    /// What `path` stands for.
+    pub(crate) fn look_up(&mut self, path: &str, span: Span) -> Result<Meaning, Diagnostic> {
+        match path.split_once('.') {
+            None if path == "region" => self.region(span).map(Meaning::Constant),
+            None => self.capture(path, span).map(Meaning::Hole),
+            Some(("vars", name)) => self.var(name, span).map(Meaning::Constant),
+            Some(("secrets", name)) => self.secret(name, span).map(Meaning::Hole),
+            Some(("run", _)) => run_fact(path, span).map(Meaning::Hole),
+            Some((space @ ("params" | "matrix"), _)) => Err(Diagnostic::error(
+                "E106",
+                span,
+                format!("`{space}` is not supported by this version yet"),
+            )),
+            Some(("env", name)) => {
+                Err(Diagnostic::error("E204", span, "the environment cannot be read here")
+                    .help(format!("name it under `secrets` in prober.yaml: {name}: {{ env: {name} }}")))
+            }
+            Some((space, rest)) => {
+                let spaces = ["vars", "secrets", "run", "region"];
+                let problem = Diagnostic::error("E204", span, format!("nothing is named `{space}`"));
+                Err(match nearest(space, spaces) {
+                    Some(near) => problem.label(format!("did you mean `{near}.{rest}`?")),
+                    None => problem.help("known are vars.NAME, secrets.NAME, region, run.id, run.started_at, run.attempt, and captures by name"),
+                })
+            }
+        }
+    }
+
+    fn region(&mut self, span: Span) -> Result<Scalar, Diagnostic> {
+        self.regional = true;
+        let Some(region) = &self.region else {
+            return Err(same_everywhere(span, "`region` differs between regions"));
+        };
+        Ok(Scalar { text: (&**region).into(), kind: ScalarKind::Quoted, verbatim: None })
+    }
+
+    fn region_names(&self) -> Option<&'a RegionNames> {
+        self.shared.regions.get(self.region.as_deref()?)
+    }
+
+    fn var(&mut self, name: &str, span: Span) -> Result<Scalar, Diagnostic> {
+        let stronger = self.shared.given.get(name).or_else(|| self.scenario.get(name));
+        if let Some(var) = stronger {
+            return Ok(var.value.clone());
+        }
+        let somewhere = self.shared.regions.iter().find(|(_, names)| names.vars.contains_key(name));
+        self.regional |= somewhere.is_some();
+        if let (None, Some(_)) = (&self.region, somewhere) {
+            return Err(same_everywhere(span, &format!("`vars.{name}` differs between regions")));
+        }
+        let regional = self.region_names().and_then(|names| names.vars.get(name));
+        if let Some(var) = regional.or_else(|| self.shared.project.vars.get(name)) {
+            return Ok(var.value.clone());
+        }
+        if let (Some((known, _)), Some(region)) = (somewhere, &self.region) {
+            let message = format!("`vars.{name}` is not defined for the region `{region}`");
+            return Err(Diagnostic::error("E208", span, message)
+                .label(format!("the region `{known}` has it"))
+                .help(format!("add it under `regions: {region}: vars:` in prober.yaml, or limit the scenario with `regions:`")));
+        }
+        let problem = Diagnostic::error("E202", span, format!("`vars.{name}` is not defined"));
+        let known = self.known_vars();
+        Err(match nearest(name, known.iter().copied()) {
+            Some(near) => problem.label(format!("did you mean `vars.{near}`?")),
+            None if known.is_empty() => {
+                problem.help("define it under `vars` in prober.yaml, in the scenario, or with --var")
+            }
+            None => problem.help(format!("defined are: {}", first_words(&known))),
+        })
+    }
+
+    fn known_vars(&self) -> Vec<&'a str> {
+        let regional = self.region_names().map(|names| &names.vars);
+        let layers =
+            [Some(&self.shared.given), Some(self.scenario), regional, Some(&self.shared.project.vars)];
+        let names: BTreeSet<&str> =
+            layers.into_iter().flatten().flat_map(|vars| vars.keys().map(String::as_str)).collect();
+        names.into_iter().collect()
+    }
+
+    fn secret(&mut self, name: &str, span: Span) -> Result<Hole, Diagnostic> {
+        let regional = self.region_names().and_then(|names| names.secrets.get(name));
+        let known = regional.or_else(|| self.shared.project.secrets.get(name));
+        if let Some(known) = known {
+            self.secrets_used.insert(Arc::clone(known));
+            return Ok(Hole::Secret(Arc::clone(known)));
+        }
+        let somewhere = self.shared.regions.iter().find(|(_, names)| names.secrets.contains(name));
+        if let (Some((other, _)), Some(region)) = (somewhere, &self.region) {
+            let message = format!("`secrets.{name}` is not defined for the region `{region}`");
+            return Err(
+                Diagnostic::error("E208", span, message).label(format!("the region `{other}` has it"))
+            );
+        }
+        let mut names: Vec<&str> = self.shared.project.secrets.iter().map(|name| &**name).collect();
+        names.extend(
+            self.region_names().into_iter().flat_map(|region| region.secrets.iter().map(|name| &**name)),
+        );
+        let problem = Diagnostic::error("E203", span, format!("the secret `{name}` is not defined"));
+        Err(match nearest(name, names.iter().copied()) {
+            Some(near) => problem.label(format!("did you mean `secrets.{near}`?")),
+            None => problem.help(format!(
+                "name its source under `secrets` in prober.yaml: {name}: {{ env: {} }}",
+                name.to_uppercase()
+            )),
+        })
+    }
+
+    fn capture(&mut self, name: &str, span: Span) -> Result<Hole, Diagnostic> {
+        let step = self.step;
+        let mut found = None;
+        for capture in self.captures.iter_mut().filter(|capture| *capture.name == *name) {
+            capture.used = true;
+            if capture.step < step {
+                found = Some(Arc::clone(&capture.name));
+            }
+        }
+        if let Some(name) = found {
+            return Ok(Hole::Capture(name));
+        }
+        if let Some(later) = self.captures.iter().find(|capture| *capture.name == *name) {
+            return Err(self.too_early(later, span));
+        }
+        Err(self.no_capture(name, span))
+    }
+
+    fn too_early(&self, later: &Capture, span: Span) -> Diagnostic {
+        let problem =
+            Diagnostic::error("E201", span, format!("`{}` is used before it is captured", later.name));
+        if later.step == self.step {
+            return problem.other(later.span, "captured here, when this step is over");
+        }
+        problem
+            .other(later.span, format!("captured here, by the later step `{}`", later.step_name))
+            .help(format!("move `{}` before `{}`", later.step_name, self.step_name))
+    }
+
+    fn no_capture(&self, name: &str, span: Span) -> Diagnostic {
+        let problem = Diagnostic::error("E204", span, format!("no step captures `{name}`"));
+        let known = self.known_vars();
+        if known.contains(&name) {
+            return problem.label(format!("did you mean `vars.{name}`?"));
+        }
+        let secrets = self.region_names().map(|names| &names.secrets);
+        if self.shared.project.secrets.contains(name) || secrets.is_some_and(|secrets| secrets.contains(name))
+        {
+            return problem.label(format!("did you mean `secrets.{name}`?"));
+        }
+        match nearest(name, self.captures.iter().map(|capture| &*capture.name).chain(["region"])) {
+            Some(near) => problem.label(format!("did you mean `{near}`?")),
+            None => problem.help(
+                "a bare name is a value that an earlier step takes with `capture`; variables are `vars.NAME`",
+            ),
+        }
+    }
+}
+
+fn same_everywhere(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::error("E207", span, format!("{what}, but this value is the same in all of them"))
+}
+
+fn run_fact(path: &str, span: Span) -> Result<Hole, Diagnostic> {
+    match path {
+        "run.id" => Ok(Hole::RunId),
+        "run.started_at" => Ok(Hole::RunStartedAt),
+        "run.attempt" => Ok(Hole::RunAttempt),
+        _ => {
+            let problem =
+                Diagnostic::error("E204", span, format!("a run has no `{}`", &path["run.".len()..]));
+            Err(match nearest(path, RUN_FACTS) {
+                Some(near) => problem.label(format!("did you mean `{near}`?")),
+                None => problem.help("known are run.id, run.started_at and run.attempt"),
+            })
+        }
+    }
+}
+
+/// At most ten words.
+fn first_words(words: &[&str]) -> String {
+    let shown = words.iter().take(10).copied().collect::<Vec<_>>().join(", ");
+    if words.len() > 10 { format!("{shown} and {} more", words.len() - 10) } else { shown }
+}

@@ -1,0 +1,308 @@
+//! `expect`, `warn` and `sli` bound against a kind's subjects: wrong operands are found here, not in a run.
+
+mod literal;
+mod operand;
+mod phrase;
+mod select;
+
+pub(crate) use select::{Selected, select_key};
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::assertion::{Assertion, Inner, LATENCY};
+use crate::bind::{Binder, Elsewhere, Place};
+use crate::diagnostic::Diagnostic;
+use crate::kind::{Kind, Shape, Subject};
+use crate::matcher::Matcher;
+use crate::source::Spanned;
+use crate::suggest::nearest;
+use crate::tree::{Node, NodeValue};
+use crate::value::{Selector, SubjectType};
+use operand::Operand;
+
+/// What a matcher is applied to.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub(crate) enum ValueType {
+    /// A subject that is one value.
+    One(SubjectType),
+    /// A value whose type is known only in the run: from JSON, a header, a row.
+    Dynamic,
+}
+
+impl ValueType {
+    /// Whether texts of this type are shown in quotes.
+    fn is_quoted(self) -> bool {
+        matches!(self, Self::Dynamic | Self::One(SubjectType::Text | SubjectType::Texts | SubjectType::Any))
+    }
+}
+
+/// The subjects that may be looked at in one map.
+pub(crate) struct Subjects {
+    /// "an http step", for messages.
+    pub(crate) words: String,
+    /// The kind's table.
+    pub(crate) table: &'static [Subject],
+    /// The keys of the kind, to say that one belongs there.
+    pub(crate) kind_keys: Vec<&'static str>,
+    /// The kind's name.
+    pub(crate) kind: &'static str,
+}
+
+impl Subjects {
+    /// The subjects of a kind.
+    pub(crate) fn of<N>(kind: &'static Kind<N>) -> Self {
+        let article = if kind.name.starts_with(['a', 'e', 'f', 'h', 'i', 'o', 's']) && kind.name != "file" {
+            "an"
+        } else {
+            "a"
+        };
+        Self {
+            words: format!("{article} {} step", kind.name),
+            table: kind.subjects,
+            kind_keys: kind.keys.iter().map(|key| key.name).collect(),
+            kind: kind.name,
+        }
+    }
+
+    /// What `sli.good` may look at in a scenario of several steps.
+    pub(crate) fn flow() -> Self {
+        Self {
+            words: "a scenario of several steps".to_owned(),
+            table: &[],
+            kind_keys: Vec::new(),
+            kind: "flow",
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.table.iter().map(|subject| subject.name).chain([LATENCY])
+    }
+
+    fn find(&self, name: &str) -> Option<(&'static str, Shape)> {
+        if name == LATENCY {
+            return Some((LATENCY, Shape::One(SubjectType::Duration)));
+        }
+        self.table.iter().find(|subject| subject.name == name).map(|subject| (subject.name, subject.shape))
+    }
+
+    fn unknown(&self, name: &Spanned<String>) -> Diagnostic {
+        let in_kind = |typed: &str| {
+            if self.kind_keys.contains(&typed) {
+                return Some(Elsewhere::Under(self.kind.to_owned()));
+            }
+            let beside = ["name", "timeout", "every", "warn", "capture", "expect", "steps", "owner", "aim"];
+            beside.contains(&typed).then(|| Elsewhere::Hint(format!("`{typed}` stands one level up")))
+        };
+        let other = self.names().collect();
+        let place = Place { words: format!("here for {}", self.words), other, elsewhere: &in_kind };
+        place.unknown_key(name, &[])
+    }
+}
+
+impl Binder<'_, '_> {
+    /// The assertions of an `expect` and its kin; mistakes are reported and leave theirs out.
+    pub(crate) fn assertions(&mut self, node: &Node, subjects: &Subjects, part: &str) -> Vec<Assertion> {
+        let NodeValue::Map(entries) = &node.value else {
+            let message = format!("expected a map of what to look at, found {}", node.describe());
+            let help =
+                format!("{} shows: {}", subjects.words, subjects.names().collect::<Vec<_>>().join(", "));
+            self.report.push(Diagnostic::error("E103", node.span, message).help(help));
+            return Vec::new();
+        };
+        if entries.is_empty() {
+            self.report.push(Diagnostic::error("E104", node.span, format!("`{part}` is empty")));
+        }
+        let mut assertions = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            match subjects.find(&name.value) {
+                Some((subject, shape)) => self.subject(subject, shape, value, &mut assertions),
+                None => self.report.push(subjects.unknown(name)),
+            }
+        }
+        assertions
+    }
+
+    fn subject(&mut self, subject: &'static str, shape: Shape, value: &Node, to: &mut Vec<Assertion>) {
+        let Shape::One(kind) = shape else { return self.keyed(subject, shape, value, to) };
+        let Some((matchers, expected)) = self.matchers(value, ValueType::One(kind), subject) else { return };
+        let quoted = ValueType::One(kind).is_quoted();
+        let (name, selector) = (subject.into(), Selector::Whole);
+        to.push(Assertion::new(Inner {
+            subject,
+            selector,
+            matchers,
+            name,
+            expected,
+            implied: false,
+            quoted,
+        }));
+    }
+
+    /// `json: { $.status: UP }`: a map from selectors to matchers.
+    fn keyed(&mut self, subject: &'static str, shape: Shape, value: &Node, to: &mut Vec<Assertion>) {
+        let NodeValue::Map(entries) = &value.value else {
+            let (what, example) = select::words(shape);
+            let message = format!("expected a map of {what} and what must hold, found {}", value.describe());
+            let problem = Diagnostic::error("E103", value.span, message);
+            self.report.push(problem.help(format!("write {subject}: {{ {example} }}")));
+            return;
+        };
+        if entries.is_empty() {
+            self.report.push(Diagnostic::error("E104", value.span, format!("`{subject}` is empty")));
+        }
+        for (key, value) in entries {
+            let selected = self.report_err(select_key(subject, shape, key));
+            let matchers = self.matchers(value, ValueType::Dynamic, &key.value);
+            if let (Some(Selected { selector, name }), Some((matchers, expected))) = (selected, matchers) {
+                to.push(Assertion::new(Inner {
+                    subject,
+                    selector,
+                    matchers,
+                    name,
+                    expected,
+                    implied: false,
+                    quoted: true,
+                }));
+            }
+        }
+    }
+
+    /// A bare value or a map of operators, with the words for people.
+    fn matchers(
+        &mut self,
+        node: &Node,
+        value: ValueType,
+        key: &str,
+    ) -> Option<(Box<[Matcher]>, Cow<'static, str>)> {
+        let NodeValue::Map(entries) = &node.value else {
+            let Operand { matcher, words } = self.bare(node, value, key)?;
+            return Some((Box::new([matcher]), phrase::shared(words)));
+        };
+        if entries.is_empty() {
+            self.report.push(Diagnostic::error("E104", node.span, format!("nothing is expected of `{key}`")));
+            return None;
+        }
+        let mut matchers = Vec::with_capacity(entries.len());
+        let mut phrases = Vec::with_capacity(entries.len());
+        let mut sound = true;
+        for (operator, operand) in entries {
+            match self.operator(operator, operand, value) {
+                Some(Operand { matcher, words }) => {
+                    matchers.push(matcher);
+                    phrases.push(words);
+                }
+                None => sound = false,
+            }
+        }
+        sound &= self.no_contradiction(entries, &matchers, sound);
+        sound.then(|| (matchers.into(), phrase::shared(phrase::joined(&phrases))))
+    }
+
+    /// `exists: false` beside anything else can never hold.
+    fn no_contradiction(
+        &mut self,
+        entries: &[(Spanned<String>, Node)],
+        matchers: &[Matcher],
+        sound: bool,
+    ) -> bool {
+        let absent = matchers.iter().position(|matcher| matches!(matcher, Matcher::Exists(false)));
+        match absent {
+            Some(index) if sound && matchers.len() > 1 => {
+                let problem = Diagnostic::error(
+                    "E308",
+                    entries[index].0.span,
+                    "`exists: false` cannot hold together with another operator",
+                );
+                self.report.push(problem);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn operator(&mut self, operator: &Spanned<String>, operand: &Node, value: ValueType) -> Option<Operand> {
+        let typed = operator.value.as_str();
+        let Some(known) = operand::OPERATORS.iter().find(|known| known.name == typed) else {
+            self.report.push(unknown_operator(operator, value));
+            return None;
+        };
+        if !(known.fits)(value) {
+            let fitting: Vec<_> = operators_for(value).collect();
+            let message = format!("`{typed}` cannot be used with {}", operand::type_words(value));
+            let problem = Diagnostic::error("E308", operator.span, message);
+            self.report.push(problem.help(format!("operators here are {}", fitting.join(", "))));
+            return None;
+        }
+        (known.bind)(self, operand, value, typed)
+    }
+}
+
+fn operators_for(value: ValueType) -> impl Iterator<Item = &'static str> {
+    operand::OPERATORS.iter().filter(move |operator| (operator.fits)(value)).map(|operator| operator.name)
+}
+
+fn unknown_operator(operator: &Spanned<String>, value: ValueType) -> Diagnostic {
+    let typed = operator.value.as_str();
+    if typed == "advances" {
+        return Diagnostic::error("E106", operator.span, "`advances` is not supported by this version yet");
+    }
+    let shown = model::outcome::cut(typed.to_owned(), 60);
+    let problem = Diagnostic::error("E306", operator.span, format!("unknown operator `{shown}`"));
+    let other = match typed.to_ascii_lowercase().as_str() {
+        "eq" | "is" | "==" | "=" | "equal" | "equal_to" => Some("equals"),
+        "ne" | "neq" | "!=" | "not_equals" | "not_equal" => Some("not"),
+        ">" | "greater_than" | "more_than" | "above" => Some("gt"),
+        ">=" | "ge" | "min" | "at_least" => Some("gte"),
+        "<" | "less_than" | "below" | "under" => Some("lt"),
+        "<=" | "le" | "max" | "at_most" => Some("lte"),
+        "regex" | "regexp" | "match" | "pattern" => Some("matches"),
+        "includes" | "include" | "has" => Some("contains"),
+        "length" | "size" | "count" => Some("len"),
+        "younger_than" | "max_age" | "within" => Some("newer_than"),
+        "one_of" | "oneof" | "any_of" => Some("in"),
+        "present" | "exist" => Some("exists"),
+        _ => None,
+    };
+    let near = nearest(typed, operators_for(value))
+        .or(other.filter(|name| operators_for(value).any(|known| known == *name)));
+    let problem = match near {
+        Some(near) => problem.label(format!("did you mean `{near}`?")),
+        None => problem,
+    };
+    let list = operators_for(value).collect::<Vec<_>>().join(", ");
+    let problem = problem.help(format!("operators here are {list}"));
+    match value {
+        ValueType::Dynamic if near.is_none() => {
+            problem.help("to compare with a whole object, write equals: { … }")
+        }
+        _ => problem,
+    }
+}
+
+/// The assertion that a kind implies, from its table; `None` if the table is wrong.
+pub(crate) fn implied<N>(
+    kind: &'static Kind<N>,
+    subject: &'static str,
+    value: &'static str,
+) -> Option<Assertion> {
+    let mut report = crate::diagnostic::Report::default();
+    let node = crate::tree::parse(0, value, &mut report)?;
+    let (shared, vars) = (crate::names::Shared::default(), crate::names::Vars::new());
+    let mut names = crate::names::Names::new(&shared, &vars, None);
+    let mut binder = Binder { report: &mut report, names: &mut names };
+    let subjects = Subjects::of(kind);
+    let (subject, shape) = subjects.find(subject)?;
+    let Shape::One(kind) = shape else { return None };
+    let (matchers, expected) = binder.matchers(&node, ValueType::One(kind), subject)?;
+    let expected = if *expected == *value { Cow::Borrowed(value) } else { expected };
+    Some(Assertion::new(Inner {
+        subject,
+        selector: Selector::Whole,
+        matchers,
+        name: Arc::from(subject),
+        expected,
+        implied: true,
+        quoted: ValueType::One(kind).is_quoted(),
+    }))
+}

@@ -1,0 +1,165 @@
+//! Operands as values: literals, words, statuses and regular expressions.
+
+use super::ValueType;
+use super::operand::item_type;
+use super::phrase;
+use crate::bind::Binder;
+use crate::diagnostic::Diagnostic;
+use crate::fields::{Bound, KeyType};
+use crate::matcher::{Literal, StatusRange};
+use crate::suggest::{nearest, one_of};
+use crate::tree::Node;
+use crate::value::SubjectType;
+
+impl Binder<'_, '_> {
+    /// A list of values, or a single one.
+    pub(super) fn literals(
+        &mut self,
+        node: &Node,
+        value: ValueType,
+        key: &str,
+    ) -> Option<(Vec<Literal>, Vec<String>)> {
+        let Some(items) = node.list() else {
+            let message = format!("`{key}` takes a list, found {}", node.describe());
+            let shown = node.scalar().map_or("…", |scalar| &scalar.text);
+            let problem = Diagnostic::error("E305", node.span, message);
+            self.report
+                .push(problem.help(format!("write {key}: [{}]", model::outcome::cut(shown.to_owned(), 60))));
+            return None;
+        };
+        if items.is_empty() {
+            self.report.push(Diagnostic::error("E104", node.span, format!("the list of `{key}` is empty")));
+            return None;
+        }
+        let bound: Vec<_> = items.iter().map(|item| self.literal(item, item_type(value), key)).collect();
+        bound.into_iter().collect::<Option<Vec<_>>>().map(|bound| bound.into_iter().unzip())
+    }
+
+    /// One value of the type, and its text for people.
+    pub(super) fn literal(&mut self, node: &Node, value: ValueType, key: &str) -> Option<(Literal, String)> {
+        let wanted = match value {
+            ValueType::Dynamic => {
+                let literal = Literal::Json(self.constant_json(node, key)?);
+                let words = literal.show();
+                return Some((literal, words));
+            }
+            ValueType::One(SubjectType::Int | SubjectType::Status) => &KeyType::Int(i64::MIN, i64::MAX),
+            ValueType::One(SubjectType::Size) => &KeyType::Size,
+            ValueType::One(SubjectType::Bool) => &KeyType::Bool,
+            ValueType::One(SubjectType::Duration) => &KeyType::Duration,
+            ValueType::One(SubjectType::Choice(words) | SubjectType::Ordered(words)) => {
+                let word = self.word(node, words, key)?;
+                return Some((Literal::text(word), word.to_owned()));
+            }
+            ValueType::One(SubjectType::Text | SubjectType::Texts | SubjectType::Any) => &KeyType::Text,
+        };
+        let scalar = self.constant(node, wanted, key)?;
+        let bound = crate::bind::scalar(&scalar, wanted, key, node.span);
+        let literal = match self.report_err(bound)? {
+            Bound::Int(number) => Literal::Json(number.into()),
+            Bound::Size(size) => Literal::Json(size.into()),
+            Bound::Bool(value) => Literal::Json(value.into()),
+            Bound::Duration(duration) => Literal::Duration(duration),
+            Bound::Text(text) => Literal::text(text),
+            _ => return None,
+        };
+        let words = if value.is_quoted() { literal.show() } else { scalar.text.to_string() };
+        Some((literal, words))
+    }
+
+    pub(super) fn word(
+        &mut self,
+        node: &Node,
+        words: &'static [&'static str],
+        key: &str,
+    ) -> Option<&'static str> {
+        let scalar = self.constant(node, &KeyType::Choice(words), key)?;
+        let known = words.iter().find(|word| ***word == *scalar.text).copied();
+        if known.is_none() {
+            let shown = model::outcome::cut(scalar.text.to_string(), 60);
+            let message = match words.len() {
+                ..=8 => format!("`{shown}` is not {}", one_of(words.iter().copied())),
+                _ => format!("`{shown}` is not one of the known words"),
+            };
+            let problem = Diagnostic::error("E105", node.span, message);
+            let same = words.iter().find(|word| word.eq_ignore_ascii_case(&shown)).copied();
+            let near = same.or_else(|| nearest(&shown, words.iter().copied()));
+            self.report.push(match near {
+                Some(near) => problem.label(format!("did you mean `{near}`?")),
+                None if words.len() > 8 => problem.help(format!("known are {}", words.join(", "))),
+                None => problem,
+            });
+        }
+        known
+    }
+
+    /// `200`, `2xx`, or a list of those.
+    pub(super) fn statuses(&mut self, node: &Node) -> Option<(Box<[StatusRange]>, String)> {
+        let items = node.list().unwrap_or(std::slice::from_ref(node));
+        let mut ranges = Vec::with_capacity(items.len());
+        let mut words = Vec::with_capacity(items.len());
+        for item in items {
+            let scalar = if item.scalar().is_some() {
+                self.constant(item, &KeyType::Text, "status")?
+            } else {
+                return self.no_status(item);
+            };
+            match status(&scalar.text) {
+                Some(range) => ranges.push(range),
+                None => return self.no_status(item),
+            }
+            words.push(scalar.text.to_string());
+        }
+        if ranges.is_empty() {
+            return self.no_status(node);
+        }
+        Some((ranges.into(), phrase::list(&words)))
+    }
+
+    fn no_status<T>(&mut self, node: &Node) -> Option<T> {
+        let message = format!(
+            "expected a whole number of 100–599, `2xx`, or a list of those, found {}",
+            node.describe()
+        );
+        self.report.push(Diagnostic::error("E307", node.span, message));
+        None
+    }
+
+    /// A compiled regular expression.
+    pub(crate) fn regex(&mut self, node: &Node, key: &str) -> Option<regex::Regex> {
+        let Some(Bound::Text(text)) = self.value(node, &KeyType::Text, key) else { return None };
+        let built =
+            regex::RegexBuilder::new(&text).size_limit(REGEX_BYTES_MAX).nest_limit(REGEX_NEST_MAX).build();
+        self.report_err(built.map_err(|error| bad_regex(node, &error)))
+    }
+}
+
+/// The largest compiled regular expression.
+const REGEX_BYTES_MAX: usize = 256 * 1024;
+/// The deepest nesting of a regular expression.
+const REGEX_NEST_MAX: u32 = 50;
+
+fn bad_regex(node: &Node, error: &regex::Error) -> Diagnostic {
+    if let regex::Error::CompiledTooBig(_) = error {
+        let problem = Diagnostic::error("E301", node.span, "this regular expression is too large");
+        return problem.help("a repetition such as {1000} of a large class is usually the cause");
+    }
+    // The last line of the parser's text is the reason, the ones before draw the place.
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let unsupported = reason.contains("look-around") || reason.contains("backreferences");
+    let problem = Diagnostic::error("E301", node.span, format!("this is not a regular expression: {reason}"));
+    if unsupported {
+        return problem.help("the engine takes linear time and so has no look-around and no backreferences");
+    }
+    problem.help("single quotes take `\\` as it is: '\\d+'")
+}
+
+fn status(text: &str) -> Option<StatusRange> {
+    if let Some(class) = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX")) {
+        let class: u16 = class.parse().ok().filter(|class| (1..=5).contains(class))?;
+        return Some(StatusRange { first: class * 100, last: class * 100 + 99 });
+    }
+    let status: u16 = text.parse().ok().filter(|status| (100..=599).contains(status))?;
+    Some(StatusRange { first: status, last: status })
+}

@@ -1,0 +1,395 @@
+//! The operators as a table, and their operands as matchers.
+
+use super::{ValueType, phrase};
+use crate::bind::Binder;
+use crate::diagnostic::Diagnostic;
+use crate::fields::{Bound, KeyType};
+use crate::matcher::{Comparison, JsonType, Literal, Matcher};
+use crate::suggest::one_of;
+use crate::tree::{Node, NodeValue, ScalarKind};
+use crate::value::SubjectType;
+
+/// A compiled operator and its words for people.
+pub(super) struct Operand {
+    pub(super) matcher: Matcher,
+    pub(super) words: String,
+}
+
+/// One operator of the language.
+pub(super) struct Operator {
+    pub(super) name: &'static str,
+    /// Whether it makes sense for a type.
+    pub(super) fits: fn(ValueType) -> bool,
+    /// Compiles its operand.
+    pub(super) bind: fn(&mut Binder<'_, '_>, &Node, ValueType, &str) -> Option<Operand>,
+}
+
+/// Every operator, in the order they are listed to people.
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator {
+        name: "equals",
+        fits: |value| !is_duration(value),
+        bind: |binder, node, value, name| binder.equals(node, value, name),
+    },
+    Operator {
+        name: "not",
+        fits: |_| true,
+        bind: |binder, node, value, name| binder.negated(node, value, name),
+    },
+    Operator {
+        name: "in",
+        fits: is_single,
+        bind: |binder, node, value, name| binder.one_of(node, value, name),
+    },
+    Operator {
+        name: "not_in",
+        fits: is_single,
+        bind: |binder, node, value, name| binder.one_of(node, value, name),
+    },
+    Operator {
+        name: "gt",
+        fits: is_ordered,
+        bind: |binder, node, value, name| binder.compare(node, value, name),
+    },
+    Operator {
+        name: "gte",
+        fits: is_ordered,
+        bind: |binder, node, value, name| binder.compare(node, value, name),
+    },
+    Operator {
+        name: "lt",
+        fits: is_ordered,
+        bind: |binder, node, value, name| binder.compare(node, value, name),
+    },
+    Operator {
+        name: "lte",
+        fits: is_ordered,
+        bind: |binder, node, value, name| binder.compare(node, value, name),
+    },
+    Operator {
+        name: "contains",
+        fits: is_texty,
+        bind: |binder, node, value, name| binder.contains(node, value, name),
+    },
+    Operator {
+        name: "not_contains",
+        fits: is_texty,
+        bind: |binder, node, value, name| binder.contains(node, value, name),
+    },
+    Operator { name: "matches", fits: is_text, bind: |binder, node, _, name| binder.matches(node, name) },
+    Operator { name: "starts_with", fits: is_text, bind: |binder, node, _, name| binder.affix(node, name) },
+    Operator { name: "ends_with", fits: is_text, bind: |binder, node, _, name| binder.affix(node, name) },
+    Operator { name: "exists", fits: |_| true, bind: |binder, node, _, name| binder.exists(node, name) },
+    Operator { name: "type", fits: is_dynamic, bind: |binder, node, _, name| binder.json_type(node, name) },
+    Operator { name: "len", fits: is_texty, bind: |binder, node, _, name| binder.length(node, name) },
+    Operator {
+        name: "any",
+        fits: is_listy,
+        bind: |binder, node, value, name| binder.each(node, value, name),
+    },
+    Operator {
+        name: "all",
+        fits: is_listy,
+        bind: |binder, node, value, name| binder.each(node, value, name),
+    },
+    Operator {
+        name: "equals_set",
+        fits: is_listy,
+        bind: |binder, node, value, name| binder.equals_set(node, value, name),
+    },
+    Operator { name: "newer_than", fits: is_timely, bind: |binder, node, _, name| binder.age(node, name) },
+    Operator { name: "older_than", fits: is_timely, bind: |binder, node, _, name| binder.age(node, name) },
+];
+
+fn is_duration(value: ValueType) -> bool {
+    value == ValueType::One(SubjectType::Duration)
+}
+
+fn is_dynamic(value: ValueType) -> bool {
+    value == ValueType::Dynamic
+}
+
+fn is_single(value: ValueType) -> bool {
+    !matches!(value, ValueType::One(SubjectType::Texts | SubjectType::Bool | SubjectType::Duration))
+}
+
+fn is_ordered(value: ValueType) -> bool {
+    !matches!(
+        value,
+        ValueType::One(
+            SubjectType::Text
+                | SubjectType::Texts
+                | SubjectType::Bool
+                | SubjectType::Choice(_)
+                | SubjectType::Any
+        )
+    )
+}
+
+fn is_text(value: ValueType) -> bool {
+    matches!(value, ValueType::Dynamic | ValueType::One(SubjectType::Text | SubjectType::Any))
+}
+
+fn is_texty(value: ValueType) -> bool {
+    is_text(value) || is_listy(value)
+}
+
+fn is_listy(value: ValueType) -> bool {
+    matches!(value, ValueType::Dynamic | ValueType::One(SubjectType::Texts))
+}
+
+fn is_timely(value: ValueType) -> bool {
+    matches!(value, ValueType::Dynamic | ValueType::One(SubjectType::Any))
+}
+
+/// A type in words for people.
+pub(super) fn type_words(value: ValueType) -> String {
+    match value {
+        ValueType::Dynamic => "a value".to_owned(),
+        ValueType::One(subject) => match subject {
+            SubjectType::Int => "a whole number".to_owned(),
+            SubjectType::Size => "a size like `64kB`".to_owned(),
+            SubjectType::Text => "a text".to_owned(),
+            SubjectType::Bool => "`true` or `false`".to_owned(),
+            SubjectType::Duration => "a duration like `300ms`".to_owned(),
+            SubjectType::Status => "a whole number of 100–599, `2xx`, or a list of those".to_owned(),
+            SubjectType::Choice(words) | SubjectType::Ordered(words) if words.len() <= 8 => {
+                one_of(words.iter().copied())
+            }
+            SubjectType::Choice(_) | SubjectType::Ordered(_) => "one of its words".to_owned(),
+            SubjectType::Texts => "a list of texts".to_owned(),
+            SubjectType::Any => "a text or time".to_owned(),
+        },
+    }
+}
+
+impl Binder<'_, '_> {
+    /// A bare value: `status: 200`.
+    pub(super) fn bare(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
+        if is_duration(value) {
+            let (literal, words) = self.literal(node, value, key)?;
+            let problem = Diagnostic::error("E305", node.span, "a duration is never exactly this long");
+            let limit = if key == crate::assertion::LATENCY { "lt" } else { "gte" };
+            self.report.push(problem.help(format!("write {key}: {{ {limit}: {words} }}")));
+            drop(literal);
+            return None;
+        }
+        if let (ValueType::One(subject), NodeValue::List(items)) = (value, &node.value) {
+            if subject == SubjectType::Texts {
+                let problem = Diagnostic::error("E305", node.span, "say how the list is compared");
+                self.report.push(
+                    problem.help("write equals_set: […] for the same values in any order, or contains: […]"),
+                );
+                return None;
+            }
+            if subject != SubjectType::Status {
+                let problem = wrong(value, node).help("for one of several values write { in: […] }");
+                self.report.push(problem);
+                return None;
+            }
+            if items.is_empty() {
+                self.report.push(Diagnostic::error("E104", node.span, "this list is empty"));
+                return None;
+            }
+        }
+        self.equals(node, value, key)
+    }
+
+    fn equals(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
+        if value == ValueType::One(SubjectType::Status) {
+            let (ranges, words) = self.statuses(node)?;
+            let words = if ranges.len() == 1 { words } else { format!("one of {words}") };
+            return Some(Operand { matcher: Matcher::Status(ranges), words });
+        }
+        if value == ValueType::One(SubjectType::Texts) {
+            let texts = self.literals(node, value, key)?;
+            let words = phrase::list(&texts.1);
+            let json = texts.0.into_iter().filter_map(|literal| match literal {
+                Literal::Json(value) => Some(value),
+                Literal::Duration(_) => None,
+            });
+            return Some(Operand { matcher: Matcher::Equals(Literal::Json(json.collect())), words });
+        }
+        let (literal, words) = self.literal(node, value, key)?;
+        Some(Operand { matcher: Matcher::Equals(literal), words })
+    }
+
+    fn negated(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
+        if node.map().is_some() {
+            let (matchers, words) = self.matchers(node, value, key)?;
+            return Some(Operand { matcher: Matcher::Not(matchers), words: format!("not {words}") });
+        }
+        let Operand { matcher, words } = self.bare(node, value, key)?;
+        Some(Operand { matcher: Matcher::Not(Box::new([matcher])), words: format!("not {words}") })
+    }
+
+    fn one_of(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
+        let inside = key == "in";
+        if value == ValueType::One(SubjectType::Status) {
+            let (ranges, words) = self.statuses(node)?;
+            let matcher = Matcher::Status(ranges);
+            return Some(if inside {
+                Operand { matcher, words: format!("one of {words}") }
+            } else {
+                Operand { matcher: Matcher::Not(Box::new([matcher])), words: format!("none of {words}") }
+            });
+        }
+        let (literals, words) = self.literals(node, value, key)?;
+        let (literals, words) = (literals.into_boxed_slice(), phrase::list(&words));
+        Some(if inside {
+            Operand { matcher: Matcher::In(literals), words: format!("one of {words}") }
+        } else {
+            Operand { matcher: Matcher::NotIn(literals), words: format!("none of {words}") }
+        })
+    }
+
+    fn compare(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
+        let (comparison, sign) = match key {
+            "gt" => (Comparison::Greater, ">"),
+            "gte" => (Comparison::AtLeast, "≥"),
+            "lt" => (Comparison::Less, "<"),
+            _ => (Comparison::AtMost, "≤"),
+        };
+        if let ValueType::One(SubjectType::Ordered(words)) = value {
+            let word = self.word(node, words, key)?;
+            let rank = words.iter().position(|known| *known == word)?;
+            return Some(Operand {
+                matcher: Matcher::Rank(comparison, rank, words),
+                words: format!("{sign} {word}"),
+            });
+        }
+        let (literal, words) = match value {
+            ValueType::One(SubjectType::Status) => {
+                self.literal(node, ValueType::One(SubjectType::Int), key)?
+            }
+            _ => self.literal(node, value, key)?,
+        };
+        let orderable =
+            matches!(&literal, Literal::Duration(_) | Literal::Json(serde_json::Value::Number(_)));
+        if !orderable {
+            let message = format!("`{key}` compares numbers, found {}", node.describe());
+            let problem = Diagnostic::error("E305", node.span, message);
+            self.report.push(problem.help("for times use newer_than or older_than"));
+            return None;
+        }
+        Some(Operand { matcher: Matcher::Compare(comparison, literal), words: format!("{sign} {words}") })
+    }
+
+    fn contains(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
+        let (literals, shown) = if node.list().is_some() {
+            self.literals(node, value, key)?
+        } else {
+            let (literal, words) = self.literal(node, item_type(value), key)?;
+            (vec![literal], vec![words])
+        };
+        let empty = |literal: &Literal| matches!(literal, Literal::Json(serde_json::Value::String(text)) if text.is_empty());
+        if literals.iter().any(empty) {
+            self.report.push(Diagnostic::error("E305", node.span, "every text contains the empty text"));
+            return None;
+        }
+        let (literals, shown) = (literals.into_boxed_slice(), phrase::list(&shown));
+        Some(if key == "contains" {
+            Operand { matcher: Matcher::Contains(literals), words: format!("containing {shown}") }
+        } else {
+            Operand { matcher: Matcher::NotContains(literals), words: format!("not containing {shown}") }
+        })
+    }
+
+    fn matches(&mut self, node: &Node, key: &str) -> Option<Operand> {
+        let regex = self.regex(node, key)?;
+        let words = format!("matching /{}/", regex.as_str());
+        Some(Operand { matcher: Matcher::Matches(regex), words })
+    }
+
+    fn affix(&mut self, node: &Node, key: &str) -> Option<Operand> {
+        let Some(Bound::Text(text)) = self.value(node, &KeyType::Text, key) else { return None };
+        if text.is_empty() {
+            self.report.push(Diagnostic::error(
+                "E305",
+                node.span,
+                format!("`{key}` needs a text that is not empty"),
+            ));
+            return None;
+        }
+        let shown = Literal::text(text.clone()).show();
+        Some(if key == "starts_with" {
+            Operand { matcher: Matcher::StartsWith(text.into()), words: format!("starting with {shown}") }
+        } else {
+            Operand { matcher: Matcher::EndsWith(text.into()), words: format!("ending with {shown}") }
+        })
+    }
+
+    fn exists(&mut self, node: &Node, key: &str) -> Option<Operand> {
+        let Some(Bound::Bool(wanted)) = self.value(node, &KeyType::Bool, key) else { return None };
+        let words = if wanted { "any value" } else { "no value" };
+        Some(Operand { matcher: Matcher::Exists(wanted), words: words.to_owned() })
+    }
+
+    fn json_type(&mut self, node: &Node, key: &str) -> Option<Operand> {
+        const WORDS: &[&str] = &["string", "number", "integer", "boolean", "null", "array", "object"];
+        // A bare `null` is YAML's null, and here can only mean the word.
+        let null =
+            node.scalar().is_some_and(|scalar| scalar.kind == ScalarKind::Null && &*scalar.text == "null");
+        let word = if null { "null" } else { self.word(node, WORDS, key)? };
+        let kind = match word {
+            "string" => JsonType::String,
+            "number" => JsonType::Number,
+            "integer" => JsonType::Integer,
+            "boolean" => JsonType::Boolean,
+            "null" => JsonType::Null,
+            "array" => JsonType::Array,
+            _ => JsonType::Object,
+        };
+        Some(Operand { matcher: Matcher::Type(kind), words: format!("of type {word}") })
+    }
+
+    fn length(&mut self, node: &Node, key: &str) -> Option<Operand> {
+        let (matchers, words) = self.matchers(node, ValueType::One(SubjectType::Int), key)?;
+        Some(Operand { matcher: Matcher::Len(matchers), words: format!("length {words}") })
+    }
+
+    fn each(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
+        let (matchers, words) = self.matchers(node, item_type(value), key)?;
+        Some(if key == "any" {
+            Operand { matcher: Matcher::Any(matchers), words: format!("any item {words}") }
+        } else {
+            Operand { matcher: Matcher::All(matchers), words: format!("every item {words}") }
+        })
+    }
+
+    fn equals_set(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
+        let (literals, shown) = match node.list() {
+            Some([]) => (Vec::new(), Vec::new()),
+            _ => self.literals(node, value, key)?,
+        };
+        let words = if shown.is_empty() {
+            "an empty list".to_owned()
+        } else {
+            format!("exactly {}", phrase::list(&shown))
+        };
+        Some(Operand { matcher: Matcher::EqualsSet(literals.into()), words })
+    }
+
+    fn age(&mut self, node: &Node, key: &str) -> Option<Operand> {
+        let scalar = self.constant(node, &KeyType::Duration, key)?;
+        let bound = crate::bind::scalar_duration(&scalar, key, node.span);
+        let limit = self.report_err(bound)?;
+        Some(if key == "newer_than" {
+            Operand { matcher: Matcher::NewerThan(limit), words: format!("newer than {}", scalar.text) }
+        } else {
+            Operand { matcher: Matcher::OlderThan(limit), words: format!("older than {}", scalar.text) }
+        })
+    }
+}
+
+/// The type of one item.
+pub(super) fn item_type(value: ValueType) -> ValueType {
+    match value {
+        ValueType::One(SubjectType::Texts) => ValueType::One(SubjectType::Text),
+        other => other,
+    }
+}
+
+fn wrong(value: ValueType, node: &Node) -> Diagnostic {
+    Diagnostic::error("E103", node.span, format!("expected {}, found {}", type_words(value), node.describe()))
+}

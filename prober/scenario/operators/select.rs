@@ -1,0 +1,102 @@
+//! The keys of `json:`, `headers:` and `rows:`: how one value is chosen.
+
+use std::sync::Arc;
+
+use serde_json_path::JsonPath;
+
+use crate::diagnostic::Diagnostic;
+use crate::kind::Shape;
+use crate::source::Spanned;
+use crate::value::Selector;
+
+/// The longest JSON path, in bytes; the parser works recursively.
+const PATH_BYTES_MAX: usize = 512;
+/// The deepest nesting of brackets in a JSON path.
+const PATH_DEPTH_MAX: usize = 16;
+
+/// A selector and its name for people.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(crate) selector: Selector,
+    /// `json $.status`, `header Last-Modified`, `rows [0].last`.
+    pub(crate) name: Arc<str>,
+}
+
+/// What a keyed subject's keys are, and an example entry.
+pub(super) const fn words(shape: Shape) -> (&'static str, &'static str) {
+    match shape {
+        Shape::JsonPath => ("JSON paths", "$.status: UP"),
+        Shape::Header => ("header names", "Content-Type: { contains: json }"),
+        Shape::Row => ("rows and columns", "\"[0].total\": { gte: 1 }"),
+        Shape::One(_) => ("keys", "key: value"),
+    }
+}
+
+/// The selector that a key of a keyed subject stands for.
+pub(crate) fn select_key(
+    subject: &'static str,
+    shape: Shape,
+    key: &Spanned<String>,
+) -> Result<Selected, Diagnostic> {
+    let text = key.value.as_str();
+    let selector = match shape {
+        Shape::One(_) => Selector::Whole,
+        Shape::JsonPath => Selector::JsonPath(Box::new(json_path(key)?)),
+        Shape::Header => Selector::Header(header(key)?),
+        Shape::Row => row(key)?,
+    };
+    let word = if subject == "headers" { "header" } else { subject };
+    Ok(Selected { selector, name: format!("{word} {text}").into() })
+}
+
+fn json_path(key: &Spanned<String>) -> Result<JsonPath, Diagnostic> {
+    let text = key.value.as_str();
+    let wrong = |message: String| Diagnostic::error("E302", key.span, message);
+    let depth = text.bytes().filter(|byte| matches!(byte, b'(' | b'[')).count();
+    if text.len() > PATH_BYTES_MAX || depth > PATH_DEPTH_MAX {
+        return Err(wrong(format!(
+            "a JSON path may have {PATH_BYTES_MAX} bytes and {PATH_DEPTH_MAX} brackets at most"
+        )));
+    }
+    if !text.starts_with('$') {
+        let problem = wrong(format!("`{text}` is not a JSON path"));
+        let fixed = if text.starts_with('[') {
+            format!("${text}")
+        } else {
+            format!("$.{}", text.trim_start_matches('.'))
+        };
+        return Err(problem.label("a JSON path starts with `$`").help(format!("write {fixed}")));
+    }
+    JsonPath::parse(text).map_err(|error| {
+        let at = error.position().min(text.len());
+        wrong(format!("`{text}` is not a JSON path: it goes wrong at character {at}"))
+            .help("paths follow RFC 9535: $.a.b, $.items[0], $.items[*].id, $['odd key']")
+    })
+}
+
+fn header(key: &Spanned<String>) -> Result<Box<str>, Diagnostic> {
+    let text = key.value.as_str();
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if text.is_empty() || text.len() > 256 || !text.bytes().all(token) {
+        let problem =
+            Diagnostic::error("E303", key.span, format!("`{}` is not a header name", text.escape_debug()));
+        return Err(problem.help("header names have letters, digits and `-`"));
+    }
+    Ok(text.to_ascii_lowercase().into())
+}
+
+/// `[0].last`: a row counted from 0, and a column.
+fn row(key: &Spanned<String>) -> Result<Selector, Diagnostic> {
+    let parsed = key.value.strip_prefix('[').and_then(|rest| rest.split_once("]."));
+    let row = parsed
+        .and_then(|(row, column)| Some((row.parse::<usize>().ok().filter(|row| *row < 100_000)?, column)));
+    match row {
+        Some((row, column)) if !column.is_empty() => Ok(Selector::Row { row, column: column.into() }),
+        _ => Err(Diagnostic::error(
+            "E304",
+            key.span,
+            format!("`{}` does not name a row and a column", key.value),
+        )
+        .help("write the row's number, counted from 0, and the column's name: \"[0].last\"")),
+    }
+}

@@ -1,0 +1,147 @@
+//! A plan: one scenario in one region, validated and ready to run.
+//!
+//! Nothing validates again after this: the constructors are private to the compiler.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::event::Origin;
+use model::slot::{Cadence, Stream};
+
+use crate::assertion::Assertion;
+use crate::capture::CapturePlan;
+use crate::kind::{Action, Kind};
+
+/// One scenario in one region.
+pub struct Plan<N: 'static> {
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) about: Arc<About>,
+    pub(crate) cadence: Cadence,
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) steps: Box<[StepPlan<N>]>,
+    pub(crate) good: Arc<[Assertion]>,
+    pub(crate) ineligible: Arc<[Vec<Assertion>]>,
+    pub(crate) continue_on_failure: bool,
+    pub(crate) secrets: Arc<[Arc<str>]>,
+}
+
+/// What people should know about a scenario; the same in all its regions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The name for people; the scenario's name if none is given.
+    pub title: Arc<str>,
+    /// What the system is for; empty if not given.
+    pub aim: Arc<str>,
+    /// The team; empty if not given.
+    pub owner: Arc<str>,
+    /// Where to read what to do, a URL; empty if not given.
+    pub runbook: Arc<str>,
+    /// The file, as people should see it.
+    pub path: Arc<str>,
+    /// The line of the scenario's name, counted from 1.
+    pub line: u32,
+}
+
+/// One step of a plan.
+#[non_exhaustive]
+pub struct StepPlan<N: 'static> {
+    /// Unique in the scenario; the kind's name if the author gave none.
+    pub name: Arc<str>,
+    /// The kind of step.
+    pub kind: &'static Kind<N>,
+    /// What it does.
+    pub action: Box<dyn Action<N>>,
+    /// The step's own limit, if it has one beside the scenario's.
+    pub timeout: Option<Duration>,
+    /// What must hold, implied assertions included.
+    pub expect: Box<[Assertion]>,
+    /// What should hold, without touching the SLI.
+    pub warn: Box<[Assertion]>,
+    /// What later steps use.
+    pub captures: Box<[CapturePlan]>,
+}
+
+impl<N> Plan<N> {
+    /// What all its events have in common.
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    /// Scenario and region.
+    pub fn stream(&self) -> &Stream {
+        &self.origin.stream
+    }
+
+    /// What people should know about it.
+    pub fn about(&self) -> &Arc<About> {
+        &self.about
+    }
+
+    /// How often it is due.
+    pub fn cadence(&self) -> &Cadence {
+        &self.cadence
+    }
+
+    /// The shortest distance between two starts; for cron the shortest that the expression can have.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// The longest that a run may take; never longer than the interval.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The steps in order; at least one.
+    pub fn steps(&self) -> &[StepPlan<N>] {
+        &self.steps
+    }
+
+    /// What makes a correct run count as good; empty if nothing more is asked.
+    pub fn good(&self) -> &[Assertion] {
+        &self.good
+    }
+
+    /// The clauses of `sli.ineligible`: a run does not count if everything in one of them holds for a step.
+    pub fn ineligible(&self) -> &[Vec<Assertion>] {
+        &self.ineligible
+    }
+
+    /// Whether later steps run after one has failed.
+    pub fn continue_on_failure(&self) -> bool {
+        self.continue_on_failure
+    }
+
+    /// What each step talks to, for people.
+    pub fn targets(&self) -> Vec<String> {
+        self.steps.iter().map(|step| step.action.target()).collect()
+    }
+
+    /// The names of the secrets that its steps refer to, sorted.
+    pub fn secrets_used(&self) -> &[Arc<str>] {
+        &self.secrets
+    }
+}
+
+impl<N> fmt::Debug for Plan<N> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Plan")
+            .field("origin", &self.origin)
+            .field("cadence", &self.cadence)
+            .field("timeout", &self.timeout)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<N> fmt::Debug for StepPlan<N> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("StepPlan")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("action", &self.action)
+            .finish_non_exhaustive()
+    }
+}

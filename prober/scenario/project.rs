@@ -1,0 +1,415 @@
+//! `prober.yaml`: what all scenarios share.
+
+mod keys;
+
+pub use keys::PROJECT_KEYS;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bind::{Binder, Elsewhere, Place};
+use crate::cadence::check_every;
+use crate::diagnostic::{Diagnostic, Report};
+use crate::fields::{Bound, Fields, Key, KeyType};
+use crate::name;
+use crate::names::{Names, RegionNames, Shared, Var, Vars};
+use crate::source::{Span, Spanned};
+use crate::tree::{Node, NodeValue, ScalarKind};
+use keys::{DEFAULTS_KEYS, NETWORK_KEYS, OWN_NAMES, SERVE_KEYS, STORE_KEYS};
+
+/// The region of a project that names none.
+pub const LOCAL: &str = "local";
+/// The most labels of a scenario, those of the project included.
+pub const LABELS_MAX: usize = 10;
+/// The longest value of a label, in bytes.
+pub const LABEL_BYTES_MAX: usize = 128;
+
+/// A project: the validated `prober.yaml`, or the empty one.
+#[derive(Clone, Debug, Default)]
+pub struct Project {
+    /// The globs of the scenario files, relative to the project file.
+    pub scenarios: Vec<Spanned<String>>,
+    /// What holds for scenarios that say nothing else.
+    pub defaults: Defaults,
+    /// The exporters, in the file's order; their settings are checked by whoever knows the exporter.
+    pub exporters: Vec<ExporterFile>,
+    /// How much is kept.
+    pub store: StoreFile,
+    /// Where `serve` listens, `address:port`.
+    pub listen: Option<Spanned<String>>,
+    /// Where alerts go, by name; read by a later version.
+    pub routes: Vec<(Spanned<String>, Node)>,
+    /// Whether targets in private networks may be probed; `None` if the file does not say.
+    pub allow_private: Option<bool>,
+    regions: Vec<Arc<str>>,
+    secrets: BTreeMap<(Option<Arc<str>>, Arc<str>), SecretSource>,
+    pub(crate) shared: Shared,
+}
+
+/// What holds for scenarios that say nothing else.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    /// The longest a run may take.
+    pub timeout: Option<Duration>,
+    /// The interval.
+    pub every: Option<Duration>,
+    /// The team.
+    pub owner: Option<Arc<str>>,
+    /// Labels of all scenarios.
+    pub labels: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// How much is kept.
+#[derive(Clone, Debug, Default)]
+pub struct StoreFile {
+    /// The most bytes on disk.
+    pub bytes_max: Option<u64>,
+    /// How long events are kept.
+    pub keep: Option<Duration>,
+}
+
+/// One exporter, as the file has it.
+#[derive(Clone, Debug)]
+pub struct ExporterFile {
+    /// The exporter's name.
+    pub name: Spanned<String>,
+    /// Its settings.
+    pub settings: Node,
+}
+
+/// Where a secret's value comes from; the value itself is read by the composition root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// An environment variable.
+    Env(String),
+    /// A file, relative to the credentials folder.
+    File(String),
+}
+
+impl Project {
+    /// The regions in the file's order; the single region `local` if the project names none.
+    pub fn regions(&self) -> &[Arc<str>] {
+        &self.regions
+    }
+
+    /// Where the value of a secret comes from in a region.
+    pub fn secret_source(&self, region: &str, name: &str) -> Option<&SecretSource> {
+        let key = |region: Option<Arc<str>>| (region, Arc::from(name));
+        self.secrets.get(&key(Some(region.into()))).or_else(|| self.secrets.get(&key(None)))
+    }
+
+    /// The settings of an exporter bound to its table of keys; mistakes go to the report.
+    pub fn exporter_fields(
+        &self,
+        exporter: &ExporterFile,
+        keys: &'static [Key],
+        report: &mut Report,
+    ) -> Option<Fields> {
+        let vars = Vars::new();
+        let mut names = Names::new(&self.shared, &vars, None);
+        let place = Place::under(&exporter.name.value);
+        Binder { report, names: &mut names }.record(&exporter.settings, exporter.name.span, keys, &place)
+    }
+
+    /// A project without a file.
+    pub(crate) fn empty(given: Vars) -> Self {
+        let shared = Shared { given, ..Shared::default() };
+        Self { regions: vec![LOCAL.into()], shared, ..Self::default() }
+    }
+
+    /// The project of a tree; what is wrong is left out and reported.
+    pub(crate) fn read(root: &Node, given: Vars, report: &mut Report) -> Self {
+        let mut project = Self::empty(given);
+        let vars = root.get("vars").map(|node| read_vars(node, report)).unwrap_or_default();
+        project.shared.project.vars = vars;
+        let shared = Shared {
+            project: RegionNames { vars: project.shared.project.vars.clone(), ..RegionNames::default() },
+            ..Shared::default()
+        };
+        let none = Vars::new();
+        let mut names = Names::new(&shared, &none, None);
+        let mut binder = Binder { report, names: &mut names };
+        let elsewhere = |typed: &str| {
+            let scenario =
+                ["name", "aim", "title", "http", "dns", "tls", "tcp", "steps", "expect", "cron", "runbook"];
+            let default = ["timeout", "every", "owner", "labels"];
+            if default.contains(&typed) {
+                return Some(Elsewhere::Under("defaults".to_owned()));
+            }
+            scenario
+                .contains(&typed)
+                .then(|| Elsewhere::Hint(format!("`{typed}` belongs in a scenario file")))
+        };
+        let place =
+            Place { words: "in prober.yaml".to_owned(), other: OWN_NAMES.to_vec(), elsewhere: &elsewhere };
+        let at = first_key(root);
+        let (fields, _) = binder.entries(root, at, PROJECT_KEYS, &place);
+        let labels = root.get("defaults").and_then(|node| node.get("labels"));
+        project.defaults.labels = labels.map(|node| binder.labels(node)).unwrap_or_default();
+        // A second look at the sections: a mistake in one of their keys must not hide those of others.
+        // What is found twice is reported once.
+        let mut section = |name: &str, keys: &'static [Key]| {
+            let node = root.get(name).filter(|node| node.map().is_some())?;
+            Some(binder.entries(node, node.span, keys, &Place::under(name)).0)
+        };
+        let sections = [
+            section("defaults", DEFAULTS_KEYS),
+            section("store", STORE_KEYS),
+            section("serve", SERVE_KEYS),
+            section("network", NETWORK_KEYS),
+        ];
+        project.take_fields(fields, report);
+        project.take_sections(sections, report);
+        project.read_names(root, report);
+        if let Some(node) = root.get("exporters") {
+            project.read_exporters(node, report);
+        }
+        if let Some(node) = root.get("routes") {
+            project.routes = map_of(node, "routes", report).to_vec();
+        }
+        project
+    }
+
+    fn take_fields(&mut self, mut fields: Fields, report: &mut Report) {
+        if let Some(version) = fields.int("version").filter(|version| version.value != 1) {
+            let message = format!("version {} of the language is newer than this program", version.value);
+            report
+                .push(Diagnostic::error("E120", version.span, message).help("this program reads version 1"));
+        }
+        let texts = fields.list("scenarios").map(|list| list.value).unwrap_or_default();
+        self.scenarios = texts.into_iter().filter_map(text).collect();
+    }
+
+    fn take_sections(&mut self, [defaults, store, serve, network]: [Option<Fields>; 4], report: &mut Report) {
+        if let Some(defaults) = defaults {
+            self.take_defaults(defaults, report);
+        }
+        if let Some(mut store) = store {
+            self.store.bytes_max = store.size("max_bytes").map(|size| size.value);
+            self.store.keep = store.duration("keep").map(|keep| keep.value);
+        }
+        if let Some(mut serve) = serve {
+            self.listen = serve.text("listen");
+            let wrong =
+                self.listen.as_ref().filter(|listen| listen.value.parse::<std::net::SocketAddr>().is_err());
+            if let Some(listen) = wrong {
+                let message = format!("`{}` is not an address and a port", listen.value);
+                report.push(
+                    Diagnostic::error("E123", listen.span, message).help("write listen: \"127.0.0.1:9899\""),
+                );
+            }
+        }
+        if let Some(mut network) = network {
+            self.allow_private = network.bool("allow_private").map(|allow| allow.value);
+        }
+    }
+
+    fn take_defaults(&mut self, mut fields: Fields, report: &mut Report) {
+        let timeout = fields.duration("timeout");
+        if let Some(zero) = timeout.as_ref().filter(|timeout| timeout.value.is_zero()) {
+            report.push(Diagnostic::error("E104", zero.span, "a timeout of zero lets nothing finish"));
+        }
+        self.defaults.timeout = timeout.map(|timeout| timeout.value);
+        self.defaults.every = fields.duration("every").and_then(|every| match check_every(&every) {
+            Ok(_) => Some(every.value),
+            Err(problem) => {
+                report.push(problem);
+                None
+            }
+        });
+        self.defaults.owner = fields.text("owner").map(|owner| owner.value.into());
+    }
+
+    /// Regions, variables and secrets.
+    fn read_names(&mut self, root: &Node, report: &mut Report) {
+        if let Some(node) = root.get("secrets") {
+            self.shared.project.secrets = self.read_secrets(node, None, report);
+        }
+        let Some(node) = root.get("regions") else { return };
+        let entries = map_of(node, "regions", report);
+        if entries.is_empty() {
+            report.push(
+                Diagnostic::error("E104", node.span, "`regions` is empty")
+                    .help("leave it out for a single region named `local`"),
+            );
+            return;
+        }
+        self.regions.clear();
+        for (name, body) in entries {
+            if let Err(problem) = name::public("region", &name.value, name.span) {
+                report.push(problem);
+            }
+            let region: Arc<str> = name.value.as_str().into();
+            self.regions.push(Arc::clone(&region));
+            let names = self.read_region(&region, body, report);
+            self.shared.regions.insert(region, names);
+        }
+    }
+
+    fn read_region(&mut self, region: &Arc<str>, body: &Node, report: &mut Report) -> RegionNames {
+        let mut names = RegionNames::default();
+        if body.scalar().is_some_and(|scalar| scalar.kind == ScalarKind::Null) {
+            return names; // `eu:` with nothing in it
+        }
+        for (key, node) in map_of(body, region, report) {
+            match key.value.as_str() {
+                "vars" => names.vars = read_vars(node, report),
+                "secrets" => names.secrets = self.read_secrets(node, Some(region), report),
+                _ => {
+                    let place = Place::under("regions").with(&["vars", "secrets"]);
+                    report.push(place.unknown_key(key, &[]));
+                }
+            }
+        }
+        names
+    }
+
+    fn read_secrets(
+        &mut self,
+        node: &Node,
+        region: Option<&Arc<str>>,
+        report: &mut Report,
+    ) -> BTreeSet<Arc<str>> {
+        let mut known = BTreeSet::new();
+        for (name, source) in map_of(node, "secrets", report) {
+            let checked =
+                name::private("secret", &name.value, name.span).and_then(|()| secret_source(name, source));
+            let name: Arc<str> = name.value.as_str().into();
+            known.insert(Arc::clone(&name));
+            match checked {
+                Ok(source) => {
+                    self.secrets.insert((region.cloned(), name), source);
+                }
+                Err(problem) => report.push(problem),
+            }
+        }
+        known
+    }
+
+    fn read_exporters(&mut self, node: &Node, report: &mut Report) {
+        let Some(items) = node.list() else {
+            let message = format!("expected a list of exporters, found {}", node.describe());
+            report.push(
+                Diagnostic::error("E103", node.span, message)
+                    .help("write exporters: [ndjson: { dir: events }]"),
+            );
+            return;
+        };
+        for item in items {
+            if let Some([(name, settings)]) = item.map() {
+                self.exporters.push(ExporterFile { name: name.clone(), settings: settings.clone() });
+            } else {
+                let message =
+                    format!("expected one exporter's name and its settings, found {}", item.describe());
+                report.push(
+                    Diagnostic::error("E103", item.span, message).help("write - ndjson: { dir: events }"),
+                );
+            }
+        }
+    }
+}
+
+fn text(item: Spanned<Bound>) -> Option<Spanned<String>> {
+    match item.value {
+        Bound::Text(text) => Some(Spanned::new(text, item.span)),
+        _ => None,
+    }
+}
+
+/// The place of the first key, where what is missing is reported.
+pub(crate) fn first_key(root: &Node) -> Span {
+    match root.map() {
+        Some([(first, _), ..]) => first.span,
+        _ => Span { end: root.span.start, ..root.span },
+    }
+}
+
+/// The entries of a map of the author's own names.
+fn map_of<'n>(node: &'n Node, key: &str, report: &mut Report) -> &'n [(Spanned<String>, Node)] {
+    if let NodeValue::Map(entries) = &node.value {
+        return entries;
+    }
+    let message = format!("expected a map of names under `{key}`, found {}", node.describe());
+    report.push(Diagnostic::error("E103", node.span, message));
+    &[]
+}
+
+/// The variables of a `vars` map: constants only.
+pub(crate) fn read_vars(node: &Node, report: &mut Report) -> Vars {
+    let mut vars = Vars::new();
+    for (name, value) in map_of(node, "vars", report) {
+        if let Err(problem) = name::private("variable", &name.value, name.span) {
+            report.push(problem);
+        }
+        match value.scalar() {
+            Some(scalar) if !scalar.text.contains("${") => {
+                vars.insert(
+                    name.value.clone(),
+                    Var { value: crate::tree::Scalar { verbatim: None, ..scalar.clone() } },
+                );
+            }
+            Some(_) => {
+                let problem =
+                    Diagnostic::error("E210", value.span, "a variable's value cannot have `${…}` in it");
+                report.push(problem.help("put the parts together where they are used"));
+            }
+            None => {
+                let message =
+                    format!("a variable is a text, number or yes-no value, found {}", value.describe());
+                report.push(Diagnostic::error("E210", value.span, message));
+            }
+        }
+    }
+    vars
+}
+
+impl Binder<'_, '_> {
+    /// The labels of a scenario or of the defaults; wrong ones are reported and left out.
+    pub(crate) fn labels(&mut self, node: &Node) -> Vec<(Arc<str>, Arc<str>)> {
+        let entries = map_of(node, "labels", self.report);
+        if entries.len() > LABELS_MAX {
+            let message = format!("{} labels, and {LABELS_MAX} are the most", entries.len());
+            self.report.push(Diagnostic::error("E117", node.span, message));
+        }
+        let mut read = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            let named = self.report_err(name::label(&name.value, name.span));
+            let Some(Bound::Text(text)) = self.value(value, &KeyType::Text, &name.value) else { continue };
+            if text.len() > LABEL_BYTES_MAX || text.chars().any(char::is_control) {
+                let message = format!("a label's value is one line of at most {LABEL_BYTES_MAX} bytes");
+                self.report.push(Diagnostic::error("E104", value.span, message));
+            }
+            if named.is_some() {
+                read.push((name.value.as_str().into(), text.into()));
+            }
+        }
+        read
+    }
+}
+
+fn secret_source(name: &Spanned<String>, node: &Node) -> Result<SecretSource, Diagnostic> {
+    let help =
+        format!("write {0}: {{ env: {1} }} or {0}: {{ file: {0} }}", name.value, name.value.to_uppercase());
+    let [(key, value)] = node.map().unwrap_or_default() else {
+        // The text itself is not shown: it may be the secret.
+        let problem =
+            Diagnostic::error("E103", node.span, "a secret is named by its source, never by its value");
+        return Err(problem.help(help));
+    };
+    let text = value
+        .scalar()
+        .filter(|scalar| {
+            matches!(scalar.kind, ScalarKind::Text | ScalarKind::Quoted) && !scalar.text.is_empty()
+        })
+        .map(|scalar| scalar.text.to_string());
+    let Some(text) = text else {
+        return Err(Diagnostic::error("E103", value.span, "expected a name").help(help));
+    };
+    match key.value.as_str() {
+        "env" => Ok(SecretSource::Env(text)),
+        "file" => Ok(SecretSource::File(text)),
+        "exec" => Err(Diagnostic::error("E106", key.span, "`exec` is not supported by this version yet")),
+        _ => Err(Place::under("secrets").with(&["env", "file"]).unknown_key(key, &[])),
+    }
+}

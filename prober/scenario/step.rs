@@ -1,0 +1,167 @@
+//! A step's tree bound to its kind, for one region.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use model::step::Part;
+
+use crate::assertion::Assertion;
+use crate::bind::{Binder, Elsewhere, Place};
+use crate::diagnostic::Diagnostic;
+use crate::fields::{Bound, Fields, KeyType, Need};
+use crate::file::StepNode;
+use crate::kind::{Kind, ShortForm};
+use crate::operators::{Subjects, implied};
+use crate::plan::StepPlan;
+use crate::source::Spanned;
+use crate::tree::{Node, NodeValue, Scalar, ScalarKind, core_schema};
+
+/// A kind's implied assertions, compiled once.
+pub(crate) struct Implied(HashMap<&'static str, Vec<Assertion>>);
+
+impl Implied {
+    pub(crate) fn of<N>(kinds: &'static [Kind<N>]) -> Self {
+        let compiled = |kind: &'static Kind<N>| {
+            let each = kind.implied.iter().filter_map(|(subject, value)| implied(kind, subject, value));
+            (kind.name, each.collect())
+        };
+        Self(kinds.iter().map(compiled).collect())
+    }
+}
+
+/// Assertions that are the same in all regions, by step and part.
+#[derive(Default)]
+pub(crate) struct SharedAssertions(HashMap<(usize, &'static str), Vec<Assertion>>);
+
+impl SharedAssertions {
+    /// The assertions of a part; read again only if they looked at something regional.
+    pub(crate) fn get(
+        &mut self,
+        at: (usize, Part),
+        node: &Node,
+        subjects: &Subjects,
+        binder: &mut Binder<'_, '_>,
+    ) -> Vec<Assertion> {
+        let key = (at.0, at.1.as_str());
+        if let Some(known) = self.0.get(&key) {
+            return known.clone();
+        }
+        binder.names.watch_region();
+        let read = binder.assertions(node, subjects, at.1.as_str());
+        if !binder.names.is_regional() {
+            self.0.insert(key, read.clone());
+        }
+        read
+    }
+}
+
+impl<N> StepNode<'_, N> {
+    /// The step for the binder's region; `None` if its kind could not be compiled.
+    pub(crate) fn bind(
+        &self,
+        index: usize,
+        implied: &Implied,
+        shared: &mut SharedAssertions,
+        binder: &mut Binder<'_, '_>,
+    ) -> Option<StepPlan<N>> {
+        binder.names.enter(index, &self.name);
+        let fields = self.fields(binder);
+        crate::lint::step(self.kind.name, self.body, binder);
+        let action = fields.and_then(|(fields, sound)| {
+            // A mistake in one key does not hide what the kind has to say of the others.
+            let action = (self.kind.compile)(fields, binder.report);
+            action.filter(|_| sound)
+        });
+        let subjects = Subjects::of(self.kind);
+        let mut part = |part: Part, node: Option<&Node>, binder: &mut Binder<'_, '_>| {
+            node.map(|node| shared.get((index, part), node, &subjects, binder)).unwrap_or_default()
+        };
+        let mut expect = part(Part::Expect, self.expect, binder);
+        let warn = part(Part::Warn, self.warn, binder);
+        let silent = |assertion: &&Assertion| {
+            let said = |name: &str| self.expect.is_some_and(|node| node.get(name).is_some());
+            !said(assertion.subject())
+        };
+        let implied = implied.0.get(self.kind.name).map(Vec::as_slice).unwrap_or_default();
+        let mut all: Vec<_> = implied.iter().filter(silent).cloned().collect();
+        all.append(&mut expect);
+        let captures = self.capture.map(|node| binder.captures(node, self.kind)).unwrap_or_default();
+        Some(StepPlan {
+            name: Arc::clone(&self.name),
+            kind: self.kind,
+            action: action?,
+            timeout: self.timeout,
+            expect: all.into(),
+            warn: warn.into(),
+            captures: captures.into(),
+        })
+    }
+
+    /// What is bound, and whether all of it is sound; `None` if something that must be there is not.
+    fn fields(&self, binder: &mut Binder<'_, '_>) -> Option<(Fields, bool)> {
+        let kind = self.kind;
+        match (&self.body.value, kind.short) {
+            (NodeValue::Map(_), _) => {
+                let elsewhere = |typed: &str| {
+                    if ["expect", "warn", "capture", "timeout", "name", "every", "sli"].contains(&typed) {
+                        return Some(Elsewhere::Hint(format!(
+                            "`{typed}` stands beside `{}`, not under it",
+                            kind.name
+                        )));
+                    }
+                    let subject = typed == crate::assertion::LATENCY
+                        || kind.subjects.iter().any(|known| known.name == typed);
+                    subject.then(|| Elsewhere::Under("expect".to_owned()))
+                };
+                let place = Place { elsewhere: &elsewhere, ..Place::under(kind.name) };
+                let (fields, sound) = binder.entries(self.body, self.at, kind.keys, &place);
+                let needed = kind.keys.iter().filter(|key| key.need == Need::Required);
+                let complete = needed.into_iter().all(|key| fields.has(key.name));
+                complete.then_some((fields, sound))
+            }
+            (NodeValue::Scalar(scalar), Some(short)) => {
+                self.short_fields(scalar, short, binder).map(|fields| (fields, true))
+            }
+            _ => {
+                let wanted = if kind.short.is_some() { "a text or a map of keys" } else { "a map of keys" };
+                let message =
+                    format!("expected {wanted} under `{}`, found {}", kind.name, self.body.describe());
+                let place = Place::under(kind.name);
+                binder
+                    .report
+                    .push(Diagnostic::error("E103", self.body.span, message).help(place.allowed(kind.keys)));
+                None
+            }
+        }
+    }
+
+    /// `http: HEAD https://…`
+    fn short_fields(&self, scalar: &Scalar, short: ShortForm, binder: &mut Binder<'_, '_>) -> Option<Fields> {
+        let text = crate::bind::scalar(scalar, &KeyType::Text, self.kind.name, self.body.span);
+        binder.report_err(text)?;
+        let mut bound = Vec::new();
+        let mut sound = true;
+        for (name, range) in short(&scalar.text) {
+            let Some(key) = self.kind.keys.iter().find(|key| key.name == name) else { continue };
+            let Some(text) = scalar.text.get(range.clone()) else { continue };
+            let kind = match key.value {
+                KeyType::Int(..) | KeyType::Bool => core_schema(text),
+                _ => ScalarKind::Quoted,
+            };
+            let piece = Scalar { text: text.into(), kind, verbatim: scalar.verbatim.and(Some(0)) };
+            let span = self.body.part(range.start, range.end);
+            let node = Node { value: NodeValue::Scalar(piece), span };
+            match binder.value(&node, &key.value, key.name) {
+                Some(value) => bound.push((key.name, Spanned::<Bound>::new(value, span))),
+                None => sound = false,
+            }
+        }
+        for key in self.kind.keys.iter().filter(|key| key.need == Need::Required) {
+            if sound && !bound.iter().any(|(name, _)| *name == key.name) {
+                binder.report.push(Place::under(self.kind.name).missing(key, self.body.span));
+                sound = false;
+            }
+        }
+        sound.then(|| Fields::new(self.body.span, bound))
+    }
+}

@@ -1,0 +1,5 @@
+//! Whole files in, whole messages or plans out.
+
+mod hostile;
+mod messages;
+mod plans;

@@ -1,0 +1,100 @@
+//! What a step observed, as assertions see it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// The type of a subject that is one value.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub enum SubjectType {
+    /// A whole number.
+    Int,
+    /// A number of bytes: `10kB`, `1MiB`, or a plain number.
+    Size,
+    /// A text.
+    Text,
+    /// True or false.
+    Bool,
+    /// A duration: `300ms`, `21d`.
+    Duration,
+    /// An HTTP status: `200`, `2xx`, or a list of those.
+    Status,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// One of these words, ordered from least to most: `gte` and its kin work.
+    Ordered(&'static [&'static str]),
+    /// A list of texts: `equals_set`, `contains`, `len`, `any`, `all`.
+    Texts,
+    /// A text that may be a time: every text operator, `newer_than` and `older_than`.
+    Any,
+}
+
+/// One observed value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// JSON's or SQL's null.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// A text.
+    Text(Cow<'a, str>),
+    /// A duration.
+    Duration(Duration),
+    /// A point in time.
+    Time(model::time::Timestamp),
+    /// A list.
+    List(Vec<Value<'a>>),
+    /// A JSON object.
+    Object(&'a serde_json::Map<String, serde_json::Value>),
+}
+
+impl<'a> Value<'a> {
+    /// The value of a JSON node.
+    pub fn of_json(node: &'a serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        match node {
+            Json::Null => Self::Null,
+            Json::Bool(value) => Self::Bool(*value),
+            Json::Number(number) => {
+                number.as_i64().map_or_else(|| Self::Float(number.as_f64().unwrap_or(f64::NAN)), Self::Int)
+            }
+            Json::String(text) => Self::Text(Cow::Borrowed(text)),
+            Json::Array(items) => Self::List(items.iter().map(Self::of_json).collect()),
+            Json::Object(map) => Self::Object(map),
+        }
+    }
+}
+
+/// What looking at a subject gave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading<'a> {
+    /// One value.
+    One(Value<'a>),
+    /// Several, for a selector that matches several.
+    Many(Vec<Value<'a>>),
+    /// There is none: no such header, no match for the path.
+    Absent,
+    /// It cannot be looked at, and why: the body is not JSON, the body was cut at its limit.
+    Unreadable(String),
+}
+
+/// How a value is chosen from a subject; made when the file is compiled.
+#[derive(Clone, Debug)]
+pub enum Selector {
+    /// The subject as a whole.
+    Whole,
+    /// A JSON path (RFC 9535).
+    JsonPath(Box<serde_json_path::JsonPath>),
+    /// A header's name in lower case.
+    Header(Box<str>),
+    /// A row's number and a column's name.
+    Row {
+        /// Counted from 0.
+        row: usize,
+        /// The column.
+        column: Box<str>,
+    },
+}
