@@ -1,0 +1,185 @@
+//! One question and its reply over UDP or TCP, on a socket of its own.
+//!
+//! The query is written once. A UDP reply that does not belong to the question is counted and ignored until
+//! the deadline, so nobody but the server can end the run. The source port is the kernel's random choice.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use hickory_proto::op::Message;
+use model::outcome::{Failure, FailureClass};
+use model::step::Phase;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest, Ready};
+use tokio::net::UdpSocket;
+
+use super::question::Asked;
+use crate::net::fault::{self, within};
+use crate::net::phases::Phases;
+
+/// The most bytes of a datagram that are looked at; three times what is offered to the server.
+const DATAGRAM_MAX: usize = 4096;
+
+/// A decoded reply.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// The reply.
+    pub(super) message: Message,
+    /// Its size in bytes.
+    pub(super) bytes: usize,
+    /// How many datagrams were ignored before it.
+    pub(super) ignored: u32,
+}
+
+/// Asks over UDP.
+///
+/// # Errors
+/// Nobody answered, or the answer is not a DNS message.
+pub(super) async fn over_udp(
+    server: SocketAddr,
+    asked: &Asked<'_>,
+    deadline: Instant,
+    phases: &mut Phases,
+) -> Result<Reply, Failure> {
+    phases.enter(Phase::Send);
+    let socket = open(server).map_err(|error| io_failure(server, &error))?;
+    // A fresh socket always has room, so this is one system call and no turn of the event loop.
+    socket.send(asked.bytes()).map_err(|error| io_failure(server, &error))?;
+    phases.enter(Phase::Wait);
+    let socket = UdpSocket::from_std(socket).map_err(|error| io_failure(server, &error))?;
+    let mut ignored = 0;
+    loop {
+        // A refusal by ICMP makes the socket ready for an error only, not for reading.
+        let Some(ready) = within(deadline, socket.ready(Interest::READABLE | Interest::ERROR)).await else {
+            return Err(timed_out(server, deadline, phases, ignored));
+        };
+        let received = ready.and_then(|ready| receive(&socket, ready, asked));
+        match received {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(io_failure(server, &error)),
+            Ok(Some(Err(why))) => return Err(malformed(server, &why)),
+            Ok(Some(Ok((message, bytes)))) => return Ok(Reply { message, bytes, ignored }),
+            Ok(None) => {
+                ignored += 1;
+                // A flood of strangers' datagrams must not keep the thread, nor outlive the deadline.
+                tokio::task::yield_now().await;
+                if Instant::now() >= deadline {
+                    return Err(timed_out(server, deadline, phases, ignored));
+                }
+            }
+        }
+    }
+}
+
+/// A socket that takes datagrams of `server` only, on a random port.
+fn open(server: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(server), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    // Connecting binds to a random port, filters by source, and makes ICMP errors show.
+    socket.connect(&server.into())?;
+    Ok(socket.into())
+}
+
+/// A decoded message with its size, or why it is none.
+type Decoded = Result<(Message, usize), String>;
+
+/// Takes one datagram; `None` if it does not belong to the question.
+fn receive(socket: &UdpSocket, ready: Ready, asked: &Asked<'_>) -> io::Result<Option<Decoded>> {
+    if ready.is_error() {
+        if let Some(error) = socket.take_error()? {
+            return Err(error);
+        }
+        // Says that the error has been looked at.
+        let _none = socket.try_io(Interest::ERROR, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    }
+    let mut buffer = [0; DATAGRAM_MAX];
+    let length = socket.try_recv(&mut buffer)?;
+    let datagram = &buffer[..length];
+    if !asked.is_answered_by(datagram) {
+        return Ok(None);
+    }
+    if length == DATAGRAM_MAX {
+        return Ok(Some(Err(format!("the reply is longer than {DATAGRAM_MAX} bytes"))));
+    }
+    Ok(Some(decode(datagram)))
+}
+
+fn decode(reply: &[u8]) -> Decoded {
+    Message::from_vec(reply).map(|message| (message, reply.len())).map_err(|error| error.to_string())
+}
+
+/// Asks over TCP.
+///
+/// # Errors
+/// There is no connection, nobody answered, or the answer is not a DNS message.
+pub(super) async fn over_tcp(
+    server: SocketAddr,
+    asked: &Asked<'_>,
+    deadline: Instant,
+    phases: &mut Phases,
+) -> Result<Reply, Failure> {
+    let Some(outcome) = within(deadline, converse(server, asked, phases)).await else {
+        return Err(timed_out(server, deadline, phases, 0));
+    };
+    let bytes = outcome.map_err(|error| match phases.current() {
+        Some(Phase::Connect) => fault::of_connect(&error, server),
+        _ => io_failure(server, &error),
+    })?;
+    if !asked.is_answered_by(&bytes) {
+        return Err(malformed(server, "the reply belongs to another question"));
+    }
+    let (message, bytes) = decode(&bytes).map_err(|why| malformed(server, &why))?;
+    Ok(Reply { message, bytes, ignored: 0 })
+}
+
+/// Connects, writes the question and reads one reply of at most 64 KiB.
+async fn converse(server: SocketAddr, asked: &Asked<'_>, phases: &mut Phases) -> io::Result<Vec<u8>> {
+    phases.enter(Phase::Connect);
+    let mut stream = tokio::net::TcpStream::connect(server).await?;
+    stream.set_nodelay(true)?;
+    phases.enter(Phase::Send);
+    let length = u16::try_from(asked.bytes().len()).expect("a question is shorter than 64 KiB");
+    let framed = [&length.to_be_bytes(), asked.bytes()].concat();
+    stream.write_all(&framed).await?;
+    phases.enter(Phase::Wait);
+    let mut length = [0; 2];
+    stream.read_exact(&mut length[..1]).await?;
+    phases.enter(Phase::Receive);
+    stream.read_exact(&mut length[1..]).await?;
+    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut reply).await?;
+    Ok(reply)
+}
+
+fn timed_out(server: SocketAddr, deadline: Instant, phases: &Phases, ignored: u32) -> Failure {
+    let limit = deadline.saturating_duration_since(phases.origin());
+    // Fractions below a millisecond come from the clock, not from the file.
+    let limit = limit + Duration::from_micros(500);
+    let limit = Duration::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+    let what = match phases.current() {
+        Some(Phase::Connect) => "did not accept the connection",
+        _ => "did not answer",
+    };
+    let strangers = match ignored {
+        0 => String::new(),
+        1 => "; one reply that did not belong to the question was ignored".to_owned(),
+        more => format!("; {more} replies that did not belong to the question were ignored"),
+    };
+    Failure::new(FailureClass::Dns, "dns.timeout", format!("{server} {what} within {limit:?}{strangers}"))
+}
+
+fn malformed(server: SocketAddr, why: &str) -> Failure {
+    let message = format!("{server} answered with something that is not a DNS message: {why}");
+    Failure::new(FailureClass::Protocol, "dns.malformed", message)
+}
+
+fn io_failure(server: SocketAddr, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            let message = format!("{server} closed the connection before its answer was whole");
+            Failure::new(FailureClass::Protocol, "dns.truncated", message)
+        }
+        io::ErrorKind::ConnectionRefused => fault::of_connect(error, server),
+        _ => fault::of_io(error, &format!("asking {server}")),
+    }
+}

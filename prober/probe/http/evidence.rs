@@ -1,0 +1,109 @@
+//! What assertions and captures look at.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use model::time::Timestamp;
+use scenario::kind::Evidence;
+use scenario::value::{Reading, Selector, Value};
+use serde_json::Value as Json;
+
+use super::body::Body;
+use super::facts;
+use super::run::Answer;
+use super::target::Target;
+
+/// The answer to the last request.
+pub(super) struct HttpEvidence {
+    pub(super) answer: Answer,
+    pub(super) target: Arc<Target>,
+    pub(super) redirects: usize,
+    /// When the server's certificate ends, and the time now; `None` without TLS.
+    pub(super) certificate: Option<(Timestamp, Timestamp)>,
+    /// The body as JSON; parsed when somebody first asks.
+    pub(super) json: OnceCell<Result<Json, String>>,
+}
+
+impl Evidence for HttpEvidence {
+    fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a> {
+        match (subject, selector) {
+            ("status", _) => Reading::One(Value::Int(self.answer.status.as_u16().into())),
+            ("headers", Selector::Header(name)) => header(&self.answer.headers, name),
+            ("json", Selector::JsonPath(path)) => self.json(path),
+            ("body", _) => whole(&self.answer.body, |bytes| {
+                Value::Text(match bytes {
+                    Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+                    Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+                })
+            }),
+            ("size", _) => {
+                whole(&self.answer.body, |bytes| Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX)))
+            }
+            ("http_version", _) => {
+                Reading::One(Value::Text(Cow::Borrowed(facts::version(self.answer.version))))
+            }
+            ("redirects", _) => Reading::One(Value::Int(i64::try_from(self.redirects).unwrap_or(i64::MAX))),
+            ("url", _) => Reading::One(Value::Text(Cow::Borrowed(self.target.url.as_str()))),
+            ("expires_in", _) => match self.certificate {
+                Some((not_after, now)) => Reading::One(Value::Duration(not_after.since(now))),
+                None => Reading::Absent,
+            },
+            _ => Reading::Absent,
+        }
+    }
+}
+
+impl HttpEvidence {
+    fn json(&self, path: &serde_json_path::JsonPath) -> Reading<'_> {
+        let parsed = self.json.get_or_init(|| parse(&self.answer.body));
+        let json = match parsed {
+            Ok(json) => json,
+            Err(why) => return Reading::Unreadable(why.clone()),
+        };
+        let mut found: Vec<_> = path.query(json).all().into_iter().map(Value::of_json).collect();
+        match found.len() {
+            0 => Reading::Absent,
+            1 => Reading::One(found.remove(0)),
+            _ => Reading::Many(found),
+        }
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Reading<'a> {
+    let mut values =
+        headers.get_all(name).iter().map(|value| Value::Text(String::from_utf8_lossy(value.as_bytes())));
+    match (values.next(), values.next()) {
+        (None, _) => Reading::Absent,
+        (Some(only), None) => Reading::One(only),
+        (Some(first), Some(second)) => Reading::Many([first, second].into_iter().chain(values).collect()),
+    }
+}
+
+fn parse(body: &Body) -> Result<Json, String> {
+    if let Some(limit) = body.cut_at() {
+        return Err(too_long(limit));
+    }
+    if body.size() == 0 {
+        return Err("the body is empty".to_owned());
+    }
+    serde_json::from_slice(&body.bytes()).map_err(|error| format!("the body is not JSON: {error}"))
+}
+
+fn whole<'a>(body: &'a Body, value: impl FnOnce(Cow<'a, [u8]>) -> Value<'a>) -> Reading<'a> {
+    match body.cut_at() {
+        Some(limit) => Reading::Unreadable(too_long(limit)),
+        None => Reading::One(value(body.bytes())),
+    }
+}
+
+fn too_long(limit: u64) -> String {
+    let (mebibytes, kibibytes) = (limit >> 20, limit >> 10);
+    let shown = match limit {
+        _ if limit == mebibytes << 20 && limit > 0 => format!("{mebibytes} MiB"),
+        _ if limit == kibibytes << 10 && limit > 0 => format!("{kibibytes} KiB"),
+        _ => format!("{limit} bytes"),
+    };
+    format!("the body is longer than the limit of {shown}")
+}

@@ -1,0 +1,96 @@
+//! Attributes of an exchange in OpenTelemetry's words, and what a handshake showed.
+
+use std::sync::Arc;
+
+use http::Version;
+use model::attribute::Attributes;
+use rustls::ProtocolVersion;
+
+use super::run::Trail;
+use crate::net::certificate::CertificateFacts;
+use crate::net::shared::Shared;
+use crate::net::tls::Handshake;
+
+/// What a TLS handshake showed, as far as events and assertions want it.
+#[derive(Clone, Debug)]
+pub(super) struct TlsFacts {
+    pub(super) protocol: Option<&'static str>,
+    pub(super) cipher: Option<String>,
+    pub(super) leaf: Option<Arc<CertificateFacts>>,
+    /// Why the certificate does not hold; the run may go on if the author says so.
+    pub(super) error: Option<String>,
+}
+
+impl TlsFacts {
+    /// The facts of `shown`.
+    pub(super) fn new(shown: &Handshake, shared: &Shared) -> Self {
+        let protocol = match shown.protocol {
+            Some(ProtocolVersion::TLSv1_2) => Some("1.2"),
+            Some(ProtocolVersion::TLSv1_3) => Some("1.3"),
+            _ => None,
+        };
+        Self {
+            protocol,
+            cipher: shown.cipher.and_then(|cipher| cipher.as_str().map(str::to_owned)),
+            leaf: shown.chain.first().and_then(|der| shared.certificate(der)),
+            error: shown.error.as_ref().map(ToString::to_string),
+        }
+    }
+
+    fn note(&self, attributes: &mut Attributes) {
+        if let Some(protocol) = self.protocol {
+            attributes.set("tls.protocol.version", protocol);
+        }
+        if let Some(cipher) = &self.cipher {
+            attributes.set("tls.cipher", cipher.as_str());
+        }
+        if let Some(leaf) = &self.leaf {
+            attributes.set("tls.server.subject", leaf.subject.as_str());
+            attributes.set("tls.server.issuer", leaf.issuer.as_str());
+            attributes.set("tls.server.hash.sha256", leaf.sha256.as_str());
+            attributes.set("tls.server.not_after", leaf.not_after.to_string());
+        }
+        if let Some(error) = &self.error {
+            attributes.set("prober.tls.error", error.as_str());
+        }
+    }
+}
+
+/// The version of HTTP as events name it.
+pub(super) const fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "2",
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_09 => "0.9",
+        _ => "1.1",
+    }
+}
+
+/// The attributes of the last exchange of `trail`.
+pub(super) fn attributes(trail: &Trail) -> Attributes {
+    let mut attributes = Attributes::new();
+    if let Some((method, target)) = &trail.asked {
+        attributes.set("server.address", target.address.host.to_string());
+        attributes.set("server.port", i64::from(target.address.port));
+        attributes.set("url.full", &*target.shown);
+        attributes.set("url.scheme", target.scheme());
+        attributes.set("http.request.method", method.as_str());
+        attributes.set("network.transport", "tcp");
+    }
+    if let Some(peer) = trail.peer {
+        attributes.set("network.peer.address", peer.ip().to_string());
+        attributes.set("network.type", if peer.is_ipv4() { "ipv4" } else { "ipv6" });
+    }
+    if let Some(tls) = &trail.tls {
+        tls.note(&mut attributes);
+    }
+    if let Some(answer) = &trail.answer {
+        attributes.set("network.protocol.name", "http");
+        attributes.set("network.protocol.version", version(answer.version));
+        attributes.set("http.response.status_code", i64::from(answer.status.as_u16()));
+        attributes.set("http.response.body.size", i64::try_from(answer.body.size()).unwrap_or(i64::MAX));
+        let definition = if answer.version == Version::HTTP_2 { "response_headers" } else { "first_byte" };
+        attributes.set("prober.ttfb.definition", definition);
+    }
+    attributes
+}

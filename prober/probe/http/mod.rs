@@ -1,0 +1,57 @@
+//! The kind `http`: requests over HTTP/1.1 and HTTP/2, each on a connection of its own unless an earlier
+//! step of the same run left one open.
+//!
+//! Straight on hyper's connections and our own dialling, so that each phase is an await of ours. The
+//! connection is driven inside the run's own future: when the run ends, nothing of it is left. Deliberately
+//! absent: pools between runs, retries, decompression, proxies.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`file`] | keys, subjects, compile |
+//! | [`target`] | a URL, checked and taken apart |
+//! | [`request`] | the request, prepared as far as it is constant |
+//! | [`run`] | the action: one request and its redirects |
+//! | [`redirect`] | where a redirect leads, and what goes along |
+//! | [`connect`] | a fresh connection, or one that is still open |
+//! | [`speaker`] | HTTP/1.1 or HTTP/2 on one connection, driven by hand |
+//! | [`wire`] | the bytes below, and when they went by |
+//! | [`exchange`] | one request and its answer |
+//! | [`body`] | the answer's body, up to its limit |
+//! | [`session`] | open connections and cookies of one run |
+//! | [`evidence`] | what assertions look at |
+//! | [`facts`] | attributes in OpenTelemetry's words |
+//! | [`fault`] | from hyper's errors to failures |
+
+use scenario::kind::Kind;
+
+use crate::net::shared::Net;
+
+mod body;
+mod connect;
+mod evidence;
+mod exchange;
+mod facts;
+mod fault;
+mod file;
+mod redirect;
+mod request;
+mod run;
+mod session;
+mod speaker;
+mod target;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+/// The kind `http`.
+pub(crate) const KIND: Kind<Net> = Kind {
+    name: "http",
+    summary: "Sends an HTTP request and looks at the answer.",
+    keys: file::KEYS,
+    short: Some(file::short),
+    subjects: file::SUBJECTS,
+    implied: &[("status", "2xx")],
+    classify: file::classify,
+    compile: file::compile,
+};

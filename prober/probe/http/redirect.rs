@@ -1,0 +1,75 @@
+//! Where a redirect leads, and what goes along.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HOST, HeaderName, LOCATION};
+use http::{HeaderMap, Method, StatusCode};
+use model::outcome::{Failure, FailureClass};
+
+use super::fault;
+use super::request::{Ready, TRACEPARENT};
+use super::target::Target;
+
+/// The target that an answer redirects to; `None` if it is no redirect that can be followed.
+///
+/// # Errors
+/// The answer leads to something that is not a URL of HTTP, or from https to http.
+pub(super) fn destination(
+    status: StatusCode,
+    headers: &HeaderMap,
+    from: &Target,
+) -> Result<Option<Target>, Failure> {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let Some(location) = headers.get(LOCATION) else { return Ok(None) };
+    let bad = |why: &dyn std::fmt::Display| {
+        fault::protocol(format!("the server redirects to a place that cannot be asked: {why}"))
+    };
+    let location = std::str::from_utf8(location.as_bytes()).map_err(|error| bad(&error))?;
+    let url = from.url.join(location).map_err(|error| bad(&error))?;
+    let to = Target::of(url).map_err(|error| bad(&error))?;
+    if from.secure && !to.secure {
+        let message = format!("the server redirects from https to http: {}", to.shown);
+        return Err(Failure::new(FailureClass::Protocol, "http.redirect_downgrade", message));
+    }
+    Ok(Some(to))
+}
+
+/// The failure of more redirects than are followed.
+pub(super) fn too_many(follow: u32, to: &Target) -> Failure {
+    let message = format!("more than {follow} redirects; the next one leads to {}", to.shown);
+    Failure::new(FailureClass::Protocol, "http.redirect_loop", message)
+}
+
+/// The request that follows `ready` to `to` after `status` (RFC 9110, section 15.4, as browsers do it).
+pub(super) fn follow<'a>(
+    ready: &Ready,
+    status: StatusCode,
+    to: Target,
+    private: impl Iterator<Item = &'a HeaderName>,
+) -> Ready {
+    let mut next = ready.clone();
+    let becomes_get = match status.as_u16() {
+        301 | 302 => ready.method == Method::POST,
+        303 => ready.method != Method::HEAD,
+        _ => false,
+    };
+    if becomes_get {
+        next.method = Method::GET;
+        next.body = bytes::Bytes::new();
+        for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE] {
+            next.headers.remove(name);
+        }
+    }
+    if !ready.target.same_origin(&to) {
+        for name in private {
+            next.headers.remove(name);
+        }
+        next.headers.remove(TRACEPARENT);
+        next.traced = false;
+        next.headers.insert(HOST, to.authority.clone());
+    }
+    next.target = Arc::new(to);
+    next
+}

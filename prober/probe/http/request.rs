@@ -1,0 +1,237 @@
+//! The request, prepared as far as it is constant.
+//!
+//! A request without holes is rendered once, at its first run; every later run clones header values that are
+//! counted references.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::Full;
+use model::outcome::{Failure, FailureClass};
+use scenario::fields::JsonTemplate;
+use scenario::template::{Hole, Part, RunFacts, Scope, Template};
+use url::form_urlencoded;
+
+use super::target::Target;
+use crate::net::fault;
+
+/// The header of W3C Trace Context.
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Which version of HTTP is spoken.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Version {
+    /// What the server chooses in TLS; HTTP/1.1 without TLS.
+    #[default]
+    Auto,
+    /// HTTP/1.1 only.
+    H1,
+    /// HTTP/2 only; without TLS by prior knowledge.
+    H2,
+}
+
+/// What is asked, with its holes.
+#[derive(Debug)]
+pub(super) struct RequestPlan {
+    pub(super) method: Method,
+    pub(super) url: Template,
+    pub(super) query: Vec<(String, Template)>,
+    pub(super) headers: Vec<(HeaderName, Template)>,
+    pub(super) body: BodyPlan,
+    /// The rendered request, if it has no holes.
+    pub(super) kept: OnceLock<Arc<Ready>>,
+}
+
+/// What is sent as the body.
+#[derive(Debug)]
+pub(super) enum BodyPlan {
+    /// Nothing.
+    None,
+    /// A text.
+    Text(Template),
+    /// JSON.
+    Json(JsonTemplate),
+    /// Form fields.
+    Form(Vec<(String, Template)>),
+}
+
+/// A request whose holes are filled.
+#[derive(Clone, Debug)]
+pub(super) struct Ready {
+    pub(super) method: Method,
+    pub(super) target: Arc<Target>,
+    /// All headers but cookies; `traceparent` stands there as a placeholder if we set it.
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// Whether `traceparent` is ours to set.
+    pub(super) traced: bool,
+}
+
+impl RequestPlan {
+    /// The request of this run.
+    ///
+    /// # Errors
+    /// A hole cannot be filled, or what filled it cannot stand there.
+    pub(super) fn ready(&self, scope: &Scope<'_>) -> Result<Arc<Ready>, Failure> {
+        if let Some(ready) = self.kept.get() {
+            return Ok(Arc::clone(ready));
+        }
+        let ready = Arc::new(self.render(scope)?);
+        if !self.has_holes() {
+            // The scenario's name is in it, but an action belongs to one scenario.
+            let _raced = self.kept.set(Arc::clone(&ready));
+        }
+        Ok(ready)
+    }
+
+    fn has_holes(&self) -> bool {
+        let pairs = |pairs: &[(String, Template)]| pairs.iter().any(|(_, value)| value.has_holes());
+        self.url.has_holes()
+            || pairs(&self.query)
+            || self.headers.iter().any(|(_, value)| value.has_holes())
+            || match &self.body {
+                BodyPlan::None => false,
+                BodyPlan::Text(text) => text.has_holes(),
+                BodyPlan::Json(json) => !matches!(json, JsonTemplate::Constant(_)),
+                BodyPlan::Form(fields) => pairs(fields),
+            }
+    }
+
+    fn render(&self, scope: &Scope<'_>) -> Result<Ready, Failure> {
+        let target = Arc::new(self.target(scope)?);
+        let (body, content_type) = self.body(scope)?;
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + 6);
+        headers.insert(HOST, target.authority.clone());
+        headers.insert(USER_AGENT, user_agent(scope.run));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        let mut given = HeaderMap::with_capacity(self.headers.len());
+        for (name, template) in &self.headers {
+            let text = template.render(scope).map_err(|error| fault::unresolved(&error))?;
+            let value = HeaderValue::from_str(&text).map_err(|_| {
+                unusable(template, &format!("header {name} would have a control character in it"))
+            })?;
+            given.append(name, value);
+        }
+        let traced = !given.contains_key(TRACEPARENT);
+        if traced {
+            headers.insert(TRACEPARENT, HeaderValue::from_static(""));
+        }
+        // What the author gives takes the place of a default of the same name.
+        headers.extend(given);
+        Ok(Ready { method: self.method.clone(), target, headers, body, traced })
+    }
+
+    fn target(&self, scope: &Scope<'_>) -> Result<Target, Failure> {
+        let text = self.url.render(scope).map_err(|error| fault::unresolved(&error))?;
+        let target = Target::parse(&text).map_err(|error| unusable(&self.url, &error.to_string()))?;
+        if self.query.is_empty() {
+            return Ok(target);
+        }
+        let mut url = target.url;
+        for (key, value) in &self.query {
+            let value = value.render(scope).map_err(|error| fault::unresolved(&error))?;
+            url.query_pairs_mut().append_pair(key, &value);
+        }
+        Target::of(url).map_err(|error| unusable(&self.url, &error.to_string()))
+    }
+
+    fn body(&self, scope: &Scope<'_>) -> Result<(Bytes, Option<&'static str>), Failure> {
+        Ok(match &self.body {
+            BodyPlan::None => (Bytes::new(), None),
+            BodyPlan::Text(text) => {
+                let text = text.render(scope).map_err(|error| fault::unresolved(&error))?;
+                (text.into_owned().into(), Some("text/plain; charset=utf-8"))
+            }
+            BodyPlan::Json(json) => {
+                let json = json.render(scope).map_err(|error| fault::unresolved(&error))?;
+                (json.to_string().into(), Some("application/json"))
+            }
+            BodyPlan::Form(fields) => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                for (key, value) in fields {
+                    form.append_pair(key, &value.render(scope).map_err(|error| fault::unresolved(&error))?);
+                }
+                (form.finish().into(), Some("application/x-www-form-urlencoded"))
+            }
+        })
+    }
+
+    /// The headers that never go to another origin: those that carry credentials by their name, and those
+    /// with a secret or a capture in them.
+    pub(super) fn private_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        static BY_NAME: [HeaderName; 3] =
+            [AUTHORIZATION, COOKIE, HeaderName::from_static("proxy-authorization")];
+        let carries = |template: &Template| {
+            let secret = |part: &Part| matches!(part, Part::Hole(Hole::Secret(_) | Hole::Capture(_), _));
+            template.parts().iter().any(secret)
+        };
+        let with_secrets = self.headers.iter().filter(move |(_, template)| carries(template));
+        BY_NAME.iter().chain(with_secrets.map(|(name, _)| name))
+    }
+}
+
+impl Ready {
+    /// The request as hyper takes it.
+    pub(super) fn to_request(&self, headers: HeaderMap, h2: bool) -> Result<Request<Full<Bytes>>, Failure> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.headers_mut() = headers;
+        if h2 {
+            let host = request.headers_mut().remove(HOST);
+            *request.version_mut() = http::Version::HTTP_2;
+            *request.uri_mut() = absolute(&self.target, host.as_ref().unwrap_or(&self.target.authority))?;
+        } else {
+            *request.uri_mut() = self.target.path.clone();
+        }
+        Ok(request)
+    }
+}
+
+/// The `traceparent` of `run`: its slot is the trace, its root span the parent, and it is sampled.
+pub(super) fn traceparent(run: &RunFacts) -> HeaderValue {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut text = Vec::with_capacity(55);
+    let mut push = |bytes: &[u8]| {
+        for byte in bytes {
+            text.push(HEX[usize::from(byte >> 4)]);
+            text.push(HEX[usize::from(byte & 15)]);
+        }
+        text.push(b'-');
+    };
+    push(&[0]);
+    push(run.id.as_bytes());
+    push(&run.id.root_span());
+    push(&[1]);
+    text.pop();
+    HeaderValue::from_maybe_shared(Bytes::from(text)).expect("hexadecimal digits may stand in a header")
+}
+
+/// HTTP/2 wants scheme and authority in the URI.
+fn absolute(target: &Target, host: &HeaderValue) -> Result<Uri, Failure> {
+    let path = target.path.path_and_query().cloned();
+    let path = path.unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
+    let uri = Uri::builder().scheme(target.scheme()).authority(host.as_bytes()).path_and_query(path).build();
+    uri.map_err(|error| fault::config(format!("the header Host cannot be sent over HTTP/2: {error}")))
+}
+
+fn user_agent(run: &RunFacts) -> HeaderValue {
+    const NAME: &str = concat!("prober/", env!("CARGO_PKG_VERSION"));
+    let text = format!("{NAME} (+scenario {})", run.scenario);
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(NAME))
+}
+
+/// A filled template that cannot stand where it is: the target's fault if a capture filled it, else ours.
+fn unusable(template: &Template, what: &str) -> Failure {
+    let captured = template.parts().iter().any(|part| matches!(part, Part::Hole(Hole::Capture(_), _)));
+    if captured {
+        let message = format!("a captured value cannot be used: {what}");
+        Failure::new(FailureClass::Incorrect, "assert.capture", message)
+    } else {
+        fault::config(what)
+    }
+}

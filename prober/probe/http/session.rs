@@ -1,0 +1,97 @@
+//! Open connections and cookies of one run.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use cookie_store::CookieStore;
+use http::HeaderMap;
+use http::header::{COOKIE, HeaderValue, SET_COOKIE};
+use url::Url;
+
+use super::facts::TlsFacts;
+use super::request::Version;
+use super::speaker::Speaker;
+use super::wire::Marks;
+use crate::net::address::{Host, HostPort};
+use crate::net::resolve::Family;
+use crate::net::tls::TlsChoice;
+
+/// The most connections that a run keeps open.
+const OPEN_MAX: usize = 8;
+/// The most cookies that a run keeps, far above what a browser needs for one journey.
+const COOKIES_MAX: usize = 200;
+
+/// What one run carries from request to request.
+#[derive(Default)]
+pub(super) struct Session {
+    open: Vec<Connection>,
+    jar: Option<CookieStore>,
+}
+
+/// What makes two requests able to share a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) address: HostPort,
+    /// The name that the server proved, and how; `None` without TLS.
+    pub(super) secured: Option<(Arc<TlsChoice>, Host)>,
+    pub(super) version: Version,
+    pub(super) family: Family,
+}
+
+/// An open connection.
+pub(super) struct Connection {
+    pub(super) key: Key,
+    pub(super) speaker: Speaker,
+    pub(super) marks: Arc<Marks>,
+    pub(super) peer: SocketAddr,
+    /// What the handshake showed; `None` without TLS.
+    pub(super) tls: Option<Arc<TlsFacts>>,
+}
+
+impl Session {
+    /// Keeps `connection` for later requests; the oldest goes if there are too many.
+    pub(super) fn keep(&mut self, connection: Connection) {
+        if self.open.len() >= OPEN_MAX {
+            self.open.remove(0);
+        }
+        self.open.push(connection);
+    }
+
+    /// An open connection for `key`; it may turn out to be closed.
+    pub(super) fn take(&mut self, key: &Key) -> Option<Connection> {
+        let index = self.open.iter().position(|connection| connection.key == *key)?;
+        Some(self.open.remove(index))
+    }
+
+    /// Notes the cookies that an answer from `url` sets.
+    pub(super) fn note_cookies(&mut self, url: &Url, headers: &HeaderMap) {
+        for cookie in headers.get_all(SET_COOKIE) {
+            let Ok(text) = cookie.to_str() else { continue };
+            let jar = self.jar.get_or_insert_with(CookieStore::default);
+            if jar.iter_any().count() < COOKIES_MAX {
+                // A cookie that may not be set (another site's, malformed) is left out, as browsers do.
+                let _refused = jar.parse(text, url);
+            }
+        }
+    }
+
+    /// Adds the cookies for `url` to a request's headers, after those that the author gave.
+    pub(super) fn add_cookies(&self, url: &Url, headers: &mut HeaderMap) {
+        let Some(jar) = &self.jar else { return };
+        let mut line =
+            headers.get(COOKIE).and_then(|given| given.to_str().ok()).unwrap_or_default().to_owned();
+        for (name, value) in jar.get_request_values(url) {
+            if !line.is_empty() {
+                line.push_str("; ");
+            }
+            line.push_str(name);
+            line.push('=');
+            line.push_str(value);
+        }
+        if !line.is_empty()
+            && let Ok(value) = HeaderValue::try_from(line)
+        {
+            headers.insert(COOKIE, value);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Peers that break the rules: every run ends by its deadline, with the right failure and bounded memory.
+
+use testkit::hostile::{Fault, Hostile};
+use testkit::http::{Reply, Server};
+use testkit::pki::{Flaw, Pki, Speech};
+
+use super::*;
+use scenario::value::{Reading, Value};
+
+#[tokio::test]
+async fn every_fault_ends_by_the_deadline_as_what_it_is() {
+    let pki = Pki::new();
+    let tls = pki.identity(&["127.0.0.1"], Flaw::None).server_config(&Speech::h1());
+    let limit = Duration::from_millis(500);
+    for (fault, scheme, expected) in [
+        (Fault::HalfOpen, "http", "timeout timeout"),
+        // Closed before or after the request was written: the kernel answers that with a reset.
+        (Fault::CloseOnAccept, "http", "protocol http.truncated|connect connect.reset"),
+        (Fault::ResetOnAccept, "http", "connect connect.reset"),
+        (Fault::ResetAfterRequest, "http", "connect connect.reset"),
+        (Fault::CloseAfterRequest, "http", "protocol http.truncated"),
+        (Fault::TlsStall, "https", "timeout timeout"),
+        (Fault::TlsGarbage, "https", "tls tls.handshake"),
+        (Fault::CloseOnAccept, "https", "tls tls.handshake"),
+        (Fault::ResetAfterTls(Arc::clone(&tls)), "https", "connect connect.reset"),
+        (Fault::SilentAfterTls(tls), "https", "timeout timeout"),
+        (Fault::Drip(Duration::from_millis(50)), "http", "timeout timeout"),
+        (Fault::EndlessHeaders, "http", "protocol http.protocol"),
+        (Fault::EndlessHeaderLine, "http", "protocol http.protocol"),
+        (Fault::EndlessContinue, "http", "protocol http.protocol"),
+        (Fault::ShortBody, "http", "protocol http.truncated"),
+        (Fault::MidBodyClose, "http", "protocol http.truncated"),
+        (Fault::MidBodyReset, "http", "connect connect.reset"),
+        (Fault::TwoLengths, "http", "protocol http.protocol"),
+        (Fault::Garbage, "http", "protocol http.protocol"),
+        (Fault::Raw(b"HTTP/1.1 99999 no\r\n\r\n".to_vec()), "http", "protocol http.protocol"),
+    ] {
+        let hostile = Hostile::start(fault.clone());
+        let mut keys = get(format!("{scheme}://{}/", hostile.addr()));
+        keys.push(("ca", text(pki.root_file().display().to_string())));
+        let trial = trial::run(&KIND, keys, &trial::shared(), limit).await;
+        trial.ended_within(limit);
+        let failure = trial.failure();
+        assert!(
+            expected.split('|').any(|known| known == failure),
+            "{fault:?}: {failure}: {}",
+            trial.message()
+        );
+        assert_eq!(hostile.connections(), 1, "{fault:?}: nothing is tried twice");
+        assert!(!trial.outcome.hops[0].phases.is_empty(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_beyond_its_limit_is_left_and_said_to_be() {
+    let server = Server::start();
+    server.on("/endless", Reply::status(200).endless("x".repeat(10_000)));
+    server.on("/exact", Reply::ok("0123456789"));
+    for (path, limit, readable) in [("/endless", 64 << 10, false), ("/exact", 10, true), ("/exact", 9, false)]
+    {
+        let mut keys = get(server.url(path));
+        keys.push(("body_limit", Bound::Size(limit)));
+        let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.outcome.failure, None, "a long body is no failure by itself");
+        assert_eq!(trial.value("status"), Value::Int(200));
+        assert_eq!(matches!(trial.read("body"), Reading::One(_)), readable, "{path} {limit}");
+        let read = trial.outcome.attributes.int("http.response.body.size").unwrap();
+        assert!(u64::try_from(read).unwrap() <= limit, "{read} bytes were kept");
+        if !readable {
+            let Reading::Unreadable(why) = trial.read("size") else { panic!("the size is not known") };
+            assert!(why.starts_with("the body is longer than the limit of "), "{why}");
+        }
+    }
+    testkit::wait::until("the endless body to be hung up on", trial::PATIENCE, || {
+        server.open_connections() == 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn http_2_peers_that_break_off_end_the_run() {
+    let pki = Pki::new();
+    let server = Server::start_tls(pki.identity(&["127.0.0.1"], Flaw::None).server_config(&Speech::h2()));
+    server.on("/broken", Reply::ok("some").broken());
+    server.on("/silent", Reply::ok("late").after(Duration::from_mins(1)));
+    server.on("/huge", Reply::ok("").header("x-huge", &"x".repeat(200_000)));
+    let limit = Duration::from_millis(800);
+    for (path, class) in [("/broken", "protocol"), ("/silent", "timeout"), ("/huge", "protocol")] {
+        let mut keys = get(server.url(path));
+        keys.push(("ca", text(pki.root_file().display().to_string())));
+        let trial = trial::run(&KIND, keys, &trial::shared(), limit).await;
+        trial.ended_within(limit);
+        assert_eq!(trial.failure().split(' ').next(), Some(class), "{path}: {}", trial.message());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_hold_says_why_and_is_kept() {
+    let pki = Pki::new();
+    for (flaw, expected) in [
+        (Flaw::Expired, "tls tls.expired"),
+        (Flaw::NotYetValid, "tls tls.not_yet_valid"),
+        (Flaw::WrongName, "tls tls.name_mismatch"),
+        (Flaw::SelfSigned, "tls tls.untrusted"),
+        (Flaw::MissingIntermediate, "tls tls.untrusted"),
+        (Flaw::UntrustedRoot, "tls tls.untrusted"),
+    ] {
+        let server = Server::start_tls(pki.identity(&["127.0.0.1"], flaw).server_config(&Speech::h1()));
+        server.on("/", Reply::ok("hello"));
+        let mut keys = get(server.url("/"));
+        keys.push(("ca", text(pki.root_file().display().to_string())));
+        let strict = trial::run(&KIND, keys.clone(), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(strict.failure(), expected, "{flaw:?}: {}", strict.message());
+        assert_eq!(strict.attribute("tls.server.hash.sha256").len(), 64, "{flaw:?}");
+        assert_eq!(server.requests(), 0, "{flaw:?}: nothing is sent to a server that did not prove its name");
+        keys.push(("insecure", text("it is a test")));
+        let lax = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(lax.outcome.failure, None, "{flaw:?}");
+        assert_eq!(lax.attribute("prober.tls.insecure"), "it is a test");
+        assert!(!lax.attribute("prober.tls.error").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_missing_ca_file_is_not_the_targets_fault() {
+    let pki = Pki::new();
+    let server = Server::start_tls(pki.identity(&["127.0.0.1"], Flaw::None).server_config(&Speech::h1()));
+    let folder = pki.root_file().parent().unwrap().to_owned();
+    for path in ["/nowhere/ca.pem".to_owned(), folder.display().to_string(), "/dev/zero".to_owned()] {
+        let mut keys = get(server.url("/"));
+        keys.push(("ca", text(path)));
+        let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.failure(), "local local.config");
+        assert_eq!(server.connections(), 0);
+    }
+}

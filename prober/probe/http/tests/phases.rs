@@ -1,0 +1,159 @@
+//! Each delay is billed to its phase, also when the run fails.
+
+use model::step::Phase::{Connect, Dns, Receive, Send, Tls, Wait};
+use testkit::hostile::{Fault, Hostile};
+use testkit::http::{Reply, Server};
+use testkit::pki::{Flaw, Pki, Speech};
+
+use super::*;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// A delay that was injected, against what was measured: not less, and not much more on a busy machine.
+fn about(measured: Duration, injected: Duration) {
+    let slack = Duration::from_millis(150);
+    assert!(measured >= injected.saturating_sub(MS(2)), "{measured:?} for {injected:?}");
+    assert!(measured < injected + slack, "{measured:?} for {injected:?}");
+}
+
+async fn slow_everywhere(speech: Speech, definition: &str) {
+    let pki = Pki::new();
+    let server = Server::start_tls(pki.identity(&["shop.test"], Flaw::None).server_config(&speech));
+    server.delay_tls(MS(200));
+    let reply = Reply::status(200).after(MS(300)).body("a").pause(MS(200)).body("b").pause(MS(200)).body("c");
+    server.on("/", reply);
+    let names = testkit::dns::Server::start();
+    names.on("shop.test", "A", testkit::dns::Reply::a(&["127.0.0.1"]).after(MS(250)));
+    names.on("shop.test", "AAAA", testkit::dns::Reply::empty().after(MS(250)));
+    let mut keys = get(server.url_as("shop.test", "/"));
+    keys.push(("ca", text(pki.root_file().display().to_string())));
+    let trial = trial::run(&KIND, keys, &shared_asking(names.addr()), trial::PATIENCE).await;
+
+    assert_eq!(trial.outcome.failure, None);
+    assert_eq!(trial.phases(0), [Dns, Connect, Tls, Send, Wait, Receive]);
+    about(trial.phase(0, Dns), MS(250));
+    about(trial.phase(0, Connect), MS(0));
+    about(trial.phase(0, Tls), MS(200));
+    about(trial.phase(0, Send), MS(0));
+    about(trial.phase(0, Wait), MS(300));
+    about(trial.phase(0, Receive), MS(400));
+    assert_eq!(names.udp_packets(), 2, "one question for each family, never repeated");
+    assert_eq!(trial.attribute("prober.ttfb.definition"), definition);
+    assert_eq!(trial.attribute("tls.protocol.version"), "1.3");
+    assert_eq!(trial.attribute("server.address"), "shop.test");
+    assert_eq!(trial.attribute("network.peer.address"), "127.0.0.1");
+    assert_eq!(trial.attribute("tls.server.hash.sha256").len(), 64);
+    assert_eq!(trial.value("body"), scenario::value::Value::Text("abc".into()));
+}
+
+#[tokio::test]
+async fn each_delay_is_billed_to_its_phase_over_http_1() {
+    slow_everywhere(Speech::h1(), "first_byte").await;
+}
+
+#[tokio::test]
+async fn each_delay_is_billed_to_its_phase_over_http_2() {
+    slow_everywhere(Speech::h2(), "response_headers").await;
+}
+
+#[tokio::test]
+async fn an_address_needs_no_dns_phase_and_plain_http_no_tls_phase() {
+    let server = Server::start();
+    server.on("/", Reply::ok("hello"));
+    let trial = trial::run(&KIND, get(server.url("/")), &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.phases(0), [Connect, Send, Wait, Receive]);
+    let begin = trial.outcome.hops[0].phases[0].start;
+    assert!(begin < MS(100), "the first phase begins with the step: {begin:?}");
+}
+
+#[tokio::test]
+async fn a_deadline_names_the_phase_and_keeps_those_before() {
+    let pki = Pki::new();
+    let tls = pki.identity(&["localhost"], Flaw::None).server_config(&Speech::h1());
+    let limit = MS(400);
+    for (fault, scheme, phases) in [
+        (Fault::HalfOpen, "http", &[Connect, Send, Wait][..]),
+        (Fault::TlsStall, "https", &[Connect, Tls]),
+        (Fault::SilentAfterTls(tls), "https", &[Connect, Tls, Send, Wait]),
+        (Fault::Drip(MS(100)), "http", &[Connect, Send, Wait, Receive]),
+    ] {
+        let hostile = Hostile::start(fault.clone());
+        // A literal address: the certificate is not looked at before the deadline.
+        let mut keys = get(format!("{scheme}://localhost:{}/", hostile.addr().port()));
+        keys.push(("ca", text(pki.root_file().display().to_string())));
+        keys.push(("ip", Bound::Choice("4")));
+        let trial = trial::run(&KIND, keys, &trial::shared(), limit).await;
+        trial.ended_within(limit);
+        assert_eq!(trial.failure(), "timeout timeout", "{fault:?}");
+        let measured: Vec<_> = trial.phases(0).into_iter().filter(|phase| *phase != Dns).collect();
+        assert_eq!(measured, phases, "{fault:?}");
+        let last = phases.last().unwrap();
+        assert_eq!(trial.attribute("timeout.phase"), last.as_str());
+        let end = trial.outcome.hops[0].phases.last().map(|span| span.start + span.duration).unwrap();
+        assert!(end >= limit, "the phase in progress lasts until the deadline: {end:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_keeps_its_attempt() {
+    let port = testkit::wait::free_port();
+    let trial =
+        trial::run(&KIND, get(format!("http://127.0.0.1:{port}/")), &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.failure(), "connect connect.refused");
+    assert_eq!(trial.phases(0), [Connect]);
+    let attempts = &trial.outcome.hops[0].attempts;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(&*attempts[0].error_type, "connect.refused");
+    assert_eq!(attempts[0].peer.port(), port);
+}
+
+#[tokio::test]
+async fn the_first_of_several_addresses_that_answers_is_used() {
+    let server = Server::start();
+    server.on("/", Reply::ok("hello"));
+    let names = testkit::dns::Server::start();
+    // Nobody listens at the first two.
+    names.on("shop.test", "AAAA", testkit::dns::Reply::aaaa(&["::1"]));
+    names.on("shop.test", "A", testkit::dns::Reply::a(&["127.0.0.9", "127.0.0.1"]));
+    let url = server.url_as("shop.test", "/");
+    let trial = trial::run(&KIND, get(url), &shared_asking(names.addr()), trial::PATIENCE).await;
+    assert_eq!(trial.outcome.failure, None);
+    let hop = &trial.outcome.hops[0];
+    assert_eq!(hop.peer, Some(server.addr()));
+    let tried: Vec<_> = hop.attempts.iter().map(|attempt| attempt.peer.ip().to_string()).collect();
+    assert_eq!(tried, ["::1", "127.0.0.9"]);
+}
+
+#[tokio::test]
+async fn names_that_do_not_resolve_are_told_apart() {
+    use testkit::dns::Reply as Names;
+    let names = testkit::dns::Server::start();
+    for (name, reply) in [
+        ("nowhere.test", Names::rcode(3)),
+        ("broken.test", Names::rcode(2)),
+        ("closed.test", Names::rcode(5)),
+        ("empty.test", Names::empty()),
+    ] {
+        names.on(name, "A", reply.clone());
+        names.on(name, "AAAA", reply);
+    }
+    names.on("silent.test", "A", Names::silence());
+    names.on("silent.test", "AAAA", Names::silence());
+    let shared = shared_asking(names.addr());
+    for (name, failure) in [
+        ("nowhere.test", "dns dns.nxdomain"),
+        ("broken.test", "dns dns.servfail"),
+        ("closed.test", "dns dns.refused"),
+        ("empty.test", "dns dns.no_answer"),
+        // The step's own deadline comes before the resolver's patience ends.
+        ("silent.test", "timeout timeout"),
+    ] {
+        let trial = trial::run(&KIND, get(format!("http://{name}/")), &shared, MS(600)).await;
+        assert_eq!(trial.failure(), failure);
+        assert_eq!(trial.phases(0), [Dns], "{name}");
+        trial.ended_within(MS(600));
+    }
+    let nobody =
+        trial::run(&KIND, get("http://a.test/"), &shared_asking(([127, 0, 0, 1], 1).into()), MS(600)).await;
+    assert_eq!(nobody.failure(), "dns dns.unreachable");
+}

@@ -1,0 +1,194 @@
+//! The bytes below an HTTP connection, and when they went by.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// The bytes of one connection, plain or secured.
+#[derive(Debug)]
+pub(super) enum Stream {
+    /// TCP.
+    Plain(TcpStream),
+    /// TLS on TCP.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// When the first byte was read and the last one written since [`Marks::reset`].
+///
+/// The other holder of these is the [`Wire`] that a connection owns; both live in the same task, so relaxed
+/// order is enough.
+#[derive(Debug)]
+pub(super) struct Marks {
+    base: Instant,
+    /// Nanoseconds from `base`, plus one; zero if nothing was written.
+    wrote: AtomicU64,
+    /// Nanoseconds from `base`, plus one; zero if nothing was read.
+    read: AtomicU64,
+    /// Whether the last write could not be finished.
+    blocked: AtomicBool,
+    /// How many more bytes may be read; without a bound while a body is read.
+    room: AtomicU64,
+}
+
+/// More was read than the head of any answer needs; the server sends interim answers for ever.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer does not begin")]
+pub(super) struct NoHead;
+
+impl Marks {
+    /// No marks yet.
+    pub(super) fn new() -> Self {
+        Self {
+            base: Instant::now(),
+            wrote: AtomicU64::new(0),
+            read: AtomicU64::new(0),
+            blocked: AtomicBool::new(false),
+            room: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Lets no more than `bytes` be read from now on; reading more is the error [`NoHead`].
+    pub(super) fn limit(&self, bytes: u64) {
+        self.room.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Forgets the marks of the exchange before.
+    pub(super) fn reset(&self) {
+        self.wrote.store(0, Ordering::Relaxed);
+        self.read.store(0, Ordering::Relaxed);
+    }
+
+    /// When the last byte was written, if nothing is left to be written.
+    pub(super) fn sent(&self) -> Option<Instant> {
+        if self.blocked.load(Ordering::Relaxed) { None } else { self.at(&self.wrote) }
+    }
+
+    /// When the first byte was read.
+    pub(super) fn first_read(&self) -> Option<Instant> {
+        self.at(&self.read)
+    }
+
+    fn at(&self, mark: &AtomicU64) -> Option<Instant> {
+        let nanos = mark.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.base + Duration::from_nanos(nanos))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    fn note_write(&self, written: &Poll<io::Result<usize>>) {
+        self.blocked.store(written.is_pending(), Ordering::Relaxed);
+        if let Poll::Ready(Ok(1..)) = written {
+            self.wrote.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    fn note_flush(&self, flushed: &Poll<io::Result<()>>) {
+        self.blocked.store(flushed.is_pending(), Ordering::Relaxed);
+    }
+
+    fn note_read(&self, bytes: usize) -> Result<(), NoHead> {
+        if bytes > 0 && self.read.load(Ordering::Relaxed) == 0 {
+            self.read.store(self.now(), Ordering::Relaxed);
+        }
+        let room = self.room.load(Ordering::Relaxed);
+        if room == u64::MAX {
+            return Ok(());
+        }
+        let left = room.checked_sub(bytes as u64);
+        self.room.store(left.unwrap_or(0), Ordering::Relaxed);
+        left.map(|_| ()).ok_or(NoHead)
+    }
+}
+
+/// A stream that marks when bytes go by.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: Stream,
+    marks: Arc<Marks>,
+}
+
+impl Wire {
+    /// The stream, marking in `marks`.
+    pub(super) const fn new(stream: Stream, marks: Arc<Marks>) -> Self {
+        Self { stream, marks }
+    }
+}
+
+/// Calls the same method on whichever stream it is.
+macro_rules! each {
+    ($wire:expr, $stream:ident => $call:expr) => {
+        match &mut $wire.stream {
+            Stream::Plain(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Stream::Tls(stream) => {
+                let $stream = Pin::new(&mut **stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = each!(self, stream => stream.poll_read(context, buffer));
+        match self.marks.note_read(buffer.filled().len() - before) {
+            Ok(()) => read,
+            Err(error) => Poll::Ready(Err(io::Error::other(error))),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = each!(self, stream => stream.poll_write(context, bytes));
+        self.marks.note_write(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = each!(self, stream => stream.poll_write_vectored(context, slices));
+        self.marks.note_write(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = each!(self, stream => stream.poll_flush(context));
+        self.marks.note_flush(&flushed);
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_shutdown(context))
+    }
+}

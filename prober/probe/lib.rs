@@ -1,0 +1,28 @@
+//! Every packet to a target leaves from here: the probe kinds and the connection work they share.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`flow`] | a whole scenario: its steps in order, judged |
+//! | `net` | addresses, connections, TLS and phases |
+//! | `http`, `dns`, `tls`, `tcp`, `file`, `sql` | one kind of step each |
+
+pub mod flow;
+
+mod dns;
+mod file;
+mod http;
+mod net;
+mod sql;
+mod tcp;
+mod tls;
+
+#[cfg(test)]
+mod trial;
+
+use scenario::kind::Kind;
+
+pub use net::resolve::Servers;
+pub use net::shared::{Net, NetConfig, Shared};
+
+/// Every kind of step; what is not in this table does not exist for a scenario file.
+pub static KINDS: [Kind<Net>; 6] = [http::KIND, dns::KIND, tls::KIND, tcp::KIND, file::KIND, sql::KIND];

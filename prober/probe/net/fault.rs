@@ -1,0 +1,160 @@
+//! From an operating system's error to a failure: by where it arose, ours or the target's.
+//!
+//! An errno that means "this machine lacks something" is class `local` whatever it interrupted, and never
+//! counts against a target. `local.config` and `local.secret` say that the prober's environment lacks
+//! something the scenario needs.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::io;
+use std::time::{Duration, Instant};
+
+use model::outcome::{Failure, FailureClass};
+use model::step::Phase;
+use rustix::io::Errno;
+use scenario::template::Unresolved;
+
+use crate::net::phases::Phases;
+
+/// The `error.type` of a missing secret.
+pub(crate) const SECRET: &str = "local.secret";
+/// The `error.type` of something else that the prober's environment lacks, such as a CA file.
+pub(crate) const CONFIG: &str = "local.config";
+/// The `error.type` of a step whose captures are not there; the flow turns it into a skipped step.
+pub(crate) const CAPTURE: &str = "local.capture";
+/// The `error.type` of a broken promise between our own parts.
+pub(crate) const BUG: &str = "local.bug";
+/// The `error.type` of an address family that this machine does not have.
+const FAMILY: &str = "local.family";
+
+/// The errors of this machine and the `error.type` of each.
+const LOCAL: &[(Errno, &str)] = &[
+    (Errno::MFILE, "local.fd"),
+    (Errno::NFILE, "local.fd"),
+    (Errno::ADDRNOTAVAIL, "local.ports"),
+    (Errno::ADDRINUSE, "local.ports"),
+    (Errno::NOBUFS, "local.memory"),
+    (Errno::NOMEM, "local.memory"),
+    (Errno::PERM, "local.denied"),
+    (Errno::ACCESS, "local.denied"),
+    (Errno::NETDOWN, "local.network"),
+    (Errno::AFNOSUPPORT, FAMILY),
+];
+
+/// The failure of class `local`, if `error` arose on this machine.
+pub(crate) fn local(error: &io::Error) -> Option<Failure> {
+    let code = error.raw_os_error()?;
+    let (_, error_type) = LOCAL.iter().find(|(errno, _)| errno.raw_os_error() == code)?;
+    Some(Failure::new(FailureClass::Local, *error_type, format!("the prober's machine refused: {error}")))
+}
+
+/// The failure of a connection attempt to `peer`.
+pub(crate) fn of_connect(error: &io::Error, peer: impl Display) -> Failure {
+    local(error).unwrap_or_else(|| {
+        let (error_type, what) = match error.kind() {
+            io::ErrorKind::ConnectionRefused => ("connect.refused", "refused the connection"),
+            io::ErrorKind::TimedOut => ("connect.timeout", "did not answer the connection attempt"),
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                ("connect.unreachable", "cannot be reached")
+            }
+            _ => ("connect.reset", "broke off the connection attempt"),
+        };
+        Failure::new(FailureClass::Connect, error_type, format!("{peer} {what}"))
+    })
+}
+
+/// The failure of a connection that broke while `doing` something, such as "reading the answer".
+pub(crate) fn of_io(error: &io::Error, doing: &str) -> Failure {
+    local(error).unwrap_or_else(|| {
+        let message = match error.kind() {
+            io::ErrorKind::ConnectionReset => format!("the connection was reset while {doing}"),
+            io::ErrorKind::UnexpectedEof => format!("the server closed the connection while {doing}"),
+            _ => format!("the connection broke while {doing}: {error}"),
+        };
+        Failure::new(FailureClass::Connect, "connect.reset", message)
+    })
+}
+
+/// How much of a run's addresses' evidence a failure carries; the greatest is shown for several addresses.
+pub(crate) fn weight(failure: &Failure) -> u8 {
+    match (failure.class, &*failure.error_type) {
+        (FailureClass::Local, FAMILY) => 0,
+        (FailureClass::Local, _) => 3,
+        (_, "connect.unreachable") => 1,
+        _ => 2,
+    }
+}
+
+/// The failure of a template that cannot be filled.
+pub(crate) fn unresolved(error: &Unresolved) -> Failure {
+    match error.0.strip_prefix("secrets.") {
+        Some(name) => Failure::new(FailureClass::Local, SECRET, format!("the secret `{name}` is not there")),
+        None => Failure::new(FailureClass::Local, CAPTURE, error.to_string()),
+    }
+}
+
+/// The failure of an environment that lacks what a scenario needs.
+pub(crate) fn config(message: impl Into<String>) -> Failure {
+    Failure::new(FailureClass::Local, CONFIG, message)
+}
+
+/// The failure of a deadline that passed in `phases`' current phase, for the step that began at its origin.
+pub(crate) fn timed_out(phases: &Phases, deadline: Instant) -> Failure {
+    timed_out_in(phases.current(), deadline.saturating_duration_since(phases.origin()))
+}
+
+/// The failure of a step that was given `limit` and was still in `phase`.
+pub(crate) fn timed_out_in(phase: Option<Phase>, limit: Duration) -> Failure {
+    let doing = match phase {
+        Some(Phase::Dns) => "looking up the name",
+        Some(Phase::Connect) => "connecting",
+        Some(Phase::Tls | Phase::Handshake) => "in the TLS handshake",
+        Some(Phase::Send) => "sending the request",
+        Some(Phase::Wait) => "waiting for the answer",
+        Some(Phase::Receive) => "reading the answer",
+        None => "running",
+    };
+    // Fractions below a millisecond come from the clock, not from the file.
+    let limit = Duration::from_millis(
+        u64::try_from((limit + Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX),
+    );
+    Failure::new(FailureClass::Timeout, "timeout", format!("still {doing} after {limit:?}"))
+}
+
+/// The value of `future`, or `None` once `deadline` has passed.
+pub(crate) async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    tokio::time::timeout_at(deadline.into(), future).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_belongs_to_where_it_arose() {
+        for (errno, class, error_type) in [
+            (Errno::MFILE, FailureClass::Local, "local.fd"),
+            (Errno::NFILE, FailureClass::Local, "local.fd"),
+            (Errno::ADDRNOTAVAIL, FailureClass::Local, "local.ports"),
+            (Errno::NOBUFS, FailureClass::Local, "local.memory"),
+            (Errno::NOMEM, FailureClass::Local, "local.memory"),
+            (Errno::PERM, FailureClass::Local, "local.denied"),
+            (Errno::CONNREFUSED, FailureClass::Connect, "connect.refused"),
+            (Errno::CONNRESET, FailureClass::Connect, "connect.reset"),
+            (Errno::TIMEDOUT, FailureClass::Connect, "connect.timeout"),
+            (Errno::HOSTUNREACH, FailureClass::Connect, "connect.unreachable"),
+            (Errno::NETUNREACH, FailureClass::Connect, "connect.unreachable"),
+        ] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            let failure = of_connect(&error, "192.0.2.1:80");
+            assert_eq!((failure.class, &*failure.error_type), (class, error_type), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_names_what_was_going_on() {
+        let failure = timed_out_in(Some(Phase::Tls), Duration::from_micros(1_999_980));
+        assert_eq!(failure.message, "still in the TLS handshake after 2s");
+        assert_eq!(&*failure.error_type, "timeout");
+    }
+}

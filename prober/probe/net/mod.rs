@@ -1,0 +1,28 @@
+//! The way to a target: finding its address, the TCP connection, TLS, and the phases of each.
+//!
+//! Everything a kind needs from the network comes from here, so that a limit, a deadline or a policy holds
+//! for all kinds. Deliberately absent: retries, pools and caches of answers. What is tried again is tried by
+//! us and recorded.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`shared`] | what all runs have in common, and what one run carries from step to step |
+//! | [`address`] | a host and a port |
+//! | [`resolve`] | from a name to addresses, uncached |
+//! | [`dial`] | the TCP connection, several addresses raced |
+//! | [`tls`] | the handshake, with what the server showed |
+//! | [`roots`] | which authorities are trusted |
+//! | [`certificate`] | facts read from a certificate, once each |
+//! | [`phases`] | a hop's phases, address attempts and peer |
+//! | [`fault`] | from an operating system's error to a failure |
+
+pub(crate) mod address;
+pub(crate) mod certificate;
+pub(crate) mod dial;
+pub(crate) mod fault;
+pub(crate) mod phases;
+pub(crate) mod resolve;
+pub(crate) mod roots;
+pub(crate) mod shared;
+pub(crate) mod stub;
+pub(crate) mod tls;

@@ -1,0 +1,165 @@
+//! A hop while it happens: its phases, the addresses tried in vain, the peer.
+//!
+//! Each phase is an await of our own, so a failure keeps what was measured before it, and the phase in
+//! progress is known by name.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use model::step::{AddressAttempt, Hop, Phase, PhaseSpan};
+
+/// The most phases of one hop; the list is allocated once.
+const PHASES_MAX: usize = 6;
+
+/// The phases of one hop, each starting where the one before ended.
+#[derive(Debug)]
+pub(crate) struct Phases {
+    /// Where offsets count from: the step's start.
+    origin: Instant,
+    spans: Vec<PhaseSpan>,
+    open: Option<(Phase, Instant)>,
+    attempts: Vec<AddressAttempt>,
+    /// Attempts that have not ended yet.
+    under_way: Vec<(SocketAddr, Instant)>,
+    /// The address that the hop talks to, once connected.
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+impl Phases {
+    /// No phase yet; offsets count from `origin`, the step's start.
+    pub(crate) const fn start(origin: Instant) -> Self {
+        Self {
+            origin,
+            spans: Vec::new(),
+            open: None,
+            attempts: Vec::new(),
+            under_way: Vec::new(),
+            peer: None,
+        }
+    }
+
+    /// Where offsets count from.
+    pub(crate) const fn origin(&self) -> Instant {
+        self.origin
+    }
+
+    /// Ends the phase in progress and starts `phase` at the same instant.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        self.enter_at(phase, Instant::now());
+    }
+
+    /// The same with an instant noted earlier; never before the phase in progress began.
+    pub(crate) fn enter_at(&mut self, phase: Phase, at: Instant) {
+        let at = self.close(at);
+        self.open = Some((phase, at));
+    }
+
+    /// Ends the phase in progress; nothing happens if there is none.
+    pub(crate) fn finish(&mut self) {
+        if self.open.is_some() {
+            self.close(Instant::now());
+        }
+    }
+
+    /// The phase in progress.
+    pub(crate) fn current(&self) -> Option<Phase> {
+        self.open.map(|(phase, _)| phase)
+    }
+
+    fn close(&mut self, at: Instant) -> Instant {
+        let Some((phase, start)) = self.open.take() else { return at };
+        let at = at.max(start);
+        if self.spans.capacity() == 0 {
+            self.spans.reserve_exact(PHASES_MAX);
+        }
+        self.spans.push(PhaseSpan {
+            phase,
+            start: start.saturating_duration_since(self.origin),
+            duration: at.saturating_duration_since(start),
+        });
+        at
+    }
+
+    /// Notes that `peer` is being tried from now on.
+    pub(crate) fn try_peer(&mut self, peer: SocketAddr) {
+        self.under_way.push((peer, Instant::now()));
+    }
+
+    /// Notes that the attempt at `peer` ended in vain.
+    pub(crate) fn tried_in_vain(&mut self, peer: SocketAddr, error_type: impl Into<Cow<'static, str>>) {
+        let begun = self.under_way.iter().position(|(known, _)| *known == peer);
+        let start = begun.map_or_else(Instant::now, |index| self.under_way.swap_remove(index).1);
+        self.attempts.push(AddressAttempt {
+            peer,
+            start: start.saturating_duration_since(self.origin),
+            duration: start.elapsed(),
+            error_type: error_type.into(),
+        });
+    }
+
+    /// Notes that the attempt at `peer` ended well, without making it the hop's peer.
+    pub(crate) fn answered(&mut self, peer: SocketAddr) {
+        self.under_way.retain(|(known, _)| *known != peer);
+    }
+
+    /// Notes that `peer` answered; attempts that are still under way are forgotten.
+    pub(crate) fn connected(&mut self, peer: SocketAddr) {
+        self.under_way.clear();
+        self.peer = Some(peer);
+    }
+
+    /// The hop; the phase in progress ends now, and attempts under way ended in a timeout.
+    pub(crate) fn into_hop(mut self, label: String) -> Hop {
+        self.finish();
+        for (peer, _) in self.under_way.clone() {
+            self.tried_in_vain(peer, "timeout");
+        }
+        Hop {
+            label,
+            reused: false,
+            phases: self.spans,
+            status: None,
+            peer: self.peer,
+            attempts: self.attempts,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn phases_tile_even_with_instants_out_of_order() {
+        let origin = Instant::now();
+        let mut phases = Phases::start(origin);
+        let at = |ms| origin + Duration::from_millis(ms);
+        phases.enter_at(Phase::Connect, at(5));
+        phases.enter_at(Phase::Send, at(9));
+        phases.enter_at(Phase::Wait, at(7));
+        phases.enter_at(Phase::Receive, at(20));
+        let hop = phases.into_hop("GET /".into());
+        assert_eq!(hop.phases.len(), 4);
+        assert_eq!(hop.phases[0].start, Duration::from_millis(5));
+        for pair in hop.phases.windows(2) {
+            assert_eq!(pair[0].start + pair[0].duration, pair[1].start);
+        }
+        assert_eq!(hop.phases[1].duration, Duration::ZERO);
+    }
+
+    #[test]
+    fn attempts_under_way_at_the_end_timed_out() {
+        let mut phases = Phases::start(Instant::now());
+        let first: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        let second: SocketAddr = "127.0.0.1:2".parse().unwrap();
+        phases.try_peer(first);
+        phases.try_peer(second);
+        phases.tried_in_vain(first, "connect.refused");
+        let hop = phases.into_hop(String::new());
+        let seen: Vec<_> = hop.attempts.iter().map(|attempt| (attempt.peer, &*attempt.error_type)).collect();
+        assert_eq!(seen, [(first, "connect.refused"), (second, "timeout")]);
+    }
+}

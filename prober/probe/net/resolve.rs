@@ -1,0 +1,343 @@
+//! From a host's name to its addresses: `/etc/hosts`, then the name servers, looked up anew in every run.
+//!
+//! A and AAAA are asked together. The servers are asked one after the other as the C library does, each once;
+//! a server that gave no usable answer is recorded with the hop's attempts.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use hickory_proto::op::{Query, ResponseCode};
+use hickory_proto::rr::{Name, RecordType};
+use hickory_resolver::Hosts;
+use model::outcome::{Failure, FailureClass};
+use model::step::Phase;
+
+use crate::net::fault;
+use crate::net::phases::Phases;
+use crate::net::stub::{self, AskError};
+
+/// How long one server is waited for; the C library's default.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the second address family is waited for once the first has answered (RFC 8305, section 3).
+const SECOND_FAMILY: Duration = Duration::from_millis(50);
+/// How often the system's files are looked at for changes.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The files that make up the system's resolver.
+const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
+
+/// Which address family a step uses.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Family {
+    /// Both, IPv6 first.
+    #[default]
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+impl Family {
+    /// Whether `address` belongs to it.
+    pub(crate) const fn has(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+}
+
+/// Who is asked for addresses.
+#[derive(Clone, Debug, Default)]
+pub enum Servers {
+    /// The system's: `/etc/resolv.conf` and `/etc/hosts`, read again when they change.
+    #[default]
+    System,
+    /// These, and no hosts file.
+    These(Vec<SocketAddr>),
+}
+
+/// What is known about who to ask.
+#[derive(Debug, Default)]
+pub(crate) struct Resolver {
+    /// The name servers in order.
+    pub(crate) servers: Vec<SocketAddr>,
+    hosts: Hosts,
+    search: Vec<Name>,
+    /// A name with fewer dots is tried with the search list first.
+    dots_min: usize,
+}
+
+/// The resolver of the moment, and when the files behind it were last looked at.
+#[derive(Debug)]
+pub(crate) struct ResolverSource {
+    current: Arc<Resolver>,
+    /// `None` if the servers are given.
+    files: Option<(Instant, [Option<SystemTime>; 2])>,
+}
+
+impl ResolverSource {
+    /// The source that `servers` describes.
+    pub(crate) fn new(servers: Servers) -> Self {
+        match servers {
+            Servers::System => {
+                Self { current: Arc::new(Resolver::system()), files: Some((Instant::now(), stamps())) }
+            }
+            Servers::These(servers) => Self {
+                current: Arc::new(Resolver { servers, dots_min: 1, ..Resolver::default() }),
+                files: None,
+            },
+        }
+    }
+
+    /// The resolver of the moment.
+    pub(crate) fn current(&mut self) -> Arc<Resolver> {
+        if let Some((looked, known)) = &mut self.files
+            && looked.elapsed() >= LOOK_EVERY
+        {
+            *looked = Instant::now();
+            let now = stamps();
+            if *known != now {
+                *known = now;
+                self.current = Arc::new(Resolver::system());
+            }
+        }
+        Arc::clone(&self.current)
+    }
+}
+
+fn stamps() -> [Option<SystemTime>; 2] {
+    FILES.map(|file| std::fs::metadata(file).and_then(|facts| facts.modified()).ok())
+}
+
+impl Resolver {
+    fn system() -> Self {
+        let hosts = Hosts::from_system().unwrap_or_default();
+        // Without a readable resolv.conf there are no servers, and each lookup says so.
+        let (config, options) = match hickory_resolver::system_conf::read_system_conf() {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "no name server is known");
+                return Self { hosts, dots_min: 1, ..Self::default() };
+            }
+        };
+        let mut servers: Vec<SocketAddr> = Vec::new();
+        for server in config.name_servers() {
+            let port = server.connections.first().map_or(53, |connection| connection.port);
+            servers.push((server.ip, port).into());
+        }
+        Self { servers, hosts, search: config.search().to_vec(), dots_min: options.ndots }
+    }
+
+    /// The addresses of `name`, the preferred ones first; never empty.
+    ///
+    /// Takes the `dns` phase of `phases`, which is left open.
+    ///
+    /// # Errors
+    /// Class `dns`: the name does not exist, has no address of this family, or no server gave an answer.
+    pub(crate) async fn addresses(
+        &self,
+        name: &str,
+        family: Family,
+        phases: &mut Phases,
+    ) -> Result<Vec<IpAddr>, Failure> {
+        phases.enter(Phase::Dns);
+        self.look_up(name, family, phases).await
+    }
+
+    async fn look_up(&self, name: &str, family: Family, phases: &mut Phases) -> Result<Vec<IpAddr>, Failure> {
+        let no_name = |_| failure("dns.nxdomain", format!("`{name}` is not a name that DNS can hold"));
+        let mut parsed = Name::from_ascii(name).map_err(no_name)?;
+        parsed.set_fqdn(true);
+        let local = self.in_hosts(&parsed, family);
+        if !local.is_empty() {
+            return Ok(local);
+        }
+        let mut last = None;
+        for candidate in self.candidates(name, parsed) {
+            match self.ask_servers(&candidate, family, phases).await {
+                Ok(found) => return Ok(ordered(found)),
+                Err(failure) if failure.error_type == "dns.nxdomain" => last = last.or(Some(failure)),
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(last.unwrap_or_else(|| failure("dns.nxdomain", format!("there is no name {name}"))))
+    }
+
+    fn in_hosts(&self, name: &Name, family: Family) -> Vec<IpAddr> {
+        let mut found = Vec::new();
+        for record_type in [RecordType::AAAA, RecordType::A] {
+            if let Some(lookup) = self.hosts.lookup_static_host(&Query::query(name.clone(), record_type)) {
+                found.extend(lookup.answers().iter().filter_map(|record| record.data.ip_addr()));
+            }
+        }
+        // RFC 6761, section 6.3: localhost is loopback, whoever is asked.
+        if found.is_empty() && name.is_localhost() {
+            found = vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        }
+        found.retain(|address| family.has(*address));
+        found
+    }
+
+    /// The names to ask for, in the C library's order.
+    fn candidates(&self, text: &str, name: Name) -> Vec<Name> {
+        if text.ends_with('.') || self.search.is_empty() {
+            return vec![name];
+        }
+        let mut relative = name.clone();
+        relative.set_fqdn(false);
+        let searched = self.search.iter().filter_map(|domain| relative.clone().append_domain(domain).ok());
+        let dots = text.bytes().filter(|byte| *byte == b'.').count();
+        if dots >= self.dots_min {
+            std::iter::once(name).chain(searched).collect()
+        } else {
+            searched.chain(std::iter::once(name.clone())).collect()
+        }
+    }
+
+    async fn ask_servers(
+        &self,
+        name: &Name,
+        family: Family,
+        phases: &mut Phases,
+    ) -> Result<Vec<IpAddr>, Failure> {
+        let mut last = None;
+        for server in &self.servers {
+            phases.try_peer(*server);
+            let failed = match ask_families(*server, name, family).await {
+                Ok(found) if found.is_empty() => {
+                    phases.answered(*server);
+                    return Err(failure("dns.no_answer", format!("{} has no address", shown(name))));
+                }
+                Ok(found) => {
+                    phases.answered(*server);
+                    return Ok(found);
+                }
+                Err(AskError::Code(ResponseCode::NXDomain)) => {
+                    phases.answered(*server);
+                    return Err(failure("dns.nxdomain", format!("there is no name {}", shown(name))));
+                }
+                Err(error) => of_ask(&error, *server, name),
+            };
+            phases.tried_in_vain(*server, failed.error_type.clone());
+            last = Some(failed);
+        }
+        Err(last.unwrap_or_else(|| {
+            failure("dns.unreachable", format!("no name server is configured to look up {}", shown(name)))
+        }))
+    }
+}
+
+async fn ask_families(server: SocketAddr, name: &Name, family: Family) -> Result<Vec<IpAddr>, AskError> {
+    let v4 = stub::addresses(server, name, RecordType::A, PATIENCE);
+    let v6 = stub::addresses(server, name, RecordType::AAAA, PATIENCE);
+    match family {
+        Family::V4 => v4.await,
+        Family::V6 => v6.await,
+        Family::Any => {
+            let (mut v4, mut v6) = (std::pin::pin!(v4), std::pin::pin!(v6));
+            let (first, second) = tokio::select! {
+                first = &mut v4 => { let second = follow(&first, v6).await; (first, second) }
+                first = &mut v6 => { let second = follow(&first, v4).await; (first, second) }
+            };
+            join(first, second)
+        }
+    }
+}
+
+type Found = Result<Vec<IpAddr>, AskError>;
+
+/// The answer for the second family: only shortly waited for if the first already brought addresses.
+async fn follow(first: &Found, second: Pin<&mut impl Future<Output = Found>>) -> Option<Found> {
+    if first.as_ref().is_ok_and(|found| !found.is_empty()) {
+        tokio::time::timeout(SECOND_FAMILY, second).await.ok()
+    } else {
+        Some(second.await)
+    }
+}
+
+fn join(first: Found, second: Option<Found>) -> Found {
+    match (first, second) {
+        (Ok(mut found), Some(Ok(more))) => {
+            found.extend(more);
+            Ok(found)
+        }
+        (Ok(found), _) | (_, Some(Ok(found))) if !found.is_empty() => Ok(found),
+        (Err(error), _) | (Ok(_), Some(Err(error))) => Err(error),
+        (Ok(found), None) => Ok(found),
+    }
+}
+
+/// IPv6 first, then alternating (RFC 8305, section 4).
+fn ordered(found: Vec<IpAddr>) -> Vec<IpAddr> {
+    let (v6, v4): (Vec<_>, Vec<_>) = found.into_iter().partition(IpAddr::is_ipv6);
+    let (mut v6, mut v4) = (v6.into_iter(), v4.into_iter());
+    let mut ordered = Vec::with_capacity(v6.len() + v4.len());
+    loop {
+        match (v6.next(), v4.next()) {
+            (None, None) => return ordered,
+            (first, second) => ordered.extend(first.into_iter().chain(second)),
+        }
+    }
+}
+
+fn of_ask(error: &AskError, server: SocketAddr, name: &Name) -> Failure {
+    if let AskError::Io(error) = error
+        && let Some(local) = fault::local(error)
+    {
+        return local;
+    }
+    let error_type = match error {
+        AskError::Code(ResponseCode::ServFail) => "dns.servfail",
+        AskError::Code(ResponseCode::Refused) => "dns.refused",
+        AskError::Silent(_) => "dns.timeout",
+        // A name server that this machine cannot reach: the mark for telling our own fault apart later.
+        AskError::Io(_) => "dns.unreachable",
+        AskError::Code(_) | AskError::Question(_) => "dns.no_answer",
+    };
+    failure(error_type, format!("looking up {}: name server {server} {error}", shown(name)))
+}
+
+fn failure(error_type: &'static str, message: String) -> Failure {
+    Failure::new(FailureClass::Dns, error_type, message)
+}
+
+fn shown(name: &Name) -> String {
+    let mut text = name.to_ascii();
+    if text.len() > 1 && text.ends_with('.') {
+        text.pop();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_alternate_from_ipv6() {
+        let ips = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
+        let found = ips(&["192.0.2.1", "192.0.2.2", "2001:db8::1"]);
+        assert_eq!(ordered(found), ips(&["2001:db8::1", "192.0.2.1", "192.0.2.2"]));
+    }
+
+    #[test]
+    fn short_names_use_the_search_list_first() {
+        let resolver = Resolver {
+            search: vec![Name::from_ascii("corp.example.").unwrap()],
+            dots_min: 1,
+            ..Resolver::default()
+        };
+        let asked = |text: &str| {
+            let mut name = Name::from_ascii(text).unwrap();
+            name.set_fqdn(true);
+            resolver.candidates(text, name).iter().map(shown).collect::<Vec<_>>()
+        };
+        assert_eq!(asked("shop"), ["shop.corp.example", "shop"]);
+        assert_eq!(asked("shop.example"), ["shop.example", "shop.example.corp.example"]);
+        assert_eq!(asked("shop."), ["shop"]);
+    }
+}

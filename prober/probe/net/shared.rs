@@ -1,0 +1,180 @@
+//! What all runs have in common, and what one run carries from step to step.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use model::outcome::Failure;
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls_pki_types::CertificateDer;
+
+use crate::net::certificate::{CertificateCache, CertificateFacts};
+use crate::net::fault;
+use crate::net::resolve::{Resolver, ResolverSource, Servers};
+use crate::net::roots::{self, Roots};
+use crate::net::tls::{TlsChoice, TlsSetup};
+
+/// How often a CA file is looked at for changes.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What the network is made of; the default is the system's.
+#[derive(Clone, Debug, Default)]
+pub struct NetConfig {
+    /// Who is asked for addresses.
+    pub servers: Servers,
+    /// Authorities that are trusted beside the system's.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+}
+
+/// What all runs have in common: made once, shared by every scenario.
+#[derive(Debug)]
+pub struct Shared {
+    provider: Arc<CryptoProvider>,
+    extra_roots: Vec<CertificateDer<'static>>,
+    /// Read at the first use: reading and parsing the system's authorities takes milliseconds.
+    system_roots: OnceLock<Arc<RootCertStore>>,
+    resolver: Mutex<ResolverSource>,
+    setups: Mutex<HashMap<TlsChoice, KeptSetup>>,
+    certificates: CertificateCache,
+}
+
+#[derive(Clone, Debug)]
+struct KeptSetup {
+    setup: Arc<TlsSetup>,
+    looked: Instant,
+    stamp: Option<(SystemTime, u64)>,
+}
+
+impl Shared {
+    /// The network that `config` describes.
+    pub fn new(config: NetConfig) -> Self {
+        Self {
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
+            extra_roots: config.extra_roots,
+            system_roots: OnceLock::new(),
+            resolver: Mutex::new(ResolverSource::new(config.servers)),
+            setups: Mutex::default(),
+            certificates: CertificateCache::default(),
+        }
+    }
+
+    /// Reads the system's authorities now, so that no run waits for it.
+    ///
+    /// Blocks for some milliseconds; without it the first run over TLS does this before it measures.
+    pub fn warm(&self) {
+        // There is nobody to trust only if even the built-in authorities are gone; a run then says so.
+        let _trusted = self.roots(&Roots::System);
+    }
+
+    /// Who is asked for addresses at the moment.
+    pub(crate) fn resolver(&self) -> Arc<Resolver> {
+        self.resolver.lock().unwrap_or_else(PoisonError::into_inner).current()
+    }
+
+    /// The facts of the certificate `der`, parsed once; `None` if it cannot be parsed.
+    pub(crate) fn certificate(&self, der: &[u8]) -> Option<Arc<CertificateFacts>> {
+        self.certificates.facts(der)
+    }
+
+    /// What is made once for `choice`; a CA file is read again when it has changed.
+    ///
+    /// # Errors
+    /// Class `local`, `local.config`: the CA file cannot be used.
+    pub(crate) async fn tls(self: &Arc<Self>, choice: &TlsChoice) -> Result<Arc<TlsSetup>, Failure> {
+        let kept = self.lock_setups().get(choice).cloned();
+        if let Some(kept) = &kept
+            && (choice.roots == Roots::System || kept.looked.elapsed() < LOOK_EVERY)
+        {
+            return Ok(Arc::clone(&kept.setup));
+        }
+        let (shared, choice) = (Arc::clone(self), choice.clone());
+        // Files and the parsing of a hundred certificates: not on a thread that measures.
+        let made = tokio::task::spawn_blocking(move || shared.make(&choice, kept)).await;
+        made.map_err(|error| {
+            Failure::new(model::outcome::FailureClass::Local, fault::BUG, error.to_string())
+        })?
+    }
+
+    fn make(&self, choice: &TlsChoice, kept: Option<KeptSetup>) -> Result<Arc<TlsSetup>, Failure> {
+        let stamp = match &choice.roots {
+            Roots::System => None,
+            Roots::File(path) => roots::stamp(path),
+        };
+        let setup = match kept {
+            Some(kept) if stamp.is_some() && kept.stamp == stamp => kept.setup,
+            _ => Arc::new(TlsSetup::new(&self.provider, self.roots(&choice.roots)?, choice)?),
+        };
+        let entry = KeptSetup { setup: Arc::clone(&setup), looked: Instant::now(), stamp };
+        self.lock_setups().insert(choice.clone(), entry);
+        Ok(setup)
+    }
+
+    fn roots(&self, roots: &Roots) -> Result<Arc<RootCertStore>, Failure> {
+        match roots {
+            Roots::System => {
+                Ok(Arc::clone(self.system_roots.get_or_init(|| Arc::new(roots::system(&self.extra_roots)))))
+            }
+            Roots::File(path) => roots::of_file(path).map(Arc::new),
+        }
+    }
+
+    fn lock_setups(&self) -> std::sync::MutexGuard<'_, HashMap<TlsChoice, KeptSetup>> {
+        self.setups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the steps of one run reach the network through.
+///
+/// A kind keeps here what it carries from one step to the next: open connections, cookies. It is dropped,
+/// and everything in it closed, with the run.
+pub struct Net {
+    shared: Arc<Shared>,
+    more_to_come: bool,
+    /// At most one value a type; empty for the run of a single step.
+    carried: Vec<Box<dyn Any + Send>>,
+}
+
+impl Net {
+    /// The network of one run that has nothing open yet.
+    pub const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, more_to_come: false, carried: Vec::new() }
+    }
+
+    /// What all runs have in common.
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Says whether steps follow that may use what this one leaves open.
+    pub(crate) const fn expect_more(&mut self, more_to_come: bool) {
+        self.more_to_come = more_to_come;
+    }
+
+    /// Whether steps follow that may use what this one leaves open.
+    pub(crate) const fn more_to_come(&self) -> bool {
+        self.more_to_come
+    }
+
+    /// What earlier steps left, if any did.
+    pub(crate) fn carried<T: Any + Send>(&mut self) -> Option<&mut T> {
+        self.carried.iter_mut().find_map(|value| value.downcast_mut())
+    }
+
+    /// What steps of this run carry, made new if nothing is carried yet.
+    pub(crate) fn carry<T: Any + Send + Default>(&mut self) -> &mut T {
+        let index = self.carried.iter().position(|value| value.is::<T>()).unwrap_or_else(|| {
+            self.carried.push(Box::<T>::default());
+            self.carried.len() - 1
+        });
+        self.carried[index].downcast_mut().expect("the position was found by this type")
+    }
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Net").field("carried", &self.carried.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,274 @@
+//! The TLS handshake, and what the server showed in it even when it failed.
+//!
+//! Everything that can be made once is made once per [`TlsChoice`]; only the recorder is of one connection,
+//! which also keeps rustls from ever resuming a session: a fresh connection is measured as one.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::outcome::{Failure, FailureClass};
+use model::step::Phase;
+use model::time::Timestamp;
+use rustls::client::Resumption;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::{
+    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore,
+    SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::net::address::Host;
+use crate::net::fault;
+use crate::net::phases::Phases;
+use crate::net::roots::Roots;
+
+/// How a connection is secured; connections with the same choice share everything that is not theirs alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct TlsChoice {
+    /// Whom to trust.
+    pub(crate) roots: Roots,
+    /// The application protocols offered, most wanted first; empty for no offer.
+    pub(crate) alpn: Vec<Vec<u8>>,
+    /// What a certificate that does not hold means.
+    pub(crate) verify: Verify,
+}
+
+/// What a certificate that does not hold means.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Verify {
+    /// The handshake fails.
+    #[default]
+    Enforce,
+    /// The handshake goes on, and the error is recorded.
+    Record,
+}
+
+/// What is made once for a [`TlsChoice`].
+#[derive(Debug)]
+pub(crate) struct TlsSetup {
+    config: ClientConfig,
+    verify: Verify,
+    /// Checks a chain as connections do; for looking at single defects.
+    pub(crate) verifier: Arc<WebPkiServerVerifier>,
+    /// The authorities that are trusted.
+    pub(crate) roots: Arc<RootCertStore>,
+}
+
+/// What the server showed in a handshake.
+#[derive(Debug, Default)]
+pub(crate) struct Handshake {
+    /// The certificates as served, the server's own first.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    /// Why the chain does not hold, if it does not.
+    pub(crate) error: Option<CertificateError>,
+    /// The protocol version, if the handshake got that far.
+    pub(crate) protocol: Option<ProtocolVersion>,
+    /// The cipher suite, if the handshake got that far.
+    pub(crate) cipher: Option<CipherSuite>,
+    /// The application protocol that the server chose.
+    pub(crate) alpn: Option<Vec<u8>>,
+    /// The stapled OCSP answer; empty if there was none.
+    pub(crate) staple: Vec<u8>,
+}
+
+impl TlsSetup {
+    /// The setup of connections that trust `roots`.
+    ///
+    /// # Errors
+    /// Class `local`: there is nobody to trust.
+    pub(crate) fn new(
+        provider: &Arc<CryptoProvider>,
+        roots: Arc<RootCertStore>,
+        choice: &TlsChoice,
+    ) -> Result<Self, Failure> {
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
+        let verifier =
+            verifier.build().map_err(|error| fault::config(format!("TLS cannot be set up: {error}")))?;
+        let config = ClientConfig::builder_with_provider(Arc::clone(provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| fault::config(format!("TLS cannot be set up: {error}")))?;
+        let verifying = Arc::clone(&verifier);
+        let mut config = config.dangerous().with_custom_certificate_verifier(verifying).with_no_client_auth();
+        config.alpn_protocols.clone_from(&choice.alpn);
+        config.resumption = Resumption::disabled();
+        Ok(Self { config, verify: choice.verify, verifier, roots })
+    }
+
+    /// Does the handshake on `stream` for `name`, with what the server showed in either case.
+    ///
+    /// Takes the phase `tls`, which is left open. The caller holds the deadline; dropping the future closes
+    /// the stream.
+    ///
+    /// # Errors
+    /// Class `tls`, and `local` for what this machine lacks.
+    pub(crate) async fn connect<S>(
+        &self,
+        stream: S,
+        name: &ServerName<'static>,
+        phases: &mut Phases,
+    ) -> (Result<TlsStream<S>, Failure>, Handshake)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        phases.enter(Phase::Tls);
+        let recorder = Arc::new(Recorder {
+            inner: Arc::clone(&self.verifier),
+            verify: self.verify,
+            seen: Mutex::default(),
+        });
+        let mut config = self.config.clone();
+        config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
+        let connected = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await;
+        let mut shown = std::mem::take(&mut *recorder.lock());
+        match connected {
+            Ok(stream) => {
+                let session = stream.get_ref().1;
+                shown.chain = session.peer_certificates().map(<[_]>::to_vec).unwrap_or_default();
+                shown.protocol = session.protocol_version();
+                shown.cipher = session.negotiated_cipher_suite().map(|suite| suite.suite());
+                shown.alpn = session.alpn_protocol().map(<[u8]>::to_vec);
+                (Ok(stream), shown)
+            }
+            Err(error) => (Err(of_handshake(&error, &shown, name)), shown),
+        }
+    }
+}
+
+/// The name that a server at `host` must prove.
+pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, Failure> {
+    match host {
+        Host::Ip(ip) => Ok(ServerName::IpAddress((*ip).into())),
+        Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| {
+            Failure::new(FailureClass::Tls, "tls.handshake", format!("`{name}` cannot be a TLS server name"))
+        }),
+    }
+}
+
+/// Writes down what the server showed, then decides as webpki does.
+#[derive(Debug)]
+struct Recorder {
+    inner: Arc<WebPkiServerVerifier>,
+    verify: Verify,
+    seen: Mutex<Handshake>,
+}
+
+impl Recorder {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Handshake> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        staple: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.inner.verify_server_cert(leaf, intermediates, name, staple, now);
+        let mut seen = self.lock();
+        seen.staple = staple.to_vec();
+        let Err(error) = verified else { return verified };
+        // On success the session has the chain; copying it here would be for nothing.
+        seen.chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();
+        seen.error = Some(match &error {
+            rustls::Error::InvalidCertificate(error) => error.clone(),
+            _ => CertificateError::BadEncoding,
+        });
+        match self.verify {
+            Verify::Enforce => Err(error),
+            Verify::Record => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+fn of_handshake(error: &io::Error, shown: &Handshake, name: &ServerName<'_>) -> Failure {
+    if let Some(defect) = &shown.error {
+        return of_certificate(defect, name);
+    }
+    if let Some(local) = fault::local(error) {
+        return local;
+    }
+    let message = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(alert)) => {
+            format!("the server ended the TLS handshake with the alert {alert:?}")
+        }
+        Some(rustls::Error::InvalidMessage(_)) => "the server does not speak TLS on this port".to_owned(),
+        Some(inner) => format!("the TLS handshake failed: {inner}"),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the server closed the connection in the TLS handshake".to_owned()
+        }
+        None if error.kind() == io::ErrorKind::ConnectionReset => {
+            "the server reset the connection in the TLS handshake".to_owned()
+        }
+        None => format!("the TLS handshake failed: {error}"),
+    };
+    Failure::new(FailureClass::Tls, "tls.handshake", message)
+}
+
+/// The failure that a chain with this defect stands for.
+pub(crate) fn of_certificate(defect: &CertificateError, name: &ServerName<'_>) -> Failure {
+    let name = name.to_str();
+    let (error_type, message) = match defect {
+        CertificateError::ExpiredContext { not_after, .. } => {
+            ("tls.expired", format!("the certificate expired at {}", instant(*not_after)))
+        }
+        CertificateError::Expired => ("tls.expired", "the certificate has expired".to_owned()),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            ("tls.not_yet_valid", format!("the certificate is not valid before {}", instant(*not_before)))
+        }
+        CertificateError::NotValidYet => ("tls.not_yet_valid", "the certificate is not valid yet".to_owned()),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names = presented.iter().take(5).map(|name| plain(name)).collect::<Vec<_>>().join(", ");
+            ("tls.name_mismatch", format!("the certificate is for {names}, not for {name}"))
+        }
+        CertificateError::NotValidForName => {
+            ("tls.name_mismatch", format!("the certificate is not for {name}"))
+        }
+        CertificateError::Revoked => ("tls.revoked", "the certificate has been revoked".to_owned()),
+        CertificateError::UnknownIssuer => {
+            ("tls.untrusted", "the certificate does not lead to a trusted authority".to_owned())
+        }
+        other => ("tls.untrusted", format!("the certificate cannot be trusted: {other}")),
+    };
+    Failure::new(FailureClass::Tls, error_type, message)
+}
+
+/// `DnsName("shop.example")` as webpki shows it, without the wrapping.
+fn plain(shown: &str) -> &str {
+    shown.split('"').nth(1).unwrap_or(shown)
+}
+
+fn instant(at: UnixTime) -> String {
+    let at = Timestamp::from_seconds(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
+    at.jiff().strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

@@ -1,0 +1,254 @@
+//! The kind `tcp` against small servers that do what each test says.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use model::step::Phase;
+use scenario::fields::Bound;
+use scenario::template::{Hole, Part, Secrets, Template};
+use scenario::value::{Reading, Value};
+use testkit::hostile::{Fault, Hostile};
+
+use super::KIND;
+use crate::trial::{PATIENCE, Trial, compile, judge, run, run_with, shared, template, text, told};
+
+/// Short enough for a test, long enough for a loopback answer on a busy machine.
+const LIMIT: Duration = Duration::from_millis(400);
+
+/// A server for one connection.
+fn server(serve: impl FnOnce(TcpStream) + Send + 'static) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        serve(stream);
+    });
+    (addr, thread)
+}
+
+/// Waits until the other end has hung up.
+fn until_closed(mut stream: &TcpStream) {
+    let mut rest = Vec::new();
+    // A reset is an end as well.
+    let _end = stream.read_to_end(&mut rest);
+}
+
+async fn talk(addr: SocketAddr, keys: Vec<(&'static str, Bound)>, limit: Duration) -> Trial {
+    let keys = [vec![("address", template(addr.to_string()))], keys].concat();
+    run(&KIND, keys, &shared(), limit).await
+}
+
+#[tokio::test]
+async fn a_connection_is_enough() {
+    let (addr, thread) = server(|stream| until_closed(&stream));
+    let trial = talk(addr, Vec::new(), PATIENCE).await;
+    assert_eq!(trial.outcome.failure, None);
+    assert_eq!(trial.phases(0), [Phase::Connect]);
+    assert_eq!(trial.attribute("network.peer.address"), "127.0.0.1");
+    assert!(matches!(trial.read("response"), Reading::Unreadable(why) if why.contains("read_until")));
+    drop(trial);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_banner_is_read_up_to_its_end() {
+    let (addr, thread) = server(|mut stream| {
+        for part in ["22", "0 mail.test ESM", "TP\r", "\nand more"] {
+            stream.write_all(part.as_bytes()).unwrap();
+            stream.flush().unwrap();
+        }
+        until_closed(&stream);
+    });
+    let trial = talk(addr, vec![("read_until", text("\\r\\n"))], PATIENCE).await;
+    assert_eq!(trial.value("response"), Value::Text("220 mail.test ESMTP\r\n".into()));
+    assert_eq!(trial.value("size"), Value::Int(21));
+    assert_eq!(trial.phases(0), [Phase::Connect, Phase::Wait, Phase::Receive]);
+    drop(trial);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_sent_arrives_and_is_answered() {
+    let (addr, thread) = server(|mut stream| {
+        let mut asked = [0; 6];
+        stream.read_exact(&mut asked).unwrap();
+        assert_eq!(&asked, b"PING\r\n");
+        stream.write_all(b"+PONG\r\n").unwrap();
+        until_closed(&stream);
+    });
+    // Without `read_until` the pause after the answer ends it.
+    let trial = talk(addr, vec![("send", template("PING\\r\\n"))], PATIENCE).await;
+    assert_eq!(trial.value("response"), Value::Text("+PONG\r\n".into()));
+    assert_eq!(trial.phases(0), [Phase::Connect, Phase::Send, Phase::Wait, Phase::Receive]);
+    drop(trial);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn only_the_authors_own_escapes_are_replaced() {
+    let (addr, thread) = server(|mut stream| {
+        let mut asked = Vec::new();
+        stream.read_to_end(&mut asked).unwrap();
+        assert_eq!(asked, b"AUTH back\\nslash\r\n");
+    });
+    let parts = [
+        Part::Text("AUTH ".into()),
+        Part::Hole(Hole::Secret("word".into()), Vec::new()),
+        Part::Text("\\r\\n".into()),
+    ];
+    let keys = vec![
+        ("address", template(addr.to_string())),
+        ("send", Bound::Template(Template::new(parts))),
+        ("read", Bound::Bool(false)),
+    ];
+    let action = compile(&KIND, keys).unwrap();
+    let mut secrets = Secrets::default();
+    secrets.set("word", "back\\nslash");
+    let trial = run_with(&*action, &shared(), &secrets, PATIENCE).await;
+    assert_eq!(trial.outcome.failure, None);
+    thread.join().unwrap();
+    // Without the secret it is this prober that lacks something.
+    let trial = run_with(&*action, &shared(), &Secrets::default(), PATIENCE).await;
+    assert_eq!(trial.failure(), "local local.secret");
+}
+
+#[tokio::test]
+async fn an_answer_without_its_end_is_wrong() {
+    let (addr, thread) = server(|mut stream| {
+        stream.write_all(b"220 mail.te").unwrap();
+        stream.shutdown(Shutdown::Both).unwrap();
+    });
+    let trial = talk(addr, vec![("read_until", text("\\n"))], PATIENCE).await;
+    assert_eq!(trial.failure(), "incorrect assert.response");
+    assert_eq!(
+        trial.message(),
+        "the server closed the connection before it sent \"\\n\"; it sent \"220 mail.te\""
+    );
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn the_limit_bounds_what_is_read() {
+    let flood = |mut stream: TcpStream| {
+        // The other end hangs up in the middle.
+        while stream.write_all(&[b'x'; 4096]).is_ok() {}
+    };
+    let (addr, thread) = server(flood);
+    let keys = vec![("read_until", text("\\n")), ("read_limit", Bound::Size(5000))];
+    let trial = talk(addr, keys, PATIENCE).await;
+    assert_eq!(trial.failure(), "incorrect assert.response");
+    assert!(trial.message().contains("within the first 5000 bytes"), "{}", trial.message());
+    thread.join().unwrap();
+    let (addr, thread) = server(flood);
+    let trial =
+        talk(addr, vec![("read", Bound::Bool(true)), ("read_limit", Bound::Size(5000))], PATIENCE).await;
+    assert_eq!(trial.value("size"), Value::Int(5000));
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn silence_ends_at_the_deadline() {
+    let target = Hostile::start(Fault::HalfOpen);
+    for keys in [
+        vec![("read_until", text("\\n"))],
+        vec![("read", Bound::Bool(true))],
+        vec![("send", template("hello"))],
+    ] {
+        let trial = talk(target.addr(), keys, LIMIT).await;
+        assert_eq!(trial.failure(), "timeout timeout");
+        assert_eq!(trial.message(), "still waiting for the answer after 400ms");
+        assert_eq!(*trial.phases(0).last().unwrap(), Phase::Wait);
+        trial.ended_within(LIMIT);
+    }
+}
+
+#[tokio::test]
+async fn a_drip_ends_at_the_deadline() {
+    let target = Hostile::start(Fault::Drip(Duration::from_millis(20)));
+    let send = ("send", template("GET / HTTP/1.1\\r\\n\\r\\n"));
+    for keys in [vec![send.clone(), ("read_until", text("never"))], vec![send]] {
+        let trial = talk(target.addr(), keys, LIMIT).await;
+        assert_eq!(trial.failure(), "timeout timeout");
+        assert_eq!(*trial.phases(0).last().unwrap(), Phase::Receive);
+        trial.ended_within(LIMIT);
+    }
+}
+
+#[tokio::test]
+async fn nobody_listening_is_refused() {
+    let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let trial = talk(addr, Vec::new(), PATIENCE).await;
+    assert_eq!(trial.failure(), "connect connect.refused");
+    assert_eq!(trial.phases(0), [Phase::Connect]);
+    assert_eq!(trial.outcome.hops[0].attempts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_reset_is_the_targets_failure() {
+    let target = Hostile::start(Fault::ResetOnAccept);
+    let trial = talk(target.addr(), vec![("read_until", text("\\n"))], PATIENCE).await;
+    assert_eq!(trial.failure(), "connect connect.reset");
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_text_are_shown() {
+    let (addr, thread) = server(|mut stream| {
+        stream.write_all(b"\xff\x00ok\n").unwrap();
+        until_closed(&stream);
+    });
+    let trial = talk(addr, vec![("read_until", text("\\n"))], PATIENCE).await;
+    assert_eq!(trial.value("response"), Value::Text("\u{fffd}\0ok\n".into()));
+    assert_eq!(trial.value("size"), Value::Int(5));
+    drop(trial);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_scenario_file_says_it_all() {
+    for (keys, expected) in [
+        ("read_until: \"\\n\" }\nexpect: { response: { starts_with: \"220\" }, size: { lte: 1kB } }", "ok"),
+        ("read_until: \\n }\nexpect: { response: { starts_with: \"220\" } }", "ok"),
+        (
+            "read: true }\nexpect: { response: { starts_with: \"250\" } }",
+            "failed incorrect assert.response: response is",
+        ),
+    ] {
+        let (addr, thread) = server(|mut stream| {
+            stream.write_all(b"220 mail.test ESMTP\n").unwrap();
+            until_closed(&stream);
+        });
+        let told = told(&judge(&format!("tcp: {{ address: \"{addr}\", {keys}")).await);
+        assert!(told.starts_with(expected), "{keys}\n{told}");
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn mistakes_in_the_file() {
+    let check = |keys: Vec<(&'static str, Bound)>| compile(&KIND, keys).err().unwrap_or_default();
+    assert_eq!(
+        check(vec![
+            ("address", template("mail.test")),
+            ("send", template("a\\qb")),
+            ("read_limit", Bound::Size(2 << 20))
+        ]),
+        [
+            "E104: `read_limit` must be between 1 byte and 1 MiB",
+            "E134: `mail.test` has no port: write it like `mail.test:443`",
+            "E136: `\\q` is not an escape that is known here",
+        ]
+    );
+    assert_eq!(
+        check(vec![("address", template("mail.test:25")), ("read_until", text(""))]),
+        ["E104: `read_until` is empty"]
+    );
+    let both = vec![
+        ("address", template("mail.test:25")),
+        ("read_until", text("\\n")),
+        ("read", Bound::Bool(false)),
+    ];
+    assert_eq!(check(both), ["E135: `read: false` and `read_until` contradict each other"]);
+}

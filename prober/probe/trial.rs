@@ -1,0 +1,183 @@
+//! One run of one step, for the tests of the kinds: from bound keys to what it showed, or from a scenario
+//! file to the verdict.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::outcome::Outcome;
+use model::probe::{Probe as _, RunContext};
+use model::slot::Stream;
+use model::step::Phase;
+use model::time::{Clock as _, SystemClock};
+use scenario::compile::{Options, Sources, compile as compile_files};
+use scenario::diagnostic::Report;
+use scenario::fields::{Bound, Fields};
+use scenario::kind::{Action, Kind, StepContext, StepOutcome};
+use scenario::source::{Source, Span, Spanned};
+use scenario::template::{Captures, RunFacts, Scope, Secrets, Template};
+use scenario::value::{Reading, Selector, Value};
+
+use crate::KINDS;
+use crate::flow::Scenario;
+use crate::net::shared::{Net, NetConfig, Shared};
+
+/// How much later than its deadline a step may end.
+pub(crate) const SLACK: Duration = Duration::from_millis(100);
+
+/// Long enough for every step that is to succeed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The network without anything of its own.
+pub(crate) fn shared() -> Arc<Shared> {
+    Arc::new(Shared::new(NetConfig::default()))
+}
+
+/// A template without holes.
+pub(crate) fn template(text: impl Into<String>) -> Bound {
+    Bound::Template(Template::text(text.into()))
+}
+
+/// A text.
+pub(crate) fn text(text: impl Into<String>) -> Bound {
+    Bound::Text(text.into())
+}
+
+/// A list of texts.
+pub(crate) fn texts<T: ToString>(texts: impl IntoIterator<Item = T>) -> Bound {
+    let spanned = texts.into_iter().map(|text| Spanned::new(Bound::Text(text.to_string()), Span::default()));
+    Bound::List(spanned.collect())
+}
+
+/// What compiling these keys gives: the action, or the codes and messages of the mistakes.
+pub(crate) fn compile(
+    kind: &Kind<Net>,
+    keys: Vec<(&'static str, Bound)>,
+) -> Result<Box<dyn Action<Net>>, Vec<String>> {
+    let entries = keys.into_iter().map(|(key, bound)| (key, Spanned::new(bound, Span::default())));
+    let mut report = Report::default();
+    let action = (kind.compile)(Fields::new(Span::default(), entries.collect()), &mut report);
+    action.ok_or_else(|| {
+        let mistakes = report.finish().into_iter();
+        mistakes.map(|mistake| format!("{}: {}", mistake.code, mistake.message)).collect()
+    })
+}
+
+/// Runs the one-step scenario `step` (its kind's key and what follows) once.
+pub(crate) async fn judge(step: &str) -> Outcome {
+    let text = format!("name: trial\naim: Up.\nevery: 1m\n{step}\n");
+    let sources =
+        Sources { project: None, scenarios: vec![Source { path: "trial.yaml".into(), text: text.clone() }] };
+    let mut compiled = compile_files(sources, &KINDS, &Options::default());
+    assert!(!compiled.has_errors(), "{text}{:#?}", compiled.diagnostics);
+    let scenario = Scenario::new(Arc::new(compiled.plans.remove(0)), shared(), Arc::default());
+    let (started, began) = (SystemClock.now(), Instant::now());
+    let slot = Stream::new("trial", "local").slot(started);
+    scenario.run(&RunContext { slot, attempt: 0, started, began, deadline: began + PATIENCE }).await
+}
+
+/// Reason, class, type and message of an outcome as one text.
+pub(crate) fn told(outcome: &Outcome) -> String {
+    match &outcome.failure {
+        None => outcome.reason.to_string(),
+        Some(failure) => {
+            format!("{} {} {}: {}", outcome.reason, failure.class, failure.error_type, failure.message)
+        }
+    }
+}
+
+/// What one run showed, and how long it took.
+pub(crate) struct Trial {
+    /// The outcome.
+    pub(crate) outcome: StepOutcome,
+    /// From start to end.
+    pub(crate) took: Duration,
+}
+
+/// Runs these keys once, with `limit` until the deadline.
+pub(crate) async fn run(
+    kind: &Kind<Net>,
+    keys: Vec<(&'static str, Bound)>,
+    shared: &Arc<Shared>,
+    limit: Duration,
+) -> Trial {
+    let action = compile(kind, keys).unwrap_or_else(|mistakes| panic!("the keys are right: {mistakes:?}"));
+    run_with(&*action, shared, &Secrets::default(), limit).await
+}
+
+/// Runs `action` once, with `limit` until the deadline.
+pub(crate) async fn run_with(
+    action: &dyn Action<Net>,
+    shared: &Arc<Shared>,
+    secrets: &Secrets,
+    limit: Duration,
+) -> Trial {
+    let now = SystemClock.now();
+    let id = Stream::new("trial", "local").slot(now).id;
+    let facts = RunFacts { id, started_at: now, attempt: 0, scenario: "trial".into() };
+    let captures = Captures::default();
+    let scope = Scope { run: &facts, captures: &captures, secrets };
+    let began = Instant::now();
+    let context = StepContext { scope: &scope, began, deadline: began + limit };
+    let outcome = action.run(&mut Net::new(Arc::clone(shared)), &context).await;
+    let took = began.elapsed();
+    check_phases(&outcome, took);
+    Trial { outcome, took }
+}
+
+/// The phases of each hop tile it, and none lies outside of the run.
+fn check_phases(outcome: &StepOutcome, took: Duration) {
+    for hop in &outcome.hops {
+        for pair in hop.phases.windows(2) {
+            assert_eq!(pair[0].start + pair[0].duration, pair[1].start, "{hop:?}");
+        }
+        let end = hop.phases.last().map(|last| last.start + last.duration);
+        assert!(end.is_none_or(|end| end <= took), "{hop:?} ends after {took:?}");
+    }
+}
+
+impl Trial {
+    /// The value of a subject; panics if there is none.
+    pub(crate) fn value(&self, subject: &str) -> Value<'_> {
+        match self.read(subject) {
+            Reading::One(value) => value,
+            other => panic!("{subject} is {other:?}; the failure is {:?}", self.outcome.failure),
+        }
+    }
+
+    /// What looking at a subject gives.
+    pub(crate) fn read(&self, subject: &str) -> Reading<'_> {
+        self.outcome.evidence.read(subject, &Selector::Whole)
+    }
+
+    /// Class and type of the failure, as one text; panics if the step did not fail.
+    pub(crate) fn failure(&self) -> String {
+        let failure = self.outcome.failure.as_ref().expect("the step fails");
+        format!("{} {}", failure.class, failure.error_type)
+    }
+
+    /// The failure's message; panics if the step did not fail.
+    pub(crate) fn message(&self) -> &str {
+        &self.outcome.failure.as_ref().expect("the step fails").message
+    }
+
+    /// The phases of one hop in order.
+    pub(crate) fn phases(&self, hop: usize) -> Vec<Phase> {
+        self.outcome.hops[hop].phases.iter().map(|span| span.phase).collect()
+    }
+
+    /// The duration of a phase of one hop.
+    pub(crate) fn phase(&self, hop: usize, phase: Phase) -> Duration {
+        let span = self.outcome.hops[hop].phases.iter().find(|span| span.phase == phase);
+        span.unwrap_or_else(|| panic!("hop {hop} has the phase {phase:?}")).duration
+    }
+
+    /// A text among the attributes; panics if there is none.
+    pub(crate) fn attribute(&self, key: &str) -> &str {
+        self.outcome.attributes.text(key).unwrap_or_else(|| panic!("the attribute {key} is a text"))
+    }
+
+    /// Asserts that the step ended by its deadline of `limit`, give or take the slack.
+    pub(crate) fn ended_within(&self, limit: Duration) {
+        assert!(self.took <= limit + SLACK, "took {:?} of {limit:?}", self.took);
+    }
+}
