@@ -1,0 +1,165 @@
+//! What all requests share: the sources, and the bounds on blocking work.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use model::time::Timestamp;
+use store::{Account, ReadError, Store};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::sources::{Catalogue, Format, ReloadState, Sources};
+
+/// The state of the server.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) sources: Sources,
+    /// Whether it listens on a loopback address only.
+    pub(crate) is_loopback: bool,
+    /// Reads of the store at once; a full house is answered with 503.
+    reads: Arc<Semaphore>,
+    /// Renderings of the metrics at once; apart from the reads, so that no page keeps a scrape waiting.
+    scrapes: Arc<Semaphore>,
+    /// One reload at a time; a second one is answered with 409.
+    reloads: Arc<Semaphore>,
+    /// One account of the last hour at a time; others show the one before.
+    accounts: Arc<Semaphore>,
+    hour: Arc<Mutex<Option<Arc<Account>>>>,
+}
+
+/// Why a request got no answer of its own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Too many others are reading.
+    #[error("too many requests are reading the store at once")]
+    Busy,
+    /// It took too long.
+    #[error("the answer took longer than {0:?}")]
+    Late(Duration),
+    /// The store could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Our own code failed.
+    #[error("the answer could not be made: {0}")]
+    Broken(#[from] tokio::task::JoinError),
+}
+
+/// How long a request waits for its turn to read.
+const TURN: Duration = Duration::from_secs(2);
+/// Renderings of the metrics at once.
+const SCRAPES: usize = 2;
+/// The longest that a reload may take.
+pub(crate) const RELOAD_MAX: Duration = Duration::from_secs(30);
+/// The window of the account on pages.
+const HOUR: Duration = Duration::from_hours(1);
+/// How old the account on pages may be before it is made again …
+const HOUR_FRESH: Duration = Duration::from_secs(10);
+/// … and how old before it is not shown.
+const HOUR_USABLE: Duration = Duration::from_mins(5);
+/// How long a page waits for it.
+const HOUR_WAIT: Duration = Duration::from_secs(1);
+/// How long after its timeout a run's event may still be on its way into the store.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
+
+impl App {
+    pub(crate) fn new(sources: Sources, is_loopback: bool) -> Self {
+        let reads = sources.settings.reads_max.max(1);
+        Self {
+            sources,
+            is_loopback,
+            reads: Arc::new(Semaphore::new(reads)),
+            scrapes: Arc::new(Semaphore::new(SCRAPES)),
+            reloads: Arc::new(Semaphore::new(1)),
+            accounts: Arc::new(Semaphore::new(1)),
+            hour: Arc::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.sources.clock.now()
+    }
+
+    pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.sources.catalogue.borrow())
+    }
+
+    /// Looks into the store on a thread that may block.
+    ///
+    /// Dropping the future does not stop the look; it keeps its place until it ends, so the bound holds.
+    ///
+    /// # Errors
+    /// No place came free in time, or the store could not be read.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Store) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = Arc::clone(&self.reads).acquire_owned();
+        let Ok(Ok(place)) = tokio::time::timeout(TURN, place).await else { return Err(Refusal::Busy) };
+        let store = self.sources.store.clone();
+        let looked = spawn_blocking(move || {
+            let found = look(&store);
+            drop(place);
+            found
+        });
+        Ok(looked.await??)
+    }
+
+    /// The metrics as text.
+    ///
+    /// # Errors
+    /// No place came free in time.
+    pub(crate) async fn metrics(&self, format: Format) -> Result<String, Refusal> {
+        let place = Arc::clone(&self.scrapes).acquire_owned();
+        let Ok(Ok(place)) = tokio::time::timeout(TURN, place).await else { return Err(Refusal::Busy) };
+        let render = Arc::clone(&self.sources.metrics);
+        let rendered = spawn_blocking(move || {
+            let text = render(format);
+            drop(place);
+            text
+        });
+        Ok(rendered.await?)
+    }
+
+    /// Reads the files again; `None` if that is already going on.
+    ///
+    /// # Errors
+    /// It took longer than [`RELOAD_MAX`].
+    pub(crate) async fn reload(&self) -> Result<Option<ReloadState>, Refusal> {
+        let Ok(_place) = Arc::clone(&self.reloads).try_acquire_owned() else { return Ok(None) };
+        let reloaded = tokio::time::timeout(RELOAD_MAX, (self.sources.reload)()).await;
+        reloaded.map(Some).map_err(|_| Refusal::Late(RELOAD_MAX))
+    }
+
+    /// The end of the newest window whose slots all have their events.
+    pub(crate) fn closed(&self, catalogue: &Catalogue) -> Timestamp {
+        let longest = catalogue.cards.iter().map(|card| card.timeout).max().unwrap_or_default();
+        self.now().minus(longest).minus(ON_ITS_WAY)
+    }
+
+    /// The account of about the last hour; `None` if it is not to be had quickly.
+    pub(crate) async fn hour(&self) -> Option<Arc<Account>> {
+        let to = self.closed(&self.catalogue());
+        let fresh = self.known_hour().filter(|account| to.since(account.to) < HOUR_FRESH);
+        if fresh.is_some() {
+            return fresh;
+        }
+        if let Ok(place) = Arc::clone(&self.accounts).try_acquire_owned() {
+            let (store, expected) = (self.sources.store.clone(), Arc::clone(&self.sources.expected));
+            let hour = Arc::clone(&self.hour);
+            let counted = spawn_blocking(move || {
+                match store.account(to.minus(HOUR), to, &*expected) {
+                    Ok(account) => *hour.lock().expect("no holder panics") = Some(Arc::new(account)),
+                    Err(error) => tracing::warn!(%error, "the account of the last hour could not be made"),
+                }
+                drop(place);
+            });
+            // A large store takes longer; then this page goes without, and a later one has it.
+            let _in_time = tokio::time::timeout(HOUR_WAIT, counted).await;
+        }
+        self.known_hour().filter(|account| to.since(account.to) < HOUR_USABLE)
+    }
+
+    fn known_hour(&self) -> Option<Arc<Account>> {
+        self.hour.lock().expect("no holder panics").clone()
+    }
+}

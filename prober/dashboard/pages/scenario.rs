@@ -1,0 +1,219 @@
+//! One scenario: what it is for, how it stands, its last events and its account.
+
+use maud::{Markup, html};
+use model::event::{SliEvent, Trigger};
+use model::outcome::Mark;
+use model::time::Timestamp;
+use store::StreamAccount;
+
+use super::banner::{self, Banner};
+use super::layout::{self, Frame, Refresh};
+use super::overview::since_words;
+use super::{mark, waterfall};
+use crate::sources::ScenarioCard;
+use crate::text::{
+    NAME_MAX, SENTENCE_MAX, age, brief_age, duration, encoded, moment, time, user, web_address,
+};
+use crate::view::{Listed, ScenarioView, StreamView};
+
+/// The page.
+pub(crate) fn page(view: &ScenarioView, banners: &[Banner], refreshes: bool) -> String {
+    let about = view.streams.first().map(|stream| &stream.card);
+    let title = about.map_or(view.name.as_str(), |card| &card.title);
+    let body = html! {
+        @if let Some(card) = about { (head(card)) }
+        (banner::show(banners, view.now))
+        @for one in &view.streams { (stream(one, view)) }
+        @if view.more > 0 {
+            p.empty { (view.more) " more regions are not shown; add " code { "?region=NAME" } " to the address." }
+        }
+        (waterfall::phase_legend(true))
+    };
+    let here = format!("/scenarios/{}", encoded(&view.name));
+    let other = if refreshes { format!("{here}?refresh=off") } else { here };
+    let refresh = Some(Refresh { is_on: refreshes, other: &other });
+    layout::page(&Frame { title, project: &view.project, now: view.now, refresh }, &body)
+}
+
+fn head(card: &ScenarioCard) -> Markup {
+    html! {
+        div.sentence { h1 { (user(&card.title, NAME_MAX)) } }
+        @if !card.aim.is_empty() { p.lead { (user(&card.aim, SENTENCE_MAX)) } }
+        (facts(card))
+    }
+}
+
+/// What the file says.
+pub(super) fn facts(card: &ScenarioCard) -> Markup {
+    html! {
+        dl.facts {
+            div { dt { "name" } dd { code { (user(&card.stream.scenario, NAME_MAX)) } } }
+            div { dt { "kind" } dd { (user(&card.kind, NAME_MAX)) } }
+            div { dt { "due" } dd { (user(&card.cadence, NAME_MAX)) } }
+            @if !card.owner.is_empty() { div { dt { "owner" } dd { (user(&card.owner, NAME_MAX)) } } }
+            @if !card.runbook.is_empty() { div { dt { "runbook" } dd { (link(&card.runbook)) } } }
+            @if !card.targets.is_empty() {
+                div { dt { "targets" } dd {
+                    @for target in card.targets.iter().take(8) { code { (user(target, 200)) } " " }
+                    @if card.targets.len() > 8 { "and " (card.targets.len() - 8) " more" }
+                } }
+            }
+            @if !card.labels.is_empty() {
+                div { dt { "labels" } dd {
+                    @for (name, value) in &card.labels { code { (user(&format!("{name}={value}"), NAME_MAX)) } " " }
+                } }
+            }
+            div { dt { "file" } dd { code {
+                (user(&card.path, 300)) @if card.line > 0 { ":" (card.line) }
+            } } }
+            div { dt { "version" } dd { code { (user(&card.version, 40)) } } }
+        }
+    }
+}
+
+/// The address as a link if it may be one.
+pub(super) fn link(address: &str) -> Markup {
+    html! {
+        @match web_address(address) {
+            Some(target) => { a href=(target) rel="noreferrer noopener" { (user(address, 200)) } },
+            None => { (user(address, 200)) },
+        }
+    }
+}
+
+fn stream(stream: &StreamView, view: &ScenarioView) -> Markup {
+    let now = view.now;
+    html! {
+        section.stream {
+            h2 {
+                span { "Region " (user(&stream.card.stream.region, NAME_MAX)) } " " (mark::state(stream.state))
+                @if let Some(since) = stream.since { span.since { (since_words(since, now)) } }
+            }
+            p.next {
+                @match stream.next {
+                    Some(next) => { "Next slot at " (time(next, now)) " UTC, in " (age(next.since(now))) "." },
+                    None => { "No slot is due any more." },
+                }
+            }
+            @if let Some(account) = &stream.account { (accounted(account, view.window, now)) }
+            @if stream.events.is_empty() { p.empty { "No runs yet." } } @else { (events(&stream.events, now)) }
+        }
+    }
+}
+
+fn accounted(account: &StreamAccount, window: Option<(Timestamp, Timestamp)>, now: Timestamp) -> Markup {
+    let eligible = account.good + account.bad;
+    html! {
+        dl.account {
+            div { dt { "expected" } dd { (account.expected) } }
+            div { dt { "good" } dd.good { (account.good) } }
+            div { dt { "bad" } dd.bad[account.bad > 0] { (account.bad) } }
+            div { dt { "ineligible" } dd { (account.ineligible) } }
+            div { dt { "missed" } dd { (account.missed) } }
+            @if eligible > 0 { div { dt { "good of eligible" } dd { (share(account.good, eligible)) } } }
+            @if account.planned > 0 { div { dt { "planned absence" } dd { (account.planned) } } }
+            @if account.violations() > 0 { div { dt { "unaccounted" } dd.bad { (account.violations()) } } }
+        }
+        @if let Some((from, to)) = window {
+            p.note { "Slots from " (moment(from, now)) " to " (moment(to, now)) " UTC." }
+        }
+    }
+}
+
+/// A percentage that says 100 only if it is.
+fn share(part: u64, whole: u64) -> String {
+    if part == whole {
+        return "100 %".to_owned();
+    }
+    let percent = 100.0 * part as f64 / whole as f64;
+    format!("{:.2} %", (percent * 100.0).floor() / 100.0)
+}
+
+fn events(events: &[Listed], now: Timestamp) -> Markup {
+    let durations =
+        events.iter().filter_map(|listed| listed.event.as_ref()).map(|event| event.outcome.duration);
+    let longest = durations.max().unwrap_or_default();
+    html! {
+        table.rows.events {
+            thead { tr {
+                th scope="col" { "Slot (UTC)" }
+                th scope="col" { "Verdict" }
+                th.number scope="col" { "Took" }
+                th scope="col" { "Phases, to " (duration(longest)) }
+                th scope="col" { "What happened" }
+            } }
+            tbody {
+                @for listed in events {
+                    tr {
+                        td { a href=(format!("/runs/{}", listed.slot.id)) { (time(listed.slot.scheduled, now)) } }
+                        td { (mark::verdict(listed.reason)) }
+                        @match &listed.event {
+                            Some(event) => {
+                                td.number { (duration(event.outcome.duration)) }
+                                td.bar { (waterfall::run_bar(&event.outcome, longest)) }
+                                td.said { (what_happened(event)) }
+                            },
+                            None => { td.number { "–" } td {} td {} },
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn what_happened(event: &SliEvent) -> Markup {
+    html! {
+        (tags(event))
+        @if let Some(age) = event.outcome.freshness_age {
+            "age " (freshness(age)) " "
+        }
+        @if let Some(failure) = &event.outcome.failure {
+            code { (user(&failure.error_type, 60)) } " "
+            @if !failure.step.is_empty() && event.outcome.steps.len() > 1 { (user(&failure.step, 60)) ": " }
+            (user(&failure.message, 300))
+        }
+    }
+}
+
+/// The age of a value, also of one that lies in the future.
+pub(super) fn freshness(seconds: f64) -> String {
+    let span = std::time::Duration::try_from_secs_f64(seconds.abs()).unwrap_or(std::time::Duration::MAX);
+    if seconds < 0.0 { format!("{} in the future", brief_age(span)) } else { age(span) }
+}
+
+/// The marks of a run as words.
+pub(super) fn tags(event: &SliEvent) -> Markup {
+    html! {
+        @if event.trigger == Trigger::Manual { span.tag { "by hand" } " " }
+        @for mark in &event.outcome.marks {
+            span.tag.warn {
+                @match mark {
+                    Mark::Flaky => { "flaky" },
+                    Mark::Warned => { "warned" },
+                    Mark::TeardownFailed => { "teardown failed" },
+                    Mark::Lagged => { "prober was busy" },
+                }
+            } " "
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_never_rounded_up_to_all() {
+        assert_eq!(share(3_600, 3_600), "100 %");
+        assert_eq!(share(99_999, 100_000), "99.99 %");
+        assert_eq!(share(0, 3), "0.00 %");
+    }
+
+    #[test]
+    fn ages_may_lie_in_the_future() {
+        assert_eq!(freshness(-90.0), "1 min in the future");
+        assert_eq!(freshness(90.4), "1 min 30 s");
+        assert_eq!(freshness(f64::NAN), age(std::time::Duration::MAX));
+    }
+}

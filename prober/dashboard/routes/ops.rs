@@ -1,0 +1,108 @@
+//! What machines ask the prober about itself: metrics, health, readiness.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use store::Health;
+
+use super::refused;
+use crate::app::App;
+use crate::sources::{Format, Readiness};
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accepted: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let format = negotiate(&accepted.join(","));
+    let kind = match format {
+        Format::Text => TEXT,
+        Format::OpenMetrics => OPEN_METRICS,
+    };
+    match app.metrics(format).await {
+        Ok(text) => ([(CONTENT_TYPE, kind), (VARY, "accept")], text).into_response(),
+        Err(refusal) => refused(&app, "/metrics", &refusal),
+    }
+}
+
+/// The format for an `Accept` header: OpenMetrics only where it is named and not liked less than plain text.
+///
+/// Weights as in RFC 9110, section 12.4.2.
+fn negotiate(accept: &str) -> Format {
+    let (mut open, mut text) = (0.0_f32, 0.0_f32);
+    for range in accept.split(',').take(50) {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let weight = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+        match kind.as_str() {
+            "application/openmetrics-text" => open = open.max(weight),
+            "text/plain" => text = text.max(weight),
+            _ => {}
+        }
+    }
+    if open > 0.0 && open >= text { Format::OpenMetrics } else { Format::Text }
+}
+
+/// The process lives and its events reach the disk.
+pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
+    health_answer(&app.sources.store.health().borrow())
+}
+
+fn health_answer(health: &Health) -> Response {
+    match health {
+        Health::Ok => "ok\n".into_response(),
+        Health::Failing { since, error } => {
+            let why = format!("the store has not been able to write since {since}: {error}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+        }
+    }
+}
+
+/// Slots are being run.
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    let readiness = app.sources.readiness.borrow().clone();
+    match readiness {
+        Readiness::Ready => "ready\n".into_response(),
+        Readiness::Starting(why) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("starting: {why}\n")).into_response()
+        }
+        Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_cannot_write_is_not_healthy() {
+        let failing =
+            Health::Failing { since: model::time::Timestamp::default(), error: "no space left".to_owned() };
+        assert_eq!(health_answer(&failing).status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(health_answer(&Health::Ok).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn open_metrics_is_for_those_who_name_it() {
+        let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,\
+                          text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        for (accept, expected) in [
+            ("", Format::Text),
+            ("*/*", Format::Text),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", Format::Text),
+            (prometheus, Format::OpenMetrics),
+            ("application/openmetrics-text", Format::OpenMetrics),
+            ("Application/OpenMetrics-Text; version=1.0.0", Format::OpenMetrics),
+            ("application/openmetrics-text;q=0.1,text/plain", Format::Text),
+            ("application/openmetrics-text;q=0", Format::Text),
+            ("application/openmetrics-text;q=NaN", Format::Text),
+            (",,;;q=,", Format::Text),
+        ] {
+            assert_eq!(negotiate(accept), expected, "{accept}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Cards and events for this crate's tests.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::attribute::Attributes;
+use model::event::{Origin, SliEvent, Trigger};
+use model::outcome::{Failure, FailureClass, Mark, Outcome, Reason};
+use model::slot::Stream;
+use model::step::{AddressAttempt, AssertionRecord, Hop, Part, Phase, PhaseSpan, StepRecord, StepState};
+use model::time::Timestamp;
+use store::EventSummary;
+
+use crate::sources::ScenarioCard;
+
+/// The start of a slot, in seconds: 2026-03-01T00:00:00Z.
+pub(crate) const T0: i64 = 1_772_323_200;
+
+/// A text that breaks every page which does not mind what it shows.
+pub(crate) const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>\u{202e}\u{0}&lt;";
+
+pub(crate) fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A card with slots every 30 s at multiples of 30 s.
+pub(crate) fn card(name: &str, region: &str) -> ScenarioCard {
+    ScenarioCard {
+        stream: Stream::new(name, region),
+        title: name.into(),
+        aim: "a customer can buy".into(),
+        owner: "team-shop".into(),
+        runbook: "https://wiki.example/runbooks/checkout".into(),
+        labels: vec![("tier".into(), "1".into())],
+        cadence: "every 30s".to_owned(),
+        timeout: Duration::from_secs(10),
+        kind: "http".into(),
+        targets: vec!["https://shop.example/".to_owned()],
+        version: "0123456789ab".into(),
+        path: "scenarios/checkout.yaml".into(),
+        line: 1,
+        next_slot: Arc::new(|from: Timestamp| {
+            let up = (from.as_nanos().div_euclid(30_000_000_000)
+                + i64::from(from.as_nanos().rem_euclid(30_000_000_000) > 0))
+                * 30;
+            Some(Timestamp::from_seconds(up))
+        }),
+    }
+}
+
+pub(crate) fn summary(scheduled: i64, reason: Reason) -> EventSummary {
+    let slot = Stream::new("checkout", "eu").slot(Timestamp::from_seconds(scheduled));
+    EventSummary { seq: 1, slot, reason, manual: false, duration: ms(120) }
+}
+
+pub(crate) fn origin(name: &str, region: &str) -> Arc<Origin> {
+    Arc::new(Origin {
+        stream: Stream::new(name, region),
+        version: "0123456789ab".into(),
+        kind: "http".into(),
+        owner: "team-shop".into(),
+        service: "shop".into(),
+        labels: vec![],
+        prober: "p1".into(),
+    })
+}
+
+/// An event of the slot at `scheduled` seconds, without steps.
+pub(crate) fn event(origin: &Arc<Origin>, scheduled: i64, outcome: Outcome) -> SliEvent {
+    let scheduled = Timestamp::from_seconds(scheduled);
+    let started = scheduled.plus(ms(2));
+    let finished = started.plus(outcome.duration);
+    SliEvent {
+        slot: origin.stream.slot(scheduled),
+        origin: Arc::clone(origin),
+        attempt: 0,
+        trigger: Trigger::Schedule,
+        started: Some(started),
+        finished: Some(finished),
+        recorded: finished,
+        outcome,
+    }
+}
+
+fn hop(label: &str, status: &str, phases: &[(Phase, u64)]) -> Hop {
+    let mut start = Duration::ZERO;
+    let mut spans = Vec::new();
+    for (phase, millis) in phases {
+        spans.push(PhaseSpan { phase: *phase, start, duration: ms(*millis) });
+        start += ms(*millis);
+    }
+    Hop {
+        label: label.to_owned(),
+        reused: phases.first().is_some_and(|(phase, _)| *phase == Phase::Send),
+        phases: spans,
+        status: Some(status.to_owned()),
+        peer: Some(([127, 0, 0, 1], 8443).into()),
+        attempts: vec![AddressAttempt {
+            peer: ([127, 0, 0, 2], 8443).into(),
+            start: Duration::ZERO,
+            duration: ms(1),
+            error_type: Cow::Borrowed("connect.refused"),
+        }],
+    }
+}
+
+fn step(name: &str, state: StepState, start: u64, hops: Vec<Hop>) -> StepRecord {
+    StepRecord {
+        name: name.into(),
+        kind: "http".into(),
+        state,
+        start: ms(start),
+        duration: hops.iter().map(Hop::duration).sum(),
+        failure: None,
+        note: None,
+        hops,
+        attributes: Attributes::new(),
+        captures: vec![],
+    }
+}
+
+/// Three steps; the second one's status, header and waiting time are as given.
+fn flow(status: i64, header: Option<&str>, wait: u64, reason: Reason) -> SliEvent {
+    use Phase::{Connect, Dns, Receive, Send, Tls, Wait};
+    let first = [(Dns, 2), (Connect, 1), (Tls, 12), (Send, 1), (Wait, 160), (Receive, 6)];
+    let mut login =
+        step("login", StepState::Passed, 0, vec![hop("POST https://shop.example/login", "200", &first)]);
+    login.captures.push(("token".to_owned(), "•••".to_owned()));
+    let second = hop(
+        "POST https://shop.example/orders",
+        &status.to_string(),
+        &[(Send, 1), (Wait, wait), (Receive, 3)],
+    );
+    let failed = reason == Reason::Failed;
+    let state = if failed { StepState::Failed } else { StepState::Passed };
+    let mut create = step("create-order", state, 182, vec![second]);
+    create.attributes.set("http.response.status_code", status);
+    create.attributes.set("tls.server.not_after", "2026-03-13T00:00:00Z");
+    if let Some(header) = header {
+        create.attributes.set("server.header", header);
+    }
+    let last = if failed { StepState::Skipped } else { StepState::Passed };
+    let mut outcome = Outcome::empty(reason);
+    if failed {
+        let message = format!("status is {status}, expected 201");
+        let mut failure = Failure::new(FailureClass::Incorrect, "assert.status", message);
+        "create-order".clone_into(&mut failure.step);
+        create.failure = Some(failure.clone());
+        outcome.failure = Some(failure);
+        outcome.marks = vec![Mark::Flaky];
+    }
+    outcome.duration = create.start + create.duration;
+    outcome.steps = vec![login, create, step("wait-until-confirmed", last, 0, vec![])];
+    outcome.main = Some(1);
+    outcome.assertions = vec![AssertionRecord {
+        step: "create-order".into(),
+        name: "status".into(),
+        part: Part::Expect,
+        pass: !failed,
+        expected: "201".into(),
+        actual: status.to_string(),
+    }];
+    event(&origin("checkout", "eu"), T0, outcome)
+}
+
+pub(crate) fn failed_flow() -> SliEvent {
+    flow(500, None, 391, Reason::Failed)
+}
+
+pub(crate) fn good_flow() -> SliEvent {
+    flow(201, Some("nginx"), 40, Reason::Ok)
+}

@@ -1,0 +1,130 @@
+//! The server: accepts, bounds and ends connections.
+//!
+//! Every connection is a task in a set that [`serve`] owns. It has a bound on its head, on its idle time and on
+//! its age, so that no peer holds a place for ever.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::routes::{self, Peer};
+use crate::sources::Sources;
+
+/// Why the server could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listener has no address.
+    #[error("the listener's address could not be read")]
+    Address(#[source] std::io::Error),
+}
+
+/// What the server did.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections that were still busy when the grace had ended.
+    pub aborted: u64,
+}
+
+/// The longest between two requests, and the longest for a request's head to arrive.
+const HEAD_MAX: Duration = Duration::from_secs(30);
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 32 * 1_024;
+/// Header lines of a request.
+const HEADERS_MAX: usize = 64;
+/// After this age a connection ends with the request it is at.
+const AGE_MAX: Duration = Duration::from_mins(10);
+/// How long that last request may take to be answered and read by the peer.
+const LAST_REQUEST: Duration = Duration::from_mins(1);
+/// How long to wait when the system gives no connection, such as for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves pages, API and metrics until `stop`, then lets open requests end within the grace.
+///
+/// Dropping the future ends all connections at once.
+///
+/// # Errors
+/// The listener's address could not be read; after that, faults of single connections are only logged.
+pub async fn serve(
+    listener: TcpListener,
+    sources: Sources,
+    stop: CancellationToken,
+) -> Result<Served, ServeError> {
+    let address = listener.local_addr().map_err(ServeError::Address)?;
+    let grace = sources.settings.grace;
+    let places = Arc::new(Semaphore::new(sources.settings.connections_max.max(1)));
+    let router = routes::router(&Arc::new(App::new(sources, address.ip().to_canonical().is_loopback())));
+    let mut open = JoinSet::new();
+    let mut served = Served::default();
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(_ended) = open.join_next() => {}
+            (place, stream, peer) = accept(&listener, &places) => {
+                served.connections += 1;
+                open.spawn(connection(stream, router.clone().layer(Extension(Peer(peer))), stop.clone(), place));
+            }
+        }
+    }
+    drop(listener);
+    let all_ended = async { while open.join_next().await.is_some() {} };
+    if tokio::time::timeout(grace, all_ended).await.is_err() {
+        served.aborted = open.len() as u64;
+        open.shutdown().await;
+    }
+    Ok(served)
+}
+
+/// The next connection, once there is a place for it; until then it waits in the system's queue.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (OwnedSemaphorePermit, TcpStream, SocketAddr) {
+    let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (place, stream, peer),
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, stop: CancellationToken, place: OwnedSemaphorePermit) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = &mut serving => Some(ended),
+        () = stop.cancelled() => None,
+        () = tokio::time::sleep(AGE_MAX) => None,
+    };
+    let ended = if ended.is_some() {
+        ended
+    } else {
+        serving.as_mut().graceful_shutdown();
+        tokio::time::timeout(LAST_REQUEST, serving).await.ok()
+    };
+    if let Some(Err(error)) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+    drop(place);
+}

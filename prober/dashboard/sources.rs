@@ -1,0 +1,169 @@
+//! What the composition root hands to the dashboard: the facts that this crate may not know by itself.
+//!
+//! Shared "latest values" are `watch` channels; what has to be computed is a function. Deliberately absent: the
+//! scheduler's arithmetic and the metrics' registry, which live elsewhere.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::probe::BoxFuture;
+use model::slot::{Cadence, Stream};
+use model::time::{Clock, Timestamp};
+use store::Store;
+use tokio::sync::watch;
+
+/// Everything that pages and API are made of.
+#[derive(Clone)]
+pub struct Sources {
+    /// The stored events; only read.
+    pub store: Store,
+    /// The wall clock for ages and windows.
+    pub clock: Arc<dyn Clock>,
+    /// What is scheduled now; the root sends a new one after each successful reload.
+    pub catalogue: watch::Receiver<Arc<Catalogue>>,
+    /// How the last reading of the files went.
+    pub reload_state: watch::Receiver<ReloadState>,
+    /// Whether slots are being run.
+    pub readiness: watch::Receiver<Readiness>,
+    /// Renders the metrics; called on a thread that may block.
+    pub metrics: Arc<MetricsFn>,
+    /// The starts at which a stream is due, the same function that the store's recovery uses.
+    pub expected: Arc<ExpectedFn>,
+    /// Reads the files again and says how that went; awaited for at most 30 seconds, dropped after that.
+    pub reload: Arc<ReloadFn>,
+    /// Bounds and names.
+    pub settings: Settings,
+}
+
+/// Renders all metrics in a format.
+pub type MetricsFn = dyn Fn(Format) -> String + Send + Sync;
+
+/// The starts of a stream's slots in `[from, to)`, in order.
+pub type ExpectedFn = dyn Fn(&Stream, &Cadence, Timestamp, Timestamp) -> Vec<Timestamp> + Send + Sync;
+
+/// Reads the files again.
+pub type ReloadFn = dyn Fn() -> BoxFuture<'static, ReloadState> + Send + Sync;
+
+/// The first slot of one stream at or after a time; `None` if there is none any more.
+pub type NextSlotFn = dyn Fn(Timestamp) -> Option<Timestamp> + Send + Sync;
+
+/// The form of the metrics.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus text 0.0.4.
+    Text,
+    /// OpenMetrics 1.0, which ends with `# EOF`.
+    OpenMetrics,
+}
+
+/// All scenarios that are scheduled in this process.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// The project's name, or its folder's.
+    pub project: String,
+    /// The name of this prober, as in `prober.id`.
+    pub prober: String,
+    /// One card a stream; several regions of one scenario are several cards.
+    pub cards: Vec<ScenarioCard>,
+}
+
+/// What people should know about one stream.
+#[derive(Clone)]
+pub struct ScenarioCard {
+    /// Scenario and region.
+    pub stream: Stream,
+    /// The name for people; the scenario's name if none is given.
+    pub title: Arc<str>,
+    /// What the system is for; empty if not given.
+    pub aim: Arc<str>,
+    /// The team; empty if not given.
+    pub owner: Arc<str>,
+    /// Where to read what to do; empty if not given. Only `http` and `https` addresses become links.
+    pub runbook: Arc<str>,
+    /// The scenario's labels.
+    pub labels: Vec<(Arc<str>, Arc<str>)>,
+    /// How often it is due, for people: `every 30s`.
+    pub cadence: String,
+    /// The longest that a run may take.
+    pub timeout: Duration,
+    /// The kind of its steps, or `flow`.
+    pub kind: Arc<str>,
+    /// What each step talks to, for people; secrets left out.
+    pub targets: Vec<String>,
+    /// The first digits of the hash over the resolved scenario.
+    pub version: Arc<str>,
+    /// The file, as people should see it.
+    pub path: Arc<str>,
+    /// The line in it, counted from 1; 0 if it is not known.
+    pub line: u32,
+    /// Gives the next slot.
+    pub next_slot: Arc<NextSlotFn>,
+}
+
+impl fmt::Debug for ScenarioCard {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "ScenarioCard({} {})", self.stream, self.cadence)
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Sources").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// How the last reading of the files went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReloadState {
+    /// The plans are those of the files as they were then.
+    Loaded {
+        /// When.
+        at: Timestamp,
+    },
+    /// The files had mistakes; the plans from before go on.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// The mistakes as the terminal shows them, without colours.
+        diagnostics: String,
+    },
+}
+
+/// Whether slots are being run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Not yet, and why not.
+    Starting(String),
+    /// Plans are loaded and the first slot can run.
+    Ready,
+    /// The prober is shutting down.
+    Draining,
+}
+
+/// Bounds of the server, and the names it answers to.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Host names beside `localhost` and loopback addresses that a request may be for; lower case, without a port.
+    pub hosts: Vec<String>,
+    /// Connections at once; when they are all taken, new ones wait in the system's queue.
+    pub connections_max: usize,
+    /// Reads of the store at once; when they are all taken, a request waits a little and is then refused.
+    pub reads_max: usize,
+    /// The longest that one request may take.
+    pub request_timeout: Duration,
+    /// How long open requests may go on after the stop.
+    pub grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            connections_max: 128,
+            reads_max: 2,
+            request_timeout: Duration::from_secs(10),
+            grace: Duration::from_secs(3),
+        }
+    }
+}

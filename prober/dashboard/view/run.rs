@@ -1,0 +1,68 @@
+//! One run: the event, what is known of its scenario, and the last good run before it.
+
+use std::sync::Arc;
+
+use model::event::SliEvent;
+use model::outcome::Verdict;
+use model::time::Timestamp;
+use store::{EventFilter, ReadError, Reader};
+
+use crate::sources::{Catalogue, ScenarioCard};
+
+/// Events with one prefix that are offered to choose from.
+const CHOICES: usize = 20;
+
+/// What an id or the first digits of one lead to.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// No stored event.
+    Nothing,
+    /// One slot.
+    One(Box<RunView>),
+    /// Several slots, the newest first.
+    Several(Vec<Arc<SliEvent>>),
+}
+
+/// One run as the page shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct RunView {
+    pub(crate) now: Timestamp,
+    pub(crate) project: String,
+    pub(crate) event: Arc<SliEvent>,
+    /// The scenario's card, if it is still scheduled.
+    pub(crate) card: Option<ScenarioCard>,
+    pub(crate) last_good: Option<Arc<SliEvent>>,
+}
+
+/// Reads what the page shows.
+///
+/// # Errors
+/// The store could not be read.
+pub(crate) fn gather(
+    reader: &mut Reader,
+    catalogue: &Catalogue,
+    id_prefix: &str,
+    now: Timestamp,
+) -> Result<Found, ReadError> {
+    let filter = EventFilter {
+        slot_prefix: Some(id_prefix.to_owned()),
+        limit: CHOICES,
+        newest_first: true,
+        ..EventFilter::default()
+    };
+    let mut found: Vec<_> = reader.query(&filter)?.into_iter().map(|stored| stored.event).collect();
+    found.dedup_by_key(|event| event.slot.id);
+    let event = match found.len() {
+        0 => return Ok(Found::Nothing),
+        1 => found.remove(0),
+        _ => return Ok(Found::Several(found)),
+    };
+    let stream = &event.origin.stream;
+    let last_good = match event.verdict() {
+        Verdict::Missed => None,
+        _ => reader.last_good_before(stream, event.slot.scheduled)?.map(|stored| stored.event),
+    };
+    let card = catalogue.cards.iter().find(|card| card.stream == *stream).cloned();
+    let project = catalogue.project.clone();
+    Ok(Found::One(Box::new(RunView { now, project, event, card, last_good })))
+}

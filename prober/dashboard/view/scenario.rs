@@ -1,0 +1,112 @@
+//! One scenario: its streams with their last events and the account of the last hour.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use model::event::SliEvent;
+use model::outcome::Reason;
+use model::slot::Slot;
+use model::time::Timestamp;
+use store::{ReadError, Reader, StreamAccount};
+
+use super::overview::newest;
+use crate::sources::{Catalogue, ScenarioCard};
+use crate::state::{self, Since, State};
+
+/// Events listed on the page, shared by its streams.
+const EVENTS: usize = 50;
+/// The fewest events of a stream that is listed at all.
+const EVENTS_MIN: usize = 5;
+/// Streams listed with their events; more are counted.
+const STREAMS: usize = 10;
+/// Events looked at to find the start of a streak.
+const STREAK: usize = 1_000;
+
+/// One scenario as the page shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct ScenarioView {
+    pub(crate) now: Timestamp,
+    pub(crate) project: String,
+    pub(crate) name: String,
+    /// The streams that are listed, by region.
+    pub(crate) streams: Vec<StreamView>,
+    /// Further streams that are not.
+    pub(crate) more: usize,
+    /// The window of the account; `None` if it could not be had.
+    pub(crate) window: Option<(Timestamp, Timestamp)>,
+}
+
+/// One region of it.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamView {
+    pub(crate) card: ScenarioCard,
+    pub(crate) state: State,
+    pub(crate) since: Option<Since>,
+    pub(crate) next: Option<Timestamp>,
+    /// The newest first.
+    pub(crate) events: Vec<Listed>,
+    pub(crate) account: Option<StreamAccount>,
+}
+
+/// An event in the list; slots that nobody ran have no more than their summary.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) slot: Slot,
+    pub(crate) reason: Reason,
+    pub(crate) event: Option<Arc<SliEvent>>,
+}
+
+/// Reads what the page shows; `None` if no such scenario is scheduled.
+///
+/// # Errors
+/// The store could not be read.
+pub(crate) fn gather(
+    reader: &mut Reader,
+    catalogue: &Catalogue,
+    (name, region): (&str, Option<&str>),
+    now: Timestamp,
+) -> Result<Option<ScenarioView>, ReadError> {
+    let mut cards: Vec<_> = catalogue.cards.iter().filter(|card| &*card.stream.scenario == name).collect();
+    cards.retain(|card| region.is_none_or(|region| &*card.stream.region == region));
+    if cards.is_empty() {
+        return Ok(None);
+    }
+    cards.sort_by(|a, b| a.stream.cmp(&b.stream));
+    let more = cards.len().saturating_sub(STREAMS);
+    cards.truncate(STREAMS);
+    let count = (EVENTS / cards.len()).max(EVENTS_MIN);
+    let mut streams = Vec::with_capacity(cards.len());
+    for card in cards {
+        streams.push(stream(reader, card, count, now)?);
+    }
+    let (project, name) = (catalogue.project.clone(), name.to_owned());
+    Ok(Some(ScenarioView { now, project, name, streams, more, window: None }))
+}
+
+fn stream(
+    reader: &mut Reader,
+    card: &ScenarioCard,
+    count: usize,
+    now: Timestamp,
+) -> Result<StreamView, ReadError> {
+    let one = std::slice::from_ref(&card.stream);
+    let mut last = reader.last_events(one, count)?.pop().unwrap_or_default();
+    last.sort_by_key(|event| Reverse(event.slot.scheduled));
+    let mut events = Vec::with_capacity(last.len());
+    for summary in &last {
+        let has_run = summary.reason.verdict() != model::outcome::Verdict::Missed;
+        let event = if has_run { reader.event(summary.seq)?.map(|stored| stored.event) } else { None };
+        events.push(Listed { slot: summary.slot, reason: summary.reason, event });
+    }
+    let scheduled = newest(reader, one, count)?.pop().unwrap_or_default();
+    let state = state::state(card, &scheduled, now);
+    let since = match (state, state::since(&scheduled, false)) {
+        (State::Broken(_), found @ Some(Since::Slot(_))) => found,
+        (State::Broken(_), _) => {
+            let longer = newest(reader, one, STREAK)?.pop().unwrap_or_default();
+            state::since(&longer, longer.len() < STREAK)
+        }
+        _ => None,
+    };
+    Ok(StreamView { card: card.clone(), state, since, next: (card.next_slot)(now), events, account: None })
+}
