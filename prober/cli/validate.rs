@@ -1,5 +1,7 @@
 //! `prober validate`: every mistake of every file, before anything runs.
 
+use std::collections::BTreeSet;
+
 use scenario::diagnostic::Severity;
 use scenario::render::{self, Style};
 
@@ -27,14 +29,15 @@ pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Ex
             if !text.is_empty() {
                 out.complain(text.trim_end());
             }
-            out.note(&render::summary(&compiled.diagnostics, compiled.sources.len()));
             if errors == 0 && warnings == 0 {
-                let scenarios: std::collections::BTreeSet<_> =
-                    compiled.plans.iter().map(|plan| &plan.stream().scenario).collect();
+                let scenarios: BTreeSet<_> = compiled.plans.iter().map(|plan| &plan.stream().scenario).collect();
+                let regions: BTreeSet<_> = compiled.plans.iter().map(|plan| &plan.stream().region).collect();
+                let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
                 out.line(&format!(
-                    "{} scenarios, {} plans in all regions",
-                    scenarios.len(),
-                    compiled.plans.len()
+                    "no mistakes: {} in {}, {}",
+                    counted(scenarios.len(), "scenario"),
+                    counted(regions.len(), "region"),
+                    counted(compiled.sources.len(), "file"),
                 ));
             }
         }
