@@ -35,6 +35,8 @@ pub(crate) struct Found {
     pub(crate) project: Option<Source>,
     /// The scenario files.
     pub(crate) scenarios: Vec<Source>,
+    /// The patterns of scenario files, if no file matches them.
+    pub(crate) unmatched: Option<String>,
 }
 
 /// Why files could not be found or read.
@@ -87,15 +89,13 @@ impl Place {
             None => self.base.clone(),
         };
         let project = project_path.as_deref().map(|path| self.read_file(path)).transpose()?;
-        let mut paths = BTreeSet::new();
+        let (mut paths, mut unmatched) = (BTreeSet::new(), None);
         if self.whole_project() {
             let patterns = project.as_ref().map_or_else(|| vec!["*.yaml".to_owned()], &patterns);
             for pattern in &patterns {
                 collect(&root, pattern, &mut paths)?;
             }
-            if paths.is_empty() {
-                return Err(FindError::NoScenarios(patterns.join(", ")));
-            }
+            unmatched = paths.is_empty().then(|| patterns.join(", "));
         }
         for path in self.paths.iter().filter(|path| !is_project(path)) {
             if path.is_dir() {
@@ -109,7 +109,7 @@ impl Place {
             return Err(FindError::TooMany);
         }
         let scenarios = paths.iter().map(|path| self.read_file(path)).collect::<Result<_, _>>()?;
-        Ok(Found { root, project, scenarios })
+        Ok(Found { root, project, scenarios, unmatched })
     }
 
     fn read_file(&self, path: &Path) -> Result<Source, FindError> {

@@ -76,12 +76,16 @@ impl From<LoadError> for Stop {
 
 /// Reads and compiles the files; mistakes are part of the answer.
 pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindError> {
-    let Found { root, project, scenarios } = place.read(patterns)?;
+    let Found { root, project, scenarios, unmatched } = place.read(patterns)?;
     let sources = scenario::compile::Sources { project, scenarios };
     let mut compiled = compile(sources, &KINDS, options);
     let (_, mistakes) = exporters::plan(&compiled.project, &root);
     compiled.diagnostics.extend(mistakes);
     compiled.diagnostics.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.code));
+    // A mistake in the project file comes first: it may be why no file is found.
+    if let Some(patterns) = unmatched.filter(|_| !compiled.has_errors()) {
+        return Err(FindError::NoScenarios(patterns));
+    }
     Ok(Checked { root, compiled })
 }
 

@@ -60,6 +60,7 @@ pub(crate) async fn serve(
         shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
     });
     let loaded = loader.load()?;
+    warm(&loader).await;
     let listener = listen(settings.listen, &loaded).await?;
     let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
     let opened =
@@ -90,6 +91,12 @@ pub(crate) async fn serve(
         stopped = parts.stop() => stopped.map(|()| Exit::Good),
         () = second(&mut signals) => Ok(Exit::Interrupted),
     }
+}
+
+/// Reads the system's certificate authorities now, so that no run waits for them.
+async fn warm(loader: &Arc<Loader>) {
+    let shared = Arc::clone(&loader.shared);
+    drop(tokio::task::spawn_blocking(move || shared.warm()).await);
 }
 
 async fn second(signals: &mut Signals) {

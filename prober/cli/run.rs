@@ -27,6 +27,7 @@ pub(crate) fn run(global: &Global, args: &Run, out: &Out) -> Result<Exit, Stop> 
     let (place, options, wanted) = chosen(global, &args.choice)?;
     let root = place.project_root_or_base();
     let shared = Arc::new(probe::Shared::new(probe::NetConfig::default()));
+    shared.warm();
     let mut loaded = Loader { place, options, vault: Arc::new(vault(&root)), shared }.load()?;
     out.note_warnings(&loaded.warnings);
     wanted.all_known(loaded.entries.iter().map(|entry| &*entry.origin.stream.scenario))?;
