@@ -157,9 +157,14 @@ fn bytes(value: &str) -> Option<u64> {
     let (number, unit) = split(value)?;
     let factor = match unit {
         "" | "B" => 1,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
         _ => return None,
     };
     number.checked_mul(factor)
@@ -201,6 +206,8 @@ mod tests {
         let settings = Settings::compile(KEYS, [("dir", "out"), ("age", "2 h")]).unwrap();
         assert_eq!(settings.path("dir"), std::path::Path::new("out"));
         assert_eq!(settings.bytes("size"), 2_048);
+        // The units of the scenario language, so that a project file has one way to write a size.
+        assert_eq!(["4kB", "1 MB", "2GB", "1TB", "1TiB"].map(|text| bytes(text).unwrap_or(0) / 1_000), [4, 1_000, 2_000_000, 1_000_000_000, 1_099_511_627]);
         assert_eq!(settings.duration("age"), Duration::from_hours(2));
         assert_eq!(settings.count("keep"), 3);
     }

@@ -69,6 +69,8 @@ codes! {
     "E134" "host and port" "The target is a host name or address and a port, such as shop.example:443."
     "E135" "keys that exclude each other" "Two keys say different things about the same. Leave one of them out."
     "E136" "escape" "The text has a backslash before a letter that has no meaning. Known are \\r, \\n, \\t, \\\\ and \\xHH."
+    "E140" "exporter" "The project names an exporter that this version does not have."
+    "E141" "exporter's settings" "A setting of an exporter is unknown, missing, given twice, or has a value that it cannot have."
     "E171" "URL to probe" "The URL is not one that can be requested: it needs http:// or https:// and a host."
     "E172" "method" "The method is not one that HTTP allows here."
     "E173" "header to send" "The header cannot have this name, or is set by other means."

@@ -124,7 +124,7 @@ fn head_fields<N>(
     let kinds = around.kinds;
     let elsewhere = |typed: &str| match typed {
         "good" | "ineligible" => Some(Elsewhere::Under("sli".to_owned())),
-        "defaults" | "secrets" | "routes" | "scenarios" | "store" | "exporters" | "serve" => {
+        "defaults" | "secrets" | "scenarios" | "store" | "exporters" | "serve" => {
             Some(Elsewhere::Hint(format!("`{typed}` belongs in prober.yaml")))
         }
         _ => step_elsewhere(typed, kinds, root),

@@ -16,7 +16,7 @@ use crate::name;
 use crate::names::{Names, RegionNames, Shared, Var, Vars};
 use crate::source::{Span, Spanned};
 use crate::tree::{Node, NodeValue, ScalarKind};
-use keys::{DEFAULTS_KEYS, NETWORK_KEYS, OWN_NAMES, SERVE_KEYS, STORE_KEYS};
+use keys::{DEFAULTS_KEYS, OWN_NAMES, SERVE_KEYS, STORE_KEYS};
 
 /// The region of a project that names none.
 pub const LOCAL: &str = "local";
@@ -38,10 +38,6 @@ pub struct Project {
     pub store: StoreFile,
     /// Where `serve` listens, `address:port`.
     pub listen: Option<Spanned<String>>,
-    /// Where alerts go, by name; read by a later version.
-    pub routes: Vec<(Spanned<String>, Node)>,
-    /// Whether targets in private networks may be probed; `None` if the file does not say.
-    pub allow_private: Option<bool>,
     regions: Vec<Arc<str>>,
     secrets: BTreeMap<(Option<Arc<str>>, Arc<str>), SecretSource>,
     pub(crate) shared: Shared,
@@ -157,16 +153,12 @@ impl Project {
             section("defaults", DEFAULTS_KEYS),
             section("store", STORE_KEYS),
             section("serve", SERVE_KEYS),
-            section("network", NETWORK_KEYS),
         ];
         project.take_fields(fields, report);
         project.take_sections(sections, report);
         project.read_names(root, report);
         if let Some(node) = root.get("exporters") {
             project.read_exporters(node, report);
-        }
-        if let Some(node) = root.get("routes") {
-            project.routes = map_of(node, "routes", report).to_vec();
         }
         project
     }
@@ -181,7 +173,7 @@ impl Project {
         self.scenarios = texts.into_iter().filter_map(text).collect();
     }
 
-    fn take_sections(&mut self, [defaults, store, serve, network]: [Option<Fields>; 4], report: &mut Report) {
+    fn take_sections(&mut self, [defaults, store, serve]: [Option<Fields>; 3], report: &mut Report) {
         if let Some(defaults) = defaults {
             self.take_defaults(defaults, report);
         }
@@ -199,9 +191,6 @@ impl Project {
                     Diagnostic::error("E123", listen.span, message).help("write listen: \"127.0.0.1:9899\""),
                 );
             }
-        }
-        if let Some(mut network) = network {
-            self.allow_private = network.bool("allow_private").map(|allow| allow.value);
         }
     }
 
@@ -292,7 +281,7 @@ impl Project {
             let message = format!("expected a list of exporters, found {}", node.describe());
             report.push(
                 Diagnostic::error("E103", node.span, message)
-                    .help("write exporters: [ndjson: { dir: events }]"),
+                    .help("write exporters: [ndjson: { directory: events }]"),
             );
             return;
         };
@@ -303,7 +292,8 @@ impl Project {
                 let message =
                     format!("expected one exporter's name and its settings, found {}", item.describe());
                 report.push(
-                    Diagnostic::error("E103", item.span, message).help("write - ndjson: { dir: events }"),
+                    Diagnostic::error("E103", item.span, message)
+                        .help("write - ndjson: { directory: events }"),
                 );
             }
         }

@@ -117,7 +117,10 @@ impl OpenError {
     }
 
     pub(crate) fn corrupt(path: &Path, detail: impl Into<String>) -> Self {
-        Self::Corrupt { path: path.to_owned(), detail: detail.into() }
+        // SQLite says on several lines which database it means; the last one says what is wrong.
+        let detail: String = detail.into();
+        let detail = detail.trim_end().lines().last().unwrap_or_default().to_owned();
+        Self::Corrupt { path: path.to_owned(), detail }
     }
 
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {

@@ -296,7 +296,7 @@ async fn two_thousand_scenarios_come_by_pages_and_fast() {
         assert!(page.body.len() < 300_000, "{path}: {} bytes", page.body.len());
     }
     // The goal is 300 ms in a release build on a quiet machine; here only an order of magnitude is held.
-    assert!(times.iter().min().is_some_and(|best| best.as_nanos() < 3), "{times:?}");
+    assert!(times.iter().min().is_some_and(|best| best.as_millis() < 1_000), "{times:?}");
     has(&server.get("/?page=999").await, &["rows 1901–2000 of 2000"]);
     end(desk, server).await;
 }

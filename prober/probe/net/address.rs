@@ -29,11 +29,14 @@ pub(crate) enum AddressError {
     #[error("`{0}` has no host")]
     NoHost(String),
     /// No port where one is needed.
-    #[error("`{0}` has no port: write it like `{0}:443`")]
+    #[error("`{0}` has no port")]
     NoPort(String),
     /// Not a number from 1 to 65535.
     #[error("`{0}` is not a port from 1 to 65535")]
     BadPort(String),
+    /// A scheme in front, or a path behind.
+    #[error("`{0}` is a URL, not a host and a port")]
+    Url(String),
     /// Characters that no host name has.
     #[error("`{0}` is not a host name or an IP address")]
     BadHost(String),
@@ -73,6 +76,9 @@ impl HostPort {
     /// # Errors
     /// The text has no host, no port where one is needed, or either is malformed.
     pub(crate) fn parse(text: &str, port_default: Option<u16>) -> Result<Self, AddressError> {
+        if text.contains("://") {
+            return Err(AddressError::Url(text.to_owned()));
+        }
         let colon = match text.rfind(':') {
             Some(at)
                 if text[at..].contains(']') || text[..at].contains(':') && !text[..at].ends_with(']') =>
@@ -124,14 +130,15 @@ mod tests {
             ("SHOP.example:1", Ok("shop.example:1")),
             ("127.0.0.1:80", Ok("127.0.0.1:80")),
             ("[::1]:80", Ok("[::1]:80")),
-            ("[::1]", Err("`[::1]` has no port: write it like `[::1]:443`")),
-            ("::1", Err("`::1` has no port: write it like `::1:443`")),
-            ("shop.example", Err("`shop.example` has no port: write it like `shop.example:443`")),
+            ("[::1]", Err("`[::1]` has no port")),
+            ("::1", Err("`::1` has no port")),
+            ("shop.example", Err("`shop.example` has no port")),
             ("shop.example:", Err("`` is not a port from 1 to 65535")),
             ("shop.example:0", Err("`0` is not a port from 1 to 65535")),
             ("shop.example:65536", Err("`65536` is not a port from 1 to 65535")),
             ("shop.example:+80", Err("`+80` is not a port from 1 to 65535")),
             (":80", Err("`` has no host")),
+            ("https://shop.example", Err("`https://shop.example` is a URL, not a host and a port")),
             ("a b:80", Err("`a b` is not a host name or an IP address")),
             ("a..b:80", Err("`a..b` is not a host name or an IP address")),
         ] {

@@ -237,7 +237,7 @@ fn mistakes_in_the_file() {
         ]),
         [
             "E104: `read_limit` must be between 1 byte and 1 MiB",
-            "E134: `mail.test` has no port: write it like `mail.test:443`",
+            "E134: `mail.test` has no port",
             "E136: `\\q` is not an escape that is known here",
         ]
     );

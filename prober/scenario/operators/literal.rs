@@ -152,7 +152,9 @@ fn bad_regex(node: &Node, error: &regex::Error) -> Diagnostic {
     if unsupported {
         return problem.help("the engine takes linear time and so has no look-around and no backreferences");
     }
-    problem.help("single quotes take `\\` as it is: '\\d+'")
+    problem.help(
+        "a sign that is meant as itself has a `\\` before it, such as '\\(' or '\\['; single quotes keep it",
+    )
 }
 
 fn status(text: &str) -> Option<StatusRange> {

@@ -63,15 +63,6 @@ pub(super) const SERVE_KEYS: &[Key] = &[Key {
     example: "127.0.0.1:9899",
 }];
 
-/// The keys of a section.
-pub(super) const NETWORK_KEYS: &[Key] = &[Key {
-    name: "allow_private",
-    value: KeyType::Bool,
-    need: Need::Optional,
-    doc: "Whether targets in private networks may be probed.",
-    example: "true",
-}];
-
 /// The keys of the project file that have a type of their own.
 pub const PROJECT_KEYS: &[Key] = &[
     Key {
@@ -109,14 +100,7 @@ pub const PROJECT_KEYS: &[Key] = &[
         doc: "Where the server listens.",
         example: "{ listen: \"127.0.0.1:9899\" }",
     },
-    Key {
-        name: "network",
-        value: KeyType::Record(NETWORK_KEYS),
-        need: Need::Optional,
-        doc: "What may be probed.",
-        example: "{ allow_private: true }",
-    },
 ];
 
 /// The keys whose values are maps of the author's own names.
-pub(super) const OWN_NAMES: [&str; 5] = ["vars", "secrets", "regions", "routes", "exporters"];
+pub(super) const OWN_NAMES: [&str; 4] = ["vars", "secrets", "regions", "exporters"];

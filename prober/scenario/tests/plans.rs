@@ -27,7 +27,6 @@ secrets:
 store: { max_bytes: 1GiB, keep: 30d }
 serve: { listen: \"127.0.0.1:9899\" }
 exporters: [ndjson: { dir: events }]
-routes: { oncall: { webhook: https://hooks.example/x } }
 ";
 
 const HOME: &str = "\
