@@ -4,6 +4,7 @@
 //! owns. A run keeps its permit until the store has taken its event, so a store that cannot keep up is felt
 //! as slots missed with reason `spool`, never as memory.
 
+mod places;
 mod run;
 mod state;
 #[cfg(test)]

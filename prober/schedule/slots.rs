@@ -179,7 +179,7 @@ mod tests {
         let table = cron("* * * * *", "UTC");
         let at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         assert_eq!(table.first_from(at), Some(at));
-        assert_eq!(table.next_after(at), Some(at.plus(Duration::from_secs(60))));
+        assert_eq!(table.next_after(at), Some(at.plus(Duration::from_mins(1))));
     }
 
     #[test]

@@ -1,7 +1,16 @@
-use super::*;
-use crate::outcome::Reason;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::read::duration;
+use crate::attribute::Attributes;
+use crate::event::{Origin, SliEvent, Trigger};
+use crate::outcome::{Failure, FailureClass, Mark, Outcome, Reason};
+use crate::slot::Stream;
+use crate::step::{AddressAttempt, AssertionRecord, Hop, Part, Phase, PhaseSpan, StepRecord, StepState};
+use crate::time::Timestamp;
 
 /// An event that has a value in every field.
+#[expect(clippy::too_many_lines, reason = "a table of all fields")]
 pub(crate) fn full() -> SliEvent {
     let origin = Origin {
         stream: Stream { scenario: "checkout".into(), region: "eu".into(), replica: 2 },

@@ -11,41 +11,12 @@ use model::slot::Stream;
 use model::time::{Clock, Timestamp};
 use tokio::task::JoinSet;
 
+use super::places::{Scheduled, StreamState, Waiting};
 use super::run::{Finished, Run};
 use super::{Gauges, Limits, SLEEP_MAX, STEP_MIN, Sink, bump, instant_of, lateness};
 use crate::entry::{Entry, Replace};
 use crate::lag::Lag;
 use crate::misses::{Missed, Misses};
-
-/// An entry with its place in time.
-struct Scheduled {
-    entry: Arc<Entry>,
-    /// The stream's number.
-    stream: usize,
-    /// The next slot that has not been dealt with.
-    next: Timestamp,
-    /// Slots from here on are no longer this entry's.
-    until: Option<Timestamp>,
-}
-
-/// What is known of a stream across entries: a reload does not make two runs of it overlap.
-#[derive(Default)]
-struct StreamState {
-    /// The slot in flight and whose it is.
-    running: Option<(Timestamp, Arc<Entry>)>,
-    /// Whether its last run took more than half of its timeout.
-    slow: bool,
-    /// Whether the run in flight counts among the slow ones.
-    counted_slow: bool,
-    /// The entry that is current, in `scheduled`.
-    current: Option<usize>,
-}
-
-/// A due slot without a permit.
-struct Waiting {
-    index: usize,
-    scheduled: Timestamp,
-}
 
 pub(super) struct State<S, C> {
     sink: S,

@@ -50,12 +50,15 @@ impl Probe for Target {
     }
 }
 
+/// What is due how often, from when on.
+type Epoch = (Vec<(Stream, Cadence)>, Timestamp);
+
 /// A store that is a list.
 #[derive(Clone, Default)]
 struct Records {
     list: Arc<Mutex<Vec<SliEvent>>>,
     checkpoints: Arc<Mutex<Vec<(Timestamp, usize)>>>,
-    epochs: Arc<Mutex<Vec<(Vec<(Stream, Cadence)>, Timestamp)>>>,
+    epochs: Arc<Mutex<Vec<Epoch>>>,
     full: Arc<AtomicBool>,
 }
 
@@ -202,7 +205,7 @@ async fn a_third_that_hangs_delays_nobody() {
     bench
         .load((0..1_000).map(|index| entry(&format!("s{index}"), 10_000, 10_000, target(index))).collect())
         .await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let (records, stopped) = bench.stop().await;
     let list = records.list.lock().unwrap();
     let good: Vec<_> = list.iter().filter(|event| event.outcome.reason == Reason::Ok).collect();
@@ -266,7 +269,7 @@ async fn a_full_store_makes_missed_slots_and_loses_none() {
         .await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     bench.records.full.store(true, Ordering::Relaxed);
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     bench.records.full.store(false, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (records, _) = bench.stop().await;
