@@ -207,7 +207,10 @@ mod tests {
         assert_eq!(settings.path("dir"), std::path::Path::new("out"));
         assert_eq!(settings.bytes("size"), 2_048);
         // The units of the scenario language, so that a project file has one way to write a size.
-        assert_eq!(["4kB", "1 MB", "2GB", "1TB", "1TiB"].map(|text| bytes(text).unwrap_or(0) / 1_000), [4, 1_000, 2_000_000, 1_000_000_000, 1_099_511_627]);
+        assert_eq!(
+            ["4kB", "1 MB", "2GB", "1TB", "1TiB"].map(|text| bytes(text).unwrap_or(0) / 1_000),
+            [4, 1_000, 2_000_000, 1_000_000_000, 1_099_511_627]
+        );
         assert_eq!(settings.duration("age"), Duration::from_hours(2));
         assert_eq!(settings.count("keep"), 3);
     }

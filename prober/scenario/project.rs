@@ -149,11 +149,8 @@ impl Project {
             let node = root.get(name).filter(|node| node.map().is_some())?;
             Some(binder.entries(node, node.span, keys, &Place::under(name)).0)
         };
-        let sections = [
-            section("defaults", DEFAULTS_KEYS),
-            section("store", STORE_KEYS),
-            section("serve", SERVE_KEYS),
-        ];
+        let sections =
+            [section("defaults", DEFAULTS_KEYS), section("store", STORE_KEYS), section("serve", SERVE_KEYS)];
         project.take_fields(fields, report);
         project.take_sections(sections, report);
         project.read_names(root, report);
