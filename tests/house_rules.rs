@@ -33,7 +33,11 @@ fn uses(folder: &Path, section: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
     let after = text.split(&format!("[{section}]\n")).nth(1).unwrap_or_default();
     let lines = after.lines().take_while(|line| !line.starts_with('['));
-    lines.filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    lines
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn crates() -> Vec<(String, PathBuf)> {
@@ -59,7 +63,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 fn crates_use_only_what_their_layer_allows() {
     let ours: BTreeSet<_> = crates().into_iter().map(|(name, _)| name).collect();
     for (name, folder) in crates() {
-        let (_, allowed) = MAY_USE.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name} has no layer"));
+        let (_, allowed) =
+            MAY_USE.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name} has no layer"));
         for used in uses(&folder, "dependencies") {
             assert!(!ours.contains(&used) || allowed.contains(&used.as_str()), "{name} may not use {used}");
         }
@@ -109,8 +114,12 @@ fn a_kind_is_one_folder_and_one_line() {
     for file in files.iter().filter(|file| !file.to_string_lossy().contains("test")) {
         let text = fs::read_to_string(file).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-            let asks = kinds.iter().any(|kind| line.contains(&format!("== \"{kind}\"")) || line.contains(&format!("\"{kind}\" =>")));
+        for (number, line) in
+            code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
+            let asks = kinds.iter().any(|kind| {
+                line.contains(&format!("== \"{kind}\"")) || line.contains(&format!("\"{kind}\" =>"))
+            });
             assert!(!asks, "{}:{} asks for a kind by name: {line}", file.display(), number + 1);
         }
     }
@@ -131,7 +140,9 @@ fn every_kind_has_a_shipped_scenario() {
         }
     }
     for kind in kinds() {
-        let used = texts.lines().any(|line| line.trim_start().trim_start_matches("- ").starts_with(&format!("{kind}:")));
+        let used = texts
+            .lines()
+            .any(|line| line.trim_start().trim_start_matches("- ").starts_with(&format!("{kind}:")));
         assert!(used, "no scenario in scenarios/ uses {kind}");
     }
 }

@@ -6,7 +6,7 @@ use export::settings::{Fault, KeyKind, Settings};
 use export::{EXPORTERS, ExporterKind};
 use scenario::diagnostic::Diagnostic;
 use scenario::project::{ExporterFile, Project};
-use scenario::source::{Span, Spanned};
+use scenario::source::Spanned;
 use scenario::tree::{Node, ScalarKind};
 
 /// An exporter with its settings, not built yet.
@@ -49,9 +49,14 @@ fn settings(
     let entries = entries(&file.settings)?;
     let given: Vec<(String, String)> = entries
         .iter()
-        .map(|(key, value, _)| {
+        .map(|entry| {
+            let (key, value) = (&entry.key.value, &entry.value.value);
             let is_path = kind.keys.iter().any(|known| known.name == key && known.kind == KeyKind::Path);
-            let value = if is_path { root.join(value).to_string_lossy().into_owned() } else { value.clone() };
+            let value = if is_path && !value.is_empty() {
+                root.join(value).to_string_lossy().into_owned()
+            } else {
+                value.clone()
+            };
             (key.clone(), value)
         })
         .collect();
@@ -60,7 +65,11 @@ fn settings(
         .map_err(|faults| faults.iter().map(|fault| diagnostic(fault, file, &entries)).collect())
 }
 
-type Entry = (String, String, Span);
+/// A setting's name and value as the file has them, and their places.
+struct Entry {
+    key: Spanned<String>,
+    value: Spanned<String>,
+}
 
 fn entries(node: &Node) -> Result<Vec<Entry>, Vec<Diagnostic>> {
     let wrong = |span| {
@@ -71,17 +80,21 @@ fn entries(node: &Node) -> Result<Vec<Entry>, Vec<Diagnostic>> {
         return if nothing { Ok(Vec::new()) } else { Err(wrong(node.span)) };
     };
     let entry = |(key, value): &(Spanned<String>, Node)| match value.scalar() {
-        Some(scalar) => Ok((key.value.clone(), scalar.text.to_string(), value.span)),
+        Some(scalar) => {
+            Ok(Entry { key: key.clone(), value: Spanned::new(scalar.text.to_string(), value.span) })
+        }
         None => Err(wrong(value.span)),
     };
     entries.iter().map(entry).collect()
 }
 
 fn diagnostic(fault: &Fault, file: &ExporterFile, entries: &[Entry]) -> Diagnostic {
-    let key = match fault {
-        Fault::Unknown { key, .. } | Fault::Twice { key } => key.as_str(),
-        Fault::Missing { key, .. } | Fault::Malformed { key, .. } => key,
+    let named = |key: &str| entries.iter().find(|entry| entry.key.value == key);
+    let found = match fault {
+        Fault::Unknown { key, .. } | Fault::Twice { key } => named(key).map(|entry| entry.key.span),
+        Fault::Malformed { key, .. } => named(key).map(|entry| entry.value.span),
+        Fault::Missing { .. } => None,
     };
-    let span = entries.iter().find(|(name, ..)| name == key).map_or(file.name.span, |(.., span)| *span);
+    let span = found.unwrap_or(file.name.span);
     Diagnostic::error("E141", span, format!("exporter `{}`: {fault}", file.name.value))
 }

@@ -30,9 +30,11 @@ pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Ex
                 out.complain(text.trim_end());
             }
             if errors == 0 && warnings == 0 {
-                let scenarios: BTreeSet<_> = compiled.plans.iter().map(|plan| &plan.stream().scenario).collect();
+                let scenarios: BTreeSet<_> =
+                    compiled.plans.iter().map(|plan| &plan.stream().scenario).collect();
                 let regions: BTreeSet<_> = compiled.plans.iter().map(|plan| &plan.stream().region).collect();
-                let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+                let counted =
+                    |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
                 out.line(&format!(
                     "no mistakes: {} in {}, {}",
                     counted(scenarios.len(), "scenario"),

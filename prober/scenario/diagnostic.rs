@@ -28,6 +28,8 @@ pub struct Diagnostic {
     pub other: Option<Box<(Span, String)>>,
     /// What to type, one line each.
     pub help: Vec<String>,
+    /// Whether the token may be a secret: its place is shown, its text is not.
+    pub masked: bool,
 }
 
 impl Diagnostic {
@@ -41,6 +43,7 @@ impl Diagnostic {
             label: String::new(),
             other: None,
             help: Vec::new(),
+            masked: false,
         }
     }
 
@@ -60,6 +63,13 @@ impl Diagnostic {
     #[must_use]
     pub fn other(mut self, span: Span, text: impl Into<String>) -> Self {
         self.other = Some(Box::new((span, text.into())));
+        self
+    }
+
+    /// The same without the token's text, which may be a secret.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        self.masked = true;
         self
     }
 

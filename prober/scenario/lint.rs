@@ -41,7 +41,7 @@ fn visit(key: &str, node: &Node, binder: &mut Binder<'_, '_>) {
                     format!("the value of `{key}` looks like a secret"),
                 );
                 binder.report.push(
-                    problem.help(
+                    problem.masked().help(
                         "name its source under `secrets` in prober.yaml and write ${secrets.NAME} here",
                     ),
                 );

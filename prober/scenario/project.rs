@@ -382,7 +382,7 @@ fn secret_source(name: &Spanned<String>, node: &Node) -> Result<SecretSource, Di
         // The text itself is not shown: it may be the secret.
         let problem =
             Diagnostic::error("E103", node.span, "a secret is named by its source, never by its value");
-        return Err(problem.help(help));
+        return Err(problem.masked().help(help));
     };
     let text = value
         .scalar()
@@ -394,9 +394,15 @@ fn secret_source(name: &Spanned<String>, node: &Node) -> Result<SecretSource, Di
         return Err(Diagnostic::error("E103", value.span, "expected a name").help(help));
     };
     match key.value.as_str() {
-        "env" => Ok(SecretSource::Env(text)),
-        "file" => Ok(SecretSource::File(text)),
         "exec" => Err(Diagnostic::error("E106", key.span, "`exec` is not supported by this version yet")),
-        _ => Err(Place::under("secrets").with(&["env", "file"]).unknown_key(key, &[])),
+        name => match SECRET_SOURCES.iter().find(|(known, _)| *known == name) {
+            Some((_, source)) => Ok(source(text)),
+            None => Err(Place::under("secrets").with(&["env", "file"]).unknown_key(key, &[])),
+        },
     }
 }
+
+/// A word of the file and the source that it stands for.
+type SecretWord = (&'static str, fn(String) -> SecretSource);
+
+const SECRET_SOURCES: [SecretWord; 2] = [("env", SecretSource::Env), ("file", SecretSource::File)];

@@ -4,6 +4,7 @@
 //! cannot write to the terminal.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use serde_json::json;
 
@@ -46,9 +47,10 @@ impl Style {
 /// All mistakes with their source lines, and a summary as the last line; empty if there are none.
 pub fn human(diagnostics: &[Diagnostic], sources: &[Source], style: &Style) -> String {
     let mut out = String::new();
+    let masked: Vec<Span> = diagnostics.iter().filter(|one| one.masked).map(|one| one.span).collect();
     for of_file in diagnostics.chunk_by(|left, right| left.span.file == right.span.file) {
         for diagnostic in of_file.iter().take(SHOWN_PER_FILE_MAX) {
-            write_one(&mut out, diagnostic, sources, style);
+            write_one(&mut out, diagnostic, (sources, &masked), style);
             out.push('\n');
         }
         if let Some(hidden) = of_file.len().checked_sub(SHOWN_PER_FILE_MAX).filter(|hidden| *hidden > 0) {
@@ -130,7 +132,12 @@ pub fn locate(span: Span, sources: &[Source]) -> (&str, Position) {
     (&source.path, Position { line, column: before[line_start..].chars().count() + 1 })
 }
 
-fn write_one(out: &mut String, diagnostic: &Diagnostic, sources: &[Source], style: &Style) {
+fn write_one(
+    out: &mut String,
+    diagnostic: &Diagnostic,
+    (sources, masked): (&[Source], &[Span]),
+    style: &Style,
+) {
     let (word, colour) = match diagnostic.severity {
         Severity::Error => ("error", style.error),
         Severity::Warning => ("warning", style.warning),
@@ -143,7 +150,7 @@ fn write_one(out: &mut String, diagnostic: &Diagnostic, sources: &[Source], styl
         diagnostic.other.as_deref().map_or(at.line, |(span, _)| locate(*span, sources).1.line.max(at.line));
     let gutter = last.to_string().len();
     let pad = " ".repeat(gutter);
-    let snippet = Snippet { gutter, style, sources };
+    let snippet = Snippet { masked, gutter, style, sources };
     snippet.write(out, diagnostic.span, &diagnostic.label, ["^", "-->"]);
     if let Some((span, label)) = diagnostic.other.as_deref() {
         snippet.write(out, *span, label, ["-", ":::"]);
@@ -155,6 +162,8 @@ fn write_one(out: &mut String, diagnostic: &Diagnostic, sources: &[Source], styl
 
 /// How source lines are shown with a mistake.
 struct Snippet<'a> {
+    /// Places whose text may be a secret; dots are shown for it, whichever mistake shows the line.
+    masked: &'a [Span],
     gutter: usize,
     style: &'a Style,
     sources: &'a [Source],
@@ -185,10 +194,29 @@ impl Snippet<'_> {
         let end = text.ceil_char_boundary((span.end as usize).clamp(start, text.len()));
         let from = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let to = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let (before, token, after) = (&text[from..start], &text[start..end.min(to)], &text[end.min(to)..to]);
-        let (before, token, after) =
-            (visible(before), visible(token.trim_end_matches('\r')), visible(after.trim_end()));
+        let end = end.min(to);
+        let part =
+            |from: usize, to: usize| visible(self.hidden(span.file, text, from..to).trim_end_matches('\r'));
+        let (before, token, after) = (part(from, start), part(start, end), part(end, to));
+        let after = after.trim_end().to_owned();
         Some(fit(&before, &token, &after))
+    }
+}
+
+impl Snippet<'_> {
+    /// A part of a file with dots for what may be a secret.
+    fn hidden(&self, file: u32, text: &str, part: Range<usize>) -> String {
+        let mut out = String::new();
+        let mut at = part.start;
+        for span in self.masked.iter().filter(|span| span.file == file) {
+            let (start, end) = ((span.start as usize).clamp(at, part.end), (span.end as usize).min(part.end));
+            if start < end {
+                out += text.get(at..start).unwrap_or_default();
+                out += "•••";
+                at = end;
+            }
+        }
+        out + text.get(at..part.end).unwrap_or_default()
     }
 }
 

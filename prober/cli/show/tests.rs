@@ -15,7 +15,6 @@ use sample::{
     noon, outcome, redirects, refused, stale, step, tls_timeout,
 };
 
-
 /// One line for each event, aligned with each other.
 fn run_lines(events: &[impl std::borrow::Borrow<SliEvent>], look: Look) -> String {
     let columns = RunColumns::of(events.iter().map(|event| &event.borrow().origin.stream), look);

@@ -93,7 +93,7 @@ fn place(dsn: Spanned<Template>, report: &mut Report) -> Option<Where> {
             if parsed.has_password() {
                 let message = "a password stands in this file";
                 let help = "keep the whole dsn as a secret and write ${secrets.NAME}";
-                report.push(Diagnostic::warning("W303", dsn.span, message).help(help));
+                report.push(Diagnostic::warning("W303", dsn.span, message).masked().help(help));
             }
             Some(Where::Now(Box::new(parsed)))
         }

@@ -42,7 +42,10 @@ pub(crate) fn duration(scalar: &Scalar, key: &str, span: Span) -> Result<std::ti
         UnitError::Bare(fixed) => {
             Diagnostic::error("E109", span, "expected a duration like `30s`, found a number")
                 .label("a duration needs a unit")
-                .help(format!("write {key}: {fixed}"))
+                .help(match key {
+                    "every" | "timeout" => format!("write {key}: {fixed}"),
+                    _ => format!("write {key}: {fixed}, or with ms, m, h or d"),
+                })
         }
         UnitError::Unit(unit, fixed) => {
             let problem = Diagnostic::error("E109", span, format!("`{unit}` is not a unit of time"));

@@ -1,0 +1,160 @@
+//! Targets that break the rules of TCP, TLS and HTTP: each run ends within its deadline, in the right class.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use testkit::hostile::{Fault, Hostile, Unconnectable};
+use testkit::http::{Reply, Server};
+use testkit::pki::{Flaw, Pki, Speech};
+
+use crate::support::{Project, event, said, text};
+
+/// The timeout of every scenario here.
+const TIMEOUT: f64 = 1.5;
+/// What a run may take beyond its timeout, on a machine that is busy with other tests.
+const MARGIN: f64 = 1.0;
+
+/// Name, fault, scheme, and the failure classes that it may have.
+type Case = (&'static str, Fault, &'static str, &'static str);
+
+fn cases(tls: &Arc<ServerConfig>) -> Vec<Case> {
+    vec![
+        ("half-open", Fault::HalfOpen, "http", "timeout"),
+        ("close-on-accept", Fault::CloseOnAccept, "http", "protocol connect"),
+        ("reset-on-accept", Fault::ResetOnAccept, "http", "connect"),
+        ("reset-after-request", Fault::ResetAfterRequest, "http", "connect"),
+        ("close-after-request", Fault::CloseAfterRequest, "http", "protocol connect"),
+        ("tls-stall", Fault::TlsStall, "https", "timeout"),
+        ("tls-garbage", Fault::TlsGarbage, "https", "tls"),
+        ("tls-closed", Fault::CloseOnAccept, "https", "tls connect"),
+        ("reset-after-tls", Fault::ResetAfterTls(Arc::clone(tls)), "https", "connect"),
+        ("silent-after-tls", Fault::SilentAfterTls(Arc::clone(tls)), "https", "timeout"),
+        ("drip", Fault::Drip(Duration::from_millis(100)), "http", "timeout"),
+        ("endless-headers", Fault::EndlessHeaders, "http", "protocol"),
+        ("endless-header-line", Fault::EndlessHeaderLine, "http", "protocol"),
+        ("endless-continue", Fault::EndlessContinue, "http", "protocol timeout"),
+        ("endless-body", Fault::EndlessBody, "http", "incorrect protocol"),
+        ("short-body", Fault::ShortBody, "http", "protocol"),
+        ("mid-body-close", Fault::MidBodyClose, "http", "protocol"),
+        ("mid-body-reset", Fault::MidBodyReset, "http", "protocol connect"),
+        ("two-lengths", Fault::TwoLengths, "http", "protocol"),
+        ("garbage", Fault::Garbage, "http", "protocol"),
+        ("old", Fault::Raw(b"HTTP/9.9 what\r\n\r\n".to_vec()), "http", "protocol"),
+        ("nul", Fault::Raw(b"HTTP/1.1 200 OK\r\nX: \0\r\n\r\n".to_vec()), "http", "protocol"),
+    ]
+}
+
+#[test]
+fn every_hostile_answer_ends_in_time_and_in_its_class() {
+    let pki = Pki::new();
+    let tls = pki.identity(&["127.0.0.1"], Flaw::None).server_config(&Speech::h1());
+    let root = pki.root_file();
+    let cases = cases(&tls);
+    let (mut project, mut targets) = (Project::new(""), Vec::new());
+    for (name, fault, scheme, _) in &cases {
+        let target = Hostile::start(fault.clone());
+        let url = format!("{scheme}://{}/", target.addr());
+        let ca = if *scheme == "https" { format!(", ca: \"{}\"", root.display()) } else { String::new() };
+        // What is expected of the body makes every byte of it matter.
+        project.scenario(
+            name,
+            &format!(
+                "timeout: 1500ms\nhttp: {{ url: \"{url}\"{ca} }}\nexpect: {{ body: {{ contains: never }} }}"
+            ),
+        );
+        targets.push(target);
+    }
+    let unconnectable = Unconnectable::start();
+    project.scenario("unconnectable", &format!("timeout: 1500ms\nhttp: http://{}/", unconnectable.addr()));
+    let server = servers(&mut project);
+    let (events, ran) = project.run();
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let check = |name: &str, classes: &str| {
+        let event = event(&events, name);
+        assert_eq!(event["prober.verdict"], "bad", "{event:#}");
+        let class = text(event, "prober.failure.class");
+        assert!(
+            classes.split(' ').any(|allowed| allowed == class),
+            "{name} is {class}, not {classes}: {event:#}"
+        );
+        assert!(!text(event, "prober.failure.message").is_empty() && !text(event, "error.type").is_empty());
+        let took = event["prober.run.duration"].as_f64().unwrap();
+        assert!(took <= TIMEOUT + MARGIN, "{name} took {took} s");
+        if class == "timeout" {
+            assert!(took >= TIMEOUT - 0.1, "{name} gave up after {took} s");
+            assert_eq!(said(event), "bad failed timeout");
+        }
+    };
+    for (name, _, _, classes) in &cases {
+        check(name, classes);
+    }
+    check("unconnectable", "connect timeout");
+    check("redirect-loop", "protocol");
+    check("to-file", "protocol");
+    check("to-nowhere", "connect");
+    check("big-body", "incorrect protocol");
+    check("bomb-headers", "protocol");
+    assert_eq!(text(event(&events, "redirect-loop"), "error.type"), "http.redirect_loop");
+    drop(server);
+}
+
+/// Targets that keep the protocol and are a nuisance all the same.
+fn servers(project: &mut Project) -> Server {
+    let server = Server::start();
+    server.on("/loop", Reply::redirect(302, "/loop"));
+    server.on("/file", Reply::redirect(302, "file:///etc/passwd"));
+    server.on("/nowhere", Reply::redirect(302, &format!("http://127.0.0.1:{}/", testkit::wait::free_port())));
+    server.on("/big", Reply::status(200).endless(vec![b'x'; 65_536]));
+    server.on(
+        "/headers",
+        (0..2_000).fold(Reply::ok("x"), |reply, number| reply.header(&format!("x-{number}"), "more")),
+    );
+    let paths = [
+        ("redirect-loop", "/loop"),
+        ("to-file", "/file"),
+        ("to-nowhere", "/nowhere"),
+        ("big-body", "/big"),
+        ("bomb-headers", "/headers"),
+    ];
+    for (name, path) in paths {
+        project.scenario(
+            name,
+            &format!(
+                "timeout: 1500ms\nhttp: {}\nexpect: {{ body: {{ contains: never }} }}",
+                server.url(path)
+            ),
+        );
+    }
+    server
+}
+
+#[test]
+fn texts_of_a_target_do_no_harm_where_they_are_shown() {
+    let server = Server::start();
+    let nasty = "\u{1b}[31mred\u{7}<script>alert(1)</script>\u{202e}drawkcab\r\nX-Evil: 1";
+    server.on("/", Reply::ok(nasty).header("x-note", "<b>bold</b>"));
+    let expect = "expect: { body: fine }\ncapture: { note: { header: x-note } }";
+    let project = Project::with(
+        "",
+        &[("nasty", format!("every: 1s\ntimeout: 900ms\nhttp: {}\n{}", server.url("/"), expect))],
+    );
+    let ran = project.prober(&["run", "-v"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        !ran.out.contains('\u{1b}') && !ran.out.contains('\u{7}'),
+        "a target's escape reaches the terminal: {ran:?}"
+    );
+    let serving = project.serve();
+    let api = serving.api();
+    let events = api.until_events("verdict=bad", 1);
+    let id = text(&events[0], "prober.slot.id");
+    for path in ["/".to_owned(), "/scenarios/nasty".to_owned(), format!("/runs/{id}")] {
+        let page = api.get(&path);
+        assert!(!page.contains("<script>alert") && !page.contains("<b>bold"), "{path}: {page}");
+    }
+    drop(serving);
+    let ran = project.prober(&["explain", id]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!ran.out.contains('\u{1b}'), "{ran:?}");
+}

@@ -1,0 +1,33 @@
+//! The one integration binary: the program as its users have it, against real peers on loopback.
+//!
+//! | module | shows |
+//! | --- | --- |
+//! | `account` | kills at random instants lose nothing and every slot is accounted for; stops drain |
+//! | `demo_project` | the demo, from an empty folder to an explained failure |
+//! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
+//! | `export` | the NDJSON exporter writes every event, rotates, and survives a kill |
+//! | `hanging` | targets that hang delay nobody else |
+//! | `hostile_targets` | targets that break their protocols end in the right failure, in time |
+//! | `house_rules` | the layering of the crates |
+//! | `kinds` | each kind of step against a real server |
+//! | `metrics` | the metrics page, read by promtool and Prometheus |
+//! | `mistakes` | wrong files: every mistake at its place, before anything runs |
+//! | `reload` | SIGHUP with wrong and right files |
+//! | `shipped` | the scenarios that come with the program |
+//! | `support` | a project in a temporary folder, and the program as a process |
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod account;
+mod demo_project;
+mod environment;
+mod export;
+mod hanging;
+mod hostile_targets;
+mod house_rules;
+mod kinds;
+mod metrics;
+mod mistakes;
+mod reload;
+mod shipped;
+mod support;

@@ -1,0 +1,100 @@
+//! The scenarios that come with the program: without a mistake, and good against the peers that they name.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use demo::{Config, Ports, Shop, project as demo_project};
+use model::time::SystemClock;
+use testkit::servers::Postgres;
+
+use crate::support::{Project, event, said};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_shipped_scenario_is_valid() {
+    let ran = Project::new("").prober_in(root(), &["validate", "--strict", "scenarios"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let files = fs::read_dir(root().join("scenarios/examples")).unwrap().count();
+    assert!(
+        ran.err.contains(&format!("{files} scenarios")) || ran.out.contains(&format!("{files} scenarios")),
+        "{ran:?}"
+    );
+    for entry in fs::read_dir(root().join("scenarios/examples")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(text.starts_with("# "), "an example begins with what it shows: {text}");
+        assert!(text.contains("\naim: "), "an example says what it is for: {text}");
+    }
+}
+
+#[test]
+fn every_shipped_scenario_is_good_against_its_peer() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("shop");
+    let config = Config { clock: Arc::new(SystemClock), ports: Ports::default(), folder: folder.clone() };
+    let shop = runtime.block_on(Shop::start(config)).unwrap();
+    let postgres = Postgres::start();
+    postgres.execute("create schema mart; create table mart.orders(updated_at timestamptz); insert into mart.orders values (now())");
+    let mut project = Project::new("");
+    project.env("WAREHOUSE_DSN", &postgres.url("reader"));
+    postgres.execute("grant usage on schema mart to reader; grant select on mart.orders to reader");
+    let addresses = shop.addresses();
+    let vars = [
+        format!("shop=http://{}", addresses.http),
+        format!("shop_tls={}", addresses.https),
+        format!("name_server={}", addresses.dns),
+        format!("mail={}", addresses.mail),
+        format!("folder={}", folder.display()),
+    ];
+    let mut args = vec!["-C", "scenarios", "run", "--format", "json"];
+    for var in &vars {
+        args.extend(["--var", var]);
+    }
+    let ran = project.prober_in(root(), &args);
+    let events: Vec<serde_json::Value> =
+        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    for entry in fs::read_dir(root().join("scenarios/examples")).unwrap() {
+        let path = entry.unwrap().path();
+        let event = event(&events, &path.file_stem().unwrap().to_string_lossy());
+        assert_eq!(said(event), "good ok", "{event:#}");
+    }
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    runtime.block_on(shop.stop());
+}
+
+#[test]
+fn the_demo_s_files_have_no_mistake() {
+    let addresses = demo::Addresses {
+        http: ([127, 0, 0, 1], 1).into(),
+        https: ([127, 0, 0, 1], 2).into(),
+        soon: ([127, 0, 0, 1], 3).into(),
+        expired: ([127, 0, 0, 1], 4).into(),
+        dns: ([127, 0, 0, 1], 5).into(),
+        mail: ([127, 0, 0, 1], 6).into(),
+    };
+    let project = Project::new("");
+    for (path, text) in demo_project::files(&addresses, "shop") {
+        project.write(path, &text);
+    }
+    let ran = project.prober(&["validate", "--strict"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!ran.err.contains("warning") && !ran.err.contains("error["), "{ran:?}");
+}
+
+#[test]
+fn what_init_writes_has_no_mistake() {
+    let place = tempfile::tempdir().unwrap();
+    let project = Project::new("");
+    assert_eq!(project.prober_in(place.path(), &["init"]).code, Some(0));
+    let ran = project.prober_in(place.path(), &["validate", "--strict"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    // A second time it keeps what is there.
+    let file = place.path().join("prober.yaml");
+    fs::write(&file, "version: 1\n").unwrap();
+    project.prober_in(place.path(), &["init"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "version: 1\n");
+}
