@@ -1,0 +1,72 @@
+//! The prober under test: the real binary.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use model::time::Timestamp;
+use serde_json::Value;
+
+use crate::common::process::Process;
+use crate::data;
+use crate::project::Project;
+
+/// A running `prober serve`.
+pub(crate) struct Prober {
+    process: Process,
+    address: SocketAddr,
+    /// From its start until every scenario was scheduled.
+    pub(crate) ready_after: Duration,
+}
+
+/// The longest that a start, a stop or an answer may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+impl Prober {
+    /// Starts it over the project in `folder` and waits until it is ready.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], testkit::wait::free_port()));
+        let text = |path: &Path| path.to_str().expect("temporary paths are UTF-8").to_owned();
+        let arguments = ["-C", &text(folder), "serve", "--data", &text(&data(folder))];
+        let listen = ["--listen", &address.to_string(), "--id", "bench"];
+        let arguments: Vec<&str> = arguments.into_iter().chain(listen).collect();
+        let log = folder.join("prober.log");
+        let began = Instant::now();
+        let mut process = Process::start(env!("CARGO_BIN_EXE_prober"), &arguments, &log);
+        testkit::wait::until_blocking("a ready prober", PATIENCE, || {
+            let said = || std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(!process.has_ended(), "the prober has ended: {}", said());
+            // Nobody listens at first; a request that is not answered would wait longer than this bench likes.
+            std::net::TcpStream::connect(address).is_ok()
+                && testkit::client::get(address, "/readyz").is_some_and(|answer| answer.status == 200)
+        });
+        Self { process, address, ready_after: began.elapsed() }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Asks for the account of `[from, to)` once it is closed: every slot of every scenario must be good.
+    pub(crate) fn account_is_even(&mut self, from: Timestamp, to: Timestamp, project: &Project) {
+        let path = format!("/api/v1/account?since={from}&until={to}");
+        let account = testkit::wait::some_blocking("a closed account", PATIENCE, || {
+            let answer = testkit::client::get(self.address, &path)?;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let account: Value = serde_json::from_str(&answer.body).expect("the API speaks JSON");
+            (account["closed"] == true).then_some(account)
+        });
+        assert_eq!(account["violations"], 0, "slots without or with two records");
+        let streams = account["streams"].as_array().expect("a list of streams");
+        assert_eq!(streams.len(), project.scenarios as usize);
+        for stream in streams {
+            assert_eq!(stream["good"], stream["expected"], "{stream}");
+        }
+    }
+
+    /// Ends it in order.
+    pub(crate) fn stop(self) {
+        self.process.terminate(PATIENCE);
+    }
+}
