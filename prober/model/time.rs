@@ -88,9 +88,50 @@ impl From<jiff::Timestamp> for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The text as bytes: `2026-01-31T12:00:00.000000000Z`.
+    ///
+    /// Four of them are in every event, so they are written digit by digit; the calendar is the proleptic
+    /// Gregorian one, days to dates after Howard Hinnant's `civil_from_days`
+    /// (<https://howardhinnant.github.io/date_algorithms.html>).
+    fn digits(self) -> [u8; 30] {
+        let (seconds, nanos) = (self.0.div_euclid(1_000_000_000), self.0.rem_euclid(1_000_000_000));
+        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        let shifted = days + 719_468;
+        let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let march_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        for (at, width, value) in [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, second / 3_600),
+            (14, 2, second / 60 % 60),
+            (17, 2, second % 60),
+            (20, 9, nanos),
+        ] {
+            write_digits(&mut text[at..at + width], value);
+        }
+        text
+    }
+}
+
+fn write_digits(out: &mut [u8], mut value: i64) {
+    for place in out.iter_mut().rev() {
+        *place = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:.9}", self.jiff())
+        out.write_str(std::str::from_utf8(&self.digits()).expect("digits are ASCII"))
     }
 }
 
@@ -105,7 +146,7 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        to.serialize_str(std::str::from_utf8(&self.digits()).expect("digits are ASCII"))
     }
 }
 
@@ -156,6 +197,14 @@ mod tests {
         assert_eq!(late.since(early), Duration::from_nanos(1));
         assert_eq!(early.since(late), Duration::ZERO);
         assert_eq!(early.day(), "2026-03-01");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_calendar_is_the_library_s(nanos in i64::MIN..=i64::MAX) {
+            let at = Timestamp::from_nanos(nanos);
+            proptest::prop_assert_eq!(at.to_string(), format!("{:.9}", at.jiff()));
+        }
     }
 
     #[test]

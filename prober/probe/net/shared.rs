@@ -48,11 +48,22 @@ struct KeptSetup {
     stamp: Option<(SystemTime, u64)>,
 }
 
+/// Ring, with the suites in the order of browsers: AES-128 first, so that servers choose for us what they
+/// choose for them; SHA-256 is also the cheaper hash on machines without instructions for SHA-512.
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::ring::default_provider();
+    // Stable: within one strength the library's order stays.
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| suite.suite().as_str().is_some_and(|name| name.contains("AES_256")));
+    provider
+}
+
 impl Shared {
     /// The network that `config` describes.
     pub fn new(config: NetConfig) -> Self {
         Self {
-            provider: Arc::new(rustls::crypto::ring::default_provider()),
+            provider: Arc::new(provider()),
             extra_roots: config.extra_roots,
             system_roots: OnceLock::new(),
             resolver: Mutex::new(ResolverSource::new(config.servers)),
