@@ -1,0 +1,196 @@
+//! One scenario put together: what its plans share, and what each region adds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::event::Origin;
+use model::slot::Stream;
+use model::step::Part;
+
+use super::Compiler;
+use crate::assertion::{Assertion, LATENCY};
+use crate::bind::Binder;
+use crate::diagnostic::{Diagnostic, Report};
+use crate::file::{ScenarioFile, StepNode};
+use crate::names::Capture;
+use crate::operators::Subjects;
+use crate::plan::{About, Plan};
+use crate::source::Source;
+use crate::step::SharedAssertions;
+use crate::tree::Node;
+
+impl<N> Compiler<'_, N> {
+    /// What is the same in all regions.
+    pub(super) fn shared_parts(&mut self, scenario: &ScenarioFile<'_, N>, source: &Source) -> SharedParts {
+        let name: Arc<str> = scenario.name.value.as_str().into();
+        let owner = match &scenario.owner {
+            Some(owner) => self.intern(owner),
+            None => self.around.project.defaults.owner.clone().unwrap_or_else(|| self.intern("")),
+        };
+        let labels: Vec<_> =
+            scenario.labels.iter().map(|(name, value)| (self.intern(name), self.intern(value))).collect();
+        let kind = match scenario.steps.as_slice() {
+            [only] => only.kind.name,
+            _ => "flow",
+        };
+        let service =
+            labels.iter().find(|(name, _)| &**name == "service").map(|(_, value)| Arc::clone(value));
+        let before = source.text.get(..scenario.name.span.start as usize).unwrap_or_default();
+        let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
+        let about = About {
+            title: scenario.title.as_deref().map_or_else(|| Arc::clone(&name), Arc::from),
+            aim: scenario.aim.as_str().into(),
+            owner: Arc::clone(&owner),
+            runbook: self.intern(&scenario.runbook),
+            path: source.path.as_str().into(),
+            line,
+        };
+        SharedParts {
+            about: Arc::new(about),
+            kind: self.intern(kind),
+            service: service.unwrap_or_else(|| Arc::clone(&name)),
+            owner,
+            name,
+            labels,
+            prober: self.intern(&self.options.prober),
+        }
+    }
+
+    /// The steps and the SLI for the binder's region.
+    pub(super) fn plan(
+        &self,
+        scenario: &ScenarioFile<'_, N>,
+        shared: &mut SharedAssertions,
+        binder: &mut Binder<'_, '_>,
+    ) -> Option<PlanParts<N>> {
+        let steps: Vec<_> = scenario
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(index, step)| step.bind(index, &self.implied, shared, binder))
+            .collect();
+        let after = scenario.steps.len();
+        let good = scenario.good.map(|node| {
+            let subjects = subjects_of_good(&scenario.steps);
+            shared.get((after, Part::Good), node, &subjects, binder)
+        });
+        let ineligible = scenario.ineligible.iter().enumerate().map(|(index, node)| {
+            let subjects = subjects_of_clause(&scenario.steps, node);
+            shared.get((after + index, Part::Ineligible), node, &subjects, binder)
+        });
+        let ineligible: Vec<_> = ineligible.collect();
+        let steps = steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?;
+        Some(PlanParts { steps, good: good.unwrap_or_default(), ineligible })
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        scenario: &ScenarioFile<'_, N>,
+        shared: &SharedParts,
+        made: Made<N>,
+    ) -> Plan<N> {
+        let origin = Origin {
+            stream: Stream::new(Arc::clone(&shared.name), self.intern(&made.region)),
+            version: made.version.into(),
+            kind: Arc::clone(&shared.kind),
+            owner: Arc::clone(&shared.owner),
+            service: Arc::clone(&shared.service),
+            labels: shared.labels.clone(),
+            prober: Arc::clone(&shared.prober),
+        };
+        Plan {
+            origin: Arc::new(origin),
+            about: Arc::clone(&shared.about),
+            cadence: scenario.cadence.clone(),
+            interval: scenario.interval.unwrap_or(Duration::from_mins(1)),
+            timeout: scenario.timeout,
+            steps: made.parts.steps.into(),
+            good: made.parts.good.into(),
+            ineligible: made.parts.ineligible.into(),
+            continue_on_failure: scenario.continue_on_failure,
+            secrets: made.secrets,
+        }
+    }
+}
+
+pub(super) struct SharedParts {
+    pub(super) about: Arc<About>,
+    pub(super) name: Arc<str>,
+    pub(super) kind: Arc<str>,
+    pub(super) owner: Arc<str>,
+    pub(super) service: Arc<str>,
+    pub(super) labels: Vec<(Arc<str>, Arc<str>)>,
+    pub(super) prober: Arc<str>,
+}
+
+/// A plan's own parts in one region.
+pub(super) struct Made<N: 'static> {
+    pub(super) parts: PlanParts<N>,
+    pub(super) version: String,
+    pub(super) secrets: Arc<[Arc<str>]>,
+    pub(super) region: Arc<str>,
+}
+
+pub(super) struct PlanParts<N: 'static> {
+    pub(super) steps: Vec<crate::plan::StepPlan<N>>,
+    pub(super) good: Vec<Assertion>,
+    pub(super) ineligible: Vec<Vec<Assertion>>,
+}
+
+/// What defaults decide about a scenario, for its version.
+pub(super) fn effective<N>(scenario: &ScenarioFile<'_, N>, shared: &SharedParts) -> String {
+    let labels: BTreeMap<_, _> = shared.labels.iter().cloned().collect();
+    format!("{} {:?} {} {labels:?}", scenario.cadence, scenario.timeout, shared.owner)
+}
+
+/// All captures of a scenario in the order of its steps.
+pub(super) fn declared<N>(steps: &[StepNode<'_, N>], report: &mut Report) -> Vec<Capture> {
+    let mut all: Vec<Capture> = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        for (name, _) in step.capture.and_then(Node::map).unwrap_or_default() {
+            if let Err(problem) = crate::name::private("capture", &name.value, name.span) {
+                report.push(problem);
+            }
+            if ["region", "run", "vars", "secrets", "params", "matrix"].contains(&name.value.as_str()) {
+                let message = format!("`{}` has a meaning of its own in `${{…}}`", name.value);
+                report.push(Diagnostic::error("E107", name.span, message).help("choose another name"));
+            }
+            if let Some(first) = all.iter().find(|known| *known.name == *name.value) {
+                let message = format!("`{}` is captured twice", name.value);
+                let problem =
+                    Diagnostic::warning("W305", name.span, message).other(first.span, "the first one");
+                report.push(problem.help("steps after this one see only the later value"));
+            }
+            all.push(Capture {
+                name: name.value.as_str().into(),
+                span: name.span,
+                step: index,
+                step_name: Arc::clone(&step.name),
+                used: false,
+            });
+        }
+    }
+    all
+}
+
+/// `sli.good` looks at the only step, or at the duration of a flow.
+fn subjects_of_good<N>(steps: &[StepNode<'_, N>]) -> Subjects {
+    match steps {
+        [only] => Subjects::of(only.kind),
+        _ => Subjects::flow(),
+    }
+}
+
+/// A clause of `sli.ineligible` looks at the first kind of step that shows all it asks for.
+fn subjects_of_clause<N>(steps: &[StepNode<'_, N>], clause: &Node) -> Subjects {
+    let asked: Vec<&str> =
+        clause.map().unwrap_or_default().iter().map(|(key, _)| key.value.as_str()).collect();
+    let shows = |step: &&StepNode<'_, N>| {
+        asked
+            .iter()
+            .all(|asked| *asked == LATENCY || step.kind.subjects.iter().any(|subject| subject.name == *asked))
+    };
+    let step = steps.iter().find(shows).or(steps.first());
+    step.map_or_else(Subjects::flow, |step| Subjects::of(step.kind))
+}
