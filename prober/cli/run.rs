@@ -83,7 +83,8 @@ async fn run_one(entry: Entry, permits: Arc<Semaphore>) -> SliEvent {
     let (started, began) = (clock.now(), clock.monotonic());
     let slot = entry.origin.stream.slot(started);
     let deadline = began + entry.timeout;
-    let context = RunContext { slot, attempt: 0, started, began, deadline };
+    let context =
+        RunContext { slot, attempt: 0, started, began, deadline, detail: model::probe::Detail::Facts };
     let outcome = entry.probe.run(&context).await;
     let finished = Some(started.plus(began.elapsed()));
     SliEvent {

@@ -102,6 +102,7 @@ fn hop(label: &str, status: &str, phases: &[(Phase, u64)]) -> Hop {
             duration: ms(1),
             error_type: Cow::Borrowed("connect.refused"),
         }],
+        exchange: None,
     }
 }
 

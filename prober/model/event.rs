@@ -35,8 +35,10 @@ pub enum Trigger {
     /// Its slot.
     #[default]
     Schedule,
-    /// A person or a pipeline; never counted in an SLI.
+    /// A person; never counted in an SLI.
     Manual,
+    /// A pipeline; never counted in an SLI.
+    Ci,
 }
 
 impl Trigger {
@@ -45,7 +47,13 @@ impl Trigger {
         match self {
             Self::Schedule => "schedule",
             Self::Manual => "manual",
+            Self::Ci => "ci",
         }
+    }
+
+    /// Whether the run was a slot's, and so counts in the SLI and in the account.
+    pub const fn is_scheduled(self) -> bool {
+        matches!(self, Self::Schedule)
     }
 }
 

@@ -21,6 +21,20 @@ pub trait Probe: Send + Sync + 'static {
     fn run<'a>(&'a self, context: &'a RunContext) -> BoxFuture<'a, Outcome>;
 }
 
+/// How closely a run is looked at: what of requests and answers is kept for people who wait for it.
+///
+/// Schedules never ask for more than [`Detail::Facts`]: the rest costs memory and is not stored.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Phases, facts and assertions.
+    #[default]
+    Facts,
+    /// The heads of requests and answers as well.
+    Heads,
+    /// Heads, and bodies up to [`BODY_SHOWN_MAX`](crate::step::BODY_SHOWN_MAX).
+    Bodies,
+}
+
 /// What one run is told.
 #[derive(Clone, Debug)]
 pub struct RunContext {
@@ -34,4 +48,6 @@ pub struct RunContext {
     pub began: Instant,
     /// When the run must have ended.
     pub deadline: Instant,
+    /// How closely it is looked at.
+    pub detail: Detail,
 }

@@ -56,7 +56,7 @@ pub const FIELDS: &[Field] = &[
     field("prober.id", Text, true, "Which prober"),
     field("service.name", Text, true, "The monitored service"),
     field("prober.run.attempt", Int, true, "0 for the first attempt"),
-    field("prober.run.trigger", Text, false, "`manual` for a run that no slot asked for"),
+    field("prober.run.trigger", Text, false, "`manual` or `ci` for a run that no slot asked for"),
     field("prober.run.recorded", Time, true, "When the event was made"),
     field("prober.run.started", Time, false, "When the run started"),
     field("prober.run.finished", Time, false, "When the run ended"),

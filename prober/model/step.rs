@@ -82,7 +82,30 @@ pub struct Hop {
     pub peer: Option<std::net::SocketAddr>,
     /// Addresses that were tried in vain before.
     pub attempts: Vec<AddressAttempt>,
+    /// What was sent and received, if the run was asked to keep it.
+    pub exchange: Option<Box<Exchange>>,
 }
+
+/// What was sent and what came back, as people may see it: secrets masked, bodies cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// The request.
+    pub request: Message,
+    /// The answer, as far as it came; `None` if nothing did.
+    pub answer: Option<Message>,
+}
+
+/// One direction of an exchange.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// The head, line by line: `GET / HTTP/1.1`, `host: shop.example`.
+    pub head: Vec<String>,
+    /// The body as text, at most [`BODY_SHOWN_MAX`] bytes; `None` if it was not asked for or there is none.
+    pub body: Option<String>,
+}
+
+/// The longest body kept with an exchange, in bytes.
+pub const BODY_SHOWN_MAX: usize = 16 << 10;
 
 impl Hop {
     /// From the first phase's start to the last one's end.

@@ -72,7 +72,16 @@ pub(crate) async fn judge(step: &str) -> Outcome {
     let scenario = Scenario::new(Arc::new(compiled.plans.remove(0)), shared(), Arc::default());
     let (started, began) = (SystemClock.now(), Instant::now());
     let slot = Stream::new("trial", "local").slot(started);
-    scenario.run(&RunContext { slot, attempt: 0, started, began, deadline: began + PATIENCE }).await
+    scenario
+        .run(&RunContext {
+            slot,
+            attempt: 0,
+            started,
+            began,
+            deadline: began + PATIENCE,
+            detail: model::probe::Detail::Facts,
+        })
+        .await
 }
 
 /// Reason, class, type and message of an outcome as one text.

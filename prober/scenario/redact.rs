@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use model::attribute::AttributeValue;
 use model::outcome::{Failure, MESSAGE_MAX, Outcome, cut};
-use model::step::SHOWN_MAX;
+use model::step::{Message, SHOWN_MAX};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::template::{Captures, Secrets};
@@ -138,6 +138,10 @@ impl Redactor {
                 if let Some(status) = &mut hop.status {
                     self.replace(status, SHOWN_MAX);
                 }
+                if let Some(exchange) = &mut hop.exchange {
+                    self.redact_message(&mut exchange.request);
+                    exchange.answer.iter_mut().for_each(|answer| self.redact_message(answer));
+                }
             }
             for value in step.attributes.values_mut() {
                 self.redact_attribute(value);
@@ -155,6 +159,11 @@ impl Redactor {
                 assertion.name = name.into();
             }
         }
+    }
+
+    fn redact_message(&self, message: &mut Message) {
+        message.head.iter_mut().for_each(|line| self.replace(line, usize::MAX));
+        message.body.iter_mut().for_each(|body| self.replace(body, usize::MAX));
     }
 
     fn redact_failure(&self, failure: &mut Failure) {

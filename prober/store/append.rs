@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use model::event::{SliEvent, Trigger};
+use model::event::SliEvent;
 use model::missed::{COUNT_MAX, MissedSlots};
 use model::slot::Stream;
 use model::time::Timestamp;
@@ -126,7 +126,7 @@ impl Tail {
         event: &SliEvent,
         lookup: &mut Lookup<'_>,
     ) -> Result<bool, ReadError> {
-        if event.trigger == Trigger::Manual {
+        if !event.trigger.is_scheduled() {
             return Ok(false);
         }
         self.holds(group, &event.origin.stream, event.slot.scheduled.as_millis(), lookup)
@@ -179,7 +179,7 @@ impl Tail {
 
     /// Adds an event that is no duplicate.
     pub(crate) fn add_event(&mut self, group: &mut Group, event: Arc<SliEvent>) {
-        let manual = event.trigger == Trigger::Manual;
+        let manual = !event.trigger.is_scheduled();
         let scheduled = event.slot.scheduled.as_millis();
         let last_ms = if manual { i64::MIN } else { scheduled };
         let (stream, prev, seq) = self.link(group, &event.origin.stream, last_ms, 1);

@@ -185,7 +185,11 @@ pub(super) fn freshness(seconds: f64) -> String {
 /// The marks of a run as words.
 pub(super) fn tags(event: &SliEvent) -> Markup {
     html! {
-        @if event.trigger == Trigger::Manual { span.tag { "by hand" } " " }
+        @match event.trigger {
+                Trigger::Schedule => {}
+                Trigger::Manual => { span.tag { "by hand" } " " }
+                Trigger::Ci => { span.tag { "by a pipeline" } " " }
+            }
         @for mark in &event.outcome.marks {
             span.tag.warn {
                 @match mark {

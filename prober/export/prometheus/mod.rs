@@ -130,7 +130,7 @@ impl Metrics {
 
     /// Counts one event; manual runs and unknown streams are left out.
     pub fn apply(&self, event: &SliEvent) {
-        if event.trigger == model::event::Trigger::Manual {
+        if !event.trigger.is_scheduled() {
             return;
         }
         if let Some(lag) = event.lag() {

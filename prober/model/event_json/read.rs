@@ -13,7 +13,9 @@ use crate::attribute::{AttributeValue, Attributes};
 use crate::event::{Origin, SCHEMA, SliEvent, Trigger};
 use crate::outcome::{Failure, FailureClass, Mark, Outcome};
 use crate::slot::{SlotId, Stream};
-use crate::step::{AddressAttempt, AssertionRecord, Hop, Part, Phase, PhaseSpan, StepRecord, StepState};
+use crate::step::{
+    AddressAttempt, AssertionRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan, StepRecord, StepState,
+};
 use crate::time::Timestamp;
 
 impl<'de> Deserialize<'de> for SliEvent {
@@ -69,8 +71,10 @@ fn read_event(mut fields: Fields) -> Result<SliEvent, String> {
     let origin = Arc::new(read_origin(&mut fields)?);
     let attempt = fields.need("prober.run.attempt")?;
     let trigger = match fields.take::<String>("prober.run.trigger")?.as_deref() {
-        Some("manual") => Trigger::Manual,
-        _ => Trigger::Schedule,
+        None | Some("schedule") => Trigger::Schedule,
+        Some("ci") => Trigger::Ci,
+        // A word of a later version is no slot's: counting it would be wrong, and losing the event too.
+        Some(_) => Trigger::Manual,
     };
     let recorded = fields.need("prober.run.recorded")?;
     let started = fields.take("prober.run.started")?;
@@ -212,6 +216,19 @@ fn read_hop(mut fields: Fields) -> Result<Hop, String> {
         status: fields.take("status")?,
         peer: fields.take("peer")?,
         attempts: attempts.into_iter().map(attempt).collect::<Result<_, String>>()?,
+        exchange: fields.take("exchange")?.map(read_exchange).transpose()?.map(Box::new),
+    })
+}
+
+fn read_exchange(value: Value) -> Result<Exchange, String> {
+    let mut fields = Fields::of(value)?;
+    let message = |value: Value| {
+        let mut fields = Fields::of(value)?;
+        Ok::<_, String>(Message { head: fields.need("head")?, body: fields.take("body")? })
+    };
+    Ok(Exchange {
+        request: message(fields.need("request")?)?,
+        answer: fields.take("answer")?.map(message).transpose()?,
     })
 }
 

@@ -6,7 +6,9 @@ use crate::attribute::Attributes;
 use crate::event::{Origin, SliEvent, Trigger};
 use crate::outcome::{Failure, FailureClass, Mark, Outcome, Reason};
 use crate::slot::Stream;
-use crate::step::{AddressAttempt, AssertionRecord, Hop, Part, Phase, PhaseSpan, StepRecord, StepState};
+use crate::step::{
+    AddressAttempt, AssertionRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan, StepRecord, StepState,
+};
 use crate::time::Timestamp;
 
 /// An event that has a value in every field.
@@ -62,6 +64,7 @@ pub(crate) fn full() -> SliEvent {
             duration: Duration::from_millis(1),
             error_type: "connect.refused".into(),
         }],
+        exchange: None,
     };
     let pay = StepRecord {
         name: "pay".into(),
@@ -110,6 +113,22 @@ fn a_full_event_round_trips() {
     assert_eq!(SliEvent::from_json(&text).unwrap(), event);
     assert!(text.contains(r#""http.response.status_code":500"#), "{text}");
     assert!(!text.contains('\n'));
+}
+
+#[test]
+fn what_was_sent_and_received_round_trips() {
+    let mut event = full();
+    let request = Message { head: vec!["GET / HTTP/1.1".into()], body: None };
+    let answer = Message { head: vec!["HTTP/1.1 200 OK".into()], body: Some("hello".into()) };
+    event.outcome.steps[1].hops[0].exchange = Some(Box::new(Exchange { request, answer: Some(answer) }));
+    event.trigger = Trigger::Ci;
+    assert_eq!(SliEvent::from_json(&event.to_json()).unwrap(), event);
+}
+
+#[test]
+fn a_trigger_of_a_later_version_is_never_counted() {
+    let text = full().to_json().replace(r#""manual""#, r#""webhook""#);
+    assert_eq!(SliEvent::from_json(&text).unwrap().trigger, Trigger::Manual);
 }
 
 #[test]

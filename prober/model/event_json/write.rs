@@ -7,7 +7,9 @@ use super::timing_key;
 use crate::attribute::Attributes;
 use crate::event::{SCHEMA, SliEvent, Trigger};
 use crate::outcome::Failure;
-use crate::step::{AddressAttempt, AssertionRecord, Hop, Part, Phase, PhaseSpan, StepRecord};
+use crate::step::{
+    AddressAttempt, AssertionRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan, StepRecord,
+};
 
 impl Serialize for SliEvent {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -205,6 +207,35 @@ impl Serialize for HopForm<'_> {
         map.serialize_entry("phases", &Spans(&hop.phases))?;
         if !hop.attempts.is_empty() {
             map.serialize_entry("attempts", &AttemptsForm(&hop.attempts))?;
+        }
+        if let Some(exchange) = &hop.exchange {
+            map.serialize_entry("exchange", &ExchangeForm(exchange))?;
+        }
+        map.end()
+    }
+}
+
+struct ExchangeForm<'a>(&'a Exchange);
+
+impl Serialize for ExchangeForm<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("request", &MessageForm(&self.0.request))?;
+        if let Some(answer) = &self.0.answer {
+            map.serialize_entry("answer", &MessageForm(answer))?;
+        }
+        map.end()
+    }
+}
+
+struct MessageForm<'a>(&'a Message);
+
+impl Serialize for MessageForm<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("head", &self.0.head)?;
+        if let Some(body) = &self.0.body {
+            map.serialize_entry("body", body)?;
         }
         map.end()
     }

@@ -55,6 +55,7 @@ impl Scenario {
         };
         let end = context.deadline.min(context.began + self.plan.timeout());
         let mut net = Net::new(Arc::clone(&self.shared));
+        net.look(context.detail);
         let mut captures = Captures::default();
         let mut judge = Judge::new(&self.plan, context);
         let steps = self.plan.steps();

@@ -51,7 +51,16 @@ async fn run_plan(plan: Arc<Plan<Net>>) -> Outcome {
     let started = SystemClock.now();
     let began = Instant::now();
     let slot = Stream::new("a", "local").slot(started);
-    scenario.run(&RunContext { slot, attempt: 0, started, began, deadline: began + timeout }).await
+    scenario
+        .run(&RunContext {
+            slot,
+            attempt: 0,
+            started,
+            began,
+            deadline: began + timeout,
+            detail: model::probe::Detail::Facts,
+        })
+        .await
 }
 
 fn failure(outcome: &Outcome) -> (Reason, &str, &str, &str) {

@@ -33,6 +33,7 @@ mod exchange;
 mod facts;
 mod fault;
 mod file;
+mod record;
 mod redirect;
 mod request;
 mod run;

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use http::{HeaderMap, Method, StatusCode, Version};
 use model::outcome::Failure;
-use model::probe::BoxFuture;
-use model::step::Hop;
+use model::probe::{BoxFuture, Detail};
+use model::step::{Exchange, Hop, Message};
 use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
 
 use super::body::Body;
@@ -17,6 +17,7 @@ use super::evidence::HttpEvidence;
 use super::exchange::exchange;
 use super::facts::{self, TlsFacts};
 use super::fault;
+use super::record;
 use super::redirect;
 use super::request::{Ready, RequestPlan, TRACEPARENT, traceparent};
 use super::session::{Connection, Session};
@@ -55,6 +56,10 @@ pub(super) struct Trail {
     pub(super) tls: Option<Arc<TlsFacts>>,
     /// The last answer, its body read as far as it came.
     pub(super) answer: Option<Answer>,
+    /// How much of requests and answers is kept.
+    detail: Detail,
+    /// The last request, if it is kept.
+    sent: Option<Message>,
 }
 
 /// The head of an answer, and its body.
@@ -66,7 +71,7 @@ pub(super) struct Answer {
 }
 
 impl Trail {
-    fn new(began: Instant) -> Self {
+    fn new(began: Instant, detail: Detail) -> Self {
         Self {
             began,
             phases: Phases::start(began),
@@ -77,6 +82,8 @@ impl Trail {
             peer: None,
             tls: None,
             answer: None,
+            detail,
+            sent: None,
         }
     }
 
@@ -85,7 +92,7 @@ impl Trail {
         self.phases = Phases::start(self.began);
         self.first.get_or_insert_with(|| Arc::clone(&ready.target));
         self.asked = Some((ready.method.clone(), Arc::clone(&ready.target)));
-        (self.reused, self.peer, self.tls, self.answer) = (false, None, None, None);
+        (self.reused, self.peer, self.tls, self.answer, self.sent) = (false, None, None, None, None);
     }
 
     /// Ends the hop in progress, if there is one.
@@ -96,6 +103,10 @@ impl Trail {
         hop.reused = self.reused;
         hop.status = self.answer.as_ref().map(|answer| answer.status.as_str().to_owned());
         self.peer = hop.peer;
+        hop.exchange = self.sent.take().map(|request| {
+            let answer = self.answer.as_ref().map(|answer| record::answer(answer, self.detail));
+            Box::new(Exchange { request, answer })
+        });
         self.hops.push(hop);
     }
 }
@@ -107,7 +118,7 @@ impl Action<Net> for Http {
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
-            let mut trail = Trail::new(context.began);
+            let mut trail = Trail::new(context.began, net.detail());
             let done = within(context.deadline, self.follow(net, context, &mut trail)).await;
             let timed_out_in = trail.phases.current();
             let failure = match done {
@@ -176,6 +187,9 @@ impl Http {
         }
         if let Some(session) = net.carried::<Session>() {
             session.add_cookies(&ready.target.url, &mut headers);
+        }
+        if trail.detail > Detail::Facts {
+            trail.sent = Some(record::request(ready, &headers, connection.speaker.is_h2(), trail.detail));
         }
         let again = if reused && ready.method.is_idempotent() { Some(headers.clone()) } else { None };
         let request = ready.to_request(headers, connection.speaker.is_h2())?;

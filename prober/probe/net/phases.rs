@@ -122,6 +122,7 @@ impl Phases {
             status: None,
             peer: self.peer,
             attempts: self.attempts,
+            exchange: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use model::outcome::Failure;
+use model::probe::Detail;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls_pki_types::CertificateDer;
@@ -144,6 +145,7 @@ impl Shared {
 pub struct Net {
     shared: Arc<Shared>,
     more_to_come: bool,
+    detail: Detail,
     /// At most one value a type; empty for the run of a single step.
     carried: Vec<Box<dyn Any + Send>>,
 }
@@ -151,12 +153,22 @@ pub struct Net {
 impl Net {
     /// The network of one run that has nothing open yet.
     pub const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, more_to_come: false, carried: Vec::new() }
+        Self { shared, more_to_come: false, detail: Detail::Facts, carried: Vec::new() }
     }
 
     /// What all runs have in common.
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Says how much of requests and answers is to be kept.
+    pub(crate) const fn look(&mut self, detail: Detail) {
+        self.detail = detail;
+    }
+
+    /// How much of requests and answers is to be kept.
+    pub(crate) const fn detail(&self) -> Detail {
+        self.detail
     }
 
     /// Says whether steps follow that may use what this one leaves open.

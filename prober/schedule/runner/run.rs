@@ -38,7 +38,14 @@ impl<S: Sink, C: Clock> Run<S, C> {
     pub(super) async fn run(self) -> Finished {
         let (started, began) = (self.clock.now(), self.clock.monotonic());
         let deadline = began + self.entry.timeout;
-        let context = RunContext { slot: self.slot, attempt: 0, started, began, deadline };
+        let context = RunContext {
+            slot: self.slot,
+            attempt: 0,
+            started,
+            began,
+            deadline,
+            detail: model::probe::Detail::Facts,
+        };
         let backstop = tokio::time::timeout_at((deadline + BACKSTOP).into(), self.entry.probe.run(&context));
         let mut outcome = backstop.await.unwrap_or_else(|_| stuck());
         let ended = self.clock.monotonic();
