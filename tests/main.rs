@@ -3,6 +3,7 @@
 //! | module | shows |
 //! | --- | --- |
 //! | `account` | kills at random instants lose nothing and every slot is accounted for; stops drain |
+//! | `command_line` | what each command prints, where, and with which exit code |
 //! | `demo_project` | the demo, from an empty folder to an explained failure |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
 //! | `export` | the NDJSON exporter writes every event, rotates, and survives a kill |
@@ -19,6 +20,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod account;
+mod command_line;
 mod demo_project;
 mod environment;
 mod export;

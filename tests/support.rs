@@ -162,9 +162,22 @@ pub(crate) fn assert_said(events: &[Value], name: &str, wanted: &str) {
 fn start(folder: &Path, args: &[&str], env: &[(String, String)], logs: &Path) -> Child {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_prober")]).args(args).current_dir(folder);
-    for inherited in
-        ["PROBER_PROJECT", "PROBER_DATA", "PROBER_LISTEN", "PROBER_ID", "PROBER_LOG", "CREDENTIALS_DIRECTORY"]
-    {
+    // Nothing of whoever runs the tests, a pipeline or a terminal, changes what the program does.
+    for inherited in [
+        "PROBER_PROJECT",
+        "PROBER_DATA",
+        "PROBER_LISTEN",
+        "PROBER_ID",
+        "PROBER_LOG",
+        "CREDENTIALS_DIRECTORY",
+        "CI",
+        "GITHUB_ACTIONS",
+        "GITHUB_WORKSPACE",
+        "NO_COLOR",
+        "CLICOLOR_FORCE",
+        "HOME",
+        "XDG_CACHE_HOME",
+    ] {
         command.env_remove(inherited);
     }
     command.env("LC_ALL", "C.UTF-8").envs(env.iter().map(|(name, value)| (name, value)));

@@ -39,7 +39,7 @@ pub(crate) struct Settings {
 }
 
 /// The default address of page, API and metrics.
-const LISTEN: &str = "127.0.0.1:9899";
+pub(crate) const LISTEN: &str = "127.0.0.1:9899";
 /// Runs in flight at once, if the limit on open files allows it.
 const IN_FLIGHT_MAX: u64 = 8_192;
 /// Open files that are not for runs: store, pages, log.
@@ -163,7 +163,8 @@ fn enter(loaded: &Loaded) -> Result<(), Stop> {
         .map_err(|error| Stop::environment(format!("{}: {error}", loaded.root.display())))
 }
 
-fn in_flight_max(wanted: Option<usize>) -> usize {
+/// Runs in flight at once: as many as wanted, or as the limit on open files allows.
+pub(crate) fn in_flight_max(wanted: Option<usize>) -> usize {
     let files = open_files_max().saturating_sub(FILES_RESERVED).max(16);
     let most = usize::try_from(files.min(IN_FLIGHT_MAX)).unwrap_or(16);
     wanted.map_or(most, |wanted| wanted.max(1))

@@ -1,13 +1,28 @@
 //! The command line's words.
 
+mod facts;
+mod output;
+mod run;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
+pub(crate) use output::{FactsFormat, ListFormat, Output};
+pub(crate) use run::{Run, TriggerArg};
+
 /// Synthetic monitoring from files: what your system is supposed to do, run on schedule and accounted for.
 #[derive(Debug, Parser)]
-#[command(name = "prober", version, max_term_width = 100)]
+#[command(
+    name = "prober",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Begin with `prober init`, or look at `prober demo`. `prober help COMMAND` has examples.
+Nothing is ever sent anywhere but to the targets and exporters that you name."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -49,10 +64,26 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Show the scenarios with their regions and schedules
     List(List),
+    /// Show when scenarios run next
+    Schedule(Schedule),
     /// Show stored events
     Events(Events),
     /// Show a run, a scenario, or what an error code means
     Explain(Explain),
+    /// Look at what this machine has for a prober
+    Doctor(Doctor),
+    /// Show every setting, and where its value comes from
+    Config(Config),
+    /// Print a shell's completions
+    Completions(Completions),
+    /// Show the version and what it knows
+    Version(Version),
+    /// Write the manual pages, for packages
+    #[command(hide = true)]
+    Man(Man),
+    /// Print the names of the scenarios, for completions
+    #[command(hide = true)]
+    Names,
 }
 
 #[derive(Debug, Args)]
@@ -73,6 +104,12 @@ pub(crate) struct Demo {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  prober validate                              the whole project
+  prober validate scenarios/checkout.yaml --strict
+  prober validate --format sarif > prober.sarif
+  prober validate --report junit=validate.xml --report sarif=prober.sarif")]
 pub(crate) struct Validate {
     /// Scenario files, folders or project files; default: the project
     pub(crate) paths: Vec<PathBuf>,
@@ -82,25 +119,8 @@ pub(crate) struct Validate {
     /// Treat warnings as errors
     #[arg(long)]
     pub(crate) strict: bool,
-    /// How mistakes are shown
-    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
-    pub(crate) format: ReportFormat,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    Human,
-    Json,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EventFormat {
-    /// For people
-    Human,
-    /// One JSON list
-    Json,
-    /// One JSON object a line
-    Jsonl,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Which scenarios, with which variables.
@@ -119,27 +139,12 @@ pub(crate) struct Choice {
     pub(crate) vars: Vec<String>,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-    /// Also fail on scenarios that are correct but slow
-    #[arg(long, value_enum)]
-    pub(crate) fail_on: Option<FailOn>,
-    /// How runs are shown
-    #[arg(long, value_enum, default_value_t = EventFormat::Human)]
-    pub(crate) format: EventFormat,
-    /// Show the details of good runs too
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
-}
-
 #[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
     Slow,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Serve {
     /// Only in this region; may be repeated; default: all of the project
     #[arg(long = "region", value_name = "NAME")]
@@ -165,18 +170,18 @@ pub(crate) struct Serve {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct List {
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-    /// How the list is shown
-    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
-    pub(crate) format: ReportFormat,
-}
+#[command(after_help = "\
+Examples:
+  prober events verdict=bad since=1h
+  prober events scenario=checkout,login region!=us 'duration>2'
+  prober events 'status>=500' 'message~timed out' label.tier=1
+  prober events --format jsonl -n 1000 | jq -r '.[\"error.type\"]'
 
-#[derive(Debug, Args)]
+Short names: class, error, message, step, owner, service, duration, status, kind, trigger, label.NAME.
+Any other field of the event goes by its full name.")]
 pub(crate) struct Events {
     /// Conditions, all must hold: scenario=NAME region=NAME verdict=bad reason=failed since=1h until=5m,
-    /// or any field of the event with = != < <= > >=, such as `http.response.status_code>=500`
+    /// or any field of the event with = != ~ < <= > >=, such as `http.response.status_code>=500`; commas mean or
     pub(crate) conditions: Vec<String>,
     /// Where events are stored; default: prober-data beside the project file
     #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
@@ -188,15 +193,23 @@ pub(crate) struct Events {
     #[arg(long)]
     pub(crate) oldest_first: bool,
     /// How events are shown
-    #[arg(long, value_enum, default_value_t = EventFormat::Human)]
-    pub(crate) format: EventFormat,
+    #[arg(long, value_enum, default_value_t = ListFormat::Human)]
+    pub(crate) format: ListFormat,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  prober explain checkout            the last run, and how it differs from the last good one
+  prober explain 01jd8f3c --curl     commands that ask the same, secrets left out
+  prober explain E102                what a mistake means")]
 pub(crate) struct Explain {
     /// A run id or the first digits of one, a scenario's name, or an error code such as E102
     pub(crate) what: String,
     /// Where events are stored; default: prober-data beside the project file
     #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
     pub(crate) data: Option<PathBuf>,
+    /// Only print the requests as curl commands
+    #[arg(long)]
+    pub(crate) curl: bool,
 }

@@ -22,13 +22,15 @@ pub(crate) struct Conditions {
 pub(crate) struct FieldCondition {
     field: String,
     operator: Operator,
-    value: String,
+    /// Any of them; one text may have commas where the operator is about order or parts.
+    values: Vec<String>,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Operator {
     Equal,
     NotEqual,
+    Contains,
     Less,
     LessOrEqual,
     Greater,
@@ -36,11 +38,12 @@ enum Operator {
 }
 
 /// Two characters before one, so that `>=` is not read as `>`.
-const OPERATORS: [(&str, Operator); 6] = [
+const OPERATORS: [(&str, Operator); 7] = [
     ("!=", Operator::NotEqual),
     (">=", Operator::GreaterOrEqual),
     ("<=", Operator::LessOrEqual),
     ("=", Operator::Equal),
+    ("~", Operator::Contains),
     (">", Operator::Greater),
     ("<", Operator::Less),
 ];
@@ -62,20 +65,20 @@ impl Conditions {
         let (field, operator, value) = split(word)?;
         let own = operator == Operator::Equal;
         match field {
-            "scenario" if own => self.filter.scenario = Some(value.to_owned()),
-            "region" if own => self.filter.region = Some(value.to_owned()),
+            "scenario" if own && !value.contains(',') => self.filter.scenario = Some(value.to_owned()),
+            "region" if own && !value.contains(',') => self.filter.region = Some(value.to_owned()),
             "id" if own => self.filter.slot_prefix = Some(value.to_owned()),
             "since" if own => self.filter.since = Some(moment(word, value, now)?),
             "until" if own => self.filter.until = Some(moment(word, value, now)?),
             "verdict" if own => self.filter.verdicts.extend(words_of::<Verdict>(word, value)?),
             "reason" if own => self.filter.reasons.extend(words_of::<Reason>(word, value)?),
-            "scenario" | "region" | "id" | "since" | "until" | "verdict" | "reason" => {
+            "id" | "since" | "until" => {
                 return Err(format!("`{word}`: `{field}` takes `=` only, such as {field}={value}"));
             }
             _ => self.fields.push(FieldCondition {
-                field: full_name(field).to_owned(),
+                field: full_name(field),
                 operator,
-                value: value.to_owned(),
+                values: values(operator, value),
             }),
         }
         Ok(())
@@ -92,7 +95,7 @@ impl Conditions {
 }
 
 fn split(word: &str) -> Result<(&str, Operator, &str), String> {
-    let at = word.find(['=', '!', '<', '>']).unwrap_or(word.len());
+    let at = word.find(['=', '!', '~', '<', '>']).unwrap_or(word.len());
     let rest = &word[at..];
     let operator = OPERATORS.iter().find(|(text, _)| rest.starts_with(text));
     match operator {
@@ -122,43 +125,90 @@ fn moment(word: &str, value: &str, now: Timestamp) -> Result<Timestamp, String> 
     }
 }
 
-/// Short names for the fields that people ask for most.
-fn full_name(field: &str) -> &str {
-    match field {
-        "class" => "prober.failure.class",
-        "error" => "error.type",
-        "step" => "prober.failure.step",
-        "owner" => "prober.scenario.owner",
-        "service" => "service.name",
-        "duration" => "prober.run.duration",
-        "status" => "http.response.status_code",
-        other => other,
+/// The values between commas, where several make sense.
+fn values(operator: Operator, value: &str) -> Vec<String> {
+    match operator {
+        Operator::Equal | Operator::NotEqual => value.split(',').map(str::to_owned).collect(),
+        _ => vec![value.to_owned()],
     }
 }
 
+/// Short names for the fields that people ask for most.
+const SHORT: [(&str, &str); 14] = [
+    ("class", "prober.failure.class"),
+    ("duration", "prober.run.duration"),
+    ("error", "error.type"),
+    ("kind", "prober.scenario.kind"),
+    ("message", "prober.failure.message"),
+    ("owner", "prober.scenario.owner"),
+    ("reason", "prober.verdict.reason"),
+    ("region", "prober.region"),
+    ("scenario", "prober.scenario.name"),
+    ("service", "service.name"),
+    ("status", "http.response.status_code"),
+    ("step", "prober.failure.step"),
+    ("trigger", "prober.run.trigger"),
+    ("verdict", "prober.verdict"),
+];
+
+fn full_name(field: &str) -> String {
+    if let Some(label) = field.strip_prefix("label.") {
+        return format!("labels.{label}");
+    }
+    SHORT.iter().find(|(short, _)| *short == field).map_or(field, |(_, full)| full).to_owned()
+}
+
+/// A field that an event never has, with the nearest one there is, if it looks like a slip.
+pub(crate) fn nearest_field(field: &str) -> Option<&'static str> {
+    let known = SHORT.iter().flat_map(|(short, full)| [*short, *full]);
+    let fields = model::schema::FIELDS.iter().map(|field| field.key);
+    scenario::suggest::nearest(field, known.chain(fields)).filter(|near| *near != field)
+}
+
 impl FieldCondition {
-    fn holds(&self, found: Option<&Value>) -> bool {
-        let Some(found) = found else { return self.operator == Operator::NotEqual };
-        if let (Some(number), Ok(value)) = (found.as_f64(), self.value.parse::<f64>()) {
-            return self.ordered(number.partial_cmp(&value));
-        }
-        let text = match found {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        self.ordered(text.as_str().partial_cmp(self.value.as_str()))
+    /// The field's full name.
+    pub(crate) fn field(&self) -> &str {
+        &self.field
     }
 
-    fn ordered(&self, order: Option<std::cmp::Ordering>) -> bool {
-        let Some(order) = order else { return false };
+    fn holds(&self, found: Option<&Value>) -> bool {
+        let any = |operator| self.values.iter().any(|value| compare(operator, found, value));
         match self.operator {
-            Operator::Equal => order.is_eq(),
-            Operator::NotEqual => order.is_ne(),
-            Operator::Less => order.is_lt(),
-            Operator::LessOrEqual => order.is_le(),
-            Operator::Greater => order.is_gt(),
-            Operator::GreaterOrEqual => order.is_ge(),
+            Operator::NotEqual => !any(Operator::Equal),
+            other => any(other),
         }
+    }
+}
+
+fn compare(operator: Operator, found: Option<&Value>, value: &str) -> bool {
+    let Some(found) = found else { return false };
+    if let (Some(number), Ok(value), false) =
+        (found.as_f64(), value.parse::<f64>(), operator == Operator::Contains)
+    {
+        return number.partial_cmp(&value).is_some_and(|order| ordered(operator, order));
+    }
+    // A list holds what one of its items does.
+    if let Value::Array(items) = found {
+        return items.iter().any(|item| compare(operator, Some(item), value));
+    }
+    let text = match found {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if operator == Operator::Contains {
+        return text.contains(value);
+    }
+    ordered(operator, text.as_str().cmp(value))
+}
+
+const fn ordered(operator: Operator, order: std::cmp::Ordering) -> bool {
+    match operator {
+        Operator::Equal | Operator::Contains => order.is_eq(),
+        Operator::NotEqual => order.is_ne(),
+        Operator::Less => order.is_lt(),
+        Operator::LessOrEqual => order.is_le(),
+        Operator::Greater => order.is_gt(),
+        Operator::GreaterOrEqual => order.is_ge(),
     }
 }
 
@@ -194,7 +244,7 @@ mod tests {
         check("=x", "not a condition");
         check("verdict=fine", "`fine` is not a known verdict");
         check("since=yesterday", "how long ago");
-        check("scenario!=a", "takes `=` only");
+        check("since!=1h", "takes `=` only");
     }
 
     #[test]
@@ -208,6 +258,17 @@ mod tests {
         check("error=connect.refused", "connect.refused".into(), true);
         check("error!=timeout", "connect.refused".into(), true);
         check("duration<0.5", 0.25.into(), true);
+        check("status=500,503", 503.into(), true);
+        check("status!=500,503", 503.into(), false);
+        check("scenario=a,b", "b".into(), true);
+        check("region!=us", "eu".into(), true);
+        check("message~timed out", "it timed out after 5s".into(), true);
+        check("message~refused", "it timed out".into(), false);
+        check("label.tier=1", "1".into(), true);
+        check("prober.marks=flaky", serde_json::json!(["warned", "flaky"]), true);
+        assert_eq!(read(&["label.tier=1"]).unwrap().fields[0].field, "labels.tier");
+        assert_eq!(nearest_field("statsu"), Some("status"));
+        assert_eq!(nearest_field("status"), None);
         assert!(!read(&["error=x"]).unwrap().fields[0].holds(None));
         assert!(read(&["error!=x"]).unwrap().fields[0].holds(None));
     }

@@ -6,8 +6,8 @@ use model::event::SliEvent;
 use model::time::{Clock as _, SystemClock};
 use store::Reader;
 
-use super::args::{EventFormat, Events, Global};
-use super::conditions::Conditions;
+use super::args::{Events, Global, ListFormat};
+use super::conditions::{Conditions, FieldCondition, nearest_field};
 use super::out::Out;
 use super::place::data;
 use super::show::events_table;
@@ -22,13 +22,20 @@ pub(crate) fn events(global: &Global, args: &Events, out: &Out) -> Result<Exit, 
     let dir = data(global, args.data.as_ref())?;
     let mut reader = Reader::open(&dir).map_err(|error| Stop::environment(error.to_string()))?;
     let found = collect(&mut reader, &conditions, args)?;
+    if found.is_empty() {
+        out.note("no events");
+        let fields = conditions.fields.iter().map(FieldCondition::field);
+        for (field, near) in fields.filter_map(|field| Some((field, nearest_field(field)?))) {
+            out.note(&format!("`{field}` is no field that is always there; did you mean `{near}`?"));
+        }
+    }
     match args.format {
-        EventFormat::Human if found.is_empty() => out.note("no events"),
-        EventFormat::Human => {
+        ListFormat::Human if found.is_empty() => {}
+        ListFormat::Human => {
             let found: Vec<&SliEvent> = found.iter().map(|event| &**event).collect();
             out.raw(events_table(&found, out.look()).as_bytes());
         }
-        EventFormat::Jsonl => {
+        ListFormat::Jsonl => {
             let mut text = Vec::new();
             for event in &found {
                 event.write_json(&mut text);
@@ -36,7 +43,7 @@ pub(crate) fn events(global: &Global, args: &Events, out: &Out) -> Result<Exit, 
             }
             out.raw(&text);
         }
-        EventFormat::Json => {
+        ListFormat::Json => {
             let found: Vec<&SliEvent> = found.iter().map(|event| &**event).collect();
             out.line(&serde_json::to_string_pretty(&found).unwrap_or_default());
         }

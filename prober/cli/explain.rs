@@ -4,9 +4,10 @@ use model::event::SliEvent;
 use store::{EventFilter, Reader};
 
 use super::args::{Explain, Global};
+use super::kept::KeptRuns;
 use super::out::Out;
 use super::place::{checked, data, host, options, place};
-use super::show::{About, explain_run};
+use super::show::{About, curl_commands, explain_run};
 use crate::exit::{Exit, Stop};
 
 /// Explains what was named.
@@ -18,12 +19,24 @@ pub(crate) fn explain(global: &Global, args: &Explain, out: &Out) -> Result<Exit
     if is_code(&args.what) {
         return Err(Stop::file(format!("there is no code `{}`", args.what)));
     }
+    // Runs by hand are in no store.
+    if let Some(event) = KeptRuns::here().and_then(|kept| kept.find(&args.what)) {
+        return if args.curl { curl(&event, out) } else { Ok(show(global, &event, None, out)) };
+    }
     let dir = data(global, args.data.as_ref())?;
     let mut reader = Reader::open(&dir).map_err(|error| Stop::environment(error.to_string()))?;
     let event = find(&mut reader, &args.what)?;
+    if args.curl {
+        return curl(&event, out);
+    }
     let good = reader
         .last_good_before(&event.origin.stream, event.slot.scheduled)
         .map_err(|error| Stop::environment(error.to_string()))?;
+    Ok(show(global, &event, good.as_ref().map(|stored| &*stored.event), out))
+}
+
+/// Everything about a run, with what the files say about its scenario today.
+fn show(global: &Global, event: &SliEvent, good: Option<&SliEvent>, out: &Out) -> Exit {
     let plans = place(global, &[]).and_then(|place| checked(&place, &options(&[], &[], host())?));
     let about = plans.ok().and_then(|checked| {
         let plan = checked.compiled.plans.iter().find(|plan| plan.stream() == &event.origin.stream)?;
@@ -35,8 +48,18 @@ pub(crate) fn explain(global: &Global, args: &Explain, out: &Out) -> Result<Exit
         runbook: &about.runbook,
         place,
     });
-    let good = good.as_ref().map(|stored| &*stored.event);
-    out.raw(explain_run(&event, good, about, out.look()).as_bytes());
+    out.raw(explain_run(event, good, about, out.look()).as_bytes());
+    Exit::Good
+}
+
+/// The requests as commands; what is left out is said on stderr.
+fn curl(event: &SliEvent, out: &Out) -> Result<Exit, Stop> {
+    let commands = curl_commands(event);
+    if commands.is_empty() {
+        return Err(Stop::file(format!("no request of run {} can be asked with curl", event.slot.id)));
+    }
+    out.raw(commands.as_bytes());
+    out.note("left out: headers, bodies, cookies and the values of queries, which may hold secrets");
     Ok(Exit::Good)
 }
 

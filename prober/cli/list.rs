@@ -4,9 +4,9 @@ use model::time::{Clock as _, SystemClock};
 use schedule::slots::Timetable;
 use serde_json::json;
 
-use super::args::{Global, List, ReportFormat};
+use super::args::{Global, List, ListFormat};
 use super::out::Out;
-use super::place::{checked, chosen};
+use super::place::{chosen, wanted_plans};
 use super::show::{ListRow, list_table};
 use crate::agent::load::cadence_text;
 use crate::exit::{Exit, Stop};
@@ -14,22 +14,12 @@ use crate::exit::{Exit, Stop};
 /// Shows every wanted plan; wrong files are an error.
 pub(crate) fn list(global: &Global, args: &List, out: &Out) -> Result<Exit, Stop> {
     let (place, options, wanted) = chosen(global, &args.choice)?;
-    let compiled = checked(&place, &options)?.compiled;
-    if compiled.has_errors() {
-        let text = scenario::render::human(
-            &compiled.diagnostics,
-            &compiled.sources,
-            &scenario::render::Style::PLAIN,
-        );
-        return Err(Stop::file(text));
-    }
-    wanted.all_known(compiled.plans.iter().map(|plan| &*plan.stream().scenario))?;
+    let plans = wanted_plans(&place, &options, &wanted)?;
     let now = SystemClock.now();
-    let plans: Vec<_> = compiled.plans.iter().filter(|plan| wanted.takes(plan.origin())).collect();
     let next = |plan: &scenario::plan::Plan<probe::Net>| {
         Timetable::new(plan.cadence(), plan.stream()).ok().and_then(|table| table.first_from(now))
     };
-    if args.format == ReportFormat::Json {
+    if args.format != ListFormat::Human {
         let rows: Vec<_> = plans
             .iter()
             .map(|plan| {
@@ -37,12 +27,15 @@ pub(crate) fn list(global: &Global, args: &List, out: &Out) -> Result<Exit, Stop
                     "name": &*plan.stream().scenario, "region": &*plan.stream().region, "title": &*plan.about().title,
                     "aim": &*plan.about().aim, "owner": &*plan.about().owner, "kind": &*plan.origin().kind,
                     "cadence": cadence_text(plan.cadence()), "timeout": plan.timeout().as_secs_f64(),
-                    "targets": plan.targets(), "version": &*plan.origin().version, "next": next(plan),
+                    "targets": plan.targets(), "labels": labels(plan.origin()), "version": &*plan.origin().version, "next": next(plan),
                     "file": format!("{}:{}", plan.about().path, plan.about().line),
                 })
             })
             .collect();
-        out.line(&serde_json::to_string_pretty(&rows).unwrap_or_default());
+        match args.format {
+            ListFormat::Jsonl => rows.iter().for_each(|row| out.line(&row.to_string())),
+            _ => out.json(&rows.into()),
+        }
         return Ok(Exit::Good);
     }
     let targets: Vec<_> = plans.iter().map(|plan| plan.targets().join(", ")).collect();
@@ -60,4 +53,8 @@ pub(crate) fn list(global: &Global, args: &List, out: &Out) -> Result<Exit, Stop
         .collect();
     out.raw(list_table(&rows, now, out.look()).as_bytes());
     Ok(Exit::Good)
+}
+
+fn labels(origin: &model::event::Origin) -> serde_json::Map<String, serde_json::Value> {
+    origin.labels.iter().map(|(name, value)| (name.to_string(), (&**value).into())).collect()
 }

@@ -1,22 +1,31 @@
 //! The command line: one file a command. Only this module reads the environment and writes to the terminal.
 
 mod args;
+mod completions;
 mod conditions;
+mod config;
 mod demo;
+mod doctor;
 mod events;
 mod explain;
+mod formats;
 mod init;
+mod kept;
 mod list;
+mod man;
 mod out;
 mod place;
+mod reports;
 mod run;
+mod schedule;
 mod serve;
 mod show;
 mod validate;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use crate::exit::{Exit, Stop};
 use args::{Cli, Command};
@@ -24,8 +33,11 @@ use out::Out;
 
 /// Parses the arguments and calls the command.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = Cli::command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are no mistakes.
             let exit = if error.use_stderr() { Exit::File } else { Exit::Good };
@@ -34,14 +46,14 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let out = Out::new(&cli.global);
-    let exit = call(&cli, &out).unwrap_or_else(|stop| {
+    let exit = call(&cli, &matches, &out).unwrap_or_else(|stop| {
         out.complain(stop.message.trim_end());
         stop.exit
     });
     ExitCode::from(exit as u8)
 }
 
-fn call(cli: &Cli, out: &Out) -> Result<Exit, Stop> {
+fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
     let global = &cli.global;
     match &cli.command {
         Command::Init(args) => init::init(&args.dir, out),
@@ -52,5 +64,12 @@ fn call(cli: &Cli, out: &Out) -> Result<Exit, Stop> {
         Command::List(args) => list::list(global, args, out),
         Command::Events(args) => events::events(global, args, out),
         Command::Explain(args) => explain::explain(global, args, out),
+        Command::Schedule(args) => schedule::schedule(global, args, out),
+        Command::Doctor(args) => doctor::doctor(global, args, out),
+        Command::Config(args) => config::config(global, args, matches, out),
+        Command::Completions(args) => Ok(completions::completions(args, out)),
+        Command::Names => Ok(completions::names(global, out)),
+        Command::Version(args) => Ok(version::version(args, out)),
+        Command::Man(args) => man::man(args, out),
     }
 }

@@ -9,7 +9,10 @@ use super::show::Look;
 /// The two streams, with colours taken out where nobody can see them.
 #[derive(Debug)]
 pub(crate) struct Out {
+    /// Colours on stdout.
     pub(crate) colour: bool,
+    /// Colours on stderr.
+    pub(crate) colour_errors: bool,
     pub(crate) quiet: bool,
 }
 
@@ -17,12 +20,16 @@ pub(crate) struct Out {
 impl Out {
     /// Colours as asked for; `auto` means a terminal that wants them (`NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb`).
     pub(crate) fn new(global: &Global) -> Self {
-        let choice = match global.color {
-            Color::Always => anstream::ColorChoice::Always,
-            Color::Never => anstream::ColorChoice::Never,
-            Color::Auto => anstream::AutoStream::choice(&std::io::stdout()),
+        let colours = |auto: anstream::ColorChoice| match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => auto != anstream::ColorChoice::Never,
         };
-        Self { colour: choice != anstream::ColorChoice::Never, quiet: global.quiet }
+        Self {
+            colour: colours(anstream::AutoStream::choice(&std::io::stdout())),
+            colour_errors: colours(anstream::AutoStream::choice(&std::io::stderr())),
+            quiet: global.quiet,
+        }
     }
 
     /// How texts are laid out: the terminal's width, or 100 columns where there is none.
@@ -34,6 +41,11 @@ impl Out {
             .or_else(|| env("LANG"))
             .is_some_and(|locale| locale == "C" || locale == "POSIX");
         Look { colour: self.colour, unicode: !ascii, width: if width == 0 { 100 } else { width } }
+    }
+
+    /// Whether the terminal cannot move its cursor.
+    pub(crate) fn is_dumb(&self) -> bool {
+        env("TERM").is_none_or(|terminal| terminal == "dumb")
     }
 
     /// Warnings of scenario files, on stderr.
@@ -59,6 +71,16 @@ impl Out {
         if !self.quiet {
             self.complain(text);
         }
+    }
+
+    /// Text on stderr as it is.
+    pub(crate) fn complain_raw(&self, text: &str) {
+        drop(std::io::stderr().lock().write_all(text.as_bytes()));
+    }
+
+    /// A value as JSON on stdout, for programs and readable.
+    pub(crate) fn json(&self, value: &serde_json::Value) {
+        self.line(&serde_json::to_string_pretty(value).unwrap_or_default());
     }
 
     /// A line on stderr that must be seen.

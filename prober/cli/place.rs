@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use probe::Net;
 use scenario::compile::Options;
+use scenario::plan::Plan;
 
 use super::args::{Choice, Global};
 use crate::agent::files::{FindError, Place};
@@ -41,6 +43,20 @@ pub(crate) fn vault(root: &Path) -> Vault {
 #[expect(clippy::disallowed_methods, reason = "the command line is the one place that reads the environment")]
 pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Whether a step of GitHub Actions runs this.
+pub(crate) fn is_github() -> bool {
+    env("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// From the repository's root to `base`, with a `/` at the end; empty if they are the same or there is none.
+pub(crate) fn prefix(base: &Path) -> String {
+    let root = env("GITHUB_WORKSPACE").map(PathBuf::from).filter(|root| base.starts_with(root));
+    let root =
+        root.or_else(|| base.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned));
+    let below = root.and_then(|root| base.strip_prefix(root).ok().map(Path::to_owned)).unwrap_or_default();
+    if below.as_os_str().is_empty() { String::new() } else { format!("{}/", below.display()) }
 }
 
 /// The name of this prober in events: the host's.
@@ -100,6 +116,25 @@ impl Wanted {
 /// Reads and compiles without stopping at mistakes.
 pub(crate) fn checked(place: &Place, options: &Options) -> Result<Checked, Stop> {
     check(place, options).map_err(|error: FindError| Stop::file(error.to_string()))
+}
+
+/// The plans that are wanted; wrong files are an error.
+pub(crate) fn wanted_plans(
+    place: &Place,
+    options: &Options,
+    wanted: &Wanted,
+) -> Result<Vec<Plan<Net>>, Stop> {
+    let compiled = checked(place, options)?.compiled;
+    if compiled.has_errors() {
+        let text = scenario::render::human(
+            &compiled.diagnostics,
+            &compiled.sources,
+            &scenario::render::Style::PLAIN,
+        );
+        return Err(Stop::file(text));
+    }
+    wanted.all_known(compiled.plans.iter().map(|plan| &*plan.stream().scenario))?;
+    Ok(compiled.plans.into_iter().filter(|plan| wanted.takes(plan.origin())).collect())
 }
 
 /// The data directory: the flag's, or the one beside the project file.

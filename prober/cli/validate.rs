@@ -2,48 +2,55 @@
 
 use std::collections::BTreeSet;
 
-use scenario::diagnostic::Severity;
-use scenario::render::{self, Style};
+use probe::Net;
+use scenario::compile::Compiled;
 
-use super::args::{Global, ReportFormat, Validate};
+use super::args::{Global, Validate};
+use super::formats::{Format, Mistakes};
 use super::out::Out;
-use super::place::{checked, host, options, place};
-use crate::agent::load::count;
+use super::place::{checked, host, is_github, options, place, prefix};
+use super::reports::Reports;
 use crate::exit::{Exit, Stop};
 
 /// Says what is wrong; exit code 2 if anything is.
 pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Exit, Stop> {
+    let reports = Reports::open(&args.output.reports)?;
     let place = place(global, &args.paths)?;
     let checked = checked(&place, &options(&args.vars, &[], host())?)?;
     let compiled = &checked.compiled;
-    let (errors, warnings) =
-        (count(&compiled.diagnostics, Severity::Error), count(&compiled.diagnostics, Severity::Warning));
-    match args.format {
-        ReportFormat::Json => {
-            let list = render::json(&compiled.diagnostics, &compiled.sources);
-            out.line(&serde_json::to_string_pretty(&list).unwrap_or_default());
-        }
-        ReportFormat::Human => {
-            let style = if out.colour { Style::COLOUR } else { Style::PLAIN };
-            let text = render::human(&compiled.diagnostics, &compiled.sources, &style);
-            if !text.is_empty() {
-                out.complain(text.trim_end());
-            }
-            if errors == 0 && warnings == 0 {
-                let scenarios: BTreeSet<_> =
-                    compiled.plans.iter().map(|plan| &plan.stream().scenario).collect();
-                let regions: BTreeSet<_> = compiled.plans.iter().map(|plan| &plan.stream().region).collect();
-                let counted =
-                    |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-                out.line(&format!(
-                    "no mistakes: {} in {}, {}",
-                    counted(scenarios.len(), "scenario"),
-                    counted(regions.len(), "region"),
-                    counted(compiled.sources.len(), "file"),
-                ));
-            }
-        }
+    let (counted, prefix) = (counted(compiled), prefix(&place.base));
+    let mistakes = |colour| Mistakes {
+        diagnostics: &compiled.diagnostics,
+        sources: &compiled.sources,
+        strict: args.strict,
+        counted: &counted,
+        colour,
+        prefix: &prefix,
+    };
+    let (format, any) = (args.output.format, !compiled.diagnostics.is_empty());
+    // For people, mistakes are diagnostics and go where those go.
+    if format == Format::HUMAN && any {
+        out.complain((format.mistakes)(&mistakes(out.colour_errors)).trim_end());
+    } else if format != Format::HUMAN || !out.quiet {
+        out.raw((format.mistakes)(&mistakes(out.colour)).as_bytes());
     }
-    let wrong = errors > 0 || (args.strict && warnings > 0);
-    Ok(if wrong { Exit::File } else { Exit::Good })
+    if is_github() && format.name != "github" {
+        let github = Format::named("github").expect("the table has it");
+        out.complain_raw(&(github.mistakes)(&mistakes(false)));
+    }
+    reports.write(|format| (format.mistakes)(&mistakes(false)))?;
+    Ok(if mistakes(false).any_error() { Exit::File } else { Exit::Good })
+}
+
+/// `2 scenarios in 1 region, 3 files`.
+fn counted(compiled: &Compiled<Net>) -> String {
+    let scenarios: BTreeSet<_> = compiled.plans.iter().map(|plan| &plan.stream().scenario).collect();
+    let regions: BTreeSet<_> = compiled.plans.iter().map(|plan| &plan.stream().region).collect();
+    let words = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    format!(
+        "{} in {}, {}",
+        words(scenarios.len(), "scenario"),
+        words(regions.len(), "region"),
+        words(compiled.sources.len(), "file"),
+    )
 }

@@ -29,6 +29,12 @@ pub(super) fn show(out: &mut String, event: &SliEvent, about: About<'_>, look: L
     paragraph(out, Line::new(look, 5), Tone::Dim, &remark);
 }
 
+/// The commands alone, each on one line, to be copied or run; empty if no step can be asked so.
+pub(crate) fn curl_commands(event: &SliEvent) -> String {
+    let commands = event.outcome.steps.iter().filter_map(command);
+    commands.map(|words| words.join(" ") + "\n").collect()
+}
+
 /// The words of the command over as many lines as they need; a word is never broken.
 fn show_command(out: &mut String, words: &[String], look: Look) {
     let mut line = Line::new(look, 5);

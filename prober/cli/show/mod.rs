@@ -7,6 +7,8 @@
 //! | [`explain_run`] | everything about a run, and how it differs from the last good one |
 //! | [`events_table`] | a line an event |
 //! | [`list_table`] | a line a plan |
+//! | [`latency_table`] | a line a scenario and phase, of many runs |
+//! | [`starts_table`], [`settings_table`], [`findings_table`] | `schedule`, `config`, `doctor` |
 //! | [`summary`], [`rule`] | the end of `prober run`, the line between its parts |
 //!
 //! Every text goes through [`line::Line`], which makes control characters visible, drops what reorders or
@@ -17,26 +19,38 @@
 mod assertions;
 mod curl;
 mod difference;
+mod exchange;
 mod explain;
 mod facts;
 mod fields;
+mod findings;
 mod hops;
+mod latency;
 mod line;
 mod look;
 mod number;
 mod report;
 mod runs;
 mod safe;
+mod settings;
+mod starts;
 mod table;
 mod tables;
 mod waterfall;
 mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub(crate) use curl::curl_commands;
 pub(crate) use explain::explain_run;
+pub(crate) use findings::{Finding, FindingState, findings_table};
+pub(crate) use latency::{Latencies, latency_table};
 pub(crate) use look::{About, Look};
+pub(crate) use number::{distance, duration};
 pub(crate) use report::run_report;
-pub(crate) use runs::{RunColumns, rule, run_line, summary};
+pub(crate) use runs::{RunColumns, note_line, rule, run_line, summary};
+pub(crate) use settings::{SettingRow, settings_table};
+pub(crate) use starts::{StartRow, starts_table};
 pub(crate) use tables::{ListRow, events_table, list_table};
+pub(crate) use words::why;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A duration such as `0.41 ms`, `182 ms`, `1.31 s`, `32.7 s`, `2m 13s`, `3h 05m`, `12 days`.
-pub(super) fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let ms = duration.as_secs_f64() * 1e3;
     if ms < 0.995 {
         format!("{ms:.2} ms")
@@ -22,7 +22,7 @@ pub(super) fn brief(duration: Duration) -> String {
 }
 
 /// The distance to another time: `24 s`, `5 min`, `3 h`, `12 days`; rounded down, for it is read as "at least".
-pub(super) fn distance(duration: Duration) -> String {
+pub(crate) fn distance(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0 => self::duration(duration),

@@ -7,7 +7,7 @@ use super::line::{Line, paragraph};
 use super::look::{About, Look, Tone};
 use super::waterfall::Detail;
 use super::words::{badge, mark, verdict_and_reason, why};
-use super::{assertions, facts, waterfall};
+use super::{assertions, exchange, facts, waterfall};
 
 /// How many digits of a run's id stand in the head.
 const ID_SHOWN: usize = 8;
@@ -19,6 +19,7 @@ pub(crate) fn run_report(event: &SliEvent, about: About<'_>, look: Look) -> Stri
     show_head(&mut out, event, &format!("{}{}", &id[..ID_SHOWN], look.either("…", "...")), look);
     show_aim(&mut out, about, look);
     show_steps(&mut out, event, Detail::Main, look);
+    exchange::show(&mut out, &event.outcome, look);
     show_message(&mut out, event, look);
     assertions::show_broken(&mut out, &event.outcome, look);
     assertions::show_held_briefly(&mut out, &event.outcome, look);

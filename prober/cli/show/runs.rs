@@ -89,6 +89,15 @@ pub(crate) fn summary(events: &[impl Borrow<SliEvent>], took: Duration, look: Lo
     out
 }
 
+/// A remark below the summary.
+pub(crate) fn note_line(note: &str, look: Look) -> String {
+    let mut line = Line::new(look, 2);
+    line.tint(Tone::Odd, note);
+    let mut out = String::new();
+    line.end(&mut out);
+    out
+}
+
 /// The line between the parts of the output.
 pub(crate) fn rule(look: Look) -> String {
     let mut line = Line::new(look, 0);

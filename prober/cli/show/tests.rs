@@ -35,7 +35,7 @@ fn check(shown: &str, expected: &str) {
 }
 
 /// Every kind of event.
-fn all() -> [SliEvent; 10] {
+pub(crate) fn all() -> [SliEvent; 10] {
     [
         good_http(),
         failed_flow(),

@@ -69,7 +69,7 @@ pub(super) fn remark(outcome: &Outcome) -> String {
 }
 
 /// The failure's sentence, or the meaning of the reason.
-pub(super) fn why(outcome: &Outcome) -> &str {
+pub(crate) fn why(outcome: &Outcome) -> &str {
     outcome.failure.as_ref().map_or(meaning(outcome.reason), |failure| &failure.message)
 }
 

@@ -40,6 +40,11 @@ pub(crate) fn system(extra: &[CertificateDer<'static>]) -> RootCertStore {
     store
 }
 
+/// Whether the system has any authority of its own.
+pub(crate) fn has_system() -> bool {
+    !rustls_native_certs::load_native_certs().certs.is_empty()
+}
+
 /// When `path` was last changed, and its size: what tells that it must be read again.
 pub(crate) fn stamp(path: &str) -> Option<(SystemTime, u64)> {
     let facts = std::fs::metadata(path).ok()?;

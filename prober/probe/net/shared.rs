@@ -3,9 +3,12 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::{Name, RecordType};
 use model::outcome::Failure;
 use model::probe::Detail;
 use rustls::RootCertStore;
@@ -16,6 +19,7 @@ use crate::net::certificate::{CertificateCache, CertificateFacts};
 use crate::net::fault;
 use crate::net::resolve::{Resolver, ResolverSource, Servers};
 use crate::net::roots::{self, Roots};
+use crate::net::stub::{self, AskError};
 use crate::net::tls::{TlsChoice, TlsSetup};
 
 /// How often a CA file is looked at for changes.
@@ -79,6 +83,31 @@ impl Shared {
     pub fn warm(&self) {
         // There is nobody to trust only if even the built-in authorities are gone; a run then says so.
         let _trusted = self.roots(&Roots::System);
+    }
+
+    /// How many authorities are trusted, and whether they are the system's or those built in.
+    pub fn authorities(&self) -> (usize, bool) {
+        let count = self.roots(&Roots::System).map_or(0, |roots| roots.len());
+        (count, roots::has_system())
+    }
+
+    /// Asks each name server that runs would ask for the root's name servers, which every resolver knows.
+    ///
+    /// A server that cannot be used says why within `patience`. Ask inside a runtime.
+    pub async fn ask_name_servers(&self, patience: Duration) -> Vec<(SocketAddr, Result<Duration, String>)> {
+        let resolver = self.resolver();
+        let mut asked = Vec::with_capacity(resolver.servers.len());
+        for server in &resolver.servers {
+            let began = Instant::now();
+            let answer = stub::addresses(*server, &Name::root(), RecordType::NS, patience).await;
+            let answer = match answer {
+                // A resolver that knows only names of its own is one that answers.
+                Ok(_) | Err(AskError::Code(ResponseCode::NXDomain)) => Ok(began.elapsed()),
+                Err(error) => Err(error.to_string()),
+            };
+            asked.push((*server, answer));
+        }
+        asked
     }
 
     /// Who is asked for addresses at the moment.

@@ -1,0 +1,94 @@
+//! The clock, the limits and the load of this machine.
+
+use std::fs;
+use std::path::Path;
+
+use model::time::{Clock as _, SystemClock, Timestamp};
+
+use super::{Finding, Patient, fail, ok, warn};
+use crate::agent::metrics::open_files_max;
+use crate::agent::serve::in_flight_max;
+
+/// A clock that shows less was never set: the first day of the year in which this program was begun.
+const BEGUN_SECONDS: i64 = 1_735_689_600;
+
+/// What runs when something keeps the clock: who, and a file that is there then.
+const KEEPERS: [(&str, &str); 6] = [
+    ("systemd-timesyncd", "/run/systemd/timesync/synchronized"),
+    ("chronyd", "/run/chrony/chronyd.pid"),
+    ("chronyd", "/run/chronyd.pid"),
+    ("ntpd", "/run/ntpd.pid"),
+    ("ntpsec", "/run/ntpsec/ntpd.pid"),
+    ("ntpd-rs", "/run/ntpd-rs/observe"),
+];
+
+/// The share of time in per cent that somebody waited for a processor, above which latencies are not the target's.
+const PRESSURE_MAX: f64 = 20.0;
+
+/// Whether the clock is plausible, and whether something keeps it.
+pub(super) fn clock(_: &Patient) -> Finding {
+    const NAME: &str = "clock";
+    let now = SystemClock.now();
+    let shown = now.jiff().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    if now < Timestamp::from_seconds(BEGUN_SECONDS) {
+        return fail(
+            NAME,
+            format!("it shows {shown}"),
+            "set it: certificates and freshness are judged by it",
+        );
+    }
+    if let Some((keeper, _)) = KEEPERS.iter().find(|(_, file)| Path::new(file).exists()) {
+        return ok(NAME, format!("{shown}, kept by {keeper}"));
+    }
+    let seen = format!("{shown}; what keeps it cannot be seen from here");
+    warn(NAME, seen, "in a container the host keeps it; elsewhere run chronyd or systemd-timesyncd")
+}
+
+/// How many runs the limit on open files allows at once.
+pub(super) fn open_files(_: &Patient) -> Finding {
+    const NAME: &str = "open files";
+    let (limit, runs) = (open_files_max(), in_flight_max(None));
+    let limit = if limit == u64::MAX { "no limit".to_owned() } else { limit.to_string() };
+    let seen = format!("{limit}: {runs} runs at once");
+    if runs < 256 {
+        warn(NAME, seen, "ulimit -n 65536, or LimitNOFILE=65536 in the unit")
+    } else {
+        ok(NAME, seen)
+    }
+}
+
+/// Whether processes wait for a processor.
+pub(super) fn cpu(_: &Patient) -> Finding {
+    const NAME: &str = "CPU";
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let pressure = fs::read_to_string("/proc/pressure/cpu").ok().and_then(|text| waiting(&text));
+    match pressure {
+        Some(share) if share > PRESSURE_MAX => {
+            let seen = format!("{cores} cores; something waited for one {share:.0} % of the last minute");
+            warn(NAME, seen, "give it more: late runs are missed, and latencies are partly this machine's")
+        }
+        Some(share) => {
+            ok(NAME, format!("{cores} cores; something waited for one {share:.0} % of the last minute"))
+        }
+        None => ok(NAME, format!("{cores} cores; this kernel does not tell who waits for one")),
+    }
+}
+
+/// The share of the last minute in which something waited (psi(7)).
+fn waiting(text: &str) -> Option<f64> {
+    let some = text.lines().find_map(|line| line.strip_prefix("some "))?;
+    some.split(' ').find_map(|field| field.strip_prefix("avg60="))?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pressure_is_read_from_the_kernel_s_words() {
+        let text = "some avg10=0.22 avg60=17.50 avg300=1.02 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
+        assert_eq!(waiting(text), Some(17.5));
+        assert_eq!(waiting("some avg60=x"), None);
+        assert_eq!(waiting(""), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! Every wanted scenario once: bounded, cut off at the command's own limit, ended by a signal.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use model::event::{SliEvent, Trigger};
+use model::outcome::{Failure, FailureClass, Outcome, Reason};
+use model::probe::{Detail, RunContext};
+use model::slot::Slot;
+use model::time::{Clock as _, SystemClock, Timestamp};
+use schedule::entry::Entry;
+use tokio::task::JoinSet;
+
+use super::progress::{self, Progress};
+use crate::agent::shutdown::{Asked, Signals};
+use crate::exit::{Exit, Stop};
+
+/// How a round is run.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Manner {
+    pub(super) in_flight: usize,
+    pub(super) detail: Detail,
+    pub(super) trigger: Trigger,
+    /// The end of the whole command, and how long that is from its start.
+    pub(super) limit: Option<(Instant, Duration)>,
+}
+
+/// What a round came to.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// The runs that ended, in the entries' order.
+    pub(super) events: Vec<SliEvent>,
+    /// Runs that were not started.
+    pub(super) not_run: usize,
+    pub(super) interrupted: bool,
+    pub(super) timed_out: bool,
+}
+
+/// A run in flight, as far as it is known before it ends.
+#[derive(Copy, Clone, Debug)]
+struct Flight {
+    slot: Slot,
+    started: Timestamp,
+    began: Instant,
+}
+
+/// Runs `entries` once; `ended` sees each run as it ends and says whether no more shall start.
+pub(super) async fn round(
+    entries: &[Entry],
+    manner: Manner,
+    (signals, progress): (&mut Signals, &mut Progress),
+    mut ended: impl FnMut(&mut Progress, &SliEvent) -> bool,
+) -> Result<Round, Stop> {
+    let mut runs: JoinSet<(usize, SliEvent)> = JoinSet::new();
+    let mut flights: BTreeMap<usize, Flight> = BTreeMap::new();
+    let mut events: BTreeMap<usize, SliEvent> = BTreeMap::new();
+    let (mut next, mut halted) = (0, false);
+    let mut round = Round::default();
+    let mut tick = tokio::time::interval(progress::EVERY);
+    loop {
+        while !halted && next < entries.len() && runs.len() < manner.in_flight {
+            let (entry, flight) = (entries[next].clone(), start(&entries[next]));
+            flights.insert(next, flight);
+            let index = next;
+            runs.spawn(async move { (index, run_one(entry, flight, manner).await) });
+            next += 1;
+        }
+        tokio::select! {
+            joined = runs.join_next() => match joined {
+                Some(Ok((index, event))) => {
+                    flights.remove(&index);
+                    halted |= ended(progress, &event);
+                    events.insert(index, event);
+                }
+                Some(Err(error)) => {
+                    return Err(Stop { exit: Exit::Ineligible, message: format!("a run broke: {error}") });
+                }
+                None => break,
+            },
+            asked = signals.next() => if asked == Asked::Stop {
+                round.interrupted = true;
+                break;
+            },
+            () = until(manner.limit) => {
+                round.timed_out = true;
+                for (index, flight) in &flights {
+                    events.insert(*index, cut_off(&entries[*index], *flight, manner));
+                }
+                break;
+            },
+            _ = tick.tick(), if progress.is_wanted() => {
+                let now = flights.keys().next().map(|index| entries[*index].origin.stream.to_string());
+                progress.draw(events.len(), entries.len(), &now.unwrap_or_default());
+            },
+        }
+    }
+    runs.abort_all();
+    round.not_run = entries.len() - events.len();
+    round.events = events.into_values().collect();
+    Ok(round)
+}
+
+async fn until(limit: Option<(Instant, Duration)>) {
+    match limit {
+        Some((at, _)) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn start(entry: &Entry) -> Flight {
+    let clock = SystemClock;
+    let (started, began) = (clock.now(), clock.monotonic());
+    Flight { slot: entry.origin.stream.slot(started), started, began }
+}
+
+async fn run_one(entry: Entry, flight: Flight, manner: Manner) -> SliEvent {
+    let Flight { slot, started, began } = flight;
+    let deadline = began + entry.timeout;
+    let context = RunContext { slot, attempt: 0, started, began, deadline, detail: manner.detail };
+    let outcome = entry.probe.run(&context).await;
+    event(&entry, flight, outcome, manner.trigger)
+}
+
+/// The event of a run that the command's own limit has cut off: our doing, so it says nothing about the target.
+fn cut_off(entry: &Entry, flight: Flight, manner: Manner) -> SliEvent {
+    let limit = manner.limit.map_or(Duration::ZERO, |(_, limit)| limit);
+    let why = format!("cut off while it ran: --timeout {limit:?} was over");
+    let mut outcome = Outcome::empty(Reason::Cancelled);
+    outcome.duration = flight.began.elapsed();
+    outcome.failure = Some(Failure::new(FailureClass::Local, "local.cancelled", why));
+    event(entry, flight, outcome, manner.trigger)
+}
+
+fn event(entry: &Entry, flight: Flight, outcome: Outcome, trigger: Trigger) -> SliEvent {
+    SliEvent {
+        origin: std::sync::Arc::clone(&entry.origin),
+        slot: flight.slot,
+        attempt: 0,
+        trigger,
+        started: Some(flight.started),
+        finished: Some(flight.started.plus(flight.began.elapsed())),
+        recorded: SystemClock.now(),
+        outcome,
+    }
+}
