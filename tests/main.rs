@@ -3,6 +3,7 @@
 //! | module | shows |
 //! | --- | --- |
 //! | `account` | kills at random instants lose nothing and every slot is accounted for; stops drain |
+//! | `codes` | every code of a mistake: a file, its text, its example |
 //! | `command_line` | what each command prints, where, and with which exit code |
 //! | `demo_project` | the demo, from an empty folder to an explained failure |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
@@ -13,6 +14,7 @@
 //! | `kinds` | each kind of step against a real server |
 //! | `metrics` | the metrics page, read by promtool and Prometheus |
 //! | `mistakes` | wrong files: every mistake at its place, before anything runs |
+//! | `promises` | objectives and routes as their owners see them |
 //! | `reload` | SIGHUP with wrong and right files |
 //! | `shipped` | the scenarios that come with the program |
 //! | `support` | a project in a temporary folder, and the program as a process |
@@ -20,6 +22,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod account;
+mod codes;
 mod command_line;
 mod demo_project;
 mod environment;
@@ -30,6 +33,7 @@ mod house_rules;
 mod kinds;
 mod metrics;
 mod mistakes;
+mod promises;
 mod reload;
 mod shipped;
 mod support;

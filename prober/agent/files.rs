@@ -37,6 +37,8 @@ pub(crate) struct Found {
     pub(crate) scenarios: Vec<Source>,
     /// The patterns of scenario files, if no file matches them.
     pub(crate) unmatched: Option<String>,
+    /// The files that are not UTF-8, by their shown path, and their first wrong byte.
+    pub(crate) not_text: Vec<(String, usize)>,
 }
 
 /// Why files could not be found or read.
@@ -52,8 +54,6 @@ pub(crate) enum FindError {
     NotAProject(PathBuf),
     #[error("{} could not be read: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{} is not UTF-8 text (byte {at})", path.display())]
-    NotText { path: PathBuf, at: usize },
     #[error("`{pattern}` in {PROJECT_FILE} is not a file pattern: {message}")]
     Pattern { pattern: String, message: &'static str },
     #[error("more than {FILES_MAX} scenario files")]
@@ -88,7 +88,8 @@ impl Place {
             Some(path) => path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned),
             None => self.base.clone(),
         };
-        let project = project_path.as_deref().map(|path| self.read_file(path)).transpose()?;
+        let mut not_text = Vec::new();
+        let project = project_path.as_deref().map(|path| self.read_file(path, &mut not_text)).transpose()?;
         let (mut paths, mut unmatched) = (BTreeSet::new(), None);
         if self.whole_project() {
             let patterns = project.as_ref().map_or_else(|| vec!["*.yaml".to_owned()], &patterns);
@@ -108,30 +109,24 @@ impl Place {
         if paths.len() > FILES_MAX {
             return Err(FindError::TooMany);
         }
-        let scenarios = paths.iter().map(|path| self.read_file(path)).collect::<Result<_, _>>()?;
-        Ok(Found { root, project, scenarios, unmatched })
+        let scenarios =
+            paths.iter().map(|path| self.read_file(path, &mut not_text)).collect::<Result<_, _>>()?;
+        Ok(Found { root, project, scenarios, unmatched, not_text })
     }
 
-    fn read_file(&self, path: &Path) -> Result<Source, FindError> {
+    fn read_file(&self, path: &Path, not_text: &mut Vec<(String, usize)>) -> Result<Source, FindError> {
         let cannot = |source| FindError::Read { path: path.to_owned(), source };
         let mut bytes = Vec::new();
         File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(cannot)?;
-        let text = match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error)
-                if error.as_bytes().len() as u64 > BYTES_MAX && error.utf8_error().error_len().is_none() =>
-            {
-                // Only the cut at the limit is not text; the compiler refuses the length.
-                String::from_utf8_lossy(error.as_bytes()).into_owned()
-            }
-            Err(error) => {
-                return Err(FindError::NotText {
-                    path: path.to_owned(),
-                    at: error.utf8_error().valid_up_to(),
-                });
-            }
-        };
         let shown = path.strip_prefix(&self.base).unwrap_or(path).to_string_lossy().into_owned();
+        let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+            // At the limit only the cut is not text; the compiler refuses the length.
+            let cut = error.as_bytes().len() as u64 > BYTES_MAX && error.utf8_error().error_len().is_none();
+            if !cut {
+                not_text.push((shown.clone(), error.utf8_error().valid_up_to()));
+            }
+            String::from_utf8_lossy(error.as_bytes()).into_owned()
+        });
         Ok(Source { path: shown, text })
     }
 

@@ -1,6 +1,6 @@
 //! From files to what the parts need: entries for the runner, cards for the pages, streams for the metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,6 +49,8 @@ pub(crate) struct Loaded {
     pub(crate) exporters: Vec<exporters::Planned>,
     /// Warnings, as the terminal shows them.
     pub(crate) warnings: String,
+    /// How many scenarios name routes for alerts.
+    pub(crate) alerting: usize,
 }
 
 /// Why files cannot be used.
@@ -76,11 +78,18 @@ impl From<LoadError> for Stop {
 
 /// Reads and compiles the files; mistakes are part of the answer.
 pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindError> {
-    let Found { root, project, scenarios, unmatched } = place.read(patterns)?;
+    let Found { root, project, scenarios, unmatched, not_text } = place.read(patterns)?;
     let sources = scenario::compile::Sources { project, scenarios };
     let mut compiled = compile(sources, &KINDS, options);
     let (_, mistakes) = exporters::plan(&compiled.project, &root);
     compiled.diagnostics.extend(mistakes);
+    for (path, at) in not_text {
+        let Some(file) = compiled.sources.iter().position(|source| source.path == path) else { continue };
+        let file = u32::try_from(file).unwrap_or(u32::MAX);
+        // What the compiler says of letters that nobody wrote is of no use.
+        compiled.diagnostics.retain(|one| one.span.file != file);
+        compiled.diagnostics.push(scenario::tree::not_utf8(file, at));
+    }
     compiled.diagnostics.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.code));
     // A mistake in the project file comes first: it may be why no file is found.
     if let Some(patterns) = unmatched.filter(|_| !compiled.has_errors()) {
@@ -126,6 +135,7 @@ impl Loader {
             },
             exporters: planned,
             warnings: shown,
+            alerting: alerting(&compiled.plans),
             root,
             project: compiled.project,
         };
@@ -194,6 +204,13 @@ impl Loaded {
             probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
         });
     }
+}
+
+/// Scenarios that name routes for alerts, each counted once.
+fn alerting(plans: &[Plan<Net>]) -> usize {
+    let named: BTreeSet<_> =
+        plans.iter().filter(|plan| plan.slo().alerts()).map(|plan| &plan.stream().scenario).collect();
+    named.len()
 }
 
 fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {

@@ -72,6 +72,12 @@ pub(crate) async fn serve(
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
     }
+    if loaded.alerting > 0 {
+        tracing::warn!(
+            scenarios = loaded.alerting,
+            "this version records events and does not page yet: the routes under `alerts` get nothing"
+        );
+    }
     parts.apply(loaded).await.map_err(Stop::environment)?;
     parts.readiness.send_replace(Readiness::Ready);
     loop {

@@ -204,8 +204,11 @@ Examples:
   prober explain 01jd8f3c --curl     commands that ask the same, secrets left out
   prober explain E102                what a mistake means")]
 pub(crate) struct Explain {
-    /// A run id or the first digits of one, a scenario's name, or an error code such as E102
+    /// A run id or the first digits of one, a scenario's name, or an error code such as E102;
+    /// `slo` and a name for what its objective means in runs
     pub(crate) what: String,
+    /// The scenario of `explain slo NAME`
+    pub(crate) name: Option<String>,
     /// Where events are stored; default: prober-data beside the project file
     #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
     pub(crate) data: Option<PathBuf>,

@@ -1,19 +1,24 @@
 //! `prober explain`: a run, a scenario's last run, or an error code.
 
 use model::event::SliEvent;
+use scenario::codes::Code;
 use store::{EventFilter, Reader};
 
 use super::args::{Explain, Global};
 use super::kept::KeptRuns;
 use super::out::Out;
 use super::place::{checked, data, host, options, place};
+use super::promise::{alerts_text, objective_text, slo_text};
 use super::show::{About, curl_commands, explain_run};
 use crate::exit::{Exit, Stop};
 
 /// Explains what was named.
 pub(crate) fn explain(global: &Global, args: &Explain, out: &Out) -> Result<Exit, Stop> {
+    if let Some(name) = &args.name {
+        return explain_of(global, &args.what, name, out);
+    }
     if let Some(code) = scenario::codes::explain(&args.what) {
-        out.line(&format!("{}  {}\n\n{}", code.code, code.title, code.explanation));
+        out.raw(code_text(code).as_bytes());
         return Ok(Exit::Good);
     }
     if is_code(&args.what) {
@@ -40,12 +45,15 @@ fn show(global: &Global, event: &SliEvent, good: Option<&SliEvent>, out: &Out) -
     let plans = place(global, &[]).and_then(|place| checked(&place, &options(&[], &[], host())?));
     let about = plans.ok().and_then(|checked| {
         let plan = checked.compiled.plans.iter().find(|plan| plan.stream() == &event.origin.stream)?;
-        Some((plan.about().clone(), format!("{}:{}", plan.about().path, plan.about().line)))
+        let place = format!("{}:{}", plan.about().path, plan.about().line);
+        Some((plan.about().clone(), place, objective_text(plan.slo()), alerts_text(plan.slo())))
     });
-    let about = about.as_ref().map_or_else(About::default, |(about, place)| About {
+    let about = about.as_ref().map_or_else(About::default, |(about, place, objective, alerts)| About {
         title: &about.title,
         aim: &about.aim,
         runbook: &about.runbook,
+        objective,
+        alerts,
         place,
     });
     out.raw(explain_run(event, good, about, out.look()).as_bytes());
@@ -61,6 +69,39 @@ fn curl(event: &SliEvent, out: &Out) -> Result<Exit, Stop> {
     out.raw(commands.as_bytes());
     out.note("left out: headers, bodies, cookies and the values of queries, which may hold secrets");
     Ok(Exit::Good)
+}
+
+/// `explain slo NAME`
+fn explain_of(global: &Global, what: &str, name: &str, out: &Out) -> Result<Exit, Stop> {
+    if what != "slo" {
+        return Err(Stop::file(format!(
+            "`explain {what} NAME` is not known; write prober explain slo {name}"
+        )));
+    }
+    let checked = checked(&place(global, &[])?, &options(&[], &[], host())?)?;
+    let plans = &checked.compiled.plans;
+    let Some(plan) = plans.iter().find(|plan| *plan.stream().scenario == *name) else {
+        let near = scenario::suggest::nearest(name, plans.iter().map(|plan| &*plan.stream().scenario));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if checked.compiled.has_errors() => "`prober validate` shows what is wrong".to_owned(),
+            None => "`prober list` shows all".to_owned(),
+        };
+        return Err(Stop::file(format!("there is no scenario `{name}`: {help}")));
+    };
+    out.raw(slo_text(name, plan.slo()).as_bytes());
+    Ok(Exit::Good)
+}
+
+/// What, why, a wrong example and the right one.
+fn code_text(code: &Code) -> String {
+    let mut text = format!("{}  {}\n\n{}\n", code.code, code.title, code.explanation);
+    if let Some(example) = scenario::codes::example(code.code) {
+        for (word, yaml) in [("wrong", example.wrong), ("right", example.right)] {
+            text = yaml.lines().fold(format!("{text}\n{word}:\n"), |text, line| text + "    " + line + "\n");
+        }
+    }
+    text
 }
 
 fn is_code(text: &str) -> bool {

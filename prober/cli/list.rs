@@ -7,6 +7,7 @@ use serde_json::json;
 use super::args::{Global, List, ListFormat};
 use super::out::Out;
 use super::place::{chosen, wanted_plans};
+use super::promise::{alerts_json, alerts_text, objective_json, objective_text};
 use super::show::{ListRow, list_table};
 use crate::agent::load::cadence_text;
 use crate::exit::{Exit, Stop};
@@ -28,6 +29,8 @@ pub(crate) fn list(global: &Global, args: &List, out: &Out) -> Result<Exit, Stop
                     "aim": &*plan.about().aim, "owner": &*plan.about().owner, "kind": &*plan.origin().kind,
                     "cadence": cadence_text(plan.cadence()), "timeout": plan.timeout().as_secs_f64(),
                     "targets": plan.targets(), "labels": labels(plan.origin()), "version": &*plan.origin().version, "next": next(plan),
+                    "objective": objective_json(plan.slo()), "alerts": alerts_json(plan.slo()),
+                    "quorum": plan.slo().quorum,
                     "file": format!("{}:{}", plan.about().path, plan.about().line),
                 })
             })
@@ -39,15 +42,20 @@ pub(crate) fn list(global: &Global, args: &List, out: &Out) -> Result<Exit, Stop
         return Ok(Exit::Good);
     }
     let targets: Vec<_> = plans.iter().map(|plan| plan.targets().join(", ")).collect();
+    let promises: Vec<_> =
+        plans.iter().map(|plan| (objective_text(plan.slo()), alerts_text(plan.slo()))).collect();
     let rows: Vec<_> = plans
         .iter()
         .zip(&targets)
-        .map(|(plan, target)| ListRow {
+        .zip(&promises)
+        .map(|((plan, target), (objective, alerts))| ListRow {
             stream: plan.stream(),
             cadence: plan.cadence(),
             kind: &plan.origin().kind,
             target,
             owner: &plan.about().owner,
+            objective,
+            alerts,
             next: next(plan),
         })
         .collect();

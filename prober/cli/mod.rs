@@ -15,6 +15,7 @@ mod list;
 mod man;
 mod out;
 mod place;
+mod promise;
 mod reports;
 mod run;
 mod schedule;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use probe::Net;
 use scenario::compile::Compiled;
+use scenario::diagnostic::Severity;
 
 use super::args::{Global, Validate};
 use super::formats::{Format, Mistakes};
@@ -16,7 +17,10 @@ use crate::exit::{Exit, Stop};
 pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Exit, Stop> {
     let reports = Reports::open(&args.output.reports)?;
     let place = place(global, &args.paths)?;
-    let checked = checked(&place, &options(&args.vars, &[], host())?)?;
+    let mut checked = checked(&place, &options(&args.vars, &[], host())?)?;
+    if args.strict {
+        checked.compiled.diagnostics.iter_mut().for_each(|one| one.severity = Severity::Error);
+    }
     let compiled = &checked.compiled;
     let (counted, prefix) = (counted(compiled), prefix(&place.base));
     let mistakes = |colour| Mistakes {
@@ -48,9 +52,19 @@ fn counted(compiled: &Compiled<Net>) -> String {
     let regions: BTreeSet<_> = compiled.plans.iter().map(|plan| &plan.stream().region).collect();
     let words = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     format!(
-        "{} in {}, {}",
+        "{} in {}, {}{}",
         words(scenarios.len(), "scenario"),
         words(regions.len(), "region"),
         words(compiled.sources.len(), "file"),
+        waived(compiled.waived.len()),
     )
+}
+
+/// Waived warnings are not shown, and not forgotten either.
+fn waived(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "; 1 warning is waived".to_owned(),
+        more => format!("; {more} warnings are waived"),
+    }
 }

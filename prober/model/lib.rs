@@ -9,13 +9,16 @@
 //! | [`slot`] | when a run is due, and the identity that makes a second delivery recognisable |
 //! | [`outcome`] | what one run showed: verdict, reason, failure, steps, phases |
 //! | [`event`] | slot + outcome: the only thing that is stored and sent |
+//! | [`objective`], [`policy`] | what is promised of a scenario, and which limits and floors make an alert |
 //! | [`missed`] | runs of slots that nobody ran, stored in one row each |
 //! | [`probe`] | "run once against the target before the deadline" |
 
 pub mod attribute;
 pub mod event;
 pub mod missed;
+pub mod objective;
 pub mod outcome;
+pub mod policy;
 pub mod probe;
 pub mod schema;
 pub mod slot;

@@ -1,5 +1,6 @@
 //! Binding a tree to tables of keys: every mistake is reported, none hides another.
 
+mod foreign;
 mod keys;
 mod scalar;
 
@@ -73,11 +74,18 @@ impl Binder<'_, '_> {
     pub(crate) fn value(&mut self, node: &Node, wanted: &'static KeyType, key: &str) -> Option<Bound> {
         match wanted {
             KeyType::Template => self.template(node, key).map(Bound::Template),
-            KeyType::Json => self.json(node).map(Bound::Json),
+            KeyType::Json => {
+                crate::lint::json_values(node, self.report);
+                self.json(node).map(Bound::Json)
+            }
             KeyType::OneOrMany(item) => self.list(node, item, key).map(Bound::List),
             KeyType::Map(value) => self.map(node, value, key).map(Bound::Map),
             KeyType::Record(keys) => {
                 let place = Place::under(key);
+                if node.scalar().is_some() {
+                    self.report.push(not_a_map(node, key, keys));
+                    return None;
+                }
                 self.record(node, node.span, keys, &place).map(Bound::Record)
             }
             KeyType::Text
@@ -85,6 +93,8 @@ impl Binder<'_, '_> {
             | KeyType::Bool
             | KeyType::Int(..)
             | KeyType::Size
+            | KeyType::Percent
+            | KeyType::DurationOr(_)
             | KeyType::Choice(_) => {
                 let scalar = self.constant(node, wanted, key)?;
                 self.report_err(scalar::bind(&scalar, wanted, key, node.span))
@@ -229,6 +239,9 @@ impl Binder<'_, '_> {
 
     /// Any YAML value as JSON that is known now.
     pub(crate) fn constant_json(&mut self, node: &Node, key: &str) -> Option<serde_json::Value> {
+        if !matches!(key, "gt" | "gte" | "lt" | "lte") {
+            crate::lint::json_values(node, self.report);
+        }
         match self.json(node)? {
             JsonTemplate::Constant(value) => Some(value),
             JsonTemplate::Text(template) => {
@@ -266,6 +279,18 @@ fn constant_of(template: JsonTemplate) -> Option<serde_json::Value> {
         JsonTemplate::Constant(value) => Some(value),
         _ => None,
     }
+}
+
+/// A plain value where a map of keys must stand, with the first key as an example.
+fn not_a_map(node: &Node, key: &str, keys: &[Key]) -> Diagnostic {
+    let message = format!("expected a map of keys, found {}", node.describe());
+    let problem = Diagnostic::error("E103", node.span, message);
+    let first = keys.iter().find(|key| key.need == Need::Required).or(keys.first());
+    let problem = match first {
+        Some(first) => problem.help(format!("write {key}: {{ {}: {} }}", first.name, first.example)),
+        None => problem,
+    };
+    problem.help(Place::under(key).allowed(keys))
 }
 
 fn not_known_yet(template: &Template, span: Span, key: &str) -> Diagnostic {

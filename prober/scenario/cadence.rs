@@ -121,6 +121,11 @@ fn check_zone(zone: &Spanned<String>, has_cron: bool) -> Result<String, Diagnost
         let problem = Diagnostic::error("E111", zone.span, "`timezone` belongs to `cron`, and there is none");
         return Err(problem.help("leave it out: `every` is the same in all zones"));
     }
+    check_zone_name(zone)
+}
+
+/// The IANA name of a zone as the database spells it.
+pub(crate) fn check_zone_name(zone: &Spanned<String>) -> Result<String, Diagnostic> {
     let name = zone.value.as_str();
     if let Ok(found) = TimeZone::get(name) {
         return Ok(found.iana_name().unwrap_or(name).to_owned());
@@ -239,6 +244,28 @@ fn shortest_gap(cron: &Cron) -> Duration {
     Duration::from_mins(within.min(overnight).max(1))
 }
 
+/// The mean distance between two starts; of a cron expression over its next thousand, or four years.
+pub(crate) fn mean_interval(cadence: &Cadence) -> Duration {
+    const STARTS: u32 = 1_000;
+    let expression = match cadence {
+        Cadence::Every { interval_ms } => return Duration::from_millis(*interval_ms),
+        Cadence::Cron { expression, .. } => expression,
+    };
+    let day = Duration::from_hours(24);
+    let Ok(cron) = CronParser::new().parse(expression) else { return day };
+    // A fixed Thursday, so that a file is right or wrong whatever the day.
+    let from: Timestamp = Timestamp::from_seconds(1_767_225_600); // 2026-01-01
+    let (mut at, mut count) = (from.jiff().to_zoned(TimeZone::UTC), 0);
+    let first = at.timestamp();
+    let mut last = first;
+    while count < STARTS && Timestamp::from(last).since(from) < 1_461 * day {
+        let Ok(next) = cron.find_next_occurrence(&at, false) else { break };
+        (last, at, count) = (next.timestamp(), next, count + 1);
+    }
+    let span = Timestamp::from(last).since(from);
+    if count == 0 { 1_461 * day } else { (span / count).max(EVERY_MIN) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,6 +284,22 @@ mod tests {
             }
             (found, _) => panic!("{text}: {found:?}"),
         }
+    }
+
+    #[test]
+    fn mean_distances() {
+        let cron = |expression: &str| {
+            mean_interval(&Cadence::Cron { expression: expression.to_owned(), timezone: "UTC".to_owned() })
+        };
+        let near = |found: Duration, hours: f64| {
+            let wanted = Duration::from_secs_f64(hours * 3_600.0);
+            assert!(found.abs_diff(wanted) < wanted / 50, "{found:?} is not about {wanted:?}");
+        };
+        near(cron("*/5 * * * *"), 1.0 / 12.0);
+        near(cron("0 6 * * *"), 24.0);
+        near(cron("0 6 * * MON-FRI"), 24.0 * 7.0 / 5.0);
+        near(cron("0 0 1 * *"), 730.485);
+        assert_eq!(mean_interval(&Cadence::Every { interval_ms: 1_500 }), Duration::from_millis(1_500));
     }
 
     #[test]

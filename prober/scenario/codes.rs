@@ -1,5 +1,9 @@
 //! Every code that a mistake may have, for `prober explain CODE`.
 
+mod examples;
+
+pub use examples::EXAMPLES;
+
 /// A code of a mistake.
 #[derive(Debug)]
 pub struct Code {
@@ -9,6 +13,22 @@ pub struct Code {
     pub title: &'static str,
     /// What it means and what to do.
     pub explanation: &'static str,
+}
+
+/// How a mistake looks in a file, and how it is mended.
+#[derive(Debug)]
+pub struct Example {
+    /// The code.
+    pub code: &'static str,
+    /// The lines that are wrong.
+    pub wrong: &'static str,
+    /// What stands in their place.
+    pub right: &'static str,
+}
+
+/// The example of a code; `None` if there is no such code.
+pub fn example(code: &str) -> Option<&'static Example> {
+    EXAMPLES.iter().find(|known| known.code.eq_ignore_ascii_case(code))
 }
 
 /// What a code means; `None` if there is no such code.
@@ -40,6 +60,9 @@ codes! {
     "E014" "key that is no word" "Keys are single words. Merge keys (`<<`) are not part of YAML 1.2."
     "E015" "empty file" "There is nothing in the file."
     "E016" "unknown alias" "A value that starts with `*` is an alias for a value marked with `&`. A text must be in quotes."
+    "E017" "number that begins with 0" "YAML 1.1 read 0123 as 83, YAML 1.2 reads 123, and a postcode or a number of an account is a text. Say which."
+    "E018" "name without a value" "In YAML, `&` at the start of a value begins a name for it, to be used again with `*`. A text that begins so must be in quotes."
+    "E019" "character that nobody sees" "A non-breaking space looks like a space and is none to YAML, so that a key is no key. Such letters come along when text is copied from a web page."
     "E101" "missing key" "The key must be there; the help shows what to add."
     "E102" "unknown key" "The key has no meaning here. Unknown keys are errors, so that a typing mistake never turns into a check that is not made."
     "E103" "wrong type" "The value is of another type than the key needs."
@@ -71,10 +94,15 @@ codes! {
     "E136" "escape" "The text has a backslash before a letter that has no meaning. Known are \\r, \\n, \\t, \\\\ and \\xHH."
     "E140" "exporter" "The project names an exporter that this version does not have."
     "E141" "exporter's settings" "A setting of an exporter is unknown, missing, given twice, or has a value that it cannot have."
+    "E160" "share without its sign" "A share is a number and `%`: 99.9%. Without the sign it could be 0.999 or 99.9."
+    "E161" "objective out of range" "An objective is more than 0% and less than 100%. With 100% the first bad run breaks it for the whole window, and with 0% nothing ever does."
+    "E162" "route" "Alerts name routes that prober.yaml defines under `routes`, each once."
+    "E163" "kind of route" "A route has exactly one kind: alertmanager, webhook, pagerduty or slack."
+    "E164" "quorum larger than the regions" "So many regions must be bad for the scenario to count as down, and it runs in fewer."
+    "E165" "secret in a route" "Whoever knows this value can page people. It is kept in the environment or in a file and named under `secrets`."
     "E171" "URL to probe" "The URL is not one that can be requested: it needs http:// or https:// and a host."
     "E172" "method" "The method is not one that HTTP allows here."
     "E173" "header to send" "The header cannot have this name, or is set by other means."
-    "E174" "header's value" "A header's value is one line without control characters."
     "E175" "several bodies" "A request has one body: json, form or body."
     "E176" "body limit" "Bodies are read up to a limit that bounds the memory of a run."
     "E177" "insecure without a reason" "Turning verification off needs the reason why that is right, since it stays in the file."
@@ -99,9 +127,32 @@ codes! {
     "E307" "status" "A whole number of 100–599, `2xx`, or a list of those."
     "E308" "operator does not fit" "The operator makes no sense for the type of what is looked at."
     "E309" "capture" "A capture takes one value from one place: { json: $.id }, { header: Location }, { regex: 'id=(\\d+)' }."
+    "E310" "contradiction" "Several operators in one map must all hold, and no value fulfils these."
+    "E311" "nothing to look at" "The step can never show what is looked at: an answer to HEAD, say, has no body."
     "W301" "unused capture" "No later step uses the value."
     "W302" "secret in a host name" "Host names are sent in the clear to resolvers and shown in many places."
     "W303" "secret in the file" "The value looks like a password or token. Name its source under `secrets` instead."
     "W304" "`{{ }}` is sent as it is" "Values are filled in with `${…}`."
     "W305" "captured twice" "Later steps see only the later value."
+    "W310" "one failed run would page" "A page is sent when the budget burns 14.4 times too fast. With so few runs an hour, a single failed one already burns faster: a blip wakes somebody. prober's own policy therefore waits for at least 3 bad runs, and then this floor decides and not the objective; rules of other tools have no such floor. `prober explain slo NAME` shows the numbers."
+    "W311" "too few runs for the objective" "The window has so few runs that the objective allows less than one of them to be bad. It is then met only by perfection, and says nothing about how good the system is."
+    "W312" "low objective" "The objective is the share of good runs. One below 50% is usually the share of bad ones."
+    "W320" "value cut off at #" "A `#` after a space begins a comment, also in the middle of a text. What stands behind it is not part of the value."
+    "W321" "quotes that are none" "Only straight quotes are quotes to YAML. Curly ones, which word processors type, become part of the text."
+    "W322" "yes and no" "YAML 1.1 read yes, no, on and off as true and false; YAML 1.2, which is used here, reads texts. In a JSON value the difference is sent to the target."
+    "W323" "zero lost" "1.10 is the number 1.1. A version is a text and must be in quotes."
+    "W324" "name that nothing asks for" "In YAML, `&word` at the start of a value is a name for it and no part of it. Here no `*word` asks for it, so that it was probably part of the text."
+    "W330" "waiver not needed" "A waiver that waives nothing hides the next warning of its kind. Take it out when its cause is gone."
+    "W331" "not a waiver" "A waiver names the warnings that it allows: # prober: allow W310 because … Errors cannot be waived."
+    "W332" "waiver without a reason" "The reason stays in the file for whoever reads it next: # prober: allow W310 because …"
+    "W340" "timeout close to the interval" "A run that takes as long as its timeout leaves no time before the next one is due. That one is then missed, and a slow target becomes a gap in the account."
+    "W341" "very often" "An interval below five seconds is a load that the owner of the target should know of. One `every: 1s` in four regions is 345,600 requests a day."
+    "W342" "pattern that matches everything" "A pattern that matches the empty text matches every text: `a*` is true of anything. The assertion can never fail."
+    "W343" "assertion that always holds" "No answer of the target can break it. It looks like a check and is none."
+    "W344" "pattern without ends" "Patterns may match anywhere. One that describes a whole value, such as a number or an id, is then also true of longer values that merely contain one."
+    "W345" "POST without ${run.id}" "A prober that is killed cannot clean up. What it creates should carry ${run.id}, so that people and clean-up jobs can tell it from real data, and so that a repeated request is recognised."
+    "W346" "credentials in the clear" "Over http everyone on the way can read what is sent. Only the machine itself is excepted."
+    "W347" "credentials to whoever answers" "With `insecure` the certificate is not verified, and whoever answers is trusted with the credentials. Name the authority with `ca` instead."
+    "W348" "page without explanation" "Somebody is woken up. They need to know what the system is for (`aim`), whose it is (`owner`) and where to read what to do (`runbook`)."
+    "W349" "same scenario twice" "Two scenarios send the same requests as often, and expect the same. Usually one was copied and not changed, and what it should look at is not looked at."
 }

@@ -17,6 +17,7 @@ use crate::source::{Source, Span};
 use crate::step::{Implied, SharedAssertions};
 use crate::tree::parse;
 use crate::version::version;
+use crate::waiver::{self, Waived};
 use parts::{Made, declared, effective};
 
 /// The files of a project as text.
@@ -48,6 +49,8 @@ pub struct Compiled<N: 'static> {
     pub project: Project,
     /// All mistakes, sorted by file and place.
     pub diagnostics: Vec<Diagnostic>,
+    /// The warnings that their authors have waived, with their reasons.
+    pub waived: Vec<Waived>,
     /// The files in the order that spans count them: the project file first, if there is one.
     pub sources: Vec<Source>,
 }
@@ -81,7 +84,37 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         }
         report.append(file_report);
     }
-    Compiled { plans, diagnostics: report.finish(), project, sources: files }
+    report.append(twice(&plans));
+    let (left, waived) = waiver::apply(report.finish(), &files);
+    let diagnostics = left.into_iter().collect::<Report>().finish();
+    Compiled { plans, diagnostics, waived, project, sources: files }
+}
+
+/// Scenarios that do the same in the same region: probably one was copied and not changed.
+///
+/// One warning for all that do the same, however many they are.
+fn twice<N>(plans: &[Plan<N>]) -> Report {
+    let mut seen: HashMap<_, Vec<(Span, &Plan<N>)>> = HashMap::new();
+    for plan in plans {
+        let steps = plan.steps().iter().map(|step| format!("{:?} {:?}", step.action, step.expect));
+        let does = format!("{} {}", plan.cadence(), steps.collect::<String>());
+        let same = seen.entry((Arc::clone(&plan.stream().region), does)).or_default();
+        if same.last().is_none_or(|(last, _)| *last != plan.name_at) {
+            same.push((plan.name_at, plan));
+        }
+    }
+    let pairs = seen.values().filter_map(|same| match same.as_slice() {
+        [(first, _), (second, plan), more @ ..] => Some((*first, *second, plan, more.len())),
+        _ => None,
+    });
+    let warning = |(first, second, plan, more): (Span, Span, &&Plan<N>, usize)| {
+        let targets = model::outcome::cut(plan.targets().join(", "), 80);
+        let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+        let message = format!("this scenario does what another one does{more}: {targets}");
+        let problem = Diagnostic::warning("W349", second, message).other(first, "the other one");
+        problem.help("leave one of them out, or change what it probes or expects")
+    };
+    pairs.map(warning).collect()
 }
 
 fn read_project(source: Option<&Source>, options: &Options, report: &mut Report) -> Project {

@@ -87,6 +87,12 @@ pub struct Report {
     diagnostics: Vec<Diagnostic>,
 }
 
+impl FromIterator<Diagnostic> for Report {
+    fn from_iter<T: IntoIterator<Item = Diagnostic>>(all: T) -> Self {
+        Self { diagnostics: all.into_iter().collect() }
+    }
+}
+
 impl Report {
     /// Adds a mistake.
     pub fn push(&mut self, diagnostic: Diagnostic) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use model::objective::Share;
+
 use crate::source::{Span, Spanned};
 use crate::template::Template;
 
@@ -48,6 +50,10 @@ pub enum KeyType {
     Size,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A share with its sign, from 0% to 100%: `99.9%`, at most four digits after the point.
+    Percent,
+    /// A duration, or one of these words; becomes [`Bound::Duration`] or [`Bound::Choice`].
+    DurationOr(&'static [&'static str]),
     /// Any YAML value with `${…}` in its texts; becomes [`Bound::Json`].
     Json,
     /// A list of these, or a single one.
@@ -75,6 +81,8 @@ pub enum Bound {
     Size(u64),
     /// From [`KeyType::Choice`].
     Choice(&'static str),
+    /// From [`KeyType::Percent`].
+    Percent(Share),
     /// From [`KeyType::Json`].
     Json(JsonTemplate),
     /// From [`KeyType::OneOrMany`].
@@ -162,6 +170,8 @@ takers! {
     size: Size => u64,
     /// Takes a word.
     choice: Choice => &'static str,
+    /// Takes a share.
+    percent: Percent => Share,
     /// Takes a JSON template.
     json: Json => JsonTemplate,
     /// Takes a list.
@@ -181,6 +191,16 @@ impl Fields {
     /// Whether the author gave `key`.
     pub fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(name, _)| *name == key)
+    }
+
+    /// Puts back what was taken, or in its place what it became.
+    pub fn put(&mut self, key: &'static str, value: Spanned<Bound>) {
+        self.entries.push((key, value));
+    }
+
+    /// The place of the value under `key`.
+    pub fn span_of(&self, key: &str) -> Option<Span> {
+        self.entries.iter().find(|(name, _)| *name == key).map(|(_, value)| value.span)
     }
 
     /// Takes whatever stands under `key`.

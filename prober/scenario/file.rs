@@ -11,20 +11,24 @@ use std::time::Duration;
 use model::slot::Cadence;
 
 use crate::bind::{Binder, Elsewhere, Place};
-use crate::cadence::{CronCache, Given, exclusive, read as read_cadence};
+use crate::cadence::{CronCache, EVERY_MIN, Given, exclusive, mean_interval, read as read_cadence};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields};
 use crate::kind::Kind;
 use crate::name;
 use crate::names::{Names, Vars};
 use crate::project::{Project, first_key, read_vars};
+use crate::slo::{self, Head, Rhythm, Slo};
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
 use crate::tree::Node;
+use crate::units::show_duration;
 use keys::{SCENARIO_PARTS, STEP_PARTS};
 
 /// The limit of a run where neither the scenario nor the project sets one.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+/// An interval shorter than this is a load that the target's owner should know of.
+const OFTEN: Duration = Duration::from_secs(5);
 /// The most steps of a scenario.
 pub const STEPS_MAX: usize = 50;
 
@@ -49,6 +53,7 @@ pub(crate) struct ScenarioFile<'t, N: 'static> {
     pub(crate) steps: Vec<StepNode<'t, N>>,
     pub(crate) good: Option<&'t Node>,
     pub(crate) ineligible: Vec<&'t Node>,
+    pub(crate) slo: Slo,
 }
 
 /// One step, still as trees.
@@ -94,22 +99,36 @@ pub(crate) fn read<'t, N>(
     }
     let steps = steps::read(root, at, around.kinds, timeout, report);
     let (good, ineligible) = sli(root, report);
+    let regions = regions(&mut fields, around.project, report);
+    let rhythm = Rhythm {
+        interval: interval.filter(|_| root.get("slo").is_some()).map(|_| mean_interval(&cadence)),
+        regions: u32::try_from(regions.len()).unwrap_or(u32::MAX),
+    };
+    let head = Head { root, scenario: &name.value, quorum: fields.int("quorum"), rhythm };
+    let slo = slo::read(head, around.project, &vars, report);
+    let aim = line(&mut fields, "aim", 2_000, report).unwrap_or_default();
+    let owner = line(&mut fields, "owner", 100, report);
+    let runbook = runbook(&mut fields, report);
+    let told =
+        [!aim.is_empty(), owner.is_some() || around.project.defaults.owner.is_some(), !runbook.is_empty()];
+    slo::says_enough(root, &slo, told, report);
     Some(ScenarioFile {
         name,
         title: line(&mut fields, "title", 200, report),
-        aim: line(&mut fields, "aim", 2_000, report).unwrap_or_default(),
-        owner: line(&mut fields, "owner", 100, report),
-        runbook: runbook(&mut fields, report),
+        aim,
+        owner,
+        runbook,
         labels: with_defaults(labels, around.project),
         cadence,
         interval,
         timeout,
-        regions: regions(&mut fields, around.project, report),
+        regions,
         continue_on_failure: fields.choice("on_failure").is_some_and(|choice| choice.value == "continue"),
         vars,
         steps,
         good,
         ineligible,
+        slo,
     })
 }
 
@@ -124,7 +143,9 @@ fn head_fields<N>(
     let kinds = around.kinds;
     let elsewhere = |typed: &str| match typed {
         "good" | "ineligible" => Some(Elsewhere::Under("sli".to_owned())),
-        "defaults" | "secrets" | "scenarios" | "store" | "exporters" | "serve" => {
+        "objective" | "window" => Some(Elsewhere::Under("slo".to_owned())),
+        "page" | "ticket" => Some(Elsewhere::Under("alerts".to_owned())),
+        "defaults" | "secrets" | "scenarios" | "store" | "exporters" | "serve" | "routes" => {
             Some(Elsewhere::Hint(format!("`{typed}` belongs in prober.yaml")))
         }
         _ => step_elsewhere(typed, kinds, root),
@@ -170,6 +191,13 @@ fn schedule<N>(
         at: first_key(root),
     };
     // What is there and wrong is already reported; that it is then missing is no second mistake.
+    if let Some(often) = given.every.as_ref().filter(|every| (EVERY_MIN..OFTEN).contains(&every.value)) {
+        let runs = Duration::from_hours(24).as_millis() / often.value.as_millis().max(1);
+        let message = format!("every {}: {runs} runs a day, in every region", show_duration(often.value));
+        let problem = Diagnostic::warning("W341", often.span, message);
+        report
+            .push(problem.help("write every: 10s or longer, unless its owner knows what the target carries"));
+    }
     let broken = |key: &str, given: bool| root.get(key).is_some() && !given;
     let templated = root.get("use").is_some();
     if broken("every", given.every.is_some()) || broken("cron", given.cron.is_some()) || templated {
@@ -201,13 +229,26 @@ fn timeout(
         report.push(Diagnostic::error("E104", given.span, "a timeout of zero lets nothing finish"));
     }
     if given.value > interval {
-        let shown = crate::units::show_duration(interval);
+        let shown = show_duration(interval);
         let message = format!("the timeout is longer than the interval of {shown}");
         let problem = Diagnostic::error("E112", given.span, message)
             .label("a run would still be going when the next is due");
         report.push(
             problem.help(format!("write timeout: {} or less, or a longer interval", shown.replace(' ', ""))),
         );
+    }
+    // At the interval or just below it, the next run is missed whenever one takes its time.
+    if given.value <= interval && given.value.saturating_mul(10) >= interval.saturating_mul(9) {
+        let shown = show_duration(interval);
+        let problem = Diagnostic::warning(
+            "W340",
+            given.span,
+            format!("the timeout is as good as the interval of {shown}"),
+        )
+        .label("a run that takes its time makes the next one be missed");
+        let enough = show_duration(interval.mul_f64(0.5));
+        report
+            .push(problem.help(format!("write timeout: {}, or a longer interval", enough.replace(' ', ""))));
     }
     given.value
 }

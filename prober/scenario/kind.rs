@@ -86,6 +86,11 @@ pub trait Action<N>: Send + Sync + fmt::Debug {
     /// What the step talks to, for people: `GET ${vars.shop}/`; captures and secrets stay names.
     fn target(&self) -> String;
 
+    /// Whether a run of this step can show the subject: a HEAD request, say, has no body to look at.
+    fn shows(&self, _subject: &str) -> bool {
+        true
+    }
+
     /// Runs the step once; ends by itself at the context's deadline.
     ///
     /// `net` is this run's own: it carries connections and cookies from step to step.

@@ -19,7 +19,9 @@
 //! | [`assertion`], [`capture`] | what must hold, and what later steps use, compiled |
 //! | [`project`], [`file`], [`cadence`] | the project file, scenario files, schedules |
 //! | [`compile`] | all sources to all plans and all mistakes |
+//! | [`slo`] | what a scenario promises, and whether so few runs can show it |
 //! | [`plan`] | one scenario in one region, ready to run |
+//! | [`waiver`] | warnings that their author has thought about |
 //! | [`redact`] | takes secrets out of what people see |
 //! | [`suggest`] | "did you mean" |
 //! | [`units`] | durations and sizes with their units |
@@ -37,12 +39,14 @@ pub mod plan;
 pub mod project;
 pub mod redact;
 pub mod render;
+pub mod slo;
 pub mod source;
 pub mod suggest;
 pub mod template;
 pub mod tree;
 pub mod units;
 pub mod value;
+pub mod waiver;
 
 mod bind;
 mod capture_bind;

@@ -4,6 +4,7 @@ mod literal;
 mod operand;
 mod phrase;
 mod select;
+mod sense;
 
 pub(crate) use select::{Selected, select_key};
 
@@ -177,6 +178,7 @@ impl Binder<'_, '_> {
     ) -> Option<(Box<[Matcher]>, Cow<'static, str>)> {
         let NodeValue::Map(entries) = &node.value else {
             let Operand { matcher, words } = self.bare(node, value, key)?;
+            self.makes_sense(node, &[], std::slice::from_ref(&matcher), (value, key));
             return Some((Box::new([matcher]), phrase::shared(words)));
         };
         if entries.is_empty() {
@@ -196,6 +198,7 @@ impl Binder<'_, '_> {
             }
         }
         sound &= self.no_contradiction(entries, &matchers, sound);
+        sound = sound && self.makes_sense(node, entries, &matchers, (value, key));
         sound.then(|| (matchers.into(), phrase::shared(phrase::joined(&phrases))))
     }
 

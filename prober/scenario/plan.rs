@@ -12,6 +12,8 @@ use model::slot::{Cadence, Stream};
 use crate::assertion::Assertion;
 use crate::capture::CapturePlan;
 use crate::kind::{Action, Kind};
+use crate::slo::Slo;
+use crate::source::Span;
 
 /// One scenario in one region.
 pub struct Plan<N: 'static> {
@@ -25,6 +27,9 @@ pub struct Plan<N: 'static> {
     pub(crate) ineligible: Arc<[Vec<Assertion>]>,
     pub(crate) continue_on_failure: bool,
     pub(crate) secrets: Arc<[Arc<str>]>,
+    pub(crate) slo: Arc<Slo>,
+    /// Where its name stands.
+    pub(crate) name_at: Span,
 }
 
 /// What people should know about a scenario; the same in all its regions.
@@ -112,6 +117,11 @@ impl<N> Plan<N> {
     /// Whether later steps run after one has failed.
     pub fn continue_on_failure(&self) -> bool {
         self.continue_on_failure
+    }
+
+    /// What is promised of it and whom a broken promise tells; the same in all its regions.
+    pub fn slo(&self) -> &Arc<Slo> {
+        &self.slo
     }
 
     /// What each step talks to, for people.

@@ -1,6 +1,7 @@
 //! `prober.yaml`: what all scenarios share.
 
 mod keys;
+pub mod routes;
 
 pub use keys::PROJECT_KEYS;
 
@@ -38,6 +39,8 @@ pub struct Project {
     pub store: StoreFile,
     /// Where `serve` listens, `address:port`.
     pub listen: Option<Spanned<String>>,
+    /// Where alerts go, in the file's order.
+    pub routes: Vec<routes::Route>,
     regions: Vec<Arc<str>>,
     secrets: BTreeMap<(Option<Arc<str>>, Arc<str>), SecretSource>,
     pub(crate) shared: Shared,
@@ -156,6 +159,9 @@ impl Project {
         project.read_names(root, report);
         if let Some(node) = root.get("exporters") {
             project.read_exporters(node, report);
+        }
+        if let Some(node) = root.get("routes") {
+            project.routes = routes::read(node, &project.shared, report);
         }
         project
     }
@@ -313,7 +319,7 @@ pub(crate) fn first_key(root: &Node) -> Span {
 }
 
 /// The entries of a map of the author's own names.
-fn map_of<'n>(node: &'n Node, key: &str, report: &mut Report) -> &'n [(Spanned<String>, Node)] {
+pub(crate) fn map_of<'n>(node: &'n Node, key: &str, report: &mut Report) -> &'n [(Spanned<String>, Node)] {
     if let NodeValue::Map(entries) = &node.value {
         return entries;
     }
@@ -324,6 +330,7 @@ fn map_of<'n>(node: &'n Node, key: &str, report: &mut Report) -> &'n [(Spanned<S
 
 /// The variables of a `vars` map: constants only.
 pub(crate) fn read_vars(node: &Node, report: &mut Report) -> Vars {
+    crate::lint::vars(node, report);
     let mut vars = Vars::new();
     for (name, value) in map_of(node, "vars", report) {
         if let Err(problem) = name::private("variable", &name.value, name.span) {

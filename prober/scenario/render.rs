@@ -59,7 +59,10 @@ pub fn human(diagnostics: &[Diagnostic], sources: &[Source], style: &Style) -> S
             out.push('\n');
         }
     }
-    if !diagnostics.is_empty() {
+    if let Some(first) =
+        diagnostics.iter().find(|one| one.severity == Severity::Error).or(diagnostics.first())
+    {
+        line(&mut out, &format!("what a code means, with an example: prober explain {}", first.code));
         line(&mut out, &summary(diagnostics, sources.len()));
     }
     out
@@ -83,8 +86,10 @@ pub fn summary(diagnostics: &[Diagnostic], files: usize) -> String {
 
 /// All mistakes as a JSON array: severity, code, message, file, line, column, label, other place, help.
 pub fn json(diagnostics: &[Diagnostic], sources: &[Source]) -> serde_json::Value {
+    // Line starts once a file: counting them for every mistake would take the square of its length.
+    let starts: Vec<Vec<usize>> = sources.iter().map(line_starts).collect();
     let place = |span: Span| {
-        let (path, at) = locate(span, sources);
+        let (path, at) = locate_in(span, sources, &starts);
         json!({ "file": path, "line": at.line, "column": at.column, "start": span.start, "end": span.end })
     };
     let one = |diagnostic: &Diagnostic| {
@@ -130,6 +135,23 @@ pub fn locate(span: Span, sources: &[Source]) -> (&str, Position) {
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     (&source.path, Position { line, column: before[line_start..].chars().count() + 1 })
+}
+
+/// Where the lines of a file begin.
+fn line_starts(source: &Source) -> Vec<usize> {
+    std::iter::once(0).chain(source.text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+/// The same as [`locate`], with the starts of all lines at hand.
+fn locate_in<'s>(span: Span, sources: &'s [Source], starts: &[Vec<usize>]) -> (&'s str, Position) {
+    let file = span.file as usize;
+    let (Some(source), Some(starts)) = (sources.get(file), starts.get(file)) else {
+        return locate(span, sources);
+    };
+    let at = source.text.floor_char_boundary((span.start as usize).min(source.text.len()));
+    let line = starts.partition_point(|start| *start <= at);
+    let begins = starts[line.saturating_sub(1)];
+    (&source.path, Position { line, column: source.text[begins..at].chars().count() + 1 })
 }
 
 fn write_one(

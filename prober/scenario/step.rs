@@ -7,10 +7,10 @@ use model::step::Part;
 
 use crate::assertion::Assertion;
 use crate::bind::{Binder, Elsewhere, Place};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, KeyType, Need};
 use crate::file::StepNode;
-use crate::kind::{Kind, ShortForm};
+use crate::kind::{Action, Kind, ShortForm};
 use crate::operators::{Subjects, implied};
 use crate::plan::StepPlan;
 use crate::source::Spanned;
@@ -72,6 +72,9 @@ impl<N> StepNode<'_, N> {
             let action = (self.kind.compile)(fields, binder.report);
             action.filter(|_| sound)
         });
+        if let Some(action) = &action {
+            self.check_shown(&**action, binder.report);
+        }
         let subjects = Subjects::of(self.kind);
         let mut part = |part: Part, node: Option<&Node>, binder: &mut Binder<'_, '_>| {
             node.map(|node| shared.get((index, part), node, &subjects, binder)).unwrap_or_default()
@@ -95,6 +98,17 @@ impl<N> StepNode<'_, N> {
             warn: warn.into(),
             captures: captures.into(),
         })
+    }
+
+    /// What is looked at must be something that this very step can show.
+    fn check_shown(&self, action: &dyn Action<N>, report: &mut Report) {
+        let known = |name: &str| self.kind.subjects.iter().any(|subject| subject.name == name);
+        let asked = [self.expect, self.warn].into_iter().flatten().filter_map(Node::map).flatten();
+        for (key, _) in asked.filter(|(key, _)| known(&key.value) && !action.shows(&key.value)) {
+            let message = format!("this {} step can never show `{}`", self.kind.name, key.value);
+            let problem = Diagnostic::error("E311", key.span, message);
+            report.push(problem.label(action.target()).help("leave it out, or change what is asked"));
+        }
     }
 
     /// What is bound, and whether all of it is sound; `None` if something that must be there is not.

@@ -13,6 +13,12 @@ pub(crate) fn explain(file: u32, text: &str, error: &ScanError) -> Diagnostic {
     if let Some(trap) = known_trap(&line, error.kind()) {
         return trap;
     }
+    // The cause may stand in the line before: it has become one text with this line.
+    let before = line.start.checked_sub(1).map(|end| Line::at(file, text, end));
+    if let Some(trap) = before.and_then(|before| unseen_near(&before).or_else(|| no_space_after_key(&before)))
+    {
+        return trap;
+    }
     if let Some(opened) = never_closed(file, text, offset, error.kind()) {
         return opened;
     }
@@ -87,6 +93,9 @@ fn known_trap(line: &Line<'_>, kind: &ErrorKind) -> Option<Diagnostic> {
             | ErrorKind::TabInPlainScalar
             | ErrorKind::TabAtBlockScalarStart
     );
+    if let Some(problem) = unseen_near(line) {
+        return Some(problem);
+    }
     let indent_end = line.text.find(|letter: char| !letter.is_whitespace()).unwrap_or(line.text.len());
     if let Some(at) =
         line.text[..indent_end].find('\t').or_else(|| if tab { line.text.find('\t') } else { None })
@@ -103,6 +112,60 @@ fn known_trap(line: &Line<'_>, kind: &ErrorKind) -> Option<Diagnostic> {
         .or_else(|| hole_in_flow(line, kind))
         .or_else(|| reserved_start(line))
         .or_else(|| colon_in_text(line, kind))
+        .or_else(|| sign_for_operator(line))
+        .or_else(|| no_space_after_key(line))
+}
+
+/// A space that is none in this line; what follows from it may be noticed only in the next.
+fn unseen_near(line: &Line<'_>) -> Option<Diagnostic> {
+    let (at, letter) = crate::tree::unseen_in(line.text)?;
+    Some(crate::tree::unseen(line.span(at, at + letter.len_utf8()), letter))
+}
+
+/// `status: >= 200`: to YAML, `>` begins a text of several lines.
+fn sign_for_operator(line: &Line<'_>) -> Option<Diagnostic> {
+    let (key, at) = line.value()?;
+    let value = without_comment(&line.text[at..]);
+    let rest = value.strip_prefix('>')?;
+    let (operator, rest) = rest.strip_prefix('=').map_or(("gt", rest), |rest| ("gte", rest));
+    let number = rest.trim();
+    if !number.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let span = line.span(at, at + value.len() - rest.len());
+    let problem = Diagnostic::error(
+        "E003",
+        span,
+        "operators are words, and to YAML `>` begins a text of several lines",
+    );
+    Some(problem.help(format!("write {key}: {{ {operator}: {number} }}")))
+}
+
+/// `every:1m` and `name = shop`.
+fn no_space_after_key(line: &Line<'_>) -> Option<Diagnostic> {
+    let body = line.text.trim_start_matches([' ', '-']);
+    let start = line.text.len() - body.len();
+    let length = body.find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))?;
+    let (key, rest) = body.split_at(length);
+    if key.is_empty() || line.value().is_some_and(|(key, _)| !key.is_empty()) {
+        return None;
+    }
+    let sign = start + length;
+    if let Some(value) =
+        rest.strip_prefix(':').filter(|value| !value.is_empty() && !value.starts_with([' ', '/']))
+    {
+        let problem =
+            Diagnostic::error("E003", line.span(sign, sign + 1), "a space is missing after this `:`");
+        return Some(problem.help(format!("write {key}: {}", without_comment(value))));
+    }
+    let value = rest.trim_start().strip_prefix('=')?;
+    let at = line.text.find('=').unwrap_or(sign);
+    let problem = Diagnostic::error(
+        "E003",
+        line.span(at, at + 1),
+        "a key and its value are joined by `: `, not by `=`",
+    );
+    Some(problem.help(format!("write {key}: {}", without_comment(value.trim_start()))))
 }
 
 fn braces(line: &Line<'_>) -> Diagnostic {

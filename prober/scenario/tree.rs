@@ -5,8 +5,10 @@
 //! is enforced here, while reading.
 
 mod core_schema;
+mod doubts;
 
 pub(crate) use core_schema::core_schema;
+pub(crate) use doubts::{unseen, unseen_in};
 
 use std::collections::HashMap;
 
@@ -164,12 +166,13 @@ pub fn parse(file: u32, text: &str, report: &mut Report) -> Option<Node> {
         nodes: 0,
         alias_bytes: 0,
         anchors: HashMap::new(),
+        named: HashMap::new(),
         open: Vec::new(),
         root: None,
         report,
     };
     let options = granit_parser::options! {
-        emit_comments: false,
+        emit_comments: true,
         emit_unresolved_aliases: true,
         disallow_directives: true,
     };
@@ -212,12 +215,20 @@ enum Form {
     Map { entries: Vec<(Spanned<String>, Node)>, places: HashMap<String, Span>, key: Option<Spanned<String>> },
 }
 
+impl Form {
+    fn map() -> Self {
+        Self::Map { entries: Vec::new(), places: HashMap::new(), key: None }
+    }
+}
+
 struct Builder<'a> {
     file: u32,
     text: &'a str,
     nodes: usize,
     alias_bytes: usize,
     anchors: HashMap<usize, Node>,
+    /// Names of values that no alias has asked for yet.
+    named: HashMap<usize, (Span, String)>,
     open: Vec<Open>,
     root: Option<Node>,
     report: &'a mut Report,
@@ -244,13 +255,30 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let span = trim_span(self.text, span);
-                let node = Node { value: NodeValue::Scalar(self.scalar(&text, style, span)), span };
-                self.add(node, anchor)
+                if matches!(style, ScalarStyle::Plain) {
+                    let is_key =
+                        matches!(self.open.last(), Some(Open { form: Form::Map { key: None, .. }, .. }));
+                    doubts::plain(&text, span, is_key, self.report);
+                }
+                let empty = span.start == span.end && matches!(style, ScalarStyle::Plain);
+                let mut scalar = self.scalar(&text, style, span);
+                if let Some(word) = self.name(anchor, span, empty) {
+                    // Taken for the text that it was probably meant to be: one mistake is enough.
+                    scalar = Scalar { text: word.into(), kind: ScalarKind::Quoted, verbatim: None };
+                }
+                self.add(Node { value: NodeValue::Scalar(scalar), span }, anchor)
+            }
+            Event::Comment(comment, placement) => {
+                doubts::cut_off(self.text, span, &comment, placement, self.report);
+                Ok(())
+            }
+            Event::SequenceStart(_, anchor, _) | Event::MappingStart(_, anchor, _) if anchor != 0 => {
+                self.name(anchor, span, false);
+                let list = matches!(event, Event::SequenceStart(..));
+                self.start(if list { Form::List(Vec::new()) } else { Form::map() }, span, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.start(Form::List(Vec::new()), span, anchor),
-            Event::MappingStart(_, anchor, _) => {
-                self.start(Form::Map { entries: Vec::new(), places: HashMap::new(), key: None }, span, anchor)
-            }
+            Event::MappingStart(_, anchor, _) => self.start(Form::map(), span, anchor),
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Alias(id) => self.alias(id, span),
             Event::UnresolvedAlias(name) => Err(Box::new(traps::unknown_alias(self.text, span, &name))),
@@ -310,7 +338,19 @@ impl Builder<'_> {
         self.place(node, anchor)
     }
 
+    /// Notes the name of a value, to see whether anything asks for it; gives back a name without a value.
+    fn name(&mut self, anchor: usize, span: Span, empty: bool) -> Option<String> {
+        let (at, word) = doubts::anchor(self.text, span).filter(|_| anchor != 0)?;
+        if empty {
+            self.report.push(doubts::nameless(at, word));
+            return Some(word.to_owned());
+        }
+        self.named.insert(anchor, (at, word.to_owned()));
+        None
+    }
+
     fn alias(&mut self, id: usize, span: Span) -> Result<(), Fatal> {
+        self.named.remove(&id);
         let Some(node) = self.anchors.get(&id) else {
             let problem = Diagnostic::error("E016", span, "this alias stands inside the value that it names");
             return Err(Box::new(problem));
@@ -353,6 +393,9 @@ impl Builder<'_> {
     }
 
     fn finish(self) -> Option<Node> {
+        for (at, word) in self.named.values() {
+            self.report.push(doubts::unused(*at, word));
+        }
         match self.root {
             Some(root) if !matches!(&root.value, NodeValue::Scalar(scalar) if scalar.kind == ScalarKind::Null) => {
                 Some(root)

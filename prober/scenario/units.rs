@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use model::objective::Share;
+
 /// The longest duration that a file may name: ten years.
 pub const DURATION_MAX: Duration = Duration::from_hours(3_650 * 24);
 
@@ -82,6 +84,54 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, UnitError> {
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 9e15")]
     Ok(size.round() as u64)
+}
+
+/// Why a text is not a share, in words for its author.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PercentError {
+    /// It is not a number with a sign.
+    Shape,
+    /// A bare number; holds what to type instead.
+    Bare(String),
+    /// It is more than the whole.
+    Range,
+    /// It is finer than a millionth.
+    Digits,
+}
+
+/// The share in `text`: a number and `%`.
+pub(crate) fn parse_percent(text: &str) -> Result<Share, PercentError> {
+    let text = text.trim();
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end();
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 9 || number.ends_with('.') || !digits(whole) || !digits(part) {
+        return Err(PercentError::Shape);
+    }
+    let value: f64 = number.parse().map_err(|_| PercentError::Shape)?;
+    if !text.ends_with('%') {
+        // 0.999 is the share without its sign as other tools write it.
+        let percent = if value <= 1.0 && !part.is_empty() { value * 100.0 } else { value };
+        let shown = format!("{percent:.4}");
+        let shown = shown.trim_end_matches('0').trim_end_matches('.');
+        return Err(if percent > 100.0 {
+            PercentError::Shape
+        } else {
+            PercentError::Bare(format!("{shown}%"))
+        });
+    }
+    let part = part.trim_end_matches('0');
+    if part.len() > 4 {
+        return Err(PercentError::Digits);
+    }
+    let (whole, part): (u32, u32) = match (whole.parse(), format!("{part:0<4}").parse()) {
+        (Ok(whole), Ok(part)) => (whole, part),
+        _ => return Err(PercentError::Shape),
+    };
+    whole
+        .checked_mul(10_000)
+        .and_then(|millionths| Share::of_millionths(millionths.checked_add(part)?))
+        .ok_or(PercentError::Range)
 }
 
 fn split(text: &str) -> Result<(&str, &str), UnitError> {

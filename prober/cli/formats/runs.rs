@@ -87,7 +87,12 @@ impl Ran {
 
     /// What the report about it has beside the event.
     pub(crate) fn about(&self) -> About<'_> {
-        About { title: &self.told.title, aim: &self.told.aim, runbook: &self.told.runbook, place: "" }
+        About {
+            title: &self.told.title,
+            aim: &self.told.aim,
+            runbook: &self.told.runbook,
+            ..About::default()
+        }
     }
 
     /// The failure's sentence, or what the reason means.

@@ -67,6 +67,8 @@ fn show_identity(out: &mut String, event: &SliEvent, about: About<'_>, look: Loo
     fields.add("service", &*origin.service);
     let labels: Vec<_> = origin.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     fields.add("labels", labels.join(", "));
+    fields.add("objective", about.objective);
+    fields.add("alerts", about.alerts);
     fields.add("prober", &*origin.prober);
     fields.show(out, 2, look);
 }

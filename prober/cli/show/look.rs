@@ -46,6 +46,10 @@ pub(crate) struct About<'a> {
     pub(crate) aim: &'a str,
     /// Where to read what to do, a URL.
     pub(crate) runbook: &'a str,
+    /// What is promised, such as `99.9% in 30d`.
+    pub(crate) objective: &'a str,
+    /// Whom a broken promise tells, such as `page shop-oncall`.
+    pub(crate) alerts: &'a str,
     /// File and line, such as `scenarios/checkout.yaml:3`.
     pub(crate) place: &'a str,
 }

@@ -24,6 +24,10 @@ pub(crate) struct ListRow<'a> {
     pub(crate) target: &'a str,
     /// The team.
     pub(crate) owner: &'a str,
+    /// What is promised, such as `99.9% in 30d`; empty without an objective.
+    pub(crate) objective: &'a str,
+    /// Whom a broken promise tells; empty for nobody.
+    pub(crate) alerts: &'a str,
     /// The next slot, if one is known.
     pub(crate) next: Option<Timestamp>,
 }
@@ -69,7 +73,7 @@ fn event_row(event: &SliEvent, look: Look) -> Vec<Cell> {
 /// A line or more for each plan, in the order given; `now` tells how far away the next slot is.
 pub(crate) fn list_table(rows: &[ListRow<'_>], now: Timestamp, look: Look) -> String {
     let column = |title, least, dispensable, kind| Column { title, least, dispensable, kind };
-    let columns = [
+    let mut columns = vec![
         column("scenario", 18, 0, Cells::Wrapped),
         column("region", 6, 0, Cells::Wrapped),
         column("every", 13, 0, Cells::Wrapped),
@@ -78,14 +82,23 @@ pub(crate) fn list_table(rows: &[ListRow<'_>], now: Timestamp, look: Look) -> St
         column("owner", 8, 3, Cells::Wrapped),
         column("next", 8, 1, Cells::Cut),
     ];
-    let rows: Vec<_> = rows.iter().map(|row| list_row(row, now)).collect();
+    // Where nothing is promised, nothing is said of promises.
+    let promised = rows.iter().any(|row| !row.objective.is_empty());
+    let alerted = rows.iter().any(|row| !row.alerts.is_empty());
+    if promised {
+        columns.push(column("objective", 9, 4, Cells::Wrapped));
+    }
+    if alerted {
+        columns.push(column("alerts", 10, 5, Cells::Wrapped));
+    }
+    let rows: Vec<_> = rows.iter().map(|row| list_row(row, now, promised, alerted)).collect();
     table(&columns, &rows, look)
 }
 
-fn list_row(row: &ListRow<'_>, now: Timestamp) -> Vec<Cell> {
+fn list_row(row: &ListRow<'_>, now: Timestamp, promised: bool, alerted: bool) -> Vec<Cell> {
     let plain = |text: &str| Cell(Tone::Plain, text.to_owned());
     let replica = if row.stream.replica > 0 { format!("/{}", row.stream.replica) } else { String::new() };
-    vec![
+    let mut cells = vec![
         Cell(Tone::Strong, row.stream.scenario.to_string()),
         Cell(Tone::Plain, format!("{}{replica}", row.stream.region)),
         Cell(Tone::Plain, cadence(row.cadence)),
@@ -93,7 +106,10 @@ fn list_row(row: &ListRow<'_>, now: Timestamp) -> Vec<Cell> {
         plain(row.target),
         plain(row.owner),
         Cell(Tone::Plain, row.next.map_or_else(|| "-".to_owned(), |next| until(next, now))),
-    ]
+    ];
+    cells.extend(promised.then(|| plain(row.objective)));
+    cells.extend(alerted.then(|| plain(row.alerts)));
+    cells
 }
 
 /// `30s`, or `*/30 6-20 * * MON-FRI Europe/Berlin`.

@@ -27,6 +27,8 @@ const ABOUT: About<'_> = About {
     title: "Checkout",
     aim: "A signed-in customer gets an order confirmed within\n  30 seconds of paying.",
     runbook: "https://wiki.example/runbooks/checkout",
+    objective: "",
+    alerts: "",
     place: "scenarios/checkout.yaml:3",
 };
 
@@ -567,13 +569,24 @@ fn plans_as_a_table() {
     let target = "POST https://shop.example/login, POST https://shop.example/orders";
     let next = Some(noon().plus(ms(12_000.0)));
     let rows = [
-        ListRow { stream: &streams[0], cadence: &every, kind: "flow", target, owner: "team-shop", next },
+        ListRow {
+            stream: &streams[0],
+            cadence: &every,
+            kind: "flow",
+            target,
+            owner: "team-shop",
+            objective: "",
+            alerts: "",
+            next,
+        },
         ListRow {
             stream: &streams[1],
             cadence: &cron,
             kind: "tls",
             target: "shop.example:443",
             owner: "",
+            objective: "",
+            alerts: "",
             next: None,
         },
     ];
@@ -665,6 +678,8 @@ fn everything(event: &SliEvent, look: Look) -> String {
         kind: HOSTILE,
         target: HOSTILE,
         owner: HOSTILE,
+        objective: "",
+        alerts: "",
         next: Some(noon()),
     };
     let about = About { title: HOSTILE, aim: HOSTILE, place: HOSTILE, ..ABOUT };

@@ -203,7 +203,9 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     }
     let request = RequestPlan { method: method?, url, query, headers, body: body?, kept: OnceLock::new() };
     let manner = Manner { name, ..manner };
-    Some(Box::new(Http { request, manner, follow, body_bytes_max: body_bytes_max?, insecure }))
+    let http = Http { request, manner, follow, body_bytes_max: body_bytes_max?, insecure };
+    super::lint::check(&http, fields.span, report);
+    Some(Box::new(http))
 }
 
 /// A key whose value is wrong; the report says how.
@@ -301,7 +303,7 @@ fn header(name: &Spanned<String>, value: &Template) -> Result<HeaderName, Box<Di
         Ok(parsed)
     } else {
         let message = format!("the value of header {parsed} has a line break or control character in it");
-        Err(Box::new(wrong("E174", message).help("a header is one line")))
+        Err(Box::new(wrong("E209", message).help("a header is one line")))
     }
 }
 

@@ -20,6 +20,7 @@
 //! | [`session`] | open connections and cookies of one run |
 //! | [`evidence`] | what assertions look at |
 //! | [`facts`] | attributes in OpenTelemetry's words |
+//! | [`lint`] | what is risky in a request |
 //! | [`fault`] | from hyper's errors to failures |
 
 use scenario::kind::Kind;
@@ -33,6 +34,7 @@ mod exchange;
 mod facts;
 mod fault;
 mod file;
+mod lint;
 mod record;
 mod redirect;
 mod request;

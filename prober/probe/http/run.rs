@@ -116,6 +116,10 @@ impl Action<Net> for Http {
         format!("{} {}", self.request.method, self.request.url)
     }
 
+    fn shows(&self, subject: &str) -> bool {
+        self.request.method != Method::HEAD || !matches!(subject, "json" | "body" | "size")
+    }
+
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
             let mut trail = Trail::new(context.began, net.detail());

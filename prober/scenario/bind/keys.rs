@@ -1,5 +1,6 @@
 //! Keys that are not known where they stand: what was probably meant.
 
+use super::foreign;
 use crate::diagnostic::Diagnostic;
 use crate::fields::Key;
 use crate::source::{Span, Spanned};
@@ -24,8 +25,7 @@ pub(crate) enum Elsewhere {
 }
 
 /// Keys of the language that this version does not have yet.
-pub(crate) const LATER: [&str; 20] = [
-    "routes",
+pub(crate) const LATER: [&str; 16] = [
     "network",
     "use",
     "with",
@@ -34,9 +34,6 @@ pub(crate) const LATER: [&str; 20] = [
     "retry",
     "teardown",
     "maintenance",
-    "slo",
-    "alerts",
-    "quorum",
     "was",
     "cel",
     "agree",
@@ -76,11 +73,15 @@ impl Place<'_> {
         let shown = model::outcome::cut(typed.to_owned(), 60);
         let problem = Diagnostic::error("E102", name.span, format!("unknown key `{shown}`"));
         let known = || keys.iter().map(|key| key.name).chain(self.other.iter().copied());
-        let problem = match nearest(typed, known()) {
-            Some(near) => problem.label(format!("did you mean `{near}`?")),
-            None => match (self.elsewhere)(typed).or_else(|| other_tools(typed)) {
-                Some(Elsewhere::Under(place)) => problem.label(format!("`{shown}` belongs under `{place}`")),
-                Some(Elsewhere::Hint(hint)) => problem.label(hint),
+        // A word that has its place elsewhere is no slip of one that has its place here.
+        let place = (self.elsewhere)(typed).or_else(|| under(typed));
+        let place = place.or_else(|| foreign::at(typed, &self.words).map(Elsewhere::Hint));
+        let problem = match (place, nearest(typed, known())) {
+            (Some(Elsewhere::Under(place)), _) => problem.label(format!("`{shown}` belongs under `{place}`")),
+            (Some(Elsewhere::Hint(hint)), _) => problem.label(hint),
+            (None, Some(near)) => problem.label(format!("did you mean `{near}`?")),
+            (None, None) => match foreign::hint(typed) {
+                Some(hint) => problem.label(hint),
                 None => problem,
             },
         };
@@ -100,42 +101,23 @@ impl Place<'_> {
     }
 }
 
-/// Words of other tools for things that this language has under another name.
-fn other_tools(typed: &str) -> Option<Elsewhere> {
-    let plain: String = typed.chars().filter(char::is_ascii_alphanumeric).collect();
-    let hint = match plain.to_ascii_lowercase().as_str() {
-        "assertions" | "assertion" | "assert" | "asserts" | "checks" | "check" | "conditions"
-        | "condition" | "validations" | "validate" | "expected" | "expectations" | "responses" => {
-            "what must hold stands under `expect`"
-        }
-        "interval" | "frequency" | "period" | "schedule" | "cadence" | "intervalseconds" | "runevery" => {
-            "the interval is `every`, such as every: 1m; or `cron`"
-        }
-        "url" | "urls" | "target" | "targets" | "host" | "hosts" | "hostname" | "endpoint" | "uri"
-        | "address" | "request" | "requests" => {
-            "what to probe stands under its kind, such as http: https://shop.example/"
-        }
-        "type" | "kind" | "protocol" | "module" | "probe" | "prober" => {
-            "the kind of a step is a key itself, such as http: https://shop.example/"
-        }
-        "timeoutseconds" | "timeoutsec" | "timeoutms" | "deadline" => {
-            "the limit is `timeout`, such as timeout: 10s"
-        }
-        "tags" | "annotations" => "labels stand under `labels`",
-        "description" | "summary" | "purpose" => "what it is for stands under `aim`",
-        "team" | "contact" | "group" => "the team stands under `owner`",
-        "variables" | "env" | "environment" | "parameters" => "variables stand under `vars`",
-        "locations" | "location" | "sites" | "region" => "where it runs stands under `regions`",
-        "id" | "slug" => "the key of its history is `name`",
-        "extract" | "save" | "store" | "export" | "captures" => {
-            "values for later steps stand under `capture`"
-        }
-        "tests" | "monitors" | "flow" | "stages" | "tasks" => "several requests stand under `steps`",
-        "threshold" | "thresholds" | "slowthreshold" => {
-            "a limit for good runs stands under `sli: { good: { latency: … } }`"
-        }
-        "retries" | "attempts" => "`retry` is not supported by this version yet",
-        _ => return None,
-    };
-    Some(Elsewhere::Hint(hint.to_owned()))
+/// Keys and operators that have one place in the language, and that place.
+#[rustfmt::skip]
+const PLACES: &[(&str, &[&str])] = &[
+    ("`{}` stands under `slo`: slo: { objective: 99.9%, window: 30d }", &["objective", "window"]),
+    ("`{}` stands under `alerts`: alerts: { page: ROUTE, ticket: ROUTE }", &["page", "ticket"]),
+    ("`{}` stands under `sli`: sli: { good: { latency: { lt: 300ms } } }", &["good", "ineligible", "retried"]),
+    ("`{}` stands under `poll`", &["until", "stop_if"]),
+    ("`{}` stands under `retry`: retry: { attempts: 2 }", &["backoff"]),
+    ("`{}` is an operator and stands under what it looks at: latency: { {}: 300ms }", &["lt", "lte", "gt", "gte"]),
+    ("`{}` is an operator and stands under what it looks at: body: { {}: … }",
+        &["contains", "not_contains", "matches", "starts_with", "ends_with", "equals", "not", "in", "not_in", "exists"]),
+    ("`{}` is an operator and stands under a time: modified: { {}: 24h }", &["newer_than", "older_than"]),
+    ("`{}` stands under `maintenance`", &["effect"]),
+];
+
+/// Where in the language a word stands that has no meaning at this place.
+fn under(typed: &str) -> Option<Elsewhere> {
+    let (sentence, _) = PLACES.iter().find(|(_, words)| words.contains(&typed))?;
+    Some(Elsewhere::Hint(sentence.replace("{}", typed)))
 }

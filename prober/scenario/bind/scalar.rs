@@ -5,7 +5,7 @@ use crate::fields::{Bound, KeyType};
 use crate::source::Span;
 use crate::suggest::{nearest, one_of};
 use crate::tree::{Scalar, ScalarKind};
-use crate::units::{UnitError, parse_duration, parse_size};
+use crate::units::{PercentError, UnitError, parse_duration, parse_percent, parse_size};
 
 /// The scalar as the wanted type.
 pub(crate) fn bind(scalar: &Scalar, wanted: &KeyType, key: &str, span: Span) -> Result<Bound, Diagnostic> {
@@ -16,6 +16,8 @@ pub(crate) fn bind(scalar: &Scalar, wanted: &KeyType, key: &str, span: Span) -> 
         KeyType::Bool => bool(scalar, key, span).map(Bound::Bool),
         KeyType::Int(least, most) => int(scalar, *least, *most, span).map(Bound::Int),
         KeyType::Choice(words) => choice(scalar, words, key, span).map(Bound::Choice),
+        KeyType::Percent => percent(scalar, key, span).map(Bound::Percent),
+        KeyType::DurationOr(words) => duration_or(scalar, words, key, span),
         _ => Err(wrong_type(wanted, span, &describe(scalar))),
     }
 }
@@ -55,7 +57,47 @@ pub(crate) fn duration(scalar: &Scalar, key: &str, span: Span) -> Result<std::ti
             }
         }
         UnitError::TooLarge => Diagnostic::error("E104", span, "this duration is longer than ten years"),
-        UnitError::Shape => wrong().help("a number and one unit: 300ms, 30s, 5m, 24h, 21d"),
+        UnitError::Shape => match seconds_of_time(&scalar.text) {
+            Some(seconds) => wrong().help(format!("write {key}: {seconds}s")),
+            None => wrong().help("a number and one unit: 300ms, 30s, 5m, 24h, 21d"),
+        },
+    })
+}
+
+/// `30d`, or a word such as `month`.
+fn duration_or(
+    scalar: &Scalar,
+    words: &'static [&'static str],
+    key: &str,
+    span: Span,
+) -> Result<Bound, Diagnostic> {
+    let begins_with_digit = scalar.text.starts_with(|first: char| first.is_ascii_digit());
+    let word = matches!(scalar.kind, ScalarKind::Text | ScalarKind::Quoted) && !begins_with_digit;
+    if !word {
+        return duration(scalar, key, span).map(Bound::Duration);
+    }
+    choice(scalar, words, key, span)
+        .map(Bound::Choice)
+        .map_err(|problem| problem.help("or a duration like 30d"))
+}
+
+/// `99.9%`: the sign says that 0.999 was not meant.
+fn percent(scalar: &Scalar, key: &str, span: Span) -> Result<model::objective::Share, Diagnostic> {
+    let wrong = || wrong_type(&KeyType::Percent, span, &describe(scalar));
+    parse_percent(&scalar.text).map_err(|error| match error {
+        PercentError::Bare(fixed) => Diagnostic::error(
+            "E160",
+            span,
+            format!("expected a share like `99.9%`, found {}", describe(scalar)),
+        )
+        .label("a share needs its sign")
+        .help(format!("write {key}: {fixed}")),
+        PercentError::Range => Diagnostic::error("E161", span, "a share is at most 100%")
+            .help("write the share of good runs that is good enough, such as objective: 99.9%"),
+        PercentError::Digits => {
+            Diagnostic::error("E104", span, "a share has at most four digits after the point")
+        }
+        PercentError::Shape => wrong().help(format!("write {key}: 99.9%")),
     })
 }
 
@@ -102,8 +144,16 @@ pub(crate) fn int(scalar: &Scalar, least: i64, most: i64, span: Span) -> Result<
     let ScalarKind::Int(number) = scalar.kind else {
         let problem = wrong_type(&KeyType::Int(least, most), span, &describe(scalar));
         let quoted = scalar.kind == ScalarKind::Quoted && scalar.text.parse::<i64>().is_ok();
-        return Err(if quoted { problem.help("write it without quotes") } else { problem });
+        let plain: String =
+            scalar.text.chars().filter(|letter| !matches!(letter, '_' | ',' | '\'')).collect();
+        let grouped = plain.len() < scalar.text.len() && plain.parse::<i64>().is_ok();
+        return Err(match (quoted, grouped) {
+            (true, _) => problem.help("write it without quotes"),
+            (_, true) => problem.help(format!("write {plain}, without separators")),
+            _ => problem,
+        });
     };
+    no_leading_zero(scalar, span)?;
     if (least..=most).contains(&number) {
         return Ok(number);
     }
@@ -129,12 +179,41 @@ pub(crate) fn choice(
     })
 }
 
+/// `0123` is 123 to one reader, 83 to another, and a text to its author.
+fn no_leading_zero(scalar: &Scalar, span: Span) -> Result<(), Diagnostic> {
+    let digits = scalar.text.trim_start_matches(['+', '-']);
+    let zero =
+        digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !zero {
+        return Ok(());
+    }
+    let number = digits.trim_start_matches('0');
+    let number = if number.is_empty() { "0" } else { number };
+    let problem = Diagnostic::error("E017", span, "a number that begins with 0 can be read in two ways");
+    Err(problem.help(format!("write {number} for the number, or \"{}\" in quotes for the text", scalar.text)))
+}
+
+/// The seconds of `1:30` or `0:01:30`, for whoever meant a duration.
+fn seconds_of_time(text: &str) -> Option<u64> {
+    let parts: Vec<u64> = text.split(':').map(str::parse).collect::<Result<_, _>>().ok()?;
+    match parts.as_slice() {
+        [minutes, seconds] => minutes.checked_mul(60)?.checked_add(*seconds),
+        [hours, minutes, seconds] => {
+            hours.checked_mul(60)?.checked_add(*minutes)?.checked_mul(60)?.checked_add(*seconds)
+        }
+        _ => None,
+    }
+}
+
 /// The scalar as a JSON value.
 pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Diagnostic> {
     Ok(match scalar.kind {
         ScalarKind::Null => serde_json::Value::Null,
         ScalarKind::Bool(value) => value.into(),
-        ScalarKind::Int(number) => number.into(),
+        ScalarKind::Int(number) => {
+            no_leading_zero(scalar, span)?;
+            number.into()
+        }
         ScalarKind::Float(number) => match serde_json::Number::from_f64(number) {
             Some(number) => serde_json::Value::Number(number),
             None => return Err(Diagnostic::error("E104", span, "this number is too large")),
@@ -165,6 +244,8 @@ pub(crate) fn wanted_words(wanted: &KeyType) -> String {
         KeyType::Int(least, most) => format!("a whole number from {least} to {most}"),
         KeyType::Size => "a size like `64kB`".to_owned(),
         KeyType::Choice(words) => one_of(words.iter().copied()),
+        KeyType::Percent => "a share like `99.9%`".to_owned(),
+        KeyType::DurationOr(words) => format!("a duration like `30d`, {}", one_of(words.iter().copied())),
         KeyType::Json => "a value".to_owned(),
         KeyType::OneOrMany(item) => format!("{}, or a list of those", wanted_words(item)),
         KeyType::Map(_) | KeyType::Record(_) => "a map".to_owned(),

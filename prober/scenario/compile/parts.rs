@@ -16,6 +16,7 @@ use crate::file::{ScenarioFile, StepNode};
 use crate::names::Capture;
 use crate::operators::Subjects;
 use crate::plan::{About, Plan};
+use crate::slo::Slo;
 use crate::source::Source;
 use crate::step::SharedAssertions;
 use crate::tree::Node;
@@ -47,6 +48,7 @@ impl<N> Compiler<'_, N> {
             line,
         };
         SharedParts {
+            slo: Arc::new(scenario.slo.clone()),
             about: Arc::new(about),
             kind: self.intern(kind),
             service: service.unwrap_or_else(|| Arc::clone(&name)),
@@ -110,11 +112,14 @@ impl<N> Compiler<'_, N> {
             ineligible: made.parts.ineligible.into(),
             continue_on_failure: scenario.continue_on_failure,
             secrets: made.secrets,
+            slo: Arc::clone(&shared.slo),
+            name_at: scenario.name.span,
         }
     }
 }
 
 pub(super) struct SharedParts {
+    pub(super) slo: Arc<Slo>,
     pub(super) about: Arc<About>,
     pub(super) name: Arc<str>,
     pub(super) kind: Arc<str>,

@@ -1,6 +1,7 @@
 //! The keys of a scenario file, as tables.
 
 use crate::fields::{Key, KeyType, Need};
+use crate::slo::{ALERT_KEYS, SLO_KEYS};
 
 /// The keys of a scenario's head that have a type of their own.
 pub const SCENARIO_KEYS: &[Key] = &[
@@ -94,6 +95,27 @@ pub const SCENARIO_KEYS: &[Key] = &[
         need: Need::Default("stop"),
         doc: "Whether later steps run after one has failed.",
         example: "continue",
+    },
+    Key {
+        name: "slo",
+        value: KeyType::Record(SLO_KEYS),
+        need: Need::Optional,
+        doc: "The share of good runs that is promised.",
+        example: "{ objective: 99.9%, window: 30d }",
+    },
+    Key {
+        name: "alerts",
+        value: KeyType::Record(ALERT_KEYS),
+        need: Need::Optional,
+        doc: "Whom it tells, by the names of routes in prober.yaml.",
+        example: "{ page: shop-oncall, ticket: shop-tickets }",
+    },
+    Key {
+        name: "quorum",
+        value: KeyType::Int(1, i64::MAX),
+        need: Need::Default("half of the regions, at least 2 of several"),
+        doc: "In how many regions a run must be bad for the scenario to count as down.",
+        example: "2",
     },
 ];
 

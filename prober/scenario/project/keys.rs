@@ -103,4 +103,4 @@ pub const PROJECT_KEYS: &[Key] = &[
 ];
 
 /// The keys whose values are maps of the author's own names.
-pub(super) const OWN_NAMES: [&str; 4] = ["vars", "secrets", "regions", "exporters"];
+pub(super) const OWN_NAMES: [&str; 5] = ["vars", "secrets", "regions", "exporters", "routes"];

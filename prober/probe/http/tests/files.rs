@@ -44,7 +44,7 @@ fn mistakes_are_found_before_anything_runs() {
         ),
         (
             vec![url(), ("headers", map(&[("X", "a\r\nY: b")]))],
-            "E174: the value of header x has a line break or control character in it",
+            "E209: the value of header x has a line break or control character in it",
         ),
         (
             vec![url(), ("body", template("a")), ("form", map(&[]))],

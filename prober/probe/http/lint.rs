@@ -1,0 +1,122 @@
+//! Requests that work and are risky: warnings, never silence.
+
+use http::Method;
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, PROXY_AUTHORIZATION};
+use scenario::diagnostic::{Diagnostic, Report};
+use scenario::fields::JsonTemplate;
+use scenario::source::Span;
+use scenario::template::{Hole, Part, Template};
+
+use super::request::{BodyPlan, RequestPlan};
+use super::run::Http;
+use super::target::Target;
+use crate::net::address::Host;
+
+/// Parts of paths behind which a POST signs in or asks, and leaves nothing behind.
+const LEAVES_NOTHING: [&str; 14] = [
+    "login", "logout", "signin", "sign-in", "sessions", "session", "token", "oauth", "auth", "search",
+    "query", "graphql", "validate", "verify",
+];
+/// Parts of header names whose values let their holder in.
+const LETS_IN: [&str; 4] = ["api-key", "apikey", "auth", "token"];
+
+/// Looks at what is sent; `at` is the step's kind.
+pub(super) fn check(http: &Http, at: Span, report: &mut Report) {
+    let request = &http.request;
+    if leaves_unmarked(request) {
+        let problem = Diagnostic::warning("W345", at, "what this POST creates cannot be told from real data");
+        report.push(
+            problem
+                .label("there is no ${run.id} in it")
+                .help("put it into what is created, such as note: synthetic ${run.id}, or into a header: Idempotency-Key: ${run.id}"),
+        );
+    }
+    if !lets_in(request) {
+        return;
+    }
+    if in_the_clear(&request.url) {
+        let problem =
+            Diagnostic::warning("W346", at, "credentials are sent over plain http, to another machine");
+        report.push(problem.label("everyone on the way can read them").help("write https://"));
+    }
+    if http.insecure.is_some() {
+        let problem = Diagnostic::warning(
+            "W347",
+            at,
+            "credentials are sent to whoever answers: the certificate is not verified",
+        );
+        report.push(problem.help("trust the authority in place of everyone: ca: certs/ca.pem"));
+    }
+}
+
+/// A POST with a body, without `${run.id}`, and not about something that an earlier step has made.
+fn leaves_unmarked(request: &RequestPlan) -> bool {
+    if request.method != Method::POST || matches!(request.body, BodyPlan::None) {
+        return false;
+    }
+    let url: String = request.url.parts().iter().filter_map(text).collect();
+    let path = url.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let asks = path.split('/').any(|part| LEAVES_NOTHING.contains(&part));
+    !asks
+        && !any_hole(request, true, |hole| matches!(hole, Hole::RunId))
+        && !any_hole(request, false, |hole| matches!(hole, Hole::Capture(_)))
+}
+
+fn lets_in(request: &RequestPlan) -> bool {
+    let named = |name: &HeaderName| {
+        [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
+            || LETS_IN.iter().any(|part| name.as_str().contains(part))
+    };
+    request.headers.iter().any(|(name, _)| named(name))
+        || any_hole(request, true, |hole| matches!(hole, Hole::Secret(_)))
+}
+
+/// Whether the URL is http and its host is known and another machine.
+fn in_the_clear(url: &Template) -> bool {
+    let start = url.parts().first().and_then(text).unwrap_or_default();
+    // Up to the path, so that holes behind it do not matter; a host with a hole is not known.
+    let whole = url.constant().is_some();
+    let Some(rest) = start.strip_prefix("http://") else { return false };
+    let host = match rest.find(['/', '?', '#']) {
+        Some(end) => &start[..("http://".len() + end)],
+        None if whole => start,
+        None => return false,
+    };
+    match Target::parse(host).map(|target| target.address.host) {
+        Ok(Host::Ip(ip)) => !ip.is_loopback(),
+        Ok(Host::Name(name)) => !(&*name == "localhost" || name.ends_with(".localhost")),
+        Err(_) => false,
+    }
+}
+
+fn text(part: &Part) -> Option<&str> {
+    match part {
+        Part::Text(text) => Some(text),
+        Part::Hole(..) => None,
+    }
+}
+
+/// Whether any hole of the request is such a one; its headers are looked at only if asked for.
+fn any_hole(request: &RequestPlan, headers: bool, wanted: fn(&Hole) -> bool) -> bool {
+    let holds = |template: &Template| {
+        template.parts().iter().any(|part| matches!(part, Part::Hole(hole, _) if wanted(hole)))
+    };
+    let body = match &request.body {
+        BodyPlan::None => false,
+        BodyPlan::Text(text) => holds(text),
+        BodyPlan::Json(json) => any_in(json, &holds),
+        BodyPlan::Form(fields) => fields.iter().any(|(_, value)| holds(value)),
+    };
+    body || holds(&request.url)
+        || request.query.iter().any(|(_, value)| holds(value))
+        || (headers && request.headers.iter().any(|(_, value)| holds(value)))
+}
+
+fn any_in(json: &JsonTemplate, holds: &dyn Fn(&Template) -> bool) -> bool {
+    match json {
+        JsonTemplate::Constant(_) => false,
+        JsonTemplate::Text(template) => holds(template),
+        JsonTemplate::List(items) => items.iter().any(|item| any_in(item, holds)),
+        JsonTemplate::Object(entries) => entries.iter().any(|(_, value)| any_in(value, holds)),
+    }
+}
