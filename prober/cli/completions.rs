@@ -61,12 +61,17 @@ complete -F _prober_with_names -o nosort -o bashdefault -o default prober
                     NAMING.join(" ")
                 )
         }
-        // The generated script completes free words by this function.
+        // Only the words that name scenarios; the generated script completes them by this function.
         Shell::Zsh => {
-            let named =
-                script.replace(":_default'", ":_prober_names'").replace(":_default\"", ":_prober_names\"");
+            let named = |line: &str| {
+                let names = line.starts_with("'*::which") || line.starts_with("':what");
+                let line =
+                    if names { line.replace(":_default'", ":_prober_names'") } else { line.to_owned() };
+                line + "\n"
+            };
+            let script: String = script.lines().map(named).collect();
             let helper = "_prober_names() {\n    compadd -- ${(f)\"$(prober names 2>/dev/null)\"}\n    _default\n}\n\n";
-            named.replacen("_prober() {", &format!("{helper}_prober() {{"), 1)
+            script.replacen("_prober() {", &format!("{helper}_prober() {{"), 1)
         }
         _ => script,
     }

@@ -110,6 +110,10 @@ fn every_shell_gets_completions_and_packages_get_manual_pages() {
         let named = ["bash", "zsh", "fish"].contains(&shell);
         assert_eq!(ran.out.contains("prober names"), named, "{shell}");
     }
+    let zsh = project.prober(&["completions", "zsh"]).out;
+    let named = |line: &&str| line.contains(":_prober_names'");
+    assert!(zsh.lines().filter(named).all(|line| line.contains("which") || line.contains("what")), "{zsh}");
+    assert!(zsh.lines().any(|line| named(&line)), "{zsh}");
     assert_eq!(project.prober(&["names"]).out, "good\nwrong\n");
     let empty = tempfile::tempdir().unwrap();
     let ran = project.prober_in(empty.path(), &["names"]);

@@ -54,7 +54,7 @@ fn notes(runs: &Runs<'_>) -> Vec<String> {
     }
     if runs.not_run > 0 {
         let runs = if runs.not_run == 1 { "1 run".to_owned() } else { format!("{} runs", runs.not_run) };
-        notes.push(format!("{runs} not started"));
+        notes.push(format!("{runs} without a result"));
     }
     notes
 }

@@ -68,7 +68,7 @@ pub(crate) struct Runs<'a> {
     pub(crate) took: Duration,
     /// Whether `--wait-for` had to wait.
     pub(crate) waited: Option<Waited>,
-    /// Runs that were not started, after `--fail-fast` or a signal.
+    /// Runs without a result: not started after `--fail-fast`, or cut off by a signal.
     pub(crate) not_run: usize,
 }
 

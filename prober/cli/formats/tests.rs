@@ -137,6 +137,47 @@ fn hostile_texts_stay_texts() {
     }
 }
 
+/// Elements and attributes that Jenkins reads (its xunit plugin's `junit-10.xsd`).
+const JUNIT: [(&str, &[&str]); 9] = [
+    ("testsuites", &["name", "time", "tests", "failures", "errors"]),
+    (
+        "testsuite",
+        &["name", "tests", "failures", "errors", "skipped", "time", "timestamp", "hostname", "id", "package"],
+    ),
+    ("properties", &[]),
+    ("property", &["name", "value"]),
+    ("testcase", &["name", "time", "classname", "group"]),
+    ("failure", &["type", "message"]),
+    ("error", &["type", "message"]),
+    ("skipped", &["type", "message"]),
+    ("system-out", &[]),
+];
+
+#[test]
+fn junit_has_only_what_jenkins_reads() {
+    let files = [whole("junit", &samples()), whole("junit", &hostile()), mistakes("junit", &two_mistakes())];
+    for text in files {
+        let mut open = Vec::new();
+        // Texts have no `<`, `>` and `"` of their own, so this finds every tag.
+        for tag in text.split('<').skip(2).map(|part| part.split('>').next().unwrap()) {
+            if let Some(name) = tag.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name), "{text}");
+                continue;
+            }
+            let (name, rest) = tag.split_once(' ').unwrap_or((tag, ""));
+            let known = JUNIT.iter().find(|(known, _)| *known == name);
+            let (_, attributes) = known.unwrap_or_else(|| panic!("{name} is no element of JUnit"));
+            for attribute in rest.split('"').step_by(2).filter_map(|part| part.trim().strip_suffix('=')) {
+                assert!(attributes.contains(&attribute), "{name} has no attribute {attribute}");
+            }
+            if !tag.ends_with('/') {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+    }
+}
+
 #[test]
 fn formats_that_programs_read_are_whole_without_runs() {
     assert!(whole("junit", &[]).contains("tests=\"0\""));
