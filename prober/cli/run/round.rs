@@ -1,6 +1,7 @@
 //! Every wanted scenario once: bounded, cut off at the command's own limit, ended by a signal.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use model::event::{SliEvent, Trigger};
@@ -52,17 +53,20 @@ pub(super) async fn round(
     mut ended: impl FnMut(&mut Progress, &SliEvent) -> bool,
 ) -> Result<Round, Stop> {
     let mut runs: JoinSet<(usize, SliEvent)> = JoinSet::new();
-    let mut flights: BTreeMap<usize, Flight> = BTreeMap::new();
+    let mut flights: BTreeMap<usize, Arc<OnceLock<Flight>>> = BTreeMap::new();
     let mut events: BTreeMap<usize, SliEvent> = BTreeMap::new();
     let (mut next, mut halted) = (0, false);
     let mut round = Round::default();
     let mut tick = tokio::time::interval(progress::EVERY);
     loop {
         while !halted && next < entries.len() && runs.len() < manner.in_flight {
-            let (entry, flight) = (entries[next].clone(), start(&entries[next]));
-            flights.insert(next, flight);
-            let index = next;
-            runs.spawn(async move { (index, run_one(entry, flight, manner).await) });
+            let (index, entry) = (next, entries[next].clone());
+            let flight = Arc::clone(flights.entry(index).or_default());
+            // A run begins when a thread takes it up, not when it is queued for one.
+            runs.spawn(async move {
+                let flight = *flight.get_or_init(|| start(&entry));
+                (index, run_one(entry, flight, manner).await)
+            });
             next += 1;
         }
         tokio::select! {
@@ -84,7 +88,9 @@ pub(super) async fn round(
             () = until(manner.limit) => {
                 round.timed_out = true;
                 for (index, flight) in &flights {
-                    events.insert(*index, cut_off(&entries[*index], *flight, manner));
+                    if let Some(flight) = flight.get() {
+                        events.insert(*index, cut_off(&entries[*index], *flight, manner));
+                    }
                 }
                 break;
             },
@@ -133,7 +139,7 @@ fn cut_off(entry: &Entry, flight: Flight, manner: Manner) -> SliEvent {
 
 fn event(entry: &Entry, flight: Flight, outcome: Outcome, trigger: Trigger) -> SliEvent {
     SliEvent {
-        origin: std::sync::Arc::clone(&entry.origin),
+        origin: Arc::clone(&entry.origin),
         slot: flight.slot,
         attempt: 0,
         trigger,
