@@ -10,7 +10,7 @@ use super::speaker::Speaker;
 
 /// A body that was read.
 #[derive(Debug, Default)]
-pub(super) struct Body {
+pub(crate) struct Body {
     /// The pieces as they came; usually one, and then never copied.
     pieces: Vec<Bytes>,
     size: u64,
@@ -52,17 +52,17 @@ impl Body {
     }
 
     /// How many bytes were read.
-    pub(super) const fn size(&self) -> u64 {
+    pub(crate) const fn size(&self) -> u64 {
         self.size
     }
 
     /// The limit, if there was more than it allows.
-    pub(super) const fn cut_at(&self) -> Option<u64> {
+    pub(crate) const fn cut_at(&self) -> Option<u64> {
         self.cut_at
     }
 
     /// All bytes, in one piece.
-    pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
+    pub(crate) fn bytes(&self) -> Cow<'_, [u8]> {
         match self.pieces.as_slice() {
             [] => Cow::Borrowed(&[]),
             [only] => Cow::Borrowed(only),

@@ -7,10 +7,10 @@ use model::outcome::Failure;
 use super::facts::TlsFacts;
 use super::fault;
 use super::request::Version;
-use super::run::Trail;
 use super::session::{Connection, Key, Session};
 use super::speaker::Speaker;
 use super::target::Target;
+use super::trail::Trail;
 use super::wire::{Marks, Stream, Wire};
 use crate::net::address::Host;
 use crate::net::dial::dial;
@@ -20,12 +20,12 @@ use crate::net::tls::{TlsChoice, server_name};
 
 /// How a step connects.
 #[derive(Debug)]
-pub(super) struct Manner {
-    pub(super) version: Version,
-    pub(super) family: Family,
-    pub(super) tls: Arc<TlsChoice>,
+pub(crate) struct Manner {
+    pub(crate) version: Version,
+    pub(crate) family: Family,
+    pub(crate) tls: Arc<TlsChoice>,
     /// The name that the server must prove and is told; the URL's host if `None`.
-    pub(super) name: Option<Host>,
+    pub(crate) name: Option<Host>,
 }
 
 impl Manner {

@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 
 use super::body::Body;
 use super::facts;
-use super::run::Answer;
 use super::target::Target;
+use super::trail::Answer;
 
 /// The answer to the last request.
 pub(super) struct HttpEvidence {

@@ -6,7 +6,7 @@ use http::Version;
 use model::attribute::Attributes;
 use rustls::ProtocolVersion;
 
-use super::run::Trail;
+use super::trail::Trail;
 use crate::net::certificate::CertificateFacts;
 use crate::net::shared::Shared;
 use crate::net::tls::Handshake;
@@ -67,7 +67,7 @@ pub(super) const fn version(version: Version) -> &'static str {
 }
 
 /// The attributes of the last exchange of `trail`.
-pub(super) fn attributes(trail: &Trail) -> Attributes {
+pub(crate) fn attributes(trail: &Trail) -> Attributes {
     let mut attributes = Attributes::new();
     if let Some((method, target)) = &trail.asked {
         attributes.set("server.address", target.address.host.to_string());

@@ -14,6 +14,7 @@ use scenario::source::{Span, Spanned};
 use scenario::template::{Part, Template};
 use scenario::value::SubjectType;
 
+use super::client::Client;
 use super::connect::Manner;
 use super::request::{BodyPlan, RequestPlan, Version};
 use super::run::Http;
@@ -203,7 +204,8 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     }
     let request = RequestPlan { method: method?, url, query, headers, body: body?, kept: OnceLock::new() };
     let manner = Manner { name, ..manner };
-    let http = Http { request, manner, follow, body_bytes_max: body_bytes_max?, insecure };
+    let client = Client { manner, body_bytes_max: body_bytes_max? };
+    let http = Http { request, client, follow, insecure };
     super::lint::check(&http, fields.span, report);
     Some(Box::new(http))
 }

@@ -11,6 +11,8 @@
 //! | [`target`] | a URL, checked and taken apart |
 //! | [`request`] | the request, prepared as far as it is constant |
 //! | [`run`] | the action: one request and its redirects |
+//! | [`client`] | one request of a step, for this kind and others that speak HTTP |
+//! | [`trail`] | what has happened in a step so far, hop by hop |
 //! | [`redirect`] | where a redirect leads, and what goes along |
 //! | [`connect`] | a fresh connection, or one that is still open |
 //! | [`speaker`] | HTTP/1.1 or HTTP/2 on one connection, driven by hand |
@@ -27,21 +29,23 @@ use scenario::kind::Kind;
 
 use crate::net::shared::Net;
 
-mod body;
-mod connect;
+pub(crate) mod body;
+pub(crate) mod client;
+pub(crate) mod connect;
 mod evidence;
 mod exchange;
-mod facts;
+pub(crate) mod facts;
 mod fault;
 mod file;
 mod lint;
 mod record;
 mod redirect;
-mod request;
+pub(crate) mod request;
 mod run;
 mod session;
 mod speaker;
-mod target;
+pub(crate) mod target;
+pub(crate) mod trail;
 mod wire;
 
 #[cfg(test)]

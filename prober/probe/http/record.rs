@@ -12,7 +12,7 @@ use model::step::{BODY_SHOWN_MAX, Message};
 
 use super::facts;
 use super::request::Ready;
-use super::run::Answer;
+use super::trail::Answer;
 
 /// What stands for a hidden value.
 const MASK: &str = "•••";

@@ -22,7 +22,7 @@ pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 
 /// Which version of HTTP is spoken.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Version {
+pub(crate) enum Version {
     /// What the server chooses in TLS; HTTP/1.1 without TLS.
     #[default]
     Auto,
@@ -59,14 +59,14 @@ pub(super) enum BodyPlan {
 
 /// A request whose holes are filled.
 #[derive(Clone, Debug)]
-pub(super) struct Ready {
-    pub(super) method: Method,
-    pub(super) target: Arc<Target>,
+pub(crate) struct Ready {
+    pub(crate) method: Method,
+    pub(crate) target: Arc<Target>,
     /// All headers but cookies; `traceparent` stands there as a placeholder if we set it.
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// Whether `traceparent` is ours to set.
-    pub(super) traced: bool,
+    pub(crate) traced: bool,
 }
 
 impl RequestPlan {

@@ -39,7 +39,7 @@ pub(super) struct Key {
 }
 
 /// An open connection.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     pub(super) key: Key,
     pub(super) speaker: Speaker,
     pub(super) marks: Arc<Marks>,

@@ -13,24 +13,24 @@ const URL_BYTES_MAX: usize = 8192;
 
 /// Where a request goes.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// The parsed URL, to resolve redirects and match cookies.
-    pub(super) url: Url,
+    pub(crate) url: Url,
     /// Whether it is https.
-    pub(super) secure: bool,
+    pub(crate) secure: bool,
     /// Where to connect.
-    pub(super) address: HostPort,
+    pub(crate) address: HostPort,
     /// The `Host` header: the port only if it is not the scheme's.
-    pub(super) authority: HeaderValue,
+    pub(crate) authority: HeaderValue,
     /// Path and query, as HTTP/1.1 sends them.
-    pub(super) path: Uri,
+    pub(crate) path: Uri,
     /// The URL for people: values of the query left out.
-    pub(super) shown: Arc<str>,
+    pub(crate) shown: Arc<str>,
 }
 
 /// Why a text is no URL that can be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum UrlError {
+pub(crate) enum UrlError {
     /// Nothing at all.
     #[error("the URL is empty")]
     Empty,
@@ -62,7 +62,7 @@ pub(super) enum UrlError {
 
 impl UrlError {
     /// What to type instead.
-    pub(super) fn help(&self) -> &'static str {
+    pub(crate) fn help(&self) -> &'static str {
         match self {
             Self::Empty | Self::NoScheme => "write the whole URL, like https://shop.example/",
             Self::Scheme(_) => "use http:// or https://, or another kind of step: tcp, tls, dns",
@@ -81,7 +81,7 @@ impl Target {
     ///
     /// # Errors
     /// The text is not an http or https URL that a request can be sent to.
-    pub(super) fn parse(text: &str) -> Result<Self, UrlError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         check_text(text)?;
         let url = Url::parse(text).map_err(|error| match error {
             url::ParseError::InvalidPort => UrlError::Port,
@@ -99,7 +99,7 @@ impl Target {
     ///
     /// # Errors
     /// The URL is not one that a request can be sent to.
-    pub(super) fn of(mut url: Url) -> Result<Self, UrlError> {
+    pub(crate) fn of(mut url: Url) -> Result<Self, UrlError> {
         let secure = match url.scheme() {
             "https" => true,
             "http" => false,

@@ -1,0 +1,92 @@
+//! Sending one request the way a step wants it: what every kind that speaks HTTP has in common.
+
+use model::outcome::Failure;
+use model::probe::Detail;
+use scenario::template::RunFacts;
+
+use super::body::Body;
+use super::connect::Manner;
+use super::exchange::exchange;
+use super::fault;
+use super::record;
+use super::request::{Ready, TRACEPARENT, traceparent};
+use super::session::{Connection, Session};
+use super::trail::{Answer, Trail};
+use crate::net::shared::Net;
+
+/// How the requests of one step are sent, and how much of an answer is read.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) manner: Manner,
+    pub(crate) body_bytes_max: u64,
+}
+
+impl Client {
+    /// Sends the request and reads the answer, on a connection that is then free again.
+    ///
+    /// A connection that was open before may have been closed by the server just now. If not a byte of an
+    /// answer came and the request may be sent twice, it is sent once more on a fresh one, and the hop says so.
+    ///
+    /// # Errors
+    /// There is no connection to be had, it broke, or the answer is not HTTP; what came is left in `trail`.
+    pub(crate) async fn ask(
+        &self,
+        net: &mut Net,
+        run: &RunFacts,
+        ready: &Ready,
+        trail: &mut Trail,
+    ) -> Result<Connection, Failure> {
+        let (mut connection, reused) = self.manner.connect(net, &ready.target, trail).await?;
+        trail.reused = reused;
+        let mut headers = ready.headers.clone();
+        if ready.traced {
+            headers.insert(TRACEPARENT, traceparent(run));
+        }
+        if let Some(session) = net.carried::<Session>() {
+            session.add_cookies(&ready.target.url, &mut headers);
+        }
+        if trail.detail > Detail::Facts {
+            trail.sent = Some(record::request(ready, &headers, connection.speaker.is_h2(), trail.detail));
+        }
+        let again = if reused && ready.method.is_idempotent() { Some(headers.clone()) } else { None };
+        let request = ready.to_request(headers, connection.speaker.is_h2())?;
+        let mut answered = exchange(&mut connection, request, &mut trail.phases).await;
+        if let (Err(error), Some(headers)) = (&answered, again)
+            && fault::is_gone(error)
+            && connection.marks.first_read().is_none()
+        {
+            trail.phases.tried_in_vain(connection.peer, "connect.closed");
+            trail.reused = false;
+            let fresh = self.manner.fresh(net.shared(), &ready.target, connection.key, trail);
+            connection = Box::pin(fresh).await?;
+            let request = ready.to_request(headers, connection.speaker.is_h2())?;
+            answered = exchange(&mut connection, request, &mut trail.phases).await;
+        }
+        let begun = connection.marks.first_read().is_some();
+        let answer = answered.map_err(|error| fault::of_exchange(&error, begun))?;
+        let (head, incoming) = answer.into_parts();
+        let answer = trail.answer.insert(Answer {
+            status: head.status,
+            version: head.version,
+            headers: head.headers,
+            body: Body::default(),
+        });
+        let read = answer.body.read(&mut connection.speaker, incoming, self.body_bytes_max).await;
+        trail.phases.finish();
+        read.map_err(|error| fault::of_exchange(&error, true))?;
+        Ok(connection)
+    }
+}
+
+/// Keeps what later requests of the run may use.
+pub(crate) async fn carry_on(net: &mut Net, mut connection: Connection, ready: &Ready, trail: &Trail) {
+    let Some(answer) = &trail.answer else { return };
+    // A body that was not read to its end is still on the connection, and a server may have said that it
+    // closes the connection.
+    let open = answer.body.cut_at().is_none() && connection.speaker.is_open().await;
+    let session = net.carry::<Session>();
+    session.note_cookies(&ready.target.url, &answer.headers);
+    if open {
+        session.keep(connection);
+    }
+}

@@ -1,0 +1,90 @@
+//! What has happened in a step so far, hop by hop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderMap, Method, StatusCode, Version};
+use model::probe::Detail;
+use model::step::{Exchange, Hop, Message};
+
+use super::body::Body;
+use super::facts::TlsFacts;
+use super::record;
+use super::request::Ready;
+use super::target::Target;
+use crate::net::phases::Phases;
+
+/// What has happened so far; outlives the exchange when the deadline cuts it off.
+pub(crate) struct Trail {
+    /// The step's start.
+    began: Instant,
+    /// The hop in progress.
+    pub(crate) phases: Phases,
+    pub(crate) hops: Vec<Hop>,
+    pub(super) reused: bool,
+    /// Where the first request went.
+    pub(super) first: Option<Arc<Target>>,
+    /// Method and target of the last request.
+    pub(crate) asked: Option<(Method, Arc<Target>)>,
+    /// The last peer.
+    pub(super) peer: Option<SocketAddr>,
+    /// What the last handshake showed.
+    pub(super) tls: Option<Arc<TlsFacts>>,
+    /// The last answer, its body read as far as it came.
+    pub(crate) answer: Option<Answer>,
+    /// How much of requests and answers is kept.
+    pub(super) detail: Detail,
+    /// The last request, if it is kept.
+    pub(super) sent: Option<Message>,
+}
+
+/// The head of an answer, and its body.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+}
+
+impl Trail {
+    /// Nothing yet, of a step that began at `began` and keeps `detail` of its requests and answers.
+    pub(crate) fn new(began: Instant, detail: Detail) -> Self {
+        Self {
+            began,
+            phases: Phases::start(began),
+            hops: Vec::with_capacity(1),
+            reused: false,
+            first: None,
+            asked: None,
+            peer: None,
+            tls: None,
+            answer: None,
+            detail,
+            sent: None,
+        }
+    }
+
+    /// Starts the hop of a request to `ready`'s target.
+    pub(crate) fn begin(&mut self, ready: &Ready) {
+        self.phases = Phases::start(self.began);
+        self.first.get_or_insert_with(|| Arc::clone(&ready.target));
+        self.asked = Some((ready.method.clone(), Arc::clone(&ready.target)));
+        (self.reused, self.peer, self.tls, self.answer, self.sent) = (false, None, None, None, None);
+    }
+
+    /// Ends the hop in progress, if there is one.
+    pub(crate) fn end(&mut self) {
+        let Some((method, target)) = &self.asked else { return };
+        let phases = std::mem::replace(&mut self.phases, Phases::start(self.began));
+        let mut hop = phases.into_hop(format!("{method} {}", target.shown));
+        hop.reused = self.reused;
+        hop.status = self.answer.as_ref().map(|answer| answer.status.as_str().to_owned());
+        self.peer = hop.peer;
+        hop.exchange = self.sent.take().map(|request| {
+            let answer = self.answer.as_ref().map(|answer| record::answer(answer, self.detail));
+            Box::new(Exchange { request, answer })
+        });
+        self.hops.push(hop);
+    }
+}
