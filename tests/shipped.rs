@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use demo::{Config, Ports, Shop, project as demo_project};
 use model::time::SystemClock;
-use testkit::servers::Postgres;
+use testkit::servers::{Moto, Postgres, Stored};
 
 use crate::support::{Project, event, said};
 
@@ -42,12 +42,15 @@ fn every_shipped_scenario_is_good_against_its_peer() {
     let mut project = Project::new("");
     project.env("WAREHOUSE_DSN", &postgres.url("reader"));
     postgres.execute("grant usage on schema mart to reader; grant select on mart.orders to reader");
+    let moto = Moto::start(&[Stored { key: "orders/today.csv".into(), bytes: 64, age: 3600 }]);
+    project.env("EXPORT_READER", moto.credentials("reader"));
     let addresses = shop.addresses();
     let vars = [
         format!("shop=http://{}", addresses.http),
         format!("shop_tls={}", addresses.https),
         format!("name_server={}", addresses.dns),
         format!("mail={}", addresses.mail),
+        format!("exports=http://{}", moto.addr()),
         format!("folder={}", folder.display()),
     ];
     let mut args = vec!["-C", "scenarios", "run", "--format", "json"];

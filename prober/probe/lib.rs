@@ -3,8 +3,9 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`flow`] | a whole scenario: its steps in order, judged |
+//! | `xml`, `sigv4` | what several kinds read or sign |
 //! | `net` | addresses, connections, TLS and phases |
-//! | `http`, `dns`, `tls`, `tcp`, `file`, `sql` | one kind of step each |
+//! | `http`, `dns`, `tls`, `tcp`, `file`, `sql`, `s3` | one kind of step each |
 
 pub mod flow;
 
@@ -12,9 +13,12 @@ mod dns;
 mod file;
 mod http;
 mod net;
+mod s3;
+mod sigv4;
 mod sql;
 mod tcp;
 mod tls;
+mod xml;
 
 #[cfg(test)]
 mod trial;
@@ -25,4 +29,5 @@ pub use net::resolve::Servers;
 pub use net::shared::{Net, NetConfig, Shared};
 
 /// Every kind of step; what is not in this table does not exist for a scenario file.
-pub static KINDS: [Kind<Net>; 6] = [http::KIND, dns::KIND, tls::KIND, tcp::KIND, file::KIND, sql::KIND];
+pub static KINDS: [Kind<Net>; 7] =
+    [http::KIND, dns::KIND, tls::KIND, tcp::KIND, file::KIND, sql::KIND, s3::KIND];

@@ -95,6 +95,11 @@ pub struct Captured {
 }
 
 impl Captures {
+    /// Nothing captured yet.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     /// Notes a captured value; a later capture of the same name replaces the earlier one.
     pub fn set(&mut self, name: Arc<str>, captured: Captured) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {

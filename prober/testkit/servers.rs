@@ -7,11 +7,13 @@
 //! | [`Postgres`] | postgresql-15 |
 //! | [`Prometheus`] | prometheus |
 //! | [`Blackbox`] | prometheus-blackbox-exporter |
+//! | [`Moto`] | none: moto from PyPI, in `target/peers` |
 //!
-//! A missing one panics with the line that installs it.
+//! A missing one panics with what installs it.
 
 mod blackbox;
 mod knot;
+mod moto;
 mod nginx;
 mod postgres;
 mod process;
@@ -19,6 +21,7 @@ mod prometheus;
 
 pub use blackbox::Blackbox;
 pub use knot::Knot;
+pub use moto::{Moto, Stored};
 pub use nginx::Nginx;
 pub use postgres::Postgres;
 pub use prometheus::{Prometheus, check_metrics};

@@ -84,7 +84,8 @@ impl Scenario {
             judge.note(record);
         }
         let mut outcome = judge.outcome(&self.plan, context.began.elapsed());
-        self.redactor.with_captures(&captures).redact_outcome(&mut outcome);
+        let redactor = self.redactor.with_captures(&captures);
+        redactor.with_captures(net.hidden()).redact_outcome(&mut outcome);
         outcome
     }
 }

@@ -3,13 +3,16 @@
 //!
 //! Straight on hyper's connections and our own dialling, so that each phase is an await of ours. The
 //! connection is driven inside the run's own future: when the run ends, nothing of it is left. Deliberately
-//! absent: pools between runs, retries, decompression, proxies.
+//! absent: pools between runs, retries.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`file`] | keys, subjects, compile |
+//! | [`keys`] | keys and subjects, as tables |
+//! | [`file`] | compile |
+//! | [`auth`] | signing in |
 //! | [`target`] | a URL, checked and taken apart |
 //! | [`request`] | the request, prepared as far as it is constant |
+//! | [`parts`] | what is sent as the body |
 //! | [`run`] | the action: one request and its redirects |
 //! | [`client`] | one request of a step, for this kind and others that speak HTTP |
 //! | [`trail`] | what has happened in a step so far, hop by hop |
@@ -19,6 +22,7 @@
 //! | [`wire`] | the bytes below, and when they went by |
 //! | [`exchange`] | one request and its answer |
 //! | [`body`] | the answer's body, up to its limit |
+//! | [`decode`] | unpacking it |
 //! | [`session`] | open connections and cookies of one run |
 //! | [`evidence`] | what assertions look at |
 //! | [`facts`] | attributes in OpenTelemetry's words |
@@ -29,15 +33,19 @@ use scenario::kind::Kind;
 
 use crate::net::shared::Net;
 
+pub(crate) mod auth;
 pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod connect;
+mod decode;
 mod evidence;
 mod exchange;
 pub(crate) mod facts;
 mod fault;
-mod file;
+pub(crate) mod file;
+mod keys;
 mod lint;
+mod parts;
 mod record;
 mod redirect;
 pub(crate) mod request;
@@ -55,9 +63,9 @@ mod tests;
 pub(crate) const KIND: Kind<Net> = Kind {
     name: "http",
     summary: "Sends an HTTP request and looks at the answer.",
-    keys: file::KEYS,
+    keys: keys::KEYS,
     short: Some(file::short),
-    subjects: file::SUBJECTS,
+    subjects: keys::SUBJECTS,
     implied: &[("status", "2xx")],
     classify: file::classify,
     compile: file::compile,

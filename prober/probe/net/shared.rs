@@ -14,6 +14,7 @@ use model::probe::Detail;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls_pki_types::CertificateDer;
+use scenario::template::{Captured, Captures};
 
 use crate::net::certificate::{CertificateCache, CertificateFacts};
 use crate::net::fault;
@@ -177,12 +178,20 @@ pub struct Net {
     detail: Detail,
     /// At most one value a type; empty for the run of a single step.
     carried: Vec<Box<dyn Any + Send>>,
+    /// Texts that nobody may see, found out in the run: a token that was fetched, a part of a secret.
+    hidden: Captures,
 }
 
 impl Net {
     /// The network of one run that has nothing open yet.
     pub const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, more_to_come: false, detail: Detail::Facts, carried: Vec::new() }
+        Self {
+            shared,
+            more_to_come: false,
+            detail: Detail::Facts,
+            carried: Vec::new(),
+            hidden: Captures::new(),
+        }
     }
 
     /// What all runs have in common.
@@ -198,6 +207,21 @@ impl Net {
     /// How much of requests and answers is to be kept.
     pub(crate) const fn detail(&self) -> Detail {
         self.detail
+    }
+
+    /// Takes care that `text` is replaced by `•••(name)` in everything that people see of this run.
+    pub(crate) fn hide(&mut self, name: &str, text: &str) {
+        let mut known = match self.hidden.get(name) {
+            Some(Captured { value: serde_json::Value::Array(texts), .. }) => texts.clone(),
+            _ => Vec::new(),
+        };
+        known.push(text.into());
+        self.hidden.set(name.into(), Captured { value: known.into(), secret: true });
+    }
+
+    /// What is to be replaced in everything that people see of this run, beside secrets and captures.
+    pub(crate) const fn hidden(&self) -> &Captures {
+        &self.hidden
     }
 
     /// Says whether steps follow that may use what this one leaves open.

@@ -41,7 +41,6 @@ pub(crate) const LATER: [&str; 16] = [
     "metadata",
     "spec",
     "include",
-    "s3",
 ];
 
 fn nowhere(_: &str) -> Option<Elsewhere> {

@@ -164,7 +164,7 @@ fn the_kind<'t, N>(
     let Some(first) = found.next() else {
         // A misspelt kind is already reported as an unknown key.
         let misspelt = |typed: &str| nearest(typed, kinds.iter().map(|kind| kind.name)).is_some();
-        let later = |typed: &str| matches!(typed, "use" | "s3");
+        let later = |typed: &str| typed == "use";
         let reported = entries.iter().any(|(key, _)| misspelt(&key.value) || later(&key.value));
         if !reported {
             let problem = Diagnostic::error("E116", at, format!("{what} needs something to probe"));

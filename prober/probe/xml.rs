@@ -1,0 +1,214 @@
+//! XML as a bounded tree of elements.
+//!
+//! Entities beyond XML's own five are refused, and a document type is passed over: nothing is ever expanded
+//! or fetched. Deliberately absent: namespaces (a name is compared as it is written), encodings beside UTF-8.
+
+use std::borrow::Cow;
+
+use quick_xml::XmlVersion;
+use quick_xml::events::attributes::Attribute;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::reader::Reader;
+
+/// The most elements and attributes of a document.
+const NODES_MAX: usize = 100_000;
+/// The deepest nesting.
+const DEPTH_MAX: usize = 64;
+
+/// One element, with everything below it.
+#[derive(Debug, Default)]
+pub(crate) struct Element {
+    /// The name as written, with its prefix.
+    pub(crate) name: Box<str>,
+    /// Names and values in order.
+    pub(crate) attributes: Vec<(Box<str>, Box<str>)>,
+    /// The element's own text, without that of its children.
+    pub(crate) text: String,
+    /// The elements directly below.
+    pub(crate) children: Vec<Element>,
+}
+
+/// Why a text is no XML that can be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum XmlError {
+    /// Not UTF-8.
+    #[error("it is not UTF-8 from byte {0} on")]
+    Encoding(usize),
+    /// XML's rules are broken.
+    #[error("{0}")]
+    Broken(#[from] quick_xml::Error),
+    /// An entity that is not one of XML's five.
+    #[error("it uses the entity `&{0};`, which is not expanded")]
+    Entity(String),
+    /// More elements and attributes than are read.
+    #[error("it has more than {NODES_MAX} elements and attributes")]
+    Nodes,
+    /// Nested deeper than is read.
+    #[error("it is nested deeper than {DEPTH_MAX} elements")]
+    Depth,
+    /// No element, or several at the top.
+    #[error("it does not have one element at the top")]
+    Root,
+    /// The end of an element is missing.
+    #[error("it ends inside of the element `{0}`")]
+    Cut(String),
+}
+
+impl Element {
+    /// The document in `bytes`.
+    ///
+    /// # Errors
+    /// It is not XML, or goes beyond the limits.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, XmlError> {
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes).map_err(|error| XmlError::Encoding(error.valid_up_to()))?;
+        let mut reader = Reader::from_str(text);
+        let mut tree = Tree::default();
+        loop {
+            match reader.read_event()? {
+                Event::Start(start) => tree.open(&start)?,
+                Event::Empty(start) => {
+                    tree.open(&start)?;
+                    tree.close()?;
+                }
+                Event::End(_) => tree.close()?,
+                Event::Text(text) => tree.text(&text.xml10_content())?,
+                Event::CData(text) => tree.text(&text.xml10_content())?,
+                Event::GeneralRef(reference) => tree.text(&resolve(&reference)?)?,
+                Event::Eof => return tree.finish(),
+                Event::Decl(_) | Event::PI(_) | Event::DocType(_) | Event::Comment(_) => {}
+            }
+        }
+    }
+
+    /// The first element of that name directly below.
+    pub(crate) fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| &*child.name == name)
+    }
+
+    /// The text of the first element of that name directly below.
+    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
+        self.child(name).map(|child| child.text.trim())
+    }
+}
+
+/// A document while it is read.
+#[derive(Default)]
+struct Tree {
+    open: Vec<Element>,
+    root: Option<Element>,
+    nodes: usize,
+}
+
+impl Tree {
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError> {
+        if self.open.is_empty() && self.root.is_some() {
+            return Err(XmlError::Root);
+        }
+        if self.open.len() == DEPTH_MAX {
+            return Err(XmlError::Depth);
+        }
+        self.count()?;
+        let mut element = Element { name: start.name().as_ref().into(), ..Element::default() };
+        for attribute in start.attributes() {
+            self.count()?;
+            let attribute: Attribute<'_> = attribute.map_err(quick_xml::Error::from)?;
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0)?;
+            element.attributes.push((attribute.key.as_ref().into(), value.into()));
+        }
+        self.open.push(element);
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), XmlError> {
+        self.nodes += 1;
+        if self.nodes > NODES_MAX { Err(XmlError::Nodes) } else { Ok(()) }
+    }
+
+    fn close(&mut self) -> Result<(), XmlError> {
+        // The reader has matched the names; an end without a start is its error.
+        let element = self.open.pop().ok_or(XmlError::Root)?;
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(element),
+            None => self.root = Some(element),
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), XmlError> {
+        match self.open.last_mut() {
+            Some(element) => element.text.push_str(text),
+            None if text.trim().is_empty() => {}
+            None => return Err(XmlError::Root),
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Element, XmlError> {
+        if let Some(open) = self.open.pop() {
+            return Err(XmlError::Cut(open.name.into()));
+        }
+        self.root.ok_or(XmlError::Root)
+    }
+}
+
+/// What `&amp;`, `&#38;` and their kin stand for.
+fn resolve(reference: &BytesRef<'_>) -> Result<Cow<'static, str>, XmlError> {
+    if let Some(letter) = reference.resolve_char_ref()? {
+        return Ok(Cow::Owned(letter.to_string()));
+    }
+    let name = reference.xml10_content();
+    quick_xml::escape::resolve_predefined_entity(&name)
+        .map(Cow::Borrowed)
+        .ok_or_else(|| XmlError::Entity(model::outcome::cut(name.into_owned(), 40)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_a_tree() {
+        let text = "\u{feff}<?xml version=\"1.0\"?><!DOCTYPE a><a b=\"1 &lt; 2\"><c>x &amp; <![CDATA[<y>]]>&#33;</c>\
+                    <!-- no --><d/></a>\n";
+        let root = Element::parse(text.as_bytes()).unwrap();
+        assert_eq!(&*root.name, "a");
+        assert_eq!(root.attributes, [("b".into(), "1 < 2".into())]);
+        assert_eq!(root.text_of("c"), Some("x & <y>!"));
+        assert_eq!(root.child("d").unwrap().children.len(), 0);
+        assert!(root.child("e").is_none());
+    }
+
+    #[test]
+    fn what_is_no_xml_says_why() {
+        let deep = "<a>".repeat(DEPTH_MAX + 1);
+        let many = format!("<a>{}</a>", "<b/>".repeat(NODES_MAX));
+        for (text, expected) in [
+            ("", "it does not have one element at the top"),
+            ("hello", "it does not have one element at the top"),
+            ("<a/><b/>", "it does not have one element at the top"),
+            ("<a><b>", "it ends inside of the element `b`"),
+            ("<a>&evil;</a>", "it uses the entity `&evil;`, which is not expanded"),
+            (&deep, "it is nested deeper than 64 elements"),
+            (&many, "it has more than 100000 elements and attributes"),
+        ] {
+            assert_eq!(Element::parse(text.as_bytes()).unwrap_err().to_string(), expected);
+        }
+        assert_eq!(Element::parse(b"<a>\xff</a>").unwrap_err().to_string(), "it is not UTF-8 from byte 3 on");
+        for text in ["<a></b>", "<a", "<a b=c></a>", "</a>", "<a>&#x110000;</a>", "{\"not\": \"xml\"}<"] {
+            assert!(Element::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn entities_are_never_expanded() {
+        let text = "<!DOCTYPE a [<!ENTITY b \"bbbb\"><!ENTITY c \"&b;&b;\"><!ENTITY x SYSTEM \"file:///etc/passwd\">]><a>";
+        for entity in ["b", "c", "x"] {
+            let text = format!("{text}&{entity};</a>");
+            let error = Element::parse(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, XmlError::Entity(_)), "{error}");
+        }
+        let attribute = "<!DOCTYPE a [<!ENTITY b \"bbbb\">]><a c=\"&b;\"/>";
+        assert!(Element::parse(attribute.as_bytes()).is_err());
+    }
+}
