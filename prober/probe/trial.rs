@@ -64,12 +64,24 @@ pub(crate) fn compile(
 
 /// Runs the one-step scenario `step` (its kind's key and what follows) once.
 pub(crate) async fn judge(step: &str) -> Outcome {
+    judge_with(step, &[]).await
+}
+
+/// The same with these secrets.
+pub(crate) async fn judge_with(step: &str, given: &[(&str, &str)]) -> Outcome {
     let text = format!("name: trial\naim: Up.\nevery: 1m\n{step}\n");
+    let named: Vec<_> = given.iter().map(|(name, _)| format!("  {name}: {{ env: NOWHERE }}\n")).collect();
+    let project = format!("version: 1\nscenarios: [\"*.yaml\"]\nsecrets:\n{}", named.concat());
+    let project = (!given.is_empty()).then(|| Source { path: "prober.yaml".into(), text: project });
     let sources =
-        Sources { project: None, scenarios: vec![Source { path: "trial.yaml".into(), text: text.clone() }] };
+        Sources { project, scenarios: vec![Source { path: "trial.yaml".into(), text: text.clone() }] };
     let mut compiled = compile_files(sources, &KINDS, &Options::default());
     assert!(!compiled.has_errors(), "{text}{:#?}", compiled.diagnostics);
-    let scenario = Scenario::new(Arc::new(compiled.plans.remove(0)), shared(), Arc::default());
+    let mut secrets = Secrets::default();
+    for (name, value) in given {
+        secrets.set(*name, *value);
+    }
+    let scenario = Scenario::new(Arc::new(compiled.plans.remove(0)), shared(), Arc::new(secrets));
     let (started, began) = (SystemClock.now(), Instant::now());
     let slot = Stream::new("trial", "local").slot(started);
     scenario

@@ -1,21 +1,32 @@
-//! The answer's body, up to its limit.
+//! The answer's body, up to its limit, as it came and unpacked.
 
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use model::outcome::{Failure, FailureClass};
 
+use super::decode::{Coding, RATIO_MAX, Unpacked};
 use super::speaker::Speaker;
+
+/// How many times the limit a body may have once it is unpacked.
+const UNPACKED_FACTOR: u64 = 4;
 
 /// A body that was read.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
-    /// The pieces as they came; usually one, and then never copied.
+    /// The pieces as they came or were unpacked; usually one, and then never copied.
     pieces: Vec<Bytes>,
-    size: u64,
-    /// The limit, if there was more than it allows.
+    /// How many bytes came.
+    wire: u64,
+    /// How it was packed and how long it is unpacked, if it was packed.
+    unpacked: Option<(String, u64)>,
+    /// The limit, if more came than it allows.
     cut_at: Option<u64>,
+    /// Why the body cannot be looked at.
+    trouble: Option<String>,
 }
 
 impl Body {
@@ -32,10 +43,11 @@ impl Body {
     ) -> hyper::Result<()> {
         while let Some(frame) = speaker.drive(incoming.frame()).await {
             let Ok(piece) = frame?.into_data() else { continue };
-            let room = limit - self.size;
+            let room = limit - self.wire;
             let length = piece.len() as u64;
             if length > room {
                 self.cut_at = Some(limit);
+                self.trouble = Some(too_long("body", limit));
                 self.push(piece.slice(..usize::try_from(room).unwrap_or(piece.len())));
                 return Ok(());
             }
@@ -45,23 +57,73 @@ impl Body {
     }
 
     fn push(&mut self, piece: Bytes) {
-        self.size += piece.len() as u64;
+        self.wire += piece.len() as u64;
         if !piece.is_empty() {
             self.pieces.push(piece);
         }
     }
 
-    /// How many bytes were read.
-    pub(crate) const fn size(&self) -> u64 {
-        self.size
+    /// Unpacks what was read as `headers` say, up to four times `limit`.
+    ///
+    /// # Errors
+    /// Class `protocol`: it is not packed as the headers say (`http.encoding`), or would unpack to more than the
+    /// limit and more than a hundred times its size (`http.decompression_bomb`).
+    pub(super) async fn unpack(&mut self, headers: &HeaderMap, limit: u64) -> Result<(), Failure> {
+        // Also an answer to HEAD says how its body would be packed.
+        if self.wire == 0 || self.cut_at.is_some() {
+            return Ok(());
+        }
+        let codings = match Coding::of(headers) {
+            Ok(codings) => codings,
+            Err(why) => {
+                self.trouble = Some(why);
+                return Ok(());
+            }
+        };
+        let limit = limit.saturating_mul(UNPACKED_FACTOR);
+        for coding in codings.iter().rev() {
+            let room = usize::try_from(limit).unwrap_or(usize::MAX - 1);
+            let Unpacked { bytes, cut } =
+                coding.unpack(&self.bytes(), room).await.map_err(|error| not(*coding, &error))?;
+            if cut && limit / self.wire.max(1) >= RATIO_MAX {
+                return Err(bomb(self.wire, limit));
+            }
+            if cut {
+                self.trouble = Some(too_long("unpacked body", limit));
+            }
+            self.unpacked = Some((
+                codings.iter().map(|coding| coding.name()).collect::<Vec<_>>().join(", "),
+                bytes.len() as u64,
+            ));
+            self.pieces = vec![bytes.into()];
+            if cut {
+                break;
+            }
+        }
+        Ok(())
     }
 
-    /// The limit, if there was more than it allows.
+    /// How many bytes came.
+    pub(crate) const fn wire_size(&self) -> u64 {
+        self.wire
+    }
+
+    /// How it was packed and how long it is unpacked, if it was packed.
+    pub(super) fn unpacked(&self) -> Option<(&str, u64)> {
+        self.unpacked.as_ref().map(|(coding, size)| (coding.as_str(), *size))
+    }
+
+    /// The limit, if more came than it allows.
     pub(crate) const fn cut_at(&self) -> Option<u64> {
         self.cut_at
     }
 
-    /// All bytes, in one piece.
+    /// Why the body cannot be looked at, if it cannot.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// All bytes, unpacked and in one piece.
     pub(crate) fn bytes(&self) -> Cow<'_, [u8]> {
         match self.pieces.as_slice() {
             [] => Cow::Borrowed(&[]),
@@ -75,4 +137,32 @@ impl Body {
             }
         }
     }
+}
+
+fn too_long(what: &str, limit: u64) -> String {
+    format!("the {what} is longer than the limit of {} and was truncated", size(limit))
+}
+
+/// A limit as its author may have written it.
+fn size(bytes: u64) -> String {
+    let (mebibytes, kibibytes) = (bytes >> 20, bytes >> 10);
+    match bytes {
+        _ if bytes == mebibytes << 20 && bytes > 0 => format!("{mebibytes} MiB"),
+        _ if bytes == kibibytes << 10 && bytes > 0 => format!("{kibibytes} KiB"),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
+fn not(coding: Coding, error: &std::io::Error) -> Failure {
+    let message =
+        format!("the body cannot be unpacked: it is not {} as the answer says ({error})", coding.name());
+    Failure::new(FailureClass::Protocol, "http.encoding", message)
+}
+
+fn bomb(wire: u64, limit: u64) -> Failure {
+    let message = format!(
+        "the body of {wire} bytes would unpack to more than {}, over {RATIO_MAX} times its size",
+        size(limit)
+    );
+    Failure::new(FailureClass::Protocol, "http.decompression_bomb", message)
 }

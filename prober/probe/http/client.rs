@@ -74,6 +74,7 @@ impl Client {
         let read = answer.body.read(&mut connection.speaker, incoming, self.body_bytes_max).await;
         trail.phases.finish();
         read.map_err(|error| fault::of_exchange(&error, true))?;
+        answer.body.unpack(&answer.headers, self.body_bytes_max).await?;
         Ok(connection)
     }
 }

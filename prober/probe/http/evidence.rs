@@ -82,28 +82,19 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Reading<'a> {
 }
 
 fn parse(body: &Body) -> Result<Json, String> {
-    if let Some(limit) = body.cut_at() {
-        return Err(too_long(limit));
+    if let Some(why) = body.trouble() {
+        return Err(why.to_owned());
     }
-    if body.size() == 0 {
+    let bytes = body.bytes();
+    if bytes.is_empty() {
         return Err("the body is empty".to_owned());
     }
-    serde_json::from_slice(&body.bytes()).map_err(|error| format!("the body is not JSON: {error}"))
+    serde_json::from_slice(&bytes).map_err(|error| format!("the body is not JSON: {error}"))
 }
 
 fn whole<'a>(body: &'a Body, value: impl FnOnce(Cow<'a, [u8]>) -> Value<'a>) -> Reading<'a> {
-    match body.cut_at() {
-        Some(limit) => Reading::Unreadable(too_long(limit)),
+    match body.trouble() {
+        Some(why) => Reading::Unreadable(why.to_owned()),
         None => Reading::One(value(body.bytes())),
     }
-}
-
-fn too_long(limit: u64) -> String {
-    let (mebibytes, kibibytes) = (limit >> 20, limit >> 10);
-    let shown = match limit {
-        _ if limit == mebibytes << 20 && limit > 0 => format!("{mebibytes} MiB"),
-        _ if limit == kibibytes << 10 && limit > 0 => format!("{kibibytes} KiB"),
-        _ => format!("{limit} bytes"),
-    };
-    format!("the body is longer than the limit of {shown}")
 }

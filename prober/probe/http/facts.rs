@@ -2,14 +2,25 @@
 
 use std::sync::Arc;
 
-use http::Version;
+use http::{HeaderMap, Version};
 use model::attribute::Attributes;
+use model::outcome::cut;
+use model::step::SHOWN_MAX;
 use rustls::ProtocolVersion;
 
 use super::trail::Trail;
 use crate::net::certificate::CertificateFacts;
 use crate::net::shared::Shared;
 use crate::net::tls::Handshake;
+
+/// The headers by which a cache can be told, and the attribute of each.
+const CACHE_HEADERS: [(&str, &str); 3] = [
+    ("age", "http.response.header.age"),
+    ("cache-status", "http.response.header.cache-status"),
+    ("x-cache", "http.response.header.x-cache"),
+];
+/// The most values of one of them.
+const CACHE_VALUES_MAX: usize = 4;
 
 /// What a TLS handshake showed, as far as events and assertions want it.
 #[derive(Clone, Debug)]
@@ -66,6 +77,23 @@ pub(super) const fn version(version: Version) -> &'static str {
     }
 }
 
+fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// What caches on the way said of themselves.
+fn note_caches(headers: &HeaderMap, attributes: &mut Attributes) {
+    for (name, key) in CACHE_HEADERS {
+        let values = headers.get_all(name).iter().take(CACHE_VALUES_MAX);
+        let values: Vec<_> = values
+            .map(|value| cut(String::from_utf8_lossy(value.as_bytes()).into_owned(), SHOWN_MAX))
+            .collect();
+        if !values.is_empty() {
+            attributes.set(key, values);
+        }
+    }
+}
+
 /// The attributes of the last exchange of `trail`.
 pub(crate) fn attributes(trail: &Trail) -> Attributes {
     let mut attributes = Attributes::new();
@@ -88,7 +116,12 @@ pub(crate) fn attributes(trail: &Trail) -> Attributes {
         attributes.set("network.protocol.name", "http");
         attributes.set("network.protocol.version", version(answer.version));
         attributes.set("http.response.status_code", i64::from(answer.status.as_u16()));
-        attributes.set("http.response.body.size", i64::try_from(answer.body.size()).unwrap_or(i64::MAX));
+        attributes.set("http.response.body.size", int(answer.body.wire_size()));
+        if let Some((coding, size)) = answer.body.unpacked() {
+            attributes.set("prober.http.body.encoding", coding);
+            attributes.set("prober.http.body.decoded_size", int(size));
+        }
+        note_caches(&answer.headers, &mut attributes);
         let definition = if answer.version == Version::HTTP_2 { "response_headers" } else { "first_byte" };
         attributes.set("prober.ttfb.definition", definition);
     }

@@ -5,18 +5,19 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use http::Method;
-use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use model::outcome::FailureClass;
 use scenario::diagnostic::{Diagnostic, Report};
-use scenario::fields::{Bound, Fields, Key, KeyType, Need};
-use scenario::kind::{Action, Shape, Subject};
+use scenario::fields::{Bound, Fields};
+use scenario::kind::Action;
 use scenario::source::{Span, Spanned};
 use scenario::template::{Part, Template};
-use scenario::value::SubjectType;
 
+use super::auth::{self, AuthPlan};
 use super::client::Client;
 use super::connect::Manner;
-use super::request::{BodyPlan, RequestPlan, Version};
+use super::parts::{BodyPlan, Content, PartPlan};
+use super::request::{RequestPlan, Version};
 use super::run::Http;
 use super::target::{Target, UrlError};
 use crate::net::address::Host;
@@ -31,128 +32,6 @@ const FOLLOW: u32 = 5;
 const BODY_BYTES_MAX: u64 = 1 << 20;
 /// The most that an author may ask to be read.
 const BODY_BYTES_LIMIT: u64 = 64 << 20;
-
-macro_rules! key {
-    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
-        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
-    };
-}
-
-/// The keys of the map form.
-pub(super) const KEYS: &[Key] = &[
-    key!("method", KeyType::Text, Need::Default("GET"), "The method.", "POST"),
-    key!(
-        "url",
-        KeyType::Template,
-        Need::Required,
-        "What is asked, with its scheme.",
-        "https://shop.example/"
-    ),
-    key!(
-        "headers",
-        KeyType::Map(&KeyType::Template),
-        Need::Optional,
-        "Headers of the request; they take the place of a default of the same name.",
-        "{ Accept: application/json }"
-    ),
-    key!(
-        "query",
-        KeyType::Map(&KeyType::Template),
-        Need::Optional,
-        "Parameters added to the URL, encoded as they must be.",
-        "{ q: blue shoes }"
-    ),
-    key!("json", KeyType::Json, Need::Optional, "The body, sent as JSON.", "{ sku: TEST-SKU }"),
-    key!(
-        "form",
-        KeyType::Map(&KeyType::Template),
-        Need::Optional,
-        "The body, sent as the fields of a form.",
-        "{ user: probe }"
-    ),
-    key!("body", KeyType::Template, Need::Optional, "The body, sent as it is.", "ping"),
-    key!(
-        "follow",
-        KeyType::Int(0, 20),
-        Need::Default("5"),
-        "How many redirects are followed; one more is a failure, and 0 looks at the redirect itself.",
-        "0"
-    ),
-    key!(
-        "http_version",
-        KeyType::Choice(&["auto", "1.1", "2"]),
-        Need::Default("auto"),
-        "Which version is spoken; auto takes HTTP/2 if the server offers it in TLS.",
-        "\"1.1\""
-    ),
-    key!(
-        "ca",
-        KeyType::Text,
-        Need::Optional,
-        "A PEM file of authorities to trust in place of the system's; read where the prober runs.",
-        "certs/ca.pem"
-    ),
-    key!(
-        "insecure",
-        KeyType::Text,
-        Need::Optional,
-        "Goes on with a certificate that does not hold, and says why that is right; shown with every run.",
-        "self-signed until the move"
-    ),
-    key!(
-        "ip",
-        KeyType::Choice(&["any", "4", "6"]),
-        Need::Default("any"),
-        "Which version of IP is used.",
-        "\"6\""
-    ),
-    key!(
-        "host",
-        KeyType::Text,
-        Need::Optional,
-        "The name to ask for at the URL's address: in the header Host, in TLS and in the certificate.",
-        "shop.example"
-    ),
-    key!(
-        "body_limit",
-        KeyType::Size,
-        Need::Default("1MiB"),
-        "How much of the body is read; beyond it the body cannot be looked at.",
-        "4MiB"
-    ),
-];
-
-/// The versions of HTTP from least to most.
-const VERSIONS: &[&str] = &["0.9", "1.0", "1.1", "2"];
-
-macro_rules! subject {
-    ($name:literal, $shape:expr, $doc:literal, $example:literal) => {
-        Subject { name: $name, doc: $doc, shape: $shape, example: $example }
-    };
-}
-
-/// What assertions may look at.
-pub(super) const SUBJECTS: &[Subject] = &[
-    subject!("status", Shape::One(SubjectType::Status), "The status code, after redirects.", "[200, 204]"),
-    subject!("headers", Shape::Header, "Headers of the answer.", "{ Content-Type: { contains: json } }"),
-    subject!("json", Shape::JsonPath, "Values in a JSON body.", "{ $.status: UP }"),
-    subject!("body", Shape::One(SubjectType::Any), "The body as a text.", "{ contains: Welcome }"),
-    subject!("size", Shape::One(SubjectType::Size), "The length of the body.", "{ lte: 100kB }"),
-    subject!(
-        "http_version",
-        Shape::One(SubjectType::Ordered(VERSIONS)),
-        "The version of HTTP that the server spoke.",
-        "{ gte: \"1.1\" }"
-    ),
-    subject!("redirects", Shape::One(SubjectType::Int), "How many redirects were followed.", "{ lte: 1 }"),
-    subject!("url", Shape::One(SubjectType::Text), "The URL after redirects.", "{ ends_with: /home }"),
-    subject!(
-        "expires_in",
-        Shape::One(SubjectType::Duration),
-        "How long the server's certificate is still valid.",
-        "{ gte: 14d }"
-    ),
-];
 
 /// `http: https://shop.example/` or `http: HEAD https://shop.example/`.
 pub(super) fn short(text: &str) -> Vec<(&'static str, Range<usize>)> {
@@ -193,6 +72,9 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let insecure = insecure(&mut fields, report);
     let host = host(&mut fields, report);
     let follow = fields.int("follow").and_then(|given| u32::try_from(given.value).ok()).unwrap_or(FOLLOW);
+    let auth = sign_in(&mut fields, headers.as_deref(), report);
+    let content_type = fields.template("content_type").map(|given| given.value);
+    let compression = fields.bool("compression").is_none_or(|given| given.value);
     let (name, mut headers, insecure) = (host.ok()?, headers?, insecure.ok()?);
     let manner = manner(&mut fields, insecure.is_some());
     let url = url?;
@@ -202,16 +84,25 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     {
         headers.push((http::header::HOST, Template::text(name.to_string())));
     }
-    let request = RequestPlan { method: method?, url, query, headers, body: body?, kept: OnceLock::new() };
+    let request = RequestPlan {
+        method: method?,
+        url,
+        query,
+        headers,
+        body: body?,
+        content_type,
+        compression,
+        kept: OnceLock::new(),
+    };
     let manner = Manner { name, ..manner };
     let client = Client { manner, body_bytes_max: body_bytes_max? };
-    let http = Http { request, client, follow, insecure };
+    let http = Http { request, client, auth: auth.ok()?, follow, insecure };
     super::lint::check(&http, fields.span, report);
     Some(Box::new(http))
 }
 
 /// A key whose value is wrong; the report says how.
-struct Refused;
+pub(crate) struct Refused;
 
 fn method(fields: &mut Fields, report: &mut Report) -> Option<Method> {
     let Some(given) = fields.text("method") else { return Some(Method::GET) };
@@ -319,11 +210,13 @@ fn pairs(fields: &mut Fields, key: &str) -> Option<Vec<(String, Template)>> {
 }
 
 fn body(fields: &mut Fields, report: &mut Report) -> Option<BodyPlan> {
-    let given: Vec<_> = ["json", "form", "body"].into_iter().filter(|key| fields.has(key)).collect();
+    let bodies = ["json", "form", "body", "multipart", "file"];
+    let given: Vec<_> = bodies.into_iter().filter(|key| fields.has(key)).collect();
     if let [first, second, ..] = given.as_slice() {
         let span = fields.take(second).map_or(fields.span, |given| given.span);
         let message = format!("`{first}` and `{second}` are both the body");
-        report.push(Diagnostic::error("E175", span, message).help("keep one of json, form and body"));
+        let help = "keep one of json, form, body, multipart and file";
+        report.push(Diagnostic::error("E175", span, message).help(help));
         return None;
     }
     if let Some(json) = fields.json("json") {
@@ -332,7 +225,58 @@ fn body(fields: &mut Fields, report: &mut Report) -> Option<BodyPlan> {
     if let Some(form) = pairs(fields, "form") {
         return Some(BodyPlan::Form(form));
     }
+    if let Some(parts) = fields.list("multipart") {
+        let parts: Vec<_> = parts.value.into_iter().map(|part| part_of(part, report)).collect();
+        return parts.into_iter().collect::<Option<Vec<_>>>().map(BodyPlan::Multipart);
+    }
+    if let Some(path) = fields.template("file") {
+        return Some(BodyPlan::File(path.value));
+    }
     Some(fields.template("body").map_or(BodyPlan::None, |text| BodyPlan::Text(text.value)))
+}
+
+/// One part of a multipart body.
+fn part_of(given: Spanned<Bound>, report: &mut Report) -> Option<PartPlan> {
+    let Bound::Record(mut fields) = given.value else { return None };
+    let name = fields.text("name")?.value;
+    let filename = fields.text("filename").map(|given| given.value);
+    let content_type = fields.text("content_type");
+    if let Some(kind) = &content_type
+        && HeaderValue::from_str(&kind.value).is_err()
+    {
+        let message = "the content type has a line break or control character in it";
+        report.push(Diagnostic::error("E174", kind.span, message).help("like image/png"));
+        return None;
+    }
+    let content = match (fields.template("value"), fields.template("file")) {
+        (Some(value), None) => Content::Value(value.value),
+        (None, Some(path)) => Content::File(path.value),
+        _ => {
+            let message =
+                format!("the part `{}` needs either `value` or `file`", model::outcome::cut(name, 60));
+            report.push(Diagnostic::error("E175", given.span, message));
+            return None;
+        }
+    };
+    Some(PartPlan { name, content, filename, content_type: content_type.map(|given| given.value) })
+}
+
+/// How the step signs in.
+fn sign_in(
+    fields: &mut Fields,
+    headers: Option<&[(HeaderName, Template)]>,
+    report: &mut Report,
+) -> Result<Option<AuthPlan>, Refused> {
+    let span = fields.span;
+    let plan = auth::file::auth(fields, report)?;
+    let twice =
+        plan.is_some() && headers.is_some_and(|given| given.iter().any(|(name, _)| name == AUTHORIZATION));
+    if twice {
+        let message = "`auth` and the header Authorization both sign in";
+        report.push(Diagnostic::error("E183", span, message).help("leave one of them out"));
+        return Err(Refused);
+    }
+    Ok(plan)
 }
 
 fn body_limit(fields: &mut Fields, report: &mut Report) -> Option<u64> {
@@ -345,7 +289,11 @@ fn body_limit(fields: &mut Fields, report: &mut Report) -> Option<u64> {
     Some(given.value)
 }
 
-fn insecure(fields: &mut Fields, report: &mut Report) -> Result<Option<String>, Refused> {
+/// Why the certificate need not hold, if the author says so.
+///
+/// # Errors
+/// There is no reason in it.
+pub(crate) fn insecure(fields: &mut Fields, report: &mut Report) -> Result<Option<String>, Refused> {
     let Some(given) = fields.text("insecure") else { return Ok(None) };
     if given.value.trim().is_empty() || matches!(given.value.as_str(), "true" | "yes" | "false" | "no") {
         let diagnostic =

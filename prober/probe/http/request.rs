@@ -3,22 +3,27 @@
 //! A request without holes is rendered once, at its first run; every later run clones header values that are
 //! counted references.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method, Request, Uri};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue, USER_AGENT,
+};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use model::outcome::{Failure, FailureClass};
-use scenario::fields::JsonTemplate;
 use scenario::template::{Hole, Part, RunFacts, Scope, Template};
-use url::form_urlencoded;
 
+use super::decode::ACCEPTED;
+use super::parts::BodyPlan;
+use super::redirect;
 use super::target::Target;
 use crate::net::fault;
+use crate::sigv4;
 
 /// The header of W3C Trace Context.
-pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Which version of HTTP is spoken.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,21 +45,12 @@ pub(super) struct RequestPlan {
     pub(super) query: Vec<(String, Template)>,
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) body: BodyPlan,
+    /// What the body is; the kind of body says so if `None`.
+    pub(super) content_type: Option<Template>,
+    /// Whether a packed answer is asked for.
+    pub(super) compression: bool,
     /// The rendered request, if it has no holes.
     pub(super) kept: OnceLock<Arc<Ready>>,
-}
-
-/// What is sent as the body.
-#[derive(Debug)]
-pub(super) enum BodyPlan {
-    /// Nothing.
-    None,
-    /// A text.
-    Text(Template),
-    /// JSON.
-    Json(JsonTemplate),
-    /// Form fields.
-    Form(Vec<(String, Template)>),
 }
 
 /// A request whose holes are filled.
@@ -74,11 +70,11 @@ impl RequestPlan {
     ///
     /// # Errors
     /// A hole cannot be filled, or what filled it cannot stand there.
-    pub(super) fn ready(&self, scope: &Scope<'_>) -> Result<Arc<Ready>, Failure> {
+    pub(super) async fn ready(&self, scope: &Scope<'_>) -> Result<Arc<Ready>, Failure> {
         if let Some(ready) = self.kept.get() {
             return Ok(Arc::clone(ready));
         }
-        let ready = Arc::new(self.render(scope)?);
+        let ready = Arc::new(self.render(scope).await?);
         if !self.has_holes() {
             // The scenario's name is in it, but an action belongs to one scenario.
             let _raced = self.kept.set(Arc::clone(&ready));
@@ -91,23 +87,25 @@ impl RequestPlan {
         self.url.has_holes()
             || pairs(&self.query)
             || self.headers.iter().any(|(_, value)| value.has_holes())
-            || match &self.body {
-                BodyPlan::None => false,
-                BodyPlan::Text(text) => text.has_holes(),
-                BodyPlan::Json(json) => !matches!(json, JsonTemplate::Constant(_)),
-                BodyPlan::Form(fields) => pairs(fields),
-            }
+            || self.content_type.as_ref().is_some_and(Template::has_holes)
+            || self.body.has_holes()
     }
 
-    fn render(&self, scope: &Scope<'_>) -> Result<Ready, Failure> {
+    async fn render(&self, scope: &Scope<'_>) -> Result<Ready, Failure> {
         let target = Arc::new(self.target(scope)?);
-        let (body, content_type) = self.body(scope)?;
+        let (body, content_type) = self.body.render(scope).await?;
         let mut headers = HeaderMap::with_capacity(self.headers.len() + 6);
         headers.insert(HOST, target.authority.clone());
         headers.insert(USER_AGENT, user_agent(scope.run));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        if let Some(content_type) = content_type {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if self.compression {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
+        }
+        let given_type = self.content_type.as_ref().map(|given| given.render(scope)).transpose();
+        let given_type = given_type.map_err(|error| fault::unresolved(&error))?.map(Cow::into_owned);
+        if let Some(content_type) = given_type.or(content_type) {
+            let value = HeaderValue::try_from(content_type);
+            headers.insert(CONTENT_TYPE, value.map_err(|_| fault::config("the content type is no header"))?);
         }
         let mut given = HeaderMap::with_capacity(self.headers.len());
         for (name, template) in &self.headers {
@@ -140,38 +138,32 @@ impl RequestPlan {
         Target::of(url).map_err(|error| unusable(&self.url, &error.to_string()))
     }
 
-    fn body(&self, scope: &Scope<'_>) -> Result<(Bytes, Option<&'static str>), Failure> {
-        Ok(match &self.body {
-            BodyPlan::None => (Bytes::new(), None),
-            BodyPlan::Text(text) => {
-                let text = text.render(scope).map_err(|error| fault::unresolved(&error))?;
-                (text.into_owned().into(), Some("text/plain; charset=utf-8"))
-            }
-            BodyPlan::Json(json) => {
-                let json = json.render(scope).map_err(|error| fault::unresolved(&error))?;
-                (json.to_string().into(), Some("application/json"))
-            }
-            BodyPlan::Form(fields) => {
-                let mut form = form_urlencoded::Serializer::new(String::new());
-                for (key, value) in fields {
-                    form.append_pair(key, &value.render(scope).map_err(|error| fault::unresolved(&error))?);
-                }
-                (form.finish().into(), Some("application/x-www-form-urlencoded"))
-            }
-        })
+    /// The request that follows `ready` to `to` after an answer of `status`.
+    ///
+    /// # Errors
+    /// Class `protocol`, `http.redirect_secret`: a body with a secret in it would go to another origin.
+    pub(super) fn redirected(&self, ready: &Ready, status: StatusCode, to: Target) -> Result<Ready, Failure> {
+        let shown = Arc::clone(&to.shown);
+        let abroad = !ready.target.same_origin(&to);
+        let next = redirect::follow(ready, status, to, self.private_headers());
+        if abroad && !next.body.is_empty() && self.body.has_secret() {
+            let message =
+                format!("the server redirects a body with a secret in it to another origin: {shown}");
+            return Err(Failure::new(FailureClass::Protocol, "http.redirect_secret", message));
+        }
+        Ok(next)
     }
 
     /// The headers that never go to another origin: those that carry credentials by their name, and those
     /// with a secret or a capture in them.
     pub(super) fn private_headers(&self) -> impl Iterator<Item = &HeaderName> {
-        static BY_NAME: [HeaderName; 3] =
-            [AUTHORIZATION, COOKIE, HeaderName::from_static("proxy-authorization")];
+        static BY_NAME: [HeaderName; 2] = [COOKIE, HeaderName::from_static("proxy-authorization")];
         let carries = |template: &Template| {
             let secret = |part: &Part| matches!(part, Part::Hole(Hole::Secret(_) | Hole::Capture(_), _));
             template.parts().iter().any(secret)
         };
         let with_secrets = self.headers.iter().filter(move |(_, template)| carries(template));
-        BY_NAME.iter().chain(with_secrets.map(|(name, _)| name))
+        BY_NAME.iter().chain(&sigv4::HEADERS).chain(with_secrets.map(|(name, _)| name))
     }
 }
 
@@ -219,7 +211,8 @@ fn absolute(target: &Target, host: &HeaderValue) -> Result<Uri, Failure> {
     uri.map_err(|error| fault::config(format!("the header Host cannot be sent over HTTP/2: {error}")))
 }
 
-fn user_agent(run: &RunFacts) -> HeaderValue {
+/// Who sends the request.
+pub(crate) fn user_agent(run: &RunFacts) -> HeaderValue {
     const NAME: &str = concat!("prober/", env!("CARGO_PKG_VERSION"));
     let text = format!("{NAME} (+scenario {})", run.scenario);
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(NAME))

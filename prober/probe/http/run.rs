@@ -3,11 +3,11 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use http::StatusCode;
 use model::outcome::Failure;
 use model::probe::BoxFuture;
 use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
 
+use super::auth::{AuthPlan, SignIn};
 use super::client::{Client, carry_on};
 use super::evidence::HttpEvidence;
 use super::facts;
@@ -22,6 +22,7 @@ use crate::net::shared::Net;
 pub(super) struct Http {
     pub(super) request: RequestPlan,
     pub(super) client: Client,
+    pub(super) auth: Option<AuthPlan>,
     /// How many redirects are followed.
     pub(super) follow: u32,
     /// Why the certificate need not hold; `None` if it must.
@@ -44,7 +45,7 @@ impl Action<Net> for Http {
             let timed_out_in = trail.phases.current();
             let failure = match done {
                 Some(done) => done.err(),
-                None => Some(timed_out(&trail.phases, context.deadline)),
+                None => Some(self.timed_out(&trail, context)),
             };
             let cut_off = if done_in_time(failure.as_ref()) { None } else { timed_out_in };
             trail.end();
@@ -58,35 +59,51 @@ fn done_in_time(failure: Option<&Failure>) -> bool {
 }
 
 impl Http {
-    /// Asks, and follows redirects; the last hop is left in `trail`, to be ended by the caller.
+    /// Signs in, asks, and follows redirects; the last hop is left in `trail`, to be ended by the caller.
     async fn follow(
         &self,
         net: &mut Net,
         context: &StepContext<'_>,
         trail: &mut Trail,
     ) -> Result<(), Failure> {
-        let mut ready = self.request.ready(context.scope)?;
-        for left in (0..=self.follow).rev() {
+        let mut ready = self.request.ready(context.scope).await?;
+        let mut sign_in =
+            SignIn::new(self.auth.as_ref(), &ready.target, &self.client, (net, context, trail)).await?;
+        loop {
+            sign_in.add(&mut ready)?;
             trail.begin(&ready);
             let connection = self.client.ask(net, context.scope.run, &ready, trail).await?;
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
+            let challenged = sign_in.again(&ready, answer)?;
             let to = match self.follow {
                 0 => None,
+                _ if challenged => None,
                 _ => redirect::destination(answer.status, &answer.headers, &ready.target)?,
             };
-            let more = to.is_some() || net.more_to_come();
-            if more {
+            let status = answer.status;
+            if challenged || to.is_some() || net.more_to_come() {
                 carry_on(net, connection, &ready, trail).await;
             }
-            let Some(to) = to else { return Ok(()) };
-            if left == 0 {
-                return Err(redirect::too_many(self.follow, &to));
+            if let Some(to) = to {
+                if trail.redirects == self.follow as usize {
+                    return Err(redirect::too_many(self.follow, &to));
+                }
+                trail.redirects += 1;
+                ready = Arc::new(self.request.redirected(&ready, status, to)?);
+            } else if !challenged {
+                return Ok(());
             }
-            let status = answer_status(trail);
-            ready = Arc::new(redirect::follow(&ready, status, to, self.request.private_headers()));
             trail.end();
         }
-        Ok(())
+    }
+
+    fn timed_out(&self, trail: &Trail, context: &StepContext<'_>) -> Failure {
+        let failure = timed_out(&trail.phases, context.deadline);
+        if !trail.fetching_token {
+            return failure;
+        }
+        let message = format!("no token: {}", failure.message);
+        Failure::new(failure.class, failure.error_type, message)
     }
 
     fn outcome(
@@ -109,15 +126,11 @@ impl Http {
                 let leaf = trail.tls.as_ref().and_then(|tls| tls.leaf.as_ref());
                 // Good enough for days: the time at the run's start.
                 let certificate = leaf.map(|leaf| (leaf.not_after, run.started_at));
-                let redirects = trail.hops.len() - 1;
+                let redirects = trail.redirects;
                 Box::new(HttpEvidence { answer, target, redirects, certificate, json: OnceCell::new() })
             }
             _ => Box::new(Nothing),
         };
         StepOutcome { hops: trail.hops, attributes, failure, evidence }
     }
-}
-
-fn answer_status(trail: &Trail) -> StatusCode {
-    trail.answer.as_ref().map_or(StatusCode::OK, |answer| answer.status)
 }

@@ -16,6 +16,8 @@ use crate::net::resolve::Servers;
 use crate::net::shared::{Net, NetConfig, Shared};
 use crate::trial::{self, template, text};
 
+mod auth;
+mod bodies;
 mod descriptors;
 mod files;
 mod flows;

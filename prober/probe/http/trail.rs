@@ -23,6 +23,10 @@ pub(crate) struct Trail {
     pub(crate) phases: Phases,
     pub(crate) hops: Vec<Hop>,
     pub(super) reused: bool,
+    /// How many redirects were followed.
+    pub(super) redirects: usize,
+    /// Whether the hop in progress is for a token.
+    pub(super) fetching_token: bool,
     /// Where the first request went.
     pub(super) first: Option<Arc<Target>>,
     /// Method and target of the last request.
@@ -55,6 +59,8 @@ impl Trail {
             phases: Phases::start(began),
             hops: Vec::with_capacity(1),
             reused: false,
+            redirects: 0,
+            fetching_token: false,
             first: None,
             asked: None,
             peer: None,

@@ -1,0 +1,167 @@
+//! The keys and subjects of an `http` step, as tables.
+
+use scenario::fields::{Key, KeyType, Need};
+use scenario::kind::{Shape, Subject};
+use scenario::value::SubjectType;
+
+use super::auth::file as auth;
+
+macro_rules! key {
+    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
+        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
+    };
+}
+
+/// The keys of the map form.
+pub(super) const KEYS: &[Key] = &[
+    key!("method", KeyType::Text, Need::Default("GET"), "The method.", "POST"),
+    key!(
+        "url",
+        KeyType::Template,
+        Need::Required,
+        "What is asked, with its scheme.",
+        "https://shop.example/"
+    ),
+    key!(
+        "headers",
+        KeyType::Map(&KeyType::Template),
+        Need::Optional,
+        "Headers of the request; they take the place of a default of the same name.",
+        "{ Accept: application/json }"
+    ),
+    key!(
+        "query",
+        KeyType::Map(&KeyType::Template),
+        Need::Optional,
+        "Parameters added to the URL, encoded as they must be.",
+        "{ q: blue shoes }"
+    ),
+    key!("json", KeyType::Json, Need::Optional, "The body, sent as JSON.", "{ sku: TEST-SKU }"),
+    key!(
+        "form",
+        KeyType::Map(&KeyType::Template),
+        Need::Optional,
+        "The body, sent as the fields of a form.",
+        "{ user: probe }"
+    ),
+    key!("body", KeyType::Template, Need::Optional, "The body, sent as it is.", "ping"),
+    key!(
+        "multipart",
+        KeyType::OneOrMany(&KeyType::Record(PART)),
+        Need::Optional,
+        "The body, sent as the parts of a form: texts and files.",
+        "[{ name: title, value: Test }, { name: scan, file: fixtures/scan.png, content_type: image/png }]"
+    ),
+    key!(
+        "file",
+        KeyType::Template,
+        Need::Optional,
+        "A file of at most 16 MiB that is sent as the body; read at the start of each run, relative to the project.",
+        "fixtures/order.xml"
+    ),
+    key!("content_type", KeyType::Template, Need::Optional, "What the body is.", "application/xml"),
+    key!(
+        "compression",
+        KeyType::Bool,
+        Need::Default("true"),
+        "Whether a packed answer is asked for (gzip, br, zstd, deflate); one that comes is unpacked in either case.",
+        "false"
+    ),
+    key!(
+        "auth",
+        KeyType::Record(auth::KEYS),
+        Need::Optional,
+        "How the step signs in; nothing of it goes to another origin.",
+        "{ bearer: \"${secrets.token}\" }"
+    ),
+    key!(
+        "follow",
+        KeyType::Int(0, 20),
+        Need::Default("5"),
+        "How many redirects are followed; one more is a failure, and 0 looks at the redirect itself.",
+        "0"
+    ),
+    key!(
+        "http_version",
+        KeyType::Choice(&["auto", "1.1", "2"]),
+        Need::Default("auto"),
+        "Which version is spoken; auto takes HTTP/2 if the server offers it in TLS.",
+        "\"1.1\""
+    ),
+    key!(
+        "ca",
+        KeyType::Text,
+        Need::Optional,
+        "A PEM file of authorities to trust in place of the system's; read where the prober runs.",
+        "certs/ca.pem"
+    ),
+    key!(
+        "insecure",
+        KeyType::Text,
+        Need::Optional,
+        "Goes on with a certificate that does not hold, and says why that is right; shown with every run.",
+        "self-signed until the move"
+    ),
+    key!(
+        "ip",
+        KeyType::Choice(&["any", "4", "6"]),
+        Need::Default("any"),
+        "Which version of IP is used.",
+        "\"6\""
+    ),
+    key!(
+        "host",
+        KeyType::Text,
+        Need::Optional,
+        "The name to ask for at the URL's address: in the header Host, in TLS and in the certificate.",
+        "shop.example"
+    ),
+    key!(
+        "body_limit",
+        KeyType::Size,
+        Need::Default("1MiB"),
+        "How much of the body is read, packed; four times that once unpacked. Beyond it the body cannot be looked at.",
+        "4MiB"
+    ),
+];
+
+/// The keys of one part of `multipart`.
+const PART: &[Key] = &[
+    key!("name", KeyType::Text, Need::Required, "The field's name.", "title"),
+    key!("value", KeyType::Template, Need::Optional, "A text.", "Test"),
+    key!("file", KeyType::Template, Need::Optional, "The path of a file.", "fixtures/scan.png"),
+    key!("filename", KeyType::Text, Need::Optional, "The name that the server is told.", "scan.png"),
+    key!("content_type", KeyType::Text, Need::Optional, "What the part is.", "image/png"),
+];
+
+/// The versions of HTTP from least to most.
+const VERSIONS: &[&str] = &["0.9", "1.0", "1.1", "2"];
+
+macro_rules! subject {
+    ($name:literal, $shape:expr, $doc:literal, $example:literal) => {
+        Subject { name: $name, doc: $doc, shape: $shape, example: $example }
+    };
+}
+
+/// What assertions may look at.
+pub(super) const SUBJECTS: &[Subject] = &[
+    subject!("status", Shape::One(SubjectType::Status), "The status code, after redirects.", "[200, 204]"),
+    subject!("headers", Shape::Header, "Headers of the answer.", "{ Content-Type: { contains: json } }"),
+    subject!("json", Shape::JsonPath, "Values in a JSON body.", "{ $.status: UP }"),
+    subject!("body", Shape::One(SubjectType::Any), "The body as a text.", "{ contains: Welcome }"),
+    subject!("size", Shape::One(SubjectType::Size), "The length of the body, unpacked.", "{ lte: 100kB }"),
+    subject!(
+        "http_version",
+        Shape::One(SubjectType::Ordered(VERSIONS)),
+        "The version of HTTP that the server spoke.",
+        "{ gte: \"1.1\" }"
+    ),
+    subject!("redirects", Shape::One(SubjectType::Int), "How many redirects were followed.", "{ lte: 1 }"),
+    subject!("url", Shape::One(SubjectType::Text), "The URL after redirects.", "{ ends_with: /home }"),
+    subject!(
+        "expires_in",
+        Shape::One(SubjectType::Duration),
+        "How long the server's certificate is still valid.",
+        "{ gte: 14d }"
+    ),
+];

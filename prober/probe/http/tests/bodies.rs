@@ -1,0 +1,246 @@
+//! Bodies that are sent, beside curl, and bodies that come packed.
+
+use std::process::Command;
+
+use async_compression::tokio::bufread as pack;
+use scenario::fields::Fields;
+use scenario::value::{Reading, Value};
+use testkit::http::{Reply, Server};
+use tokio::io::AsyncReadExt as _;
+
+use super::*;
+
+fn record(entries: Vec<(&'static str, Bound)>) -> Spanned<Bound> {
+    let entries = entries.into_iter().map(|(key, value)| (key, Spanned::new(value, Span::default())));
+    Spanned::new(Bound::Record(Fields::new(Span::default(), entries.collect())), Span::default())
+}
+
+fn post(url: String, rest: Vec<(&'static str, Bound)>) -> Keys {
+    [get(url), vec![("method", text("POST"))], rest].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_and_files_are_sent_as_curl_sends_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scan \"1\".bin");
+    std::fs::write(&path, b"\x00\xff\r\n--x").unwrap();
+    let path = path.to_str().unwrap();
+    let server = Server::start();
+    server.on("*", Reply::ok(""));
+    let parts = vec![
+        record(vec![("name", text("title")), ("value", template("a & b"))]),
+        record(vec![("name", text("scan")), ("file", template(path)), ("content_type", text("image/png"))]),
+        record(vec![("name", text("raw")), ("file", template(path)), ("filename", text("x.bin"))]),
+    ];
+    let trial = trial::run(
+        &KIND,
+        post(server.url("/"), vec![("multipart", Bound::List(parts))]),
+        &trial::shared(),
+        trial::PATIENCE,
+    )
+    .await;
+    assert_eq!(trial.outcome.failure, None);
+    let escaped = path.replace('"', "\\\"");
+    let form = [
+        "title=a & b".to_owned(),
+        format!("scan=@\"{escaped}\";type=image/png"),
+        format!("raw=@\"{escaped}\";filename=x.bin;type=application/octet-stream"),
+    ];
+    let mut curl = Command::new("curl");
+    curl.arg("--silent");
+    for part in &form {
+        curl.args(["--form", part]);
+    }
+    let sent = curl.arg(server.url("/")).status().expect("curl is there: apt-get install curl");
+    assert!(sent.success());
+    let same: Vec<_> = server
+        .seen()
+        .iter()
+        .map(|seen| {
+            let kind = seen.header("content-type").unwrap();
+            let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
+            String::from_utf8_lossy(&seen.body).replace(boundary, "BOUNDARY")
+        })
+        .collect();
+    assert_eq!(same[0], same[1]);
+
+    for (rest, kind) in [
+        (vec![("file", template(path))], "application/octet-stream"),
+        (vec![("file", template(path)), ("content_type", template("image/png"))], "image/png"),
+    ] {
+        trial::run(&KIND, post(server.url("/file"), rest), &trial::shared(), trial::PATIENCE).await;
+        let seen = server.seen().pop().unwrap();
+        assert_eq!(&seen.body[..], b"\x00\xff\r\n--x");
+        assert_eq!(seen.header("content-type"), Some(kind));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_sent_is_our_fault_and_never_holds() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let large = folder.path().join("large");
+    std::fs::File::create(&large).unwrap().set_len((16 << 20) + 1).unwrap();
+    for path in ["/nowhere/at/all", "/dev/zero", folder.path().to_str().unwrap(), large.to_str().unwrap()] {
+        let part = record(vec![("name", text("a")), ("file", template(path))]);
+        for rest in [("file", template(path)), ("multipart", Bound::List(vec![part]))] {
+            let trial =
+                trial::run(&KIND, post(server.url("/"), vec![rest]), &trial::shared(), trial::PATIENCE).await;
+            assert_eq!(trial.failure(), "local local.config", "{path}");
+        }
+    }
+    assert_eq!(server.requests(), 0);
+}
+
+#[test]
+fn a_part_has_one_content_and_a_request_one_body() {
+    let url = || get("https://shop.example/");
+    let both = record(vec![("name", text("a")), ("value", template("b")), ("file", template("c"))]);
+    let lines =
+        record(vec![("name", text("a")), ("value", template("b")), ("content_type", text("a\r\nb: c"))]);
+    for (rest, mistake) in [
+        (vec![("multipart", Bound::List(vec![both]))], "E175: the part `a` needs either `value` or `file`"),
+        (
+            vec![("multipart", Bound::List(vec![lines]))],
+            "E174: the content type has a line break or control character in it",
+        ),
+        (vec![("body", template("a")), ("file", template("b"))], "E175: `body` and `file` are both the body"),
+    ] {
+        assert_eq!(trial::compile(&KIND, [url(), rest].concat()).err(), Some(vec![mistake.to_owned()]));
+    }
+}
+
+/// `text` packed as `coding` says.
+async fn packed(coding: &str, text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    match coding {
+        "gzip" => pack::GzipEncoder::new(text).read_to_end(&mut out).await,
+        "br" => pack::BrotliEncoder::new(text).read_to_end(&mut out).await,
+        "zstd" => pack::ZstdEncoder::new(text).read_to_end(&mut out).await,
+        "zlib" => pack::ZlibEncoder::new(text).read_to_end(&mut out).await,
+        _ => pack::DeflateEncoder::new(text).read_to_end(&mut out).await,
+    }
+    .unwrap();
+    out
+}
+
+#[tokio::test]
+async fn a_packed_body_is_looked_at_unpacked() {
+    let server = Server::start();
+    let text = format!("{{\"status\":\"UP\",\"text\":\"{}\"}}", "hello ".repeat(500));
+    for (coding, header) in [
+        ("gzip", "gzip"),
+        ("gzip", "x-gzip"),
+        ("br", "br"),
+        ("zstd", "zstd"),
+        ("zlib", "deflate"),
+        ("deflate", "deflate"),
+    ] {
+        let bytes = packed(coding, text.as_bytes()).await;
+        let wire = bytes.len();
+        server.on("/", Reply::ok(bytes).header("content-encoding", header));
+        let trial = trial::run(&KIND, get(server.url("/")), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.outcome.failure, None, "{coding}");
+        assert_eq!(trial.value("body"), Value::Text(text.as_str().into()), "{coding}");
+        assert_eq!(trial.value("size"), Value::Int(i64::try_from(text.len()).unwrap()));
+        let size = |key| trial.outcome.attributes.int(key).map(|size| usize::try_from(size).unwrap());
+        assert_eq!(size("http.response.body.size"), Some(wire), "{coding}");
+        assert_eq!(size("prober.http.body.decoded_size"), Some(text.len()), "{coding}");
+    }
+    let twice = packed("br", &packed("gzip", text.as_bytes()).await).await;
+    server.on("/", Reply::ok(twice).header("content-encoding", "gzip, br"));
+    let trial = trial::run(&KIND, get(server.url("/")), &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.value("body"), Value::Text(text.as_str().into()));
+    assert_eq!(trial.attribute("prober.http.body.encoding"), "gzip, br");
+    assert_eq!(server.seen()[0].header("accept-encoding"), Some("gzip, br, zstd, deflate"));
+    let plain = [get(server.url("/")), vec![("compression", Bound::Bool(false))]].concat();
+    let trial = trial::run(&KIND, plain, &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(
+        trial.value("body"),
+        Value::Text(text.as_str().into()),
+        "one that comes is unpacked all the same"
+    );
+    assert_eq!(server.seen().pop().unwrap().header("accept-encoding"), None);
+}
+
+#[tokio::test]
+async fn what_unpacks_to_too_much_is_cut_or_an_attack() {
+    let server = Server::start();
+    let zeros = vec![b'0'; 20 << 20];
+    // Numbers that repeat little: longer than the limit, and no attack.
+    let numbers: String =
+        (0..300_000).map(|number: u32| format!("{:08x}", number.wrapping_mul(2_654_435_761))).collect();
+    for coding in ["gzip", "br", "zstd", "zlib"] {
+        let header = if coding == "zlib" { "deflate" } else { coding };
+        server.on("/bomb", Reply::ok(packed(coding, &zeros).await).header("content-encoding", header));
+        let trial = trial::run(&KIND, get(server.url("/bomb")), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.failure(), "protocol http.decompression_bomb", "{coding}");
+        assert!(trial.message().contains("would unpack to more than 4 MiB"), "{}", trial.message());
+        assert!(!trial.outcome.hops[0].phases.is_empty());
+    }
+    let twice = packed("gzip", &packed("gzip", &zeros).await).await;
+    server.on("/twice", Reply::ok(twice).header("content-encoding", "gzip, gzip"));
+    let trial = trial::run(&KIND, get(server.url("/twice")), &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.failure(), "protocol http.decompression_bomb");
+
+    server
+        .on("/long", Reply::ok(packed("gzip", numbers.as_bytes()).await).header("content-encoding", "gzip"));
+    let mut keys = get(server.url("/long"));
+    keys.push(("body_limit", Bound::Size(512 << 10)));
+    let trial = trial::run(&KIND, keys.clone(), &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.outcome.failure, None);
+    let why = |trial: &trial::Trial| match trial.read("body") {
+        Reading::Unreadable(why) => why,
+        other => panic!("{other:?}"),
+    };
+    assert!(why(&trial).contains("truncated"), "{}", why(&trial));
+
+    for (body, header, failure, trouble) in [
+        (b"this is not gzip".to_vec(), "gzip", Some("http.encoding"), None),
+        (packed("gzip", &zeros).await[..2000].to_vec(), "gzip", Some("http.encoding"), None),
+        (b"\x28\xb5\x2f\xfd\xff".to_vec(), "zstd", Some("http.encoding"), None),
+        (b"abc".to_vec(), "compress", None, Some("`compress`, which is not known here")),
+        (b"abc".to_vec(), "gzip, gzip, gzip, gzip", None, Some("packed more than 3 times")),
+        (Vec::new(), "gzip", None, None),
+        (b"abc".to_vec(), "identity", None, None),
+    ] {
+        server.on("/odd", Reply::ok(body).header("content-encoding", header));
+        let trial = trial::run(&KIND, get(server.url("/odd")), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.outcome.failure.as_ref().map(|failure| &*failure.error_type), failure, "{header}");
+        if let Some(trouble) = trouble {
+            assert!(why(&trial).contains(trouble), "{}", why(&trial));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_body_is_said_to_be_and_never_called_bad_json() {
+    let server = Server::start();
+    server.on("/", Reply::json(&format!("[{}1]", "1,".repeat(2000))));
+    let url = server.url("/");
+    let outcome = trial::judge(&format!(
+        "http: {{ url: \"{url}\", body_limit: 1KiB }}\nexpect: {{ json: {{ \"$[0]\": 1 }} }}"
+    ))
+    .await;
+    let told = trial::told(&outcome);
+    assert!(told.contains("truncated") && !told.contains("not JSON"), "{told}");
+}
+
+#[tokio::test]
+async fn caches_on_the_way_are_evidence() {
+    let server = Server::start();
+    let reply = Reply::ok("")
+        .header("age", "17")
+        .header("x-cache", "HIT")
+        .header("cache-status", "edge; hit")
+        .header("cache-status", "origin; fwd=miss");
+    server.on("/", reply);
+    let trial = trial::run(&KIND, get(server.url("/")), &trial::shared(), trial::PATIENCE).await;
+    let list = |key: &str| match trial.outcome.attributes.get(key) {
+        Some(model::attribute::AttributeValue::List(texts)) => texts.clone(),
+        other => panic!("{key}: {other:?}"),
+    };
+    assert_eq!(list("http.response.header.age"), ["17"]);
+    assert_eq!(list("http.response.header.x-cache"), ["HIT"]);
+    assert_eq!(list("http.response.header.cache-status"), ["edge; hit", "origin; fwd=miss"]);
+}
