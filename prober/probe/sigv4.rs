@@ -1,7 +1,7 @@
 //! AWS Signature Version 4: a request signed in its headers.
 //!
 //! The rules stand in <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
-//! Deliberately absent: signed URLs, signatures over a streamed body, SigV4A.
+//! Deliberately absent: signed URLs, signatures over a streamed body, the asymmetric variant.
 
 use std::fmt::{self, Write as _};
 

@@ -7,7 +7,7 @@
 //! | [`Postgres`] | postgresql-15 |
 //! | [`Prometheus`] | prometheus |
 //! | [`Blackbox`] | prometheus-blackbox-exporter |
-//! | [`Moto`] | none: moto from PyPI, in `target/peers` |
+//! | [`Moto`] | none: the package moto for Python, in `target/peers` |
 //!
 //! A missing one panics with what installs it.
 

@@ -45,7 +45,7 @@ impl Action<Net> for Http {
             let timed_out_in = trail.phases.current();
             let failure = match done {
                 Some(done) => done.err(),
-                None => Some(self.timed_out(&trail, context)),
+                None => Some(late(&trail, context)),
             };
             let cut_off = if done_in_time(failure.as_ref()) { None } else { timed_out_in };
             trail.end();
@@ -97,15 +97,6 @@ impl Http {
         }
     }
 
-    fn timed_out(&self, trail: &Trail, context: &StepContext<'_>) -> Failure {
-        let failure = timed_out(&trail.phases, context.deadline);
-        if !trail.fetching_token {
-            return failure;
-        }
-        let message = format!("no token: {}", failure.message);
-        Failure::new(failure.class, failure.error_type, message)
-    }
-
     fn outcome(
         &self,
         mut trail: Trail,
@@ -133,4 +124,14 @@ impl Http {
         };
         StepOutcome { hops: trail.hops, attributes, failure, evidence }
     }
+}
+
+/// The failure of a deadline that passed; it says so if that was while a token was fetched.
+fn late(trail: &Trail, context: &StepContext<'_>) -> Failure {
+    let failure = timed_out(&trail.phases, context.deadline);
+    if !trail.fetching_token {
+        return failure;
+    }
+    let message = format!("no token: {}", failure.message);
+    Failure::new(failure.class, failure.error_type, message)
 }

@@ -43,7 +43,7 @@ impl Action<Net> for S3 {
                 net.hide("credentials", &credentials.secret_key);
                 net.hide("credentials", credentials.token.as_deref().unwrap_or_default());
             }
-            let pages = self.pages(&list, net, context, &mut trail, &mut listing);
+            let pages = self.pages(&list, (net, context), &mut trail, &mut listing);
             let failure = match within(context.deadline, pages).await {
                 Some(done) => done.err(),
                 None => Some(timed_out(&trail.phases, context.deadline)),
@@ -58,8 +58,7 @@ impl S3 {
     async fn pages(
         &self,
         list: &List<'_>,
-        net: &mut Net,
-        context: &StepContext<'_>,
+        (net, context): (&mut Net, &StepContext<'_>),
         trail: &mut Trail,
         listing: &mut Listing,
     ) -> Result<(), Failure> {

@@ -109,9 +109,9 @@ impl Challenge {
             out.push_str(&quoted(opaque));
         }
         if self.qop {
-            out.push_str(&format!(", qop=auth, nc={count}, cnonce={}", quoted(cnonce)));
+            out = out + ", qop=auth, nc=" + &count + ", cnonce=" + &quoted(cnonce);
         } else if self.algorithm.session {
-            out.push_str(&format!(", cnonce={}", quoted(cnonce)));
+            out = out + ", cnonce=" + &quoted(cnonce);
         }
         out
     }

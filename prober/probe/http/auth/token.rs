@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method};
 use model::outcome::{Failure, FailureClass, cut};
+use model::probe::Detail;
 use scenario::kind::StepContext;
 use scenario::template::{Scope, Template};
 use serde_json::Value as Json;
@@ -43,6 +44,8 @@ impl TokenPlan {
         let ready = self.request(context.scope)?;
         trail.begin(&ready);
         trail.fetching_token = true;
+        // Whatever way the token is written in it, nobody is shown the answer.
+        let detail = std::mem::replace(&mut trail.detail, Detail::Facts);
         let about = |failure: Failure| {
             let message = format!("no token from {}: {}", ready.target.shown, failure.message);
             Failure::new(failure.class, failure.error_type, message)
@@ -54,7 +57,7 @@ impl TokenPlan {
         net.hide("token", &token);
         carry_on(net, connection, &ready, trail).await;
         trail.end();
-        trail.fetching_token = false;
+        (trail.fetching_token, trail.detail) = (false, detail);
         // The step's own first request comes now.
         trail.first = None;
         Ok(token)
