@@ -115,7 +115,11 @@ async fn packed(coding: &str, text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     match coding {
         "gzip" => pack::GzipEncoder::new(text).read_to_end(&mut out).await,
-        "br" => pack::BrotliEncoder::new(text).read_to_end(&mut out).await,
+        "br" => {
+            pack::BrotliEncoder::with_quality(text, async_compression::Level::Fastest)
+                .read_to_end(&mut out)
+                .await
+        }
         "zstd" => pack::ZstdEncoder::new(text).read_to_end(&mut out).await,
         "zlib" => pack::ZlibEncoder::new(text).read_to_end(&mut out).await,
         _ => pack::DeflateEncoder::new(text).read_to_end(&mut out).await,
@@ -166,7 +170,7 @@ async fn a_packed_body_is_looked_at_unpacked() {
 #[tokio::test]
 async fn what_unpacks_to_too_much_is_cut_or_an_attack() {
     let server = Server::start();
-    let zeros = vec![b'0'; 20 << 20];
+    let zeros = vec![b'0'; 5 << 20];
     // Numbers that repeat little: longer than the limit, and no attack.
     let numbers: Vec<u8> =
         (0..600_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
