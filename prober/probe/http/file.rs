@@ -245,7 +245,7 @@ fn part_of(given: Spanned<Bound>, report: &mut Report) -> Option<PartPlan> {
         && HeaderValue::from_str(&kind.value).is_err()
     {
         let message = "the content type has a line break or control character in it";
-        report.push(Diagnostic::error("E174", kind.span, message).help("like image/png"));
+        report.push(Diagnostic::error("E209", kind.span, message).help("like image/png"));
         return None;
     }
     let content = match (fields.template("value"), fields.template("file")) {

@@ -7,7 +7,8 @@ use scenario::fields::JsonTemplate;
 use scenario::source::Span;
 use scenario::template::{Hole, Part, Template};
 
-use super::request::{BodyPlan, RequestPlan};
+use super::parts::{BodyPlan, Content};
+use super::request::RequestPlan;
 use super::run::Http;
 use super::target::Target;
 use crate::net::address::Host;
@@ -31,7 +32,7 @@ pub(super) fn check(http: &Http, at: Span, report: &mut Report) {
                 .help("put it into what is created, such as note: synthetic ${run.id}, or into a header: Idempotency-Key: ${run.id}"),
         );
     }
-    if !lets_in(request) {
+    if http.auth.is_none() && !lets_in(request) {
         return;
     }
     if in_the_clear(&request.url) {
@@ -103,7 +104,10 @@ fn any_hole(request: &RequestPlan, headers: bool, wanted: fn(&Hole) -> bool) -> 
     };
     let body = match &request.body {
         BodyPlan::None => false,
-        BodyPlan::Text(text) => holds(text),
+        BodyPlan::Text(text) | BodyPlan::File(text) => holds(text),
+        BodyPlan::Multipart(parts) => {
+            parts.iter().any(|part| matches!(&part.content, Content::Value(value) if holds(value)))
+        }
         BodyPlan::Json(json) => any_in(json, &holds),
         BodyPlan::Form(fields) => fields.iter().any(|(_, value)| holds(value)),
     };

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use http::Method;
 use model::outcome::Failure;
 use model::probe::BoxFuture;
 use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};

@@ -368,6 +368,28 @@ routes:
         right: r#"http: { url: "http://127.0.0.1/", ip: "4" }"#,
     },
     Example {
+        code: "E180",
+        wrong: r#"  credentials: "AKIDEXAMPLE:wJalrXUtnFEMI""#,
+        right: "  credentials: ${secrets.export_reader}",
+    },
+    Example {
+        code: "E181",
+        wrong: "  region: Frankfurt",
+        right: "  region: eu-central-1",
+    },
+    Example {
+        code: "E182",
+        wrong: "  bucket: exports/orders",
+        right: r"  bucket: exports
+  prefix: orders/",
+    },
+    Example {
+        code: "E183",
+        wrong: r"    basic: { user: probe, password: '${secrets.export_reader}' }
+    bearer: ${secrets.export_reader}",
+        right: "    bearer: ${secrets.export_reader}",
+    },
+    Example {
         code: "E201",
         wrong: r"steps:
   - name: look

@@ -102,7 +102,7 @@ fn a_part_has_one_content_and_a_request_one_body() {
         (vec![("multipart", Bound::List(vec![both]))], "E175: the part `a` needs either `value` or `file`"),
         (
             vec![("multipart", Bound::List(vec![lines]))],
-            "E174: the content type has a line break or control character in it",
+            "E209: the content type has a line break or control character in it",
         ),
         (vec![("body", template("a")), ("file", template("b"))], "E175: `body` and `file` are both the body"),
     ] {
