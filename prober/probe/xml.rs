@@ -9,6 +9,7 @@ use quick_xml::XmlVersion;
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
+use scenario::xml_path::XmlPath;
 
 /// The most elements and attributes of a document.
 const NODES_MAX: usize = 100_000;
@@ -77,6 +78,33 @@ impl Element {
                 Event::GeneralRef(reference) => tree.text(&resolve(&reference)?)?,
                 Event::Eof => return tree.finish(),
                 Event::Decl(_) | Event::PI(_) | Event::DocType(_) | Event::Comment(_) => {}
+            }
+        }
+    }
+
+    /// The texts that `path` leads to, in the document's order; blanks around them are left out.
+    pub(crate) fn find(&self, path: &XmlPath) -> Vec<&str> {
+        let Some((first, rest)) = path.steps.split_first() else { return Vec::new() };
+        let top = first.fits(&self.name) && first.nth.is_none_or(|nth| nth == 1);
+        let mut found: Vec<&Self> = if top { vec![self] } else { Vec::new() };
+        for step in rest {
+            let below = found.iter().map(|element| {
+                let fitting = element.children.iter().filter(|child| step.fits(&child.name));
+                match step.nth {
+                    None => fitting.collect(),
+                    Some(nth) => fitting.skip(nth - 1).take(1).collect::<Vec<_>>(),
+                }
+            });
+            found = below.collect::<Vec<_>>().concat();
+        }
+        match &path.attribute {
+            None => found.iter().map(|element| element.text.trim()).collect(),
+            Some(name) => {
+                let named = |element: &&Self| element.attributes.iter().position(|(key, _)| key == name);
+                found
+                    .iter()
+                    .filter_map(|element| named(element).map(|at| &*element.attributes[at].1))
+                    .collect()
             }
         }
     }
@@ -197,6 +225,26 @@ mod tests {
         assert_eq!(Element::parse(b"<a>\xff</a>").unwrap_err().to_string(), "it is not UTF-8 from byte 3 on");
         for text in ["<a></b>", "<a", "<a b=c></a>", "</a>", "<a>&#x110000;</a>", "{\"not\": \"xml\"}<"] {
             assert!(Element::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_texts_and_attributes() {
+        let text = "<a:feed xmlns:a=\"x\"><a:entry id=\"1\"><title> One </title></a:entry>\
+                    <a:entry id=\"2\"><title>Two</title><title>Zwei</title></a:entry><other/></a:feed>";
+        let root = Element::parse(text.as_bytes()).unwrap();
+        for (path, found) in [
+            ("/feed/entry/title", &["One", "Two", "Zwei"][..]),
+            ("/feed/entry[2]/title[1]", &["Two"]),
+            ("/feed/entry/title[2]", &["Zwei"]),
+            ("/a:feed/a:entry/@id", &["1", "2"]),
+            ("/*/*[3]", &[""]),
+            ("/feed[2]", &[]),
+            ("/feed/b:entry", &[]),
+            ("/entry", &[]),
+            ("/feed/entry/@none", &[]),
+        ] {
+            assert_eq!(root.find(&XmlPath::parse(path).unwrap()), found, "{path}");
         }
     }
 

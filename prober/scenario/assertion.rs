@@ -146,7 +146,7 @@ impl Assertion {
 impl Inner {
     /// Several values: from a JSON path they are a list of nodes, otherwise each is an answer of its own.
     fn check_many(&self, values: &[Value<'_>], now: Timestamp) -> Checked {
-        let nodes = matches!(self.selector, Selector::JsonPath(_));
+        let nodes = matches!(self.selector, Selector::JsonPath(_) | Selector::Xml(_));
         let (whole, each): (Vec<_>, Vec<_>) =
             self.matchers.iter().partition(|matcher| nodes && matcher.looks_at_lists());
         let mut finding = Finding::HOLDS;
@@ -198,7 +198,7 @@ impl Inner {
     fn absent(&self) -> String {
         let missing = match self.selector {
             Selector::Whole => "is not there",
-            Selector::JsonPath(_) => "has no match",
+            Selector::JsonPath(_) | Selector::Xml(_) => "has no match",
             Selector::Header(_) => "was not sent",
             Selector::Row { .. } => "is not in the answer",
         };

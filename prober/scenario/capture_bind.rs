@@ -151,6 +151,7 @@ fn example(subjects: &'static [Subject]) -> String {
     let keyed = subjects.iter().find(|subject| !matches!(subject.shape, Shape::One(_)));
     match keyed.map(|subject| subject.shape) {
         Some(Shape::JsonPath) => "json: $.id".to_owned(),
+        Some(Shape::XmlPath) => "xml: /feed/entry[1]/id".to_owned(),
         Some(Shape::Header) => "header: Location".to_owned(),
         Some(Shape::Row) => "row: \"[0].id\"".to_owned(),
         _ => {

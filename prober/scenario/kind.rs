@@ -75,6 +75,8 @@ pub enum Shape {
     One(SubjectType),
     /// `json: { $.status: UP }`, the keys are JSON paths (RFC 9535).
     JsonPath,
+    /// `xml: { /feed/entry[1]/title: … }`, the keys are paths of names from the top element down.
+    XmlPath,
     /// `headers: { Last-Modified: … }`, the keys are header names, case does not matter.
     Header,
     /// `rows: { "[0].last": … }`, the keys are row number and column name.

@@ -15,6 +15,7 @@
 //! | [`fields`] | the typed keys of a map, as a table that binder and schema share |
 //! | [`template`] | `${…}` interpolation |
 //! | [`kind`] | the socket where probe kinds plug in |
+//! | [`xml_path`] | a path to elements of an XML document |
 //! | [`value`] | what a step observed, as assertions see it |
 //! | [`assertion`], [`capture`] | what must hold, and what later steps use, compiled |
 //! | [`project`], [`file`], [`cadence`] | the project file, scenario files, schedules |
@@ -47,6 +48,7 @@ pub mod tree;
 pub mod units;
 pub mod value;
 pub mod waiver;
+pub mod xml_path;
 
 mod bind;
 mod capture_bind;

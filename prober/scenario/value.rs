@@ -88,6 +88,8 @@ pub enum Selector {
     Whole,
     /// A JSON path (RFC 9535).
     JsonPath(Box<serde_json_path::JsonPath>),
+    /// A path to elements of an XML document.
+    Xml(crate::xml_path::XmlPath),
     /// A header's name in lower case.
     Header(Box<str>),
     /// A row's number and a column's name.

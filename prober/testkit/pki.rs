@@ -13,6 +13,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose,
 };
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
@@ -223,6 +224,21 @@ impl Identity {
         config.alpn_protocols = alpn(speech);
         Arc::new(config)
     }
+
+    /// The same, and only for clients with a certificate that leads to the root of `clients`.
+    pub fn server_config_asking(&self, speech: &Speech, clients: &Pki) -> Arc<ServerConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(clients.root()).expect("the root is well-formed");
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&speech.versions)
+            .expect("ring speaks these versions")
+            .with_client_cert_verifier(verifier.build().expect("there is a root to lead to"))
+            .with_single_cert(self.chain.clone(), self.key.clone_key())
+            .expect("the key fits the leaf");
+        config.alpn_protocols = alpn(speech);
+        Arc::new(config)
+    }
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
@@ -255,7 +271,8 @@ fn leaf(names: &[&str], from: Timestamp, to: Timestamp) -> CertificateParams {
     let mut params = CertificateParams::new(names).expect("the names are ASCII");
     params.distinguished_name.push(DnType::CommonName, first);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.use_authority_key_identifier_extension = true;
     params.not_before = rcgen::date_time_ymd(1970, 1, 1) + since_epoch(from);
     params.not_after = rcgen::date_time_ymd(1970, 1, 1) + since_epoch(to);

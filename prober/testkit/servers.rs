@@ -7,6 +7,7 @@
 //! | [`Postgres`] | postgresql-15 |
 //! | [`Prometheus`] | prometheus |
 //! | [`Blackbox`] | prometheus-blackbox-exporter |
+//! | [`PassOn`] | tinyproxy-bin, microsocks |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
 //!
 //! A missing one panics with what installs it.
@@ -18,6 +19,7 @@ mod nginx;
 mod postgres;
 mod process;
 mod prometheus;
+mod proxies;
 
 pub use blackbox::Blackbox;
 pub use knot::Knot;
@@ -25,6 +27,7 @@ pub use moto::{Moto, Stored};
 pub use nginx::Nginx;
 pub use postgres::Postgres;
 pub use prometheus::{Prometheus, check_metrics};
+pub use proxies::PassOn;
 
 #[cfg(test)]
 mod tests;

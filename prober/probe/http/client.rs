@@ -1,5 +1,6 @@
 //! Sending one request the way a step wants it: what every kind that speaks HTTP has in common.
 
+use http::header::{HeaderValue, PROXY_AUTHORIZATION};
 use model::outcome::Failure;
 use model::probe::Detail;
 use scenario::template::RunFacts;
@@ -9,19 +10,24 @@ use super::connect::Manner;
 use super::exchange::exchange;
 use super::fault;
 use super::record;
-use super::request::{Ready, TRACEPARENT, traceparent};
+use super::request::{Form, Ready, TRACEPARENT, traceparent};
 use super::session::{Connection, Session};
 use super::trail::{Answer, Trail};
 use crate::net::shared::Net;
 
 /// How the requests of one step are sent, and how much of an answer is read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) manner: Manner,
     pub(crate) body_bytes_max: u64,
 }
 
 impl Client {
+    /// The same for a server that is asked beside the target, such as one that gives tokens.
+    pub(super) fn beside(&self, body_bytes_max: u64) -> Self {
+        Self { manner: self.manner.abroad(), body_bytes_max }
+    }
+
     /// Sends the request and reads the answer, on a connection that is then free again.
     ///
     /// A connection that was open before may have been closed by the server just now. If not a byte of an
@@ -36,7 +42,9 @@ impl Client {
         ready: &Ready,
         trail: &mut Trail,
     ) -> Result<Connection, Failure> {
-        let (mut connection, reused) = self.manner.connect(net, &ready.target, trail).await?;
+        let abroad = (!trail.at_home(&ready.target)).then(|| self.manner.abroad());
+        let manner = abroad.as_ref().unwrap_or(&self.manner);
+        let (mut connection, reused) = manner.connect(net, &ready.target, trail).await?;
         trail.reused = reused;
         let mut headers = ready.headers.clone();
         if ready.traced {
@@ -48,8 +56,17 @@ impl Client {
         if trail.detail > Detail::Facts {
             trail.sent = Some(record::request(ready, &headers, connection.speaker.is_h2(), trail.detail));
         }
+        let through = manner.plain_proxy(&ready.target);
+        if let Some(value) = through.and_then(|proxy| proxy.authorization()) {
+            headers.insert(PROXY_AUTHORIZATION, sensitive(&value));
+        }
+        let form = match (connection.speaker.is_h2(), through) {
+            (true, _) => Form::H2,
+            (false, None) => Form::Path,
+            (false, Some(_)) => Form::Whole(manner.connect_to.as_ref()),
+        };
         let again = if reused && ready.method.is_idempotent() { Some(headers.clone()) } else { None };
-        let request = ready.to_request(headers, connection.speaker.is_h2())?;
+        let request = ready.to_request(headers, form)?;
         let mut answered = exchange(&mut connection, request, &mut trail.phases).await;
         if let (Err(error), Some(headers)) = (&answered, again)
             && fault::is_gone(error)
@@ -57,9 +74,9 @@ impl Client {
         {
             trail.phases.tried_in_vain(connection.peer, "connect.closed");
             trail.reused = false;
-            let fresh = self.manner.fresh(net.shared(), &ready.target, connection.key, trail);
+            let fresh = manner.fresh(net.shared(), &ready.target, connection.key, trail);
             connection = Box::pin(fresh).await?;
-            let request = ready.to_request(headers, connection.speaker.is_h2())?;
+            let request = ready.to_request(headers, form)?;
             answered = exchange(&mut connection, request, &mut trail.phases).await;
         }
         let begun = connection.marks.first_read().is_some();
@@ -77,6 +94,12 @@ impl Client {
         answer.body.unpack(&answer.headers, self.body_bytes_max).await?;
         Ok(connection)
     }
+}
+
+fn sensitive(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).expect("Base64 may stand in a header");
+    value.set_sensitive(true);
+    value
 }
 
 /// Keeps what later requests of the run may use.

@@ -1,8 +1,10 @@
 //! A fresh connection, or one that an earlier request of the same run left open.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::outcome::Failure;
+use tokio::net::TcpStream;
 
 use super::facts::TlsFacts;
 use super::fault;
@@ -12,38 +14,65 @@ use super::speaker::Speaker;
 use super::target::Target;
 use super::trail::Trail;
 use super::wire::{Marks, Stream, Wire};
-use crate::net::address::Host;
-use crate::net::dial::dial;
+use crate::net::address::{Host, HostPort};
+use crate::net::dial::{Start, dial};
+use crate::net::proxy::{Proxy, ProxyWay};
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
 use crate::net::tls::{TlsChoice, server_name};
 
 /// How a step connects.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Manner {
     pub(crate) version: Version,
     pub(crate) family: Family,
     pub(crate) tls: Arc<TlsChoice>,
     /// The name that the server must prove and is told; the URL's host if `None`.
     pub(crate) name: Option<Host>,
+    /// Where to connect in place of the URL's host and port.
+    pub(crate) connect_to: Option<HostPort>,
+    /// The address of this machine that connections come from.
+    pub(crate) source: Option<IpAddr>,
+    /// Who passes connections on.
+    pub(crate) proxy: Option<Arc<Proxy>>,
 }
 
 impl Manner {
-    /// The name that the server at `target` must prove; another than the URL's only where the step went first.
-    fn name<'a>(&'a self, target: &'a Target, trail: &Trail) -> &'a Host {
-        let given = self.name.as_ref();
-        let at_first = trail.first.as_ref().is_none_or(|first| first.same_origin(target));
-        given.filter(|_| at_first).unwrap_or(&target.address.host)
+    /// The same for another origin: it is found and named as its URL says, and is not shown who asks.
+    pub(super) fn abroad(&self) -> Self {
+        let tls = match &self.tls.identity {
+            None => Arc::clone(&self.tls),
+            Some(_) => Arc::new(TlsChoice { identity: None, ..(*self.tls).clone() }),
+        };
+        Self { tls, name: None, connect_to: None, proxy: self.proxy.clone(), ..*self }
     }
 
     /// What another request needs to have in common to share the connection to `target`.
-    fn key(&self, target: &Target, trail: &Trail) -> Key {
+    fn key(&self, target: &Target) -> Key {
+        let name = self.name.as_ref().unwrap_or(&target.address.host);
+        let proxy = self.proxy.clone();
+        let to = self.connect_to.as_ref().unwrap_or(&target.address);
+        let address = match self.plain_proxy(target) {
+            Some(proxy) => &proxy.address,
+            None => to,
+        };
         Key {
-            address: target.address.clone(),
-            secured: target.secure.then(|| (Arc::clone(&self.tls), self.name(target, trail).clone())),
+            address: address.clone(),
+            secured: target.secure.then(|| (Arc::clone(&self.tls), name.clone())),
             version: self.version,
-            family: self.family,
+            start: self.start(),
+            proxy,
         }
+    }
+
+    const fn start(&self) -> Start {
+        Start { family: self.family, source: self.source }
+    }
+
+    /// The proxy that gets a request as it is, and not through a tunnel.
+    pub(super) fn plain_proxy(&self, target: &Target) -> Option<&Arc<Proxy>> {
+        let plain = !target.secure && self.version != Version::H2;
+        self.proxy.as_ref().filter(|proxy| plain && proxy.way == ProxyWay::Http)
     }
 
     /// The connection for `target`, and whether it was there before.
@@ -58,7 +87,7 @@ impl Manner {
         target: &Target,
         trail: &mut Trail,
     ) -> Result<(Connection, bool), Failure> {
-        let key = self.key(target, trail);
+        let key = self.key(target);
         let idle = net.carried::<Session>().and_then(|session| session.take(&key));
         if let Some(mut connection) = idle {
             if connection.speaker.is_open().await {
@@ -84,11 +113,11 @@ impl Manner {
     ) -> Result<Connection, Failure> {
         // Files are read before anything is measured.
         let setup = if target.secure { Some(shared.tls(&self.tls).await?) } else { None };
-        let tcp = dial(shared, &target.address, self.family, &mut trail.phases).await?;
+        let tcp = self.dial(shared, target, trail).await?;
         let peer = trail.phases.peer.expect("a connection that was dialled has a peer");
         let mut h2 = self.version == Version::H2;
         let stream = if let Some(setup) = setup {
-            let name = server_name(self.name(target, trail))?;
+            let name = server_name(self.name.as_ref().unwrap_or(&target.address.host))?;
             let (stream, shown) = setup.connect(tcp, &name, &mut trail.phases).await;
             trail.tls = Some(Arc::new(TlsFacts::new(&shown, shared)));
             let chosen = shown.alpn.as_deref() == Some(b"h2");
@@ -107,4 +136,47 @@ impl Manner {
         let speaker = speaker.map_err(|error| fault::of_exchange(&error, false))?;
         Ok(Connection { key, speaker, marks, peer, tls: trail.tls.clone() })
     }
+
+    /// The TCP connection: to the target, to a proxy that gets the request as it is, or through a proxy.
+    ///
+    /// A tunnel through a proxy is a hop of its own; what is measured after it belongs to the request's hop.
+    async fn dial(
+        &self,
+        shared: &Arc<Shared>,
+        target: &Target,
+        trail: &mut Trail,
+    ) -> Result<TcpStream, Failure> {
+        let to = self.connect_to.as_ref().unwrap_or(&target.address);
+        let Some(proxy) = &self.proxy else { return dial(shared, to, self.start(), &mut trail.phases).await };
+        if self.plain_proxy(target).is_some() {
+            return dial(shared, &proxy.address, self.start(), &mut trail.phases)
+                .await
+                .map_err(|error| at(proxy, error));
+        }
+        let way = if proxy.way == ProxyWay::Http { "CONNECT" } else { "SOCKS5" };
+        trail.begin_tunnel(format!("{way} {to} (proxy {proxy})"));
+        let to = match (&to.host, proxy.way) {
+            (Host::Name(name), ProxyWay::Socks5) => {
+                let found =
+                    Box::pin(shared.resolver().addresses(name, self.family, &mut trail.phases)).await?;
+                let ip = found
+                    .first()
+                    .copied()
+                    .ok_or_else(|| fault::protocol("the name has no address".to_owned()))?;
+                &HostPort { host: Host::Ip(ip), port: to.port }
+            }
+            _ => to,
+        };
+        let dialled = dial(shared, &proxy.address, self.start(), &mut trail.phases).await;
+        let mut tcp = dialled.map_err(|error| at(proxy, error))?;
+        proxy.open(&mut tcp, to, &mut trail.phases).await?;
+        trail.end_tunnel();
+        Ok(tcp)
+    }
+}
+
+/// A failure on the way to a proxy says so.
+fn at(proxy: &Proxy, failure: Failure) -> Failure {
+    let message = format!("the proxy {proxy} cannot be reached: {}", failure.message);
+    Failure::new(failure.class, failure.error_type, message)
 }

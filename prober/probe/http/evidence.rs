@@ -8,12 +8,14 @@ use http::HeaderMap;
 use model::time::Timestamp;
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
+use scenario::xml_path::XmlPath;
 use serde_json::Value as Json;
 
 use super::body::Body;
 use super::facts;
 use super::target::Target;
 use super::trail::Answer;
+use crate::xml::Element;
 
 /// The answer to the last request.
 pub(super) struct HttpEvidence {
@@ -24,6 +26,8 @@ pub(super) struct HttpEvidence {
     pub(super) certificate: Option<(Timestamp, Timestamp)>,
     /// The body as JSON; parsed when somebody first asks.
     pub(super) json: OnceCell<Result<Json, String>>,
+    /// The body as XML; parsed when somebody first asks.
+    pub(super) xml: OnceCell<Result<Element, String>>,
 }
 
 impl Evidence for HttpEvidence {
@@ -32,6 +36,7 @@ impl Evidence for HttpEvidence {
             ("status", _) => Reading::One(Value::Int(self.answer.status.as_u16().into())),
             ("headers", Selector::Header(name)) => header(&self.answer.headers, name),
             ("json", Selector::JsonPath(path)) => self.json(path),
+            ("xml", Selector::Xml(path)) => self.xml(path),
             ("body", _) => whole(&self.answer.body, |bytes| {
                 Value::Text(match bytes {
                     Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
@@ -63,6 +68,29 @@ impl HttpEvidence {
             Err(why) => return Reading::Unreadable(why.clone()),
         };
         let mut found: Vec<_> = path.query(json).all().into_iter().map(Value::of_json).collect();
+        match found.len() {
+            0 => Reading::Absent,
+            1 => Reading::One(found.remove(0)),
+            _ => Reading::Many(found),
+        }
+    }
+}
+
+impl HttpEvidence {
+    fn xml(&self, path: &XmlPath) -> Reading<'_> {
+        let parsed = self.xml.get_or_init(|| {
+            let body = &self.answer.body;
+            if let Some(why) = body.trouble() {
+                return Err(why.to_owned());
+            }
+            Element::parse(&body.bytes()).map_err(|error| format!("the body is not XML: {error}"))
+        });
+        let root = match parsed {
+            Ok(root) => root,
+            Err(why) => return Reading::Unreadable(why.clone()),
+        };
+        let mut found: Vec<_> =
+            root.find(path).into_iter().map(|text| Value::Text(Cow::Borrowed(text))).collect();
         match found.len() {
             0 => Reading::Absent,
             1 => Reading::One(found.remove(0)),

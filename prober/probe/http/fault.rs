@@ -18,6 +18,12 @@ pub(super) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
         }
         // TLS wraps its own complaints into I/O errors without an errno.
         if cause.kind() == io::ErrorKind::InvalidData {
+            // In TLS 1.3 a server looks at the client's certificate after the handshake. HTTP/2 passes on only
+            // the text of an error.
+            if let Some(alert) = cause.to_string().strip_prefix("received fatal alert: ") {
+                let message = format!("the server ended the TLS connection with the alert {alert}");
+                return Failure::new(FailureClass::Tls, "tls.handshake", message);
+            }
             return protocol(format!("the answer cannot be decrypted: {cause}"));
         }
         if let Some(inner) = cause.get_ref()

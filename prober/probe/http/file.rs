@@ -20,6 +20,7 @@ use super::parts::{BodyPlan, Content, PartPlan};
 use super::request::{RequestPlan, Version};
 use super::run::Http;
 use super::target::{Target, UrlError};
+use super::way;
 use crate::net::address::Host;
 use crate::net::resolve::Family;
 use crate::net::roots::Roots;
@@ -94,9 +95,10 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         compression,
         kept: OnceLock::new(),
     };
-    let manner = Manner { name, ..manner };
+    let manner = way::named(manner, name, &mut fields, report)?;
+    let way = way::plan(&mut fields, report)?;
     let client = Client { manner, body_bytes_max: body_bytes_max? };
-    let http = Http { request, client, auth: auth.ok()?, follow, insecure };
+    let http = Http { request, client, way, auth: auth.ok()?, follow, insecure };
     super::lint::check(&http, fields.span, report);
     Some(Box::new(http))
 }
@@ -306,14 +308,18 @@ pub(crate) fn insecure(fields: &mut Fields, report: &mut Report) -> Result<Optio
 
 fn host(fields: &mut Fields, report: &mut Report) -> Result<Option<Host>, Refused> {
     let Some(given) = fields.text("host") else { return Ok(None) };
-    match Host::parse(&given.value) {
-        Ok(host) => Ok(Some(host)),
-        Err(error) => {
-            let diagnostic = Diagnostic::error("E178", given.span, error.to_string());
-            report.push(diagnostic.help("a name without scheme and port, like shop.example"));
-            Err(Refused)
-        }
-    }
+    host_of(&given, report).map(Some).ok_or(Refused)
+}
+
+/// A host's name or address; `None` if the report says that it is none.
+pub(super) fn host_of(given: &Spanned<String>, report: &mut Report) -> Option<Host> {
+    let error = match Host::parse(&given.value) {
+        Ok(host) => return Some(host),
+        Err(error) => error,
+    };
+    let diagnostic = Diagnostic::error("E178", given.span, error.to_string());
+    report.push(diagnostic.help("a name without scheme and port, like shop.example"));
+    None
 }
 
 fn manner(fields: &mut Fields, insecure: bool) -> Manner {
@@ -336,6 +342,7 @@ fn manner(fields: &mut Fields, insecure: bool) -> Manner {
         roots: fields.text("ca").map_or(Roots::System, |path| Roots::File(path.value.into())),
         alpn: offers.iter().map(|offer| offer.to_vec()).collect(),
         verify: if insecure { Verify::Record } else { Verify::Enforce },
+        identity: None,
     };
-    Manner { version, family, tls: Arc::new(tls), name: None }
+    Manner { version, family, tls: Arc::new(tls), ..Manner::default() }
 }

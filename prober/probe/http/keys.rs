@@ -117,11 +117,64 @@ pub(super) const KEYS: &[Key] = &[
         "shop.example"
     ),
     key!(
+        "sni",
+        KeyType::Text,
+        Need::Optional,
+        "The name for TLS alone: told to the server, and to be proved by it. The header Host stays.",
+        "shop.example"
+    ),
+    key!(
+        "connect_to",
+        KeyType::Text,
+        Need::Optional,
+        "The host and port to connect to in place of the URL's; names in the request and in TLS stay.",
+        "\"192.0.2.10:443\""
+    ),
+    key!(
+        "source_address",
+        KeyType::Text,
+        Need::Optional,
+        "The address of the prober's machine that connections come from.",
+        "192.0.2.7"
+    ),
+    key!(
+        "proxy",
+        KeyType::Template,
+        Need::Optional,
+        "Who passes connections on: http://, socks5:// (names looked up here) or socks5h:// (by the proxy).",
+        "http://proxy.example:3128"
+    ),
+    key!(
+        "client_certificate",
+        KeyType::Record(IDENTITY),
+        Need::Optional,
+        "What is shown to a server that asks who the client is; not to another origin.",
+        "{ cert: certs/probe.pem, key: \"${secrets.probe_key}\" }"
+    ),
+    key!(
         "body_limit",
         KeyType::Size,
         Need::Default("1MiB"),
         "How much of the body is read, packed; four times that once unpacked. Beyond it the body cannot be looked at.",
         "4MiB"
+    ),
+];
+
+/// The keys of `client_certificate`.
+const IDENTITY: &[Key] = &[
+    key!(
+        "cert",
+        KeyType::Template,
+        Need::Required,
+        "A PEM file, or a secret with PEM in it.",
+        "certs/probe.pem"
+    ),
+    key!(
+        "key",
+        KeyType::Template,
+        Need::Required,
+        "A PEM file, or a secret with PEM in it.",
+        "${secrets.probe_key}"
     ),
 ];
 
@@ -148,6 +201,12 @@ pub(super) const SUBJECTS: &[Subject] = &[
     subject!("status", Shape::One(SubjectType::Status), "The status code, after redirects.", "[200, 204]"),
     subject!("headers", Shape::Header, "Headers of the answer.", "{ Content-Type: { contains: json } }"),
     subject!("json", Shape::JsonPath, "Values in a JSON body.", "{ $.status: UP }"),
+    subject!(
+        "xml",
+        Shape::XmlPath,
+        "Texts and attributes in an XML body; a name without a prefix fits every prefix, [1] is the first.",
+        "{ /feed/updated: { newer_than: 24h }, \"/feed/entry[1]/@id\": { exists: true } }"
+    ),
     subject!("body", Shape::One(SubjectType::Any), "The body as a text.", "{ contains: Welcome }"),
     subject!("size", Shape::One(SubjectType::Size), "The length of the body, unpacked.", "{ lte: 100kB }"),
     subject!(

@@ -18,6 +18,7 @@
 //! | [`trail`] | what has happened in a step so far, hop by hop |
 //! | [`redirect`] | where a redirect leads, and what goes along |
 //! | [`connect`] | a fresh connection, or one that is still open |
+//! | [`way`] | ways that the URL does not name |
 //! | [`speaker`] | HTTP/1.1 or HTTP/2 on one connection, driven by hand |
 //! | [`wire`] | the bytes below, and when they went by |
 //! | [`exchange`] | one request and its answer |
@@ -54,6 +55,7 @@ mod session;
 mod speaker;
 pub(crate) mod target;
 pub(crate) mod trail;
+mod way;
 mod wire;
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::decode::ACCEPTED;
 use super::parts::BodyPlan;
 use super::redirect;
 use super::target::Target;
+use crate::net::address::HostPort;
 use crate::net::fault;
 use crate::sigv4;
 
@@ -51,6 +52,17 @@ pub(super) struct RequestPlan {
     pub(super) compression: bool,
     /// The rendered request, if it has no holes.
     pub(super) kept: OnceLock<Arc<Ready>>,
+}
+
+/// How a request names what it asks for.
+#[derive(Copy, Clone, Debug)]
+pub(super) enum Form<'a> {
+    /// By path, to the server itself.
+    Path,
+    /// By the whole URL, to a proxy; with another host and port if the step connects to others.
+    Whole(Option<&'a HostPort>),
+    /// As HTTP/2 does.
+    H2,
 }
 
 /// A request whose holes are filled.
@@ -169,16 +181,27 @@ impl RequestPlan {
 
 impl Ready {
     /// The request as hyper takes it.
-    pub(super) fn to_request(&self, headers: HeaderMap, h2: bool) -> Result<Request<Full<Bytes>>, Failure> {
+    pub(super) fn to_request(
+        &self,
+        headers: HeaderMap,
+        form: Form<'_>,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = headers;
-        if h2 {
-            let host = request.headers_mut().remove(HOST);
-            *request.version_mut() = http::Version::HTTP_2;
-            *request.uri_mut() = absolute(&self.target, host.as_ref().unwrap_or(&self.target.authority))?;
-        } else {
-            *request.uri_mut() = self.target.path.clone();
+        match form {
+            Form::H2 => {
+                let host = request.headers_mut().remove(HOST);
+                *request.version_mut() = http::Version::HTTP_2;
+                *request.uri_mut() = absolute(&self.target, host.as_ref().unwrap_or(&self.target.authority))?;
+            }
+            Form::Path => *request.uri_mut() = self.target.path.clone(),
+            Form::Whole(None) => *request.uri_mut() = absolute(&self.target, &self.target.authority)?,
+            Form::Whole(Some(to)) => {
+                let to = HeaderValue::try_from(to.to_string());
+                let to = to.map_err(|_| fault::config("`connect_to` cannot be sent"))?;
+                *request.uri_mut() = absolute(&self.target, &to)?;
+            }
         }
         Ok(request)
     }

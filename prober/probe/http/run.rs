@@ -15,6 +15,7 @@ use super::facts;
 use super::redirect;
 use super::request::RequestPlan;
 use super::trail::Trail;
+use super::way::WayPlan;
 use crate::net::fault::{timed_out, within};
 use crate::net::shared::Net;
 
@@ -23,6 +24,7 @@ use crate::net::shared::Net;
 pub(super) struct Http {
     pub(super) request: RequestPlan,
     pub(super) client: Client,
+    pub(super) way: WayPlan,
     pub(super) auth: Option<AuthPlan>,
     /// How many redirects are followed.
     pub(super) follow: u32,
@@ -36,7 +38,7 @@ impl Action<Net> for Http {
     }
 
     fn shows(&self, subject: &str) -> bool {
-        self.request.method != Method::HEAD || !matches!(subject, "json" | "body" | "size")
+        self.request.method != Method::HEAD || !matches!(subject, "json" | "xml" | "body" | "size")
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
@@ -67,13 +69,14 @@ impl Http {
         context: &StepContext<'_>,
         trail: &mut Trail,
     ) -> Result<(), Failure> {
+        let client = self.way.client(&self.client, net, context.scope)?;
         let mut ready = self.request.ready(context.scope).await?;
         let mut sign_in =
-            SignIn::new(self.auth.as_ref(), &ready.target, &self.client, (net, context, trail)).await?;
+            SignIn::new(self.auth.as_ref(), &ready.target, &client, (net, context, trail)).await?;
         loop {
             sign_in.add(&mut ready)?;
             trail.begin(&ready);
-            let connection = self.client.ask(net, context.scope.run, &ready, trail).await?;
+            let connection = client.ask(net, context.scope.run, &ready, trail).await?;
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
             let challenged = sign_in.again(&ready, answer)?;
             let to = match self.follow {
@@ -119,7 +122,14 @@ impl Http {
                 // Good enough for days: the time at the run's start.
                 let certificate = leaf.map(|leaf| (leaf.not_after, run.started_at));
                 let redirects = trail.redirects;
-                Box::new(HttpEvidence { answer, target, redirects, certificate, json: OnceCell::new() })
+                Box::new(HttpEvidence {
+                    answer,
+                    target,
+                    redirects,
+                    certificate,
+                    json: OnceCell::new(),
+                    xml: OnceCell::new(),
+                })
             }
             _ => Box::new(Nothing),
         };

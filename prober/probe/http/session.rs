@@ -13,7 +13,8 @@ use super::request::Version;
 use super::speaker::Speaker;
 use super::wire::Marks;
 use crate::net::address::{Host, HostPort};
-use crate::net::resolve::Family;
+use crate::net::dial::Start;
+use crate::net::proxy::Proxy;
 use crate::net::tls::TlsChoice;
 
 /// The most connections that a run keeps open.
@@ -35,7 +36,9 @@ pub(super) struct Key {
     /// The name that the server proved, and how; `None` without TLS.
     pub(super) secured: Option<(Arc<TlsChoice>, Host)>,
     pub(super) version: Version,
-    pub(super) family: Family,
+    pub(super) start: Start,
+    /// Who passes it on.
+    pub(super) proxy: Option<Arc<Proxy>>,
 }
 
 /// An open connection.

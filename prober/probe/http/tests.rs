@@ -24,6 +24,7 @@ mod flows;
 mod hostile;
 mod idle;
 mod phases;
+mod ways;
 
 type Keys = Vec<(&'static str, Bound)>;
 

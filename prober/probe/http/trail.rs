@@ -25,6 +25,8 @@ pub(crate) struct Trail {
     pub(super) reused: bool,
     /// How many redirects were followed.
     pub(super) redirects: usize,
+    /// What the hop in progress is, while it is the way through a proxy and not the request.
+    tunnel: Option<String>,
     /// Whether the hop in progress is for a token.
     pub(super) fetching_token: bool,
     /// Where the first request went.
@@ -60,6 +62,7 @@ impl Trail {
             hops: Vec::with_capacity(1),
             reused: false,
             redirects: 0,
+            tunnel: None,
             fetching_token: false,
             first: None,
             asked: None,
@@ -79,11 +82,32 @@ impl Trail {
         (self.reused, self.peer, self.tls, self.answer, self.sent) = (false, None, None, None, None);
     }
 
+    /// Says that the hop in progress is the way through a proxy.
+    pub(super) fn begin_tunnel(&mut self, label: String) {
+        self.tunnel = Some(label);
+    }
+
+    /// Ends the hop of the way through a proxy; the request's own begins, with the same peer.
+    pub(super) fn end_tunnel(&mut self) {
+        let Some(label) = self.tunnel.take() else { return };
+        let phases = std::mem::replace(&mut self.phases, Phases::start(self.began));
+        if let Some(peer) = phases.peer {
+            self.phases.connected(peer);
+        }
+        self.hops.push(phases.into_hop(label));
+    }
+
+    /// Whether a request to `target` goes to where the step went first.
+    pub(super) fn at_home(&self, target: &Target) -> bool {
+        self.first.as_ref().is_none_or(|first| first.same_origin(target))
+    }
+
     /// Ends the hop in progress, if there is one.
     pub(crate) fn end(&mut self) {
         let Some((method, target)) = &self.asked else { return };
         let phases = std::mem::replace(&mut self.phases, Phases::start(self.began));
-        let mut hop = phases.into_hop(format!("{method} {}", target.shown));
+        let label = self.tunnel.take().unwrap_or_else(|| format!("{method} {}", target.shown));
+        let mut hop = phases.into_hop(label);
         hop.reused = self.reused;
         hop.status = self.answer.as_ref().map(|answer| answer.status.as_str().to_owned());
         self.peer = hop.peer;

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -23,6 +23,21 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// The most addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
 
+/// From where connections are made.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Start {
+    /// Which of the target's addresses are tried.
+    pub(crate) family: Family,
+    /// The address of this machine; the system chooses if `None`.
+    pub(crate) source: Option<IpAddr>,
+}
+
+impl From<Family> for Start {
+    fn from(family: Family) -> Self {
+        Self { family, source: None }
+    }
+}
+
 /// Finds `target`'s addresses and connects to one of them.
 ///
 /// Takes the phases `dns` (none for an IP address) and `connect`, which is left open: the next phase begins
@@ -34,13 +49,14 @@ const ADDRESSES_MAX: usize = 8;
 pub(crate) async fn dial(
     shared: &Shared,
     target: &HostPort,
-    family: Family,
+    start: impl Into<Start>,
     phases: &mut Phases,
 ) -> Result<TcpStream, Failure> {
+    let Start { family, source } = start.into();
     let name = match &target.host {
         Host::Ip(ip) if family.has(*ip) => {
             phases.enter(Phase::Connect);
-            return one(SocketAddr::new(*ip, target.port), phases).await;
+            return one(SocketAddr::new(*ip, target.port), source, phases).await;
         }
         Host::Ip(ip) => {
             return Err(fault::config(format!("{ip} is not of the address family that `ip` asks for")));
@@ -52,17 +68,17 @@ pub(crate) async fn dial(
     let found = Box::pin(resolver.addresses(name, family, phases)).await?;
     phases.enter(Phase::Connect);
     match found.as_slice() {
-        [ip] => one(SocketAddr::new(*ip, target.port), phases).await,
+        [ip] => one(SocketAddr::new(*ip, target.port), source, phases).await,
         ips => {
             let peers = ips.iter().take(ADDRESSES_MAX).map(|ip| SocketAddr::new(*ip, target.port)).collect();
-            Box::pin(race(peers, phases)).await
+            Box::pin(race(peers, source, phases)).await
         }
     }
 }
 
-async fn one(peer: SocketAddr, phases: &mut Phases) -> Result<TcpStream, Failure> {
+async fn one(peer: SocketAddr, source: Option<IpAddr>, phases: &mut Phases) -> Result<TcpStream, Failure> {
     phases.try_peer(peer);
-    match connect(peer).await {
+    match connect(peer, source).await {
         Ok(stream) => {
             phases.connected(peer);
             Ok(stream)
@@ -75,9 +91,12 @@ async fn one(peer: SocketAddr, phases: &mut Phases) -> Result<TcpStream, Failure
     }
 }
 
-async fn connect(peer: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(peer: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
+    if let Some(source) = source {
+        socket.bind(SocketAddr::new(source, 0))?;
+    }
     socket.connect(peer).await
 }
 
@@ -103,14 +122,18 @@ impl Race {
     }
 }
 
-async fn race(peers: Vec<SocketAddr>, phases: &mut Phases) -> Result<TcpStream, Failure> {
+async fn race(
+    peers: Vec<SocketAddr>,
+    source: Option<IpAddr>,
+    phases: &mut Phases,
+) -> Result<TcpStream, Failure> {
     let mut race = Race { under_way: Vec::with_capacity(peers.len()) };
     let mut waiting = peers.into_iter().peekable();
     let mut worst: Option<Failure> = None;
     loop {
         if let Some(peer) = waiting.next() {
             phases.try_peer(peer);
-            race.under_way.push((peer, Box::pin(connect(peer))));
+            race.under_way.push((peer, Box::pin(connect(peer, source))));
         }
         let ended = if waiting.peek().is_some() {
             let pause = pin!(tokio::time::sleep(ATTEMPT_DELAY));

@@ -11,6 +11,8 @@
 //! | [`resolve`] | from a name to addresses, uncached |
 //! | [`dial`] | the TCP connection, several addresses raced |
 //! | [`tls`] | the handshake, with what the server showed |
+//! | [`proxy`] | through a proxy |
+//! | [`identity`] | a client's certificate and key |
 //! | [`roots`] | which authorities are trusted |
 //! | [`certificate`] | facts read from a certificate, once each |
 //! | [`phases`] | a hop's phases, address attempts and peer |
@@ -20,7 +22,9 @@ pub(crate) mod address;
 pub(crate) mod certificate;
 pub(crate) mod dial;
 pub(crate) mod fault;
+pub(crate) mod identity;
 pub(crate) mod phases;
+pub(crate) mod proxy;
 pub(crate) mod resolve;
 pub(crate) mod roots;
 pub(crate) mod shared;

@@ -84,7 +84,9 @@ impl Proxy {
         let login = (!url.username().is_empty() || url.password().is_some())
             .then(|| (decode(url.username()), decode(url.password().unwrap_or_default())));
         let fits = |text: &str| (1..=255).contains(&text.len());
-        if way != ProxyWay::Http && login.as_ref().is_some_and(|(user, password)| !fits(user) || !fits(password)) {
+        if way != ProxyWay::Http
+            && login.as_ref().is_some_and(|(user, password)| !fits(user) || !fits(password))
+        {
             return Err(ProxyError::Login);
         }
         Ok(Self { way, address: HostPort { host, port }, login })
@@ -107,7 +109,12 @@ impl Proxy {
     ///
     /// # Errors
     /// Class `connect`, `connect.proxy`: the proxy refuses, or does not speak as it should.
-    pub(crate) async fn open<S>(&self, stream: &mut S, target: &HostPort, phases: &mut Phases) -> Result<(), Failure>
+    pub(crate) async fn open<S>(
+        &self,
+        stream: &mut S,
+        target: &HostPort,
+        phases: &mut Phases,
+    ) -> Result<(), Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -117,16 +124,19 @@ impl Proxy {
         }
     }
 
-    async fn open_http<S>(&self, stream: &mut S, target: &HostPort, phases: &mut Phases) -> Result<(), Failure>
+    async fn open_http<S>(
+        &self,
+        stream: &mut S,
+        target: &HostPort,
+        phases: &mut Phases,
+    ) -> Result<(), Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         phases.enter(Phase::Send);
-        let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
-        if let Some(value) = self.authorization() {
-            request.push_str(&format!("Proxy-Authorization: {value}\r\n"));
-        }
-        request.push_str("\r\n");
+        let login = self.authorization().map(|value| format!("Proxy-Authorization: {value}\r\n"));
+        let login = login.unwrap_or_default();
+        let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n");
         stream.write_all(request.as_bytes()).await.map_err(|error| self.broke(&error))?;
         phases.enter(Phase::Wait);
         let mut head = Vec::with_capacity(256);
@@ -149,7 +159,12 @@ impl Proxy {
         }
     }
 
-    async fn open_socks<S>(&self, stream: &mut S, target: &HostPort, phases: &mut Phases) -> Result<(), Failure>
+    async fn open_socks<S>(
+        &self,
+        stream: &mut S,
+        target: &HostPort,
+        phases: &mut Phases,
+    ) -> Result<(), Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {

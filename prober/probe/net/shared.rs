@@ -47,11 +47,15 @@ pub struct Shared {
     certificates: CertificateCache,
 }
 
+/// Of the authorities, the client's certificate and its key.
+type Stamps = [Option<(SystemTime, u64)>; 3];
+
 #[derive(Clone, Debug)]
 struct KeptSetup {
     setup: Arc<TlsSetup>,
     looked: Instant,
-    stamp: Option<(SystemTime, u64)>,
+    /// When its files were last changed, and their sizes.
+    stamps: Stamps,
 }
 
 /// Ring, with the suites in the order of browsers: AES-128 first, so that servers choose for us what they
@@ -128,7 +132,7 @@ impl Shared {
     pub(crate) async fn tls(self: &Arc<Self>, choice: &TlsChoice) -> Result<Arc<TlsSetup>, Failure> {
         let kept = self.lock_setups().get(choice).cloned();
         if let Some(kept) = &kept
-            && (choice.roots == Roots::System || kept.looked.elapsed() < LOOK_EVERY)
+            && (choice.has_no_files() || kept.looked.elapsed() < LOOK_EVERY)
         {
             return Ok(Arc::clone(&kept.setup));
         }
@@ -141,15 +145,12 @@ impl Shared {
     }
 
     fn make(&self, choice: &TlsChoice, kept: Option<KeptSetup>) -> Result<Arc<TlsSetup>, Failure> {
-        let stamp = match &choice.roots {
-            Roots::System => None,
-            Roots::File(path) => roots::stamp(path),
-        };
+        let stamps = choice.stamps();
         let setup = match kept {
-            Some(kept) if stamp.is_some() && kept.stamp == stamp => kept.setup,
+            Some(kept) if kept.stamps == stamps && stamps.iter().any(Option::is_some) => kept.setup,
             _ => Arc::new(TlsSetup::new(&self.provider, self.roots(&choice.roots)?, choice)?),
         };
-        let entry = KeptSetup { setup: Arc::clone(&setup), looked: Instant::now(), stamp };
+        let entry = KeptSetup { setup: Arc::clone(&setup), looked: Instant::now(), stamps };
         self.lock_setups().insert(choice.clone(), entry);
         Ok(setup)
     }

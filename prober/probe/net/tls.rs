@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use model::outcome::{Failure, FailureClass};
 use model::step::Phase;
@@ -24,8 +25,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::net::address::Host;
 use crate::net::fault;
+use crate::net::identity::Identity;
 use crate::net::phases::Phases;
-use crate::net::roots::Roots;
+use crate::net::roots::{self, Roots};
 
 /// How a connection is secured; connections with the same choice share everything that is not theirs alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -36,6 +38,25 @@ pub(crate) struct TlsChoice {
     pub(crate) alpn: Vec<Vec<u8>>,
     /// What a certificate that does not hold means.
     pub(crate) verify: Verify,
+    /// What is shown to a server that asks who the client is.
+    pub(crate) identity: Option<Arc<Identity>>,
+}
+
+impl TlsChoice {
+    /// Whether everything that it needs is there for good.
+    pub(crate) fn has_no_files(&self) -> bool {
+        self.roots == Roots::System && self.identity.as_ref().is_none_or(|identity| !identity.has_files())
+    }
+
+    /// When its files were last changed, and their sizes: authorities, certificate, key.
+    pub(crate) fn stamps(&self) -> [Option<(SystemTime, u64)>; 3] {
+        let roots = match &self.roots {
+            Roots::System => None,
+            Roots::File(path) => roots::stamp(path),
+        };
+        let [cert, key] = self.identity.as_ref().map_or([None; 2], |identity| identity.stamps());
+        [roots, cert, key]
+    }
 }
 
 /// What a certificate that does not hold means.
@@ -93,7 +114,18 @@ impl TlsSetup {
             .with_safe_default_protocol_versions()
             .map_err(|error| fault::config(format!("TLS cannot be set up: {error}")))?;
         let verifying = Arc::clone(&verifier);
-        let mut config = config.dangerous().with_custom_certificate_verifier(verifying).with_no_client_auth();
+        let config = config.dangerous().with_custom_certificate_verifier(verifying);
+        let mut config = match &choice.identity {
+            None => config.with_no_client_auth(),
+            Some(identity) => {
+                let (chain, key) = identity.read()?;
+                config.with_client_auth_cert(chain, key).map_err(|_| {
+                    fault::config(
+                        "the client's certificate and key do not belong together, or cannot be used",
+                    )
+                })?
+            }
+        };
         config.alpn_protocols.clone_from(&choice.alpn);
         config.resumption = Resumption::disabled();
         Ok(Self { config, verify: choice.verify, verifier, roots })

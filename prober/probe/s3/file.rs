@@ -17,7 +17,6 @@ use crate::http::auth::file as auth;
 use crate::http::client::Client;
 use crate::http::connect::Manner;
 use crate::http::request::Version;
-use crate::net::resolve::Family;
 use crate::net::roots::Roots;
 use crate::net::shared::Net;
 use crate::net::tls::{TlsChoice, Verify};
@@ -131,8 +130,9 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         // The listing is read page after page: HTTP/2 would gain nothing.
         alpn: vec![b"http/1.1".to_vec()],
         verify: if insecure.is_some() { Verify::Record } else { Verify::Enforce },
+        identity: None,
     };
-    let manner = Manner { version: Version::H1, family: Family::Any, tls: Arc::new(tls), name: None };
+    let manner = Manner { version: Version::H1, tls: Arc::new(tls), ..Manner::default() };
     let plan = ListPlan {
         endpoint: endpoint.value,
         bucket: bucket.value,

@@ -146,7 +146,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let alpn = alpn(&mut fields, report);
     let roots = fields.text("ca").map_or(Roots::System, |given| Roots::File(given.value.into()));
     let reach = reach(fields.template("address")?, report);
-    let choice = TlsChoice { roots, alpn: alpn?, verify: Verify::Record };
+    let choice = TlsChoice { roots, alpn: alpn?, verify: Verify::Record, identity: None };
     Some(Box::new(Tls { reach: reach?, name: name.ok()?, choice }))
 }
 

@@ -390,6 +390,11 @@ routes:
         right: "    bearer: ${secrets.export_reader}",
     },
     Example {
+        code: "E184",
+        wrong: "  proxy: proxy.example:3128",
+        right: "  proxy: http://proxy.example:3128",
+    },
+    Example {
         code: "E201",
         wrong: r"steps:
   - name: look
@@ -509,6 +514,11 @@ routes:
 expect: { json: { $.status: UP } }",
         right: r"http: GET ${vars.shop}/orders
 expect: { json: { $.status: UP } }",
+    },
+    Example {
+        code: "E312",
+        wrong: r#"expect: { xml: { "/feed/entry[0]/title": Orders } }"#,
+        right: r#"expect: { xml: { "/feed/entry[1]/title": Orders } }"#,
     },
     Example {
         code: "W301",

@@ -8,6 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::kind::Shape;
 use crate::source::Spanned;
 use crate::value::Selector;
+use crate::xml_path::XmlPath;
 
 /// The longest JSON path, in bytes; the parser works recursively.
 const PATH_BYTES_MAX: usize = 512;
@@ -26,6 +27,7 @@ pub(crate) struct Selected {
 pub(super) const fn words(shape: Shape) -> (&'static str, &'static str) {
     match shape {
         Shape::JsonPath => ("JSON paths", "$.status: UP"),
+        Shape::XmlPath => ("XML paths", "/feed/title: Orders"),
         Shape::Header => ("header names", "Content-Type: { contains: json }"),
         Shape::Row => ("rows and columns", "\"[0].total\": { gte: 1 }"),
         Shape::One(_) => ("keys", "key: value"),
@@ -42,6 +44,10 @@ pub(crate) fn select_key(
     let selector = match shape {
         Shape::One(_) => Selector::Whole,
         Shape::JsonPath => Selector::JsonPath(Box::new(json_path(key)?)),
+        Shape::XmlPath => Selector::Xml(
+            XmlPath::parse(text)
+                .map_err(|(message, help)| Diagnostic::error("E312", key.span, message).help(help))?,
+        ),
         Shape::Header => Selector::Header(header(key)?),
         Shape::Row => row(key)?,
     };

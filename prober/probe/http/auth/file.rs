@@ -174,7 +174,8 @@ pub(crate) fn secret(given: Spanned<Template>, what: &str, report: &mut Report) 
     None
 }
 
-fn in_the_file(what: &str, span: Span) -> Diagnostic {
+/// The mistake of a secret that stands in the file.
+pub(crate) fn in_the_file(what: &str, span: Span) -> Diagnostic {
     let verb = if what == "credentials" { "stand" } else { "stands" };
     Diagnostic::error("E180", span, format!("the {what} {verb} in the file"))
         .help("name its source under `secrets` in prober.yaml, and write ${secrets.NAME} here")

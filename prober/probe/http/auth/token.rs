@@ -23,6 +23,8 @@ use super::TokenPlan;
 use crate::net::fault;
 use crate::net::shared::Net;
 
+/// The longest answer with a token in it.
+const ANSWER_BYTES_MAX: u64 = 256 << 10;
 /// The longest token.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
 /// The longest word of a server that is passed on.
@@ -42,6 +44,7 @@ impl TokenPlan {
         trail: &mut Trail,
     ) -> Result<String, Failure> {
         let ready = self.request(context.scope)?;
+        let beside = client.beside(ANSWER_BYTES_MAX);
         trail.begin(&ready);
         trail.fetching_token = true;
         // Whatever way the token is written in it, nobody is shown the answer.
@@ -50,7 +53,7 @@ impl TokenPlan {
             let message = format!("no token from {}: {}", ready.target.shown, failure.message);
             Failure::new(failure.class, failure.error_type, message)
         };
-        let connection = client.ask(net, context.scope.run, &ready, trail).await.map_err(about)?;
+        let connection = beside.ask(net, context.scope.run, &ready, trail).await.map_err(about)?;
         let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
         let token =
             token_of(answer).map_err(|why| about(Failure::new(FailureClass::Protocol, "auth.token", why)))?;

@@ -247,3 +247,49 @@ async fn caches_on_the_way_are_evidence() {
     assert_eq!(list("http.response.header.x-cache"), ["HIT"]);
     assert_eq!(list("http.response.header.cache-status"), ["edge; hit", "origin; fwd=miss"]);
 }
+
+#[tokio::test]
+async fn an_xml_body_is_looked_at_by_paths() {
+    let server = Server::start();
+    let feed = "<?xml version=\"1.0\"?><feed xmlns=\"http://www.w3.org/2005/Atom\"><updated>2026-01-02T03:04:05Z</updated>\
+                <entry id=\"e1\"><title>One &amp; only</title></entry><entry id=\"e2\"><title>Two</title></entry></feed>";
+    server.on("/feed", Reply::ok(feed));
+    server.on("/html", Reply::ok("<html><p>unclosed<br></html>"));
+    server.on("/long", Reply::ok(format!("<a>{}</a>", "x".repeat(2 << 20))));
+    let url = |path| server.url(path);
+    for (step, told) in [
+        (
+            format!(
+                "http: {}\nexpect: {{ xml: {{ \"/feed/entry[1]/title\": One & only, /feed/entry/@id: {{ starts_with: e }} }} }}",
+                url("/feed")
+            ),
+            "ok",
+        ),
+        (
+            format!(
+                "http: {}\nexpect: {{ xml: {{ /feed/entry: {{ len: 2 }}, /feed/none: {{ exists: false }} }} }}",
+                url("/feed")
+            ),
+            "ok",
+        ),
+        (
+            format!("http: {}\nexpect: {{ xml: {{ /feed/updated: {{ newer_than: 1h }} }} }}", url("/feed")),
+            "stale",
+        ),
+        (
+            format!("http: {}\nexpect: {{ xml: {{ /feed/none: x }} }}", url("/feed")),
+            "failed incorrect assert.xml: xml /feed/none has no match",
+        ),
+        (
+            format!("http: {}\nexpect: {{ xml: {{ /html: x }} }}", url("/html")),
+            "failed incorrect assert.xml: xml /html cannot be looked at: the body is not XML",
+        ),
+        (
+            format!("http: {}\nexpect: {{ xml: {{ /a: x }} }}", url("/long")),
+            "failed incorrect assert.xml: xml /a cannot be looked at: the body is longer",
+        ),
+    ] {
+        let outcome = trial::judge(&step).await;
+        assert!(trial::told(&outcome).starts_with(told), "{step}: {}", trial::told(&outcome));
+    }
+}
