@@ -138,7 +138,7 @@ fn slot(turns: u64) {
 
 fn compiled() -> Compiled<probe::Net> {
     let source = Source { path: "shop-home.yaml".to_owned(), text: black_box(SCENARIO).to_owned() };
-    let sources = Sources { project: None, scenarios: vec![source] };
+    let sources = Sources { scenarios: vec![source], ..Sources::default() };
     let compiled = compile(sources, &probe::KINDS, &Options::default());
     assert!(!compiled.has_errors(), "{:?}", compiled.diagnostics);
     compiled

@@ -33,12 +33,24 @@ pub(crate) struct Found {
     pub(crate) root: PathBuf,
     /// The project file, if there is one.
     pub(crate) project: Option<Source>,
+    /// The template files.
+    pub(crate) templates: Vec<Source>,
     /// The scenario files.
     pub(crate) scenarios: Vec<Source>,
+    /// Whether these are all scenario files of the project.
+    pub(crate) whole: bool,
     /// The patterns of scenario files, if no file matches them.
     pub(crate) unmatched: Option<String>,
     /// The files that are not UTF-8, by their shown path, and their first wrong byte.
     pub(crate) not_text: Vec<(String, usize)>,
+}
+
+/// The file patterns of a project file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Patterns {
+    pub(crate) scenarios: Vec<String>,
+    /// Files that these match are templates, whatever else matches them.
+    pub(crate) include: Vec<String>,
 }
 
 /// Why files could not be found or read.
@@ -60,6 +72,8 @@ pub(crate) enum FindError {
     TooMany,
     #[error("no scenario file matches {0}; `scenarios:` in {PROJECT_FILE} says where they are")]
     NoScenarios(String),
+    #[error("--var {name}: no file uses `vars.{name}`{hint}")]
+    UnknownVar { name: String, hint: String },
 }
 
 impl Place {
@@ -81,8 +95,8 @@ impl Place {
         self.project_root().unwrap_or_else(|_| self.base.clone())
     }
 
-    /// Reads the files; `patterns` gives the project file's `scenarios:` list.
-    pub(crate) fn read(&self, patterns: impl Fn(&Source) -> Vec<String>) -> Result<Found, FindError> {
+    /// Reads the files; `patterns` gives the project file's lists.
+    pub(crate) fn read(&self, patterns: impl Fn(&Source) -> Patterns) -> Result<Found, FindError> {
         let project_path = self.project_path()?;
         let root = match &project_path {
             Some(path) => path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned),
@@ -90,13 +104,19 @@ impl Place {
         };
         let mut not_text = Vec::new();
         let project = project_path.as_deref().map(|path| self.read_file(path, &mut not_text)).transpose()?;
-        let (mut paths, mut unmatched) = (BTreeSet::new(), None);
-        if self.whole_project() {
-            let patterns = project.as_ref().map_or_else(|| vec!["*.yaml".to_owned()], &patterns);
-            for pattern in &patterns {
+        let alone = || Patterns { scenarios: vec!["*.yaml".to_owned()], include: Vec::new() };
+        let patterns = project.as_ref().map_or_else(alone, patterns);
+        let (mut paths, mut unmatched, mut templates) = (BTreeSet::new(), None, BTreeSet::new());
+        for pattern in &patterns.include {
+            collect(&root, pattern, &mut templates)?;
+        }
+        let whole = self.whole_project();
+        if whole {
+            for pattern in &patterns.scenarios {
                 collect(&root, pattern, &mut paths)?;
             }
-            unmatched = paths.is_empty().then(|| patterns.join(", "));
+            paths.retain(|path| !templates.contains(path));
+            unmatched = paths.is_empty().then(|| patterns.scenarios.join(", "));
         }
         for path in self.paths.iter().filter(|path| !is_project(path)) {
             if path.is_dir() {
@@ -109,9 +129,15 @@ impl Place {
         if paths.len() > FILES_MAX {
             return Err(FindError::TooMany);
         }
-        let scenarios =
-            paths.iter().map(|path| self.read_file(path, &mut not_text)).collect::<Result<_, _>>()?;
-        Ok(Found { root, project, scenarios, unmatched, not_text })
+        paths.retain(|path| !templates.contains(path));
+        let mut read = |paths: &BTreeSet<PathBuf>| {
+            paths.iter().map(|path| self.read_file(path, &mut not_text)).collect::<Result<Vec<_>, _>>()
+        };
+        let scenarios = read(&paths)?;
+        // Of a few files it matters only what they use.
+        let needed = whole || scenarios.iter().any(|scenario| scenario.text.contains("use:"));
+        let templates = if needed { read(&templates)? } else { Vec::new() };
+        Ok(Found { root, project, templates, scenarios, whole, unmatched, not_text })
     }
 
     fn read_file(&self, path: &Path, not_text: &mut Vec<(String, usize)>) -> Result<Source, FindError> {

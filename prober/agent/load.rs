@@ -1,25 +1,28 @@
 //! From files to what the parts need: entries for the runner, cards for the pages, streams for the metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dashboard::{Catalogue, ScenarioCard};
 use export::prometheus::StreamInfo;
 use model::slot::Cadence;
+use model::time::{Clock as _, SystemClock};
 use probe::flow::Scenario;
 use probe::{KINDS, Net, Shared};
-use scenario::compile::{Compiled, Options, compile};
+use scenario::compile::{Compiled, Options, Sources, compile};
 use scenario::diagnostic::{Diagnostic, Severity};
 use scenario::plan::Plan;
 use scenario::project::Project;
+use scenario::scope::Scope;
 use scenario::source::Source;
 use scenario::template::Secrets;
 use schedule::entry::Entry;
+use schedule::maintenance::Calendar;
 use schedule::slots::Timetable;
 
 use super::exporters;
-use super::files::{FindError, Found, Place};
+use super::files::{FindError, Found, Patterns, Place};
 use super::secrets::{MissingSecrets, Vault};
 use crate::exit::{Exit, Stop};
 
@@ -35,7 +38,7 @@ pub(crate) struct Loader {
 /// Files that were read and compiled, with all their mistakes.
 #[derive(Debug)]
 pub(crate) struct Checked {
-    pub(crate) root: std::path::PathBuf,
+    pub(crate) root: PathBuf,
     pub(crate) compiled: Compiled<Net>,
 }
 
@@ -43,7 +46,7 @@ pub(crate) struct Checked {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) project: Project,
-    pub(crate) root: std::path::PathBuf,
+    pub(crate) root: PathBuf,
     pub(crate) entries: Vec<Entry>,
     pub(crate) catalogue: Catalogue,
     pub(crate) exporters: Vec<exporters::Planned>,
@@ -78,9 +81,10 @@ impl From<LoadError> for Stop {
 
 /// Reads and compiles the files; mistakes are part of the answer.
 pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindError> {
-    let Found { root, project, scenarios, unmatched, not_text } = place.read(patterns)?;
-    let sources = scenario::compile::Sources { project, scenarios };
-    let mut compiled = compile(sources, &KINDS, options);
+    let Read { root, sources, unmatched, not_text } = sources(place)?;
+    // What is over is so by the day of this reading, not of the start.
+    let options = Options { now: Some(SystemClock.now()), ..options.clone() };
+    let mut compiled = compile(sources, &KINDS, &options);
     let (_, mistakes) = exporters::plan(&compiled.project, &root);
     compiled.diagnostics.extend(mistakes);
     for (path, at) in not_text {
@@ -95,17 +99,44 @@ pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindErr
     if let Some(patterns) = unmatched.filter(|_| !compiled.has_errors()) {
         return Err(FindError::NoScenarios(patterns));
     }
+    if let Some((name, near)) = compiled.unknown_vars.first().filter(|_| !compiled.has_errors()) {
+        let hint = near.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        return Err(FindError::UnknownVar { name: name.clone(), hint });
+    }
     Ok(Checked { root, compiled })
 }
 
+/// Every scenario of this name with what its variables are; see [`scenario::scope`].
+pub(crate) fn scopes(place: &Place, options: &Options, name: &str) -> Result<Vec<Scope>, FindError> {
+    Ok(scenario::scope::scopes(sources(place)?.sources, options, name))
+}
+
+/// The files of a place, ready to be compiled.
+struct Read {
+    root: PathBuf,
+    sources: Sources,
+    /// The patterns of scenario files, if no file matches them.
+    unmatched: Option<String>,
+    /// The files that are not UTF-8, and their first wrong byte.
+    not_text: Vec<(String, usize)>,
+}
+
+fn sources(place: &Place) -> Result<Read, FindError> {
+    let Found { root, project, templates, scenarios, whole, unmatched, not_text } = place.read(patterns)?;
+    Ok(Read { root, sources: Sources { project, templates, scenarios, whole }, unmatched, not_text })
+}
+
 /// The globs of a project file.
-fn patterns(source: &Source) -> Vec<String> {
-    let alone = scenario::compile::Sources { project: Some(source.clone()), scenarios: Vec::new() };
+fn patterns(source: &Source) -> Patterns {
+    let alone = Sources { project: Some(source.clone()), ..Sources::default() };
     let project = compile(alone, &KINDS, &Options::default()).project;
-    if project.scenarios.is_empty() {
-        return vec!["scenarios/**/*.yaml".to_owned()];
+    let texts =
+        |list: Vec<scenario::source::Spanned<String>>| list.into_iter().map(|item| item.value).collect();
+    let mut scenarios: Vec<String> = texts(project.scenarios);
+    if scenarios.is_empty() {
+        scenarios.push("scenarios/**/*.yaml".to_owned());
     }
-    project.scenarios.into_iter().map(|pattern| pattern.value).collect()
+    Patterns { scenarios, include: texts(project.include) }
 }
 
 impl Loader {
@@ -195,10 +226,12 @@ impl Loaded {
     fn add(&mut self, plan: Arc<Plan<Net>>, shared: &Arc<Shared>, secrets: Arc<Secrets>) {
         let timetable = Timetable::new(plan.cadence(), plan.stream());
         let timetable = Arc::new(timetable.expect("the compiler has checked the cadence"));
+        let calendar = Calendar::new(plan.maintenance()).expect("the compiler has checked the maintenances");
         self.catalogue.cards.push(card(&plan, &timetable));
         self.entries.push(Entry {
             origin: Arc::clone(plan.origin()),
             cadence: plan.cadence().clone(),
+            maintenance: Arc::new(calendar),
             timetable,
             timeout: plan.timeout(),
             probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),

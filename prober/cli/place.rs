@@ -6,6 +6,7 @@ use std::time::Duration;
 use probe::Net;
 use scenario::compile::Options;
 use scenario::plan::Plan;
+use scenario::reuse::base_name;
 
 use super::args::{Choice, Global};
 use crate::agent::files::{FindError, Place};
@@ -30,7 +31,7 @@ pub(crate) fn pairs(flag: &str, texts: &[String]) -> Result<Vec<(String, String)
 /// What the command line adds to the files.
 pub(crate) fn options(vars: &[String], regions: &[String], prober: String) -> Result<Options, Stop> {
     let regions = (!regions.is_empty()).then(|| regions.to_vec());
-    Ok(Options { vars: pairs("var", vars)?, prober, regions })
+    Ok(Options { vars: pairs("var", vars)?, prober, regions, now: None })
 }
 
 /// Where secrets are looked for: the environment, and systemd's credentials folder or the project's own.
@@ -94,7 +95,9 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// Whether the scenario is wanted.
     pub(crate) fn takes(&self, origin: &model::event::Origin) -> bool {
-        let named = self.names.is_empty() || self.names.iter().any(|name| **name == *origin.stream.scenario);
+        let scenario = &*origin.stream.scenario;
+        let is_named = |name: &String| **name == *scenario || **name == *base_name(scenario);
+        let named = self.names.is_empty() || self.names.iter().any(is_named);
         let has = |(name, value): &(String, String)| {
             origin.labels.iter().any(|(key, held)| **key == **name && **held == **value)
         };
@@ -103,6 +106,8 @@ impl Wanted {
 
     /// Refuses names that no scenario has, with the nearest ones there are.
     pub(crate) fn all_known<'a>(&self, known: impl Iterator<Item = &'a str> + Clone) -> Result<(), Stop> {
+        // The name that the instances of a matrix share stands for all of them.
+        let known = known.flat_map(|name| [name, base_name(name)]);
         let Some(unknown) = self.names.iter().find(|name| known.clone().all(|known| known != **name)) else {
             return Ok(());
         };

@@ -10,11 +10,13 @@
 //! | [`outcome`] | what one run showed: verdict, reason, failure, steps, phases |
 //! | [`event`] | slot + outcome: the only thing that is stored and sent |
 //! | [`objective`], [`policy`] | what is promised of a scenario, and which limits and floors make an alert |
+//! | [`maintenance`] | planned maintenance and what it does to slots |
 //! | [`missed`] | runs of slots that nobody ran, stored in one row each |
 //! | [`probe`] | "run once against the target before the deadline" |
 
 pub mod attribute;
 pub mod event;
+pub mod maintenance;
 pub mod missed;
 pub mod objective;
 pub mod outcome;

@@ -1,4 +1,4 @@
-//! Runs of slots that nobody ran, one value for many slots.
+//! Runs of slots that nobody ran, missed or paused, one value for many slots.
 //!
 //! An hour without a prober is thousands of missed slots; each is an event of its own to every reader, but
 //! the store keeps an arithmetic run of them in one row.
@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 pub struct MissedSlots {
     /// Whose slots.
     pub origin: Arc<Origin>,
-    /// Why they were missed; its verdict is `Missed`.
+    /// Why nobody ran them: its verdict is `Missed`, or it is `Paused`.
     pub reason: Reason,
     /// Start of the first slot.
     pub first: Timestamp,

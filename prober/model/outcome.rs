@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -295,6 +296,9 @@ pub struct Outcome {
     pub main: Option<usize>,
     /// Every assertion that was looked at.
     pub assertions: Vec<AssertionRecord>,
+    /// The planned maintenance that the slot lies in, by its name; with a verdict that counts it is one that
+    /// only keeps alerts quiet.
+    pub maintenance: Option<Arc<str>>,
 }
 
 impl Outcome {
@@ -309,6 +313,7 @@ impl Outcome {
             steps: Vec::new(),
             main: None,
             assertions: Vec::new(),
+            maintenance: None,
         }
     }
 

@@ -70,6 +70,7 @@ pub const FIELDS: &[Field] = &[
     field("prober.failure.step", Text, false, "The step that failed"),
     field("prober.marks", Texts, false, "flaky, warned, teardown_failed, lagged"),
     field("prober.freshness.age", Number, false, "Seconds; negative for a value in the future"),
+    field("prober.maintenance.id", Text, false, "The planned maintenance that the slot lies in"),
     field("prober.timing.dns", Number, false, "Seconds in this phase, main step"),
     field("prober.timing.connect", Number, false, "Seconds in this phase, main step"),
     field("prober.timing.tls", Number, false, "Seconds in this phase, main step"),

@@ -73,8 +73,11 @@ pub(crate) async fn judge_with(step: &str, given: &[(&str, &str)]) -> Outcome {
     let named: Vec<_> = given.iter().map(|(name, _)| format!("  {name}: {{ env: NOWHERE }}\n")).collect();
     let project = format!("version: 1\nscenarios: [\"*.yaml\"]\nsecrets:\n{}", named.concat());
     let project = (!given.is_empty()).then(|| Source { path: "prober.yaml".into(), text: project });
-    let sources =
-        Sources { project, scenarios: vec![Source { path: "trial.yaml".into(), text: text.clone() }] };
+    let sources = Sources {
+        project,
+        scenarios: vec![Source { path: "trial.yaml".into(), text: text.clone() }],
+        ..Sources::default()
+    };
     let mut compiled = compile_files(sources, &KINDS, &Options::default());
     assert!(!compiled.has_errors(), "{text}{:#?}", compiled.diagnostics);
     let mut secrets = Secrets::default();

@@ -116,7 +116,7 @@ pub(crate) fn check_every(given: &Spanned<Duration>) -> Result<Due, Diagnostic> 
     Ok(every(Duration::from_millis(u64::try_from(given.value.as_millis()).unwrap_or(u64::MAX))))
 }
 
-fn check_zone(zone: &Spanned<String>, has_cron: bool) -> Result<String, Diagnostic> {
+pub(crate) fn check_zone(zone: &Spanned<String>, has_cron: bool) -> Result<String, Diagnostic> {
     if !has_cron {
         let problem = Diagnostic::error("E111", zone.span, "`timezone` belongs to `cron`, and there is none");
         return Err(problem.help("leave it out: `every` is the same in all zones"));
@@ -144,7 +144,7 @@ pub(crate) fn check_zone_name(zone: &Spanned<String>) -> Result<String, Diagnost
 }
 
 /// The shortest distance between two starts of the expression.
-fn check_cron(cron: &Spanned<String>, cache: &mut CronCache) -> Result<Duration, Diagnostic> {
+pub(crate) fn check_cron(cron: &Spanned<String>, cache: &mut CronCache) -> Result<Duration, Diagnostic> {
     let text = cron.value.as_str();
     let known = if let Some(known) = cache.0.get(text) {
         known.clone()

@@ -5,17 +5,22 @@ mod parts;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use model::time::Timestamp;
+
 use crate::bind::Binder;
 use crate::cadence::CronCache;
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::file::{ScenarioFile, Surroundings, read};
 use crate::kind::Kind;
-use crate::names::{Names, Var, Vars};
+use crate::maintenance::Context;
+use crate::names::{Names, Own, Var, Vars};
 use crate::plan::Plan;
-use crate::project::Project;
-use crate::source::{Source, Span};
+use crate::project::{Project, first_key};
+use crate::reuse::{Assembled, Templates, unwrap};
+use crate::source::{Source, Span, Spanned};
 use crate::step::{Implied, SharedAssertions};
-use crate::tree::parse;
+use crate::tree::{Node, parse};
+use crate::unused::Mentioned;
 use crate::version::version;
 use crate::waiver::{self, Waived};
 use parts::{Made, declared, effective};
@@ -25,8 +30,12 @@ use parts::{Made, declared, effective};
 pub struct Sources {
     /// `prober.yaml`; without it scenarios run in the single region `local`.
     pub project: Option<Source>,
+    /// The template files.
+    pub templates: Vec<Source>,
     /// The scenario files.
     pub scenarios: Vec<Source>,
+    /// Whether these are all files of the project: only then is it known what nothing uses.
+    pub whole: bool,
 }
 
 /// What the command line adds.
@@ -38,6 +47,8 @@ pub struct Options {
     pub prober: String,
     /// The regions that plans are made for; all if `None`. Files are checked for all regions anyway.
     pub regions: Option<Vec<String>>,
+    /// The time, for warnings about what is over; none are made without it.
+    pub now: Option<Timestamp>,
 }
 
 /// What came of compiling.
@@ -51,9 +62,15 @@ pub struct Compiled<N: 'static> {
     pub diagnostics: Vec<Diagnostic>,
     /// The warnings that their authors have waived, with their reasons.
     pub waived: Vec<Waived>,
-    /// The files in the order that spans count them: the project file first, if there is one.
+    /// The files in the order that spans count them: the project file first, if there is one, then the
+    /// templates, then the scenarios.
     pub sources: Vec<Source>,
+    /// Names of `--var` that no file knows, each with what was probably meant.
+    pub unknown_vars: Vec<(String, Option<String>)>,
 }
+
+/// The most plans of one project: scenarios times instances times regions.
+pub const PLANS_MAX: usize = 100_000;
 
 impl<N> Compiled<N> {
     /// Whether any mistake is an error.
@@ -64,19 +81,24 @@ impl<N> Compiled<N> {
 
 /// Compiles a project.
 pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options) -> Compiled<N> {
-    let has_project = sources.project.is_some();
-    let files: Vec<Source> = sources.project.into_iter().chain(sources.scenarios).collect();
     let mut report = Report::default();
-    let project = read_project(has_project.then(|| &files[0]), options, &mut report);
+    let is_whole = sources.whole;
+    let Read { project, templates, files, scenarios_from, mentioned } =
+        Read::of(sources, options, &mut report);
     let mut compiler = Compiler {
-        around: Surroundings { project: &project, kinds, cron: CronCache::default() },
+        around: Surroundings { project: &project, kinds, cron: CronCache::default(), now: options.now },
+        templates: &templates,
         implied: Implied::of(kinds),
         options,
         texts: HashSet::new(),
         seen: HashMap::new(),
+        former: Vec::new(),
+        used: HashSet::new(),
+        mentioned,
+        plans: 0,
     };
     let mut plans = Vec::new();
-    for (index, source) in files.iter().enumerate().skip(usize::from(has_project)) {
+    for (index, source) in files.iter().enumerate().skip(scenarios_from) {
         let mut file_report = Report::default();
         let made = compiler.file(index, source, &mut file_report);
         if !file_report.has_errors() {
@@ -84,10 +106,12 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         }
         report.append(file_report);
     }
+    compiler.former_names(&mut report);
+    let unknown_vars = compiler.unused(is_whole, &mut report);
     report.append(twice(&plans));
     let (left, waived) = waiver::apply(report.finish(), &files);
     let diagnostics = left.into_iter().collect::<Report>().finish();
-    Compiled { plans, diagnostics, waived, project, sources: files }
+    Compiled { plans, diagnostics, waived, project, sources: files, unknown_vars }
 }
 
 /// Scenarios that do the same in the same region: probably one was copied and not changed.
@@ -117,51 +141,135 @@ fn twice<N>(plans: &[Plan<N>]) -> Report {
     pairs.map(warning).collect()
 }
 
-fn read_project(source: Option<&Source>, options: &Options, report: &mut Report) -> Project {
+/// Everything that is read before the scenarios.
+pub(crate) struct Read {
+    pub(crate) project: Project,
+    pub(crate) templates: Templates,
+    /// All files, in the order that spans count them.
+    pub(crate) files: Vec<Source>,
+    /// The index of the first scenario file.
+    pub(crate) scenarios_from: usize,
+    pub(crate) mentioned: Mentioned,
+}
+
+impl Read {
+    pub(crate) fn of(sources: Sources, options: &Options, report: &mut Report) -> Self {
+        let mut mentioned = Mentioned::default();
+        let project = read_project(sources.project.as_ref(), options, &mut mentioned, report);
+        let templates_from = usize::from(sources.project.is_some());
+        let templates = Templates::read(templates_from, &sources.templates, report);
+        templates.nodes().for_each(|node| mentioned.note(node));
+        let scenarios_from = templates_from + sources.templates.len();
+        let files = sources.project.into_iter().chain(sources.templates).chain(sources.scenarios);
+        Self { project, templates, files: files.collect(), scenarios_from, mentioned }
+    }
+}
+
+fn read_project(
+    source: Option<&Source>,
+    options: &Options,
+    mentioned: &mut Mentioned,
+    report: &mut Report,
+) -> Project {
     let given: Vars = options.vars.iter().map(|(name, text)| (name.clone(), Var::from_text(text))).collect();
     match source.and_then(|source| parse(0, &source.text, report)) {
-        Some(root) => Project::read(&root, given, report),
+        Some(root) => {
+            mentioned.note(&root);
+            let mut cron = CronCache::default();
+            Project::read(&root, given, Context { cron: &mut cron, now: options.now }, report)
+        }
         None => Project::empty(given),
     }
 }
 
 struct Compiler<'a, N: 'static> {
     around: Surroundings<'a, N>,
+    templates: &'a Templates,
     implied: Implied,
     options: &'a Options,
     /// Texts that many plans share: owners, labels, kinds.
     texts: HashSet<Arc<str>>,
-    /// Names of scenarios and where they stand.
+    /// Names of scenarios, of their instances too, and where they stand.
     seen: HashMap<String, Span>,
+    /// Names that scenarios had before.
+    former: Vec<Former>,
+    /// The files of templates that are used.
+    used: HashSet<u32>,
+    mentioned: Mentioned,
+    plans: usize,
+}
+
+/// A name that a scenario had before.
+struct Former {
+    name: Spanned<String>,
+    now: Arc<str>,
 }
 
 impl<N> Compiler<'_, N> {
     fn file(&mut self, index: usize, source: &Source, report: &mut Report) -> Vec<Plan<N>> {
         let file = u32::try_from(index).unwrap_or(u32::MAX);
         let Some(root) = parse(file, &source.text, report) else { return Vec::new() };
-        let Some(scenario) = read(&root, &mut self.around, report) else { return Vec::new() };
+        let root = unwrap(root, report);
+        let assembled = Assembled::read(&root, self.templates, report);
+        self.mentioned.note(&root);
+        assembled.shadowing(&self.around.project.shared, report);
+        let mut assertions = SharedAssertions::default();
+        let mut plans = Vec::new();
+        for cells in assembled.instances() {
+            assertions.next_instance();
+            let own = assembled.own(cells);
+            let made = self.instance((&assembled.whole, source), &own, &mut assertions, report);
+            self.plans += made.len();
+            plans.extend(made);
+            if self.plans > PLANS_MAX {
+                let message = format!("the project has more than {PLANS_MAX} plans");
+                let problem = Diagnostic::error("E117", first_key(&root), message);
+                report.push(problem.help("a plan is one scenario in one region, each instance by itself"));
+                break;
+            }
+        }
+        if assembled.has_matrix() {
+            self.base_name(&root, report);
+        }
+        Mentioned::of_scenario(&assembled, report);
+        if let Some(arguments) = &assembled.arguments {
+            self.used.insert(arguments.template.file);
+            report.point(arguments.template.file, arguments.at, "used here");
+        }
+        plans
+    }
+
+    /// One scenario in all its regions.
+    fn instance(
+        &mut self,
+        (root, source): (&Node, &Source),
+        own: &Own<'_>,
+        assertions: &mut SharedAssertions,
+        report: &mut Report,
+    ) -> Vec<Plan<N>> {
+        let Some(scenario) = read(root, &mut self.around, own, report) else { return Vec::new() };
         self.unique(&scenario, report);
         let shared = self.shared_parts(&scenario, source);
+        self.former.extend(
+            scenario.was.iter().map(|name| Former { name: name.clone(), now: Arc::clone(&shared.name) }),
+        );
         let captures = declared(&scenario.steps, report);
-        let mut assertions = SharedAssertions::default();
         let mut plans = Vec::with_capacity(scenario.regions.len());
         let mut unused = None;
         for region in &scenario.regions {
             let project = self.around.project;
-            let mut names = Names::new(&project.shared, &scenario.vars, Some(Arc::clone(region)));
+            let mut names = Names::new(&project.shared, own, Some(Arc::clone(region)));
+            if let Some(arguments) = own.arguments {
+                arguments.check(&mut names, report);
+            }
             names.declare(captures.clone());
             let mut binder = Binder { report, names: &mut names };
-            let made = self.plan(&scenario, &mut assertions, &mut binder);
+            let made = self.plan(&scenario, assertions, &mut binder);
             unused = Some(names.captures().to_vec());
             let Some(parts) = made else { continue };
-            if self
-                .options
-                .regions
-                .as_ref()
-                .is_none_or(|wanted| wanted.iter().any(|wanted| **wanted == **region))
-            {
+            if self.is_wanted(region) {
                 let secrets = names.secrets_used().iter().cloned().collect();
-                let version = version(&root, &effective(&scenario, &shared), &mut names);
+                let version = version(root, &effective(&scenario, &shared), &mut names);
                 plans.push(self.finish(
                     &scenario,
                     &shared,
@@ -178,8 +286,23 @@ impl<N> Compiler<'_, N> {
         plans
     }
 
+    fn is_wanted(&self, region: &str) -> bool {
+        let wanted = self.options.regions.as_ref();
+        wanted.is_none_or(|wanted| wanted.iter().any(|wanted| **wanted == *region))
+    }
+
+    /// The name that all instances of a matrix share is taken too: commands choose all of them by it.
+    fn base_name(&mut self, root: &Node, report: &mut Report) {
+        let Some(node) = root.get("name") else { return };
+        let Some(scalar) = node.scalar() else { return };
+        self.take_name(&Spanned::new(scalar.text.to_string(), node.span), report);
+    }
+
     fn unique(&mut self, scenario: &ScenarioFile<'_, N>, report: &mut Report) {
-        let name = &scenario.name;
+        self.take_name(&scenario.name, report);
+    }
+
+    fn take_name(&mut self, name: &Spanned<String>, report: &mut Report) {
         if name.value.is_empty() {
             return;
         }
@@ -195,6 +318,50 @@ impl<N> Compiler<'_, N> {
             return;
         }
         self.seen.insert(name.value.clone(), name.span);
+    }
+
+    /// Former names that are still taken, or claimed by two.
+    fn former_names(&self, report: &mut Report) {
+        let mut claimed: HashMap<&str, &Former> = HashMap::with_capacity(self.former.len());
+        for former in &self.former {
+            let name = former.name.value.as_str();
+            if let Some(place) = self.seen.get(name) {
+                let problem = Diagnostic::error(
+                    "E159",
+                    former.name.span,
+                    format!("there is still a scenario named `{name}`"),
+                );
+                let problem = problem.other(*place, "it is here");
+                report.push(problem.help(if *name == *former.now {
+                    "a scenario's own name is none that it had before: leave it out"
+                } else {
+                    "two scenarios cannot share a history: remove or rename the other one"
+                }));
+            } else if let Some(first) = claimed.insert(name, former) {
+                let message = format!("`{name}` is claimed by two scenarios");
+                let problem = Diagnostic::error("E159", former.name.span, message);
+                report.push(
+                    problem
+                        .other(first.name.span, format!("`{}` claims it too", first.now))
+                        .help("a history goes on under one name: leave it out in one of them"),
+                );
+            }
+        }
+    }
+
+    /// Warns of what nothing uses; gives the names of `--var` that nothing knows.
+    fn unused(&self, is_whole: bool, report: &mut Report) -> Vec<(String, Option<String>)> {
+        if report.has_errors() {
+            return Vec::new();
+        }
+        let shared = &self.around.project.shared;
+        if is_whole {
+            self.mentioned.of_project(shared, report);
+            self.templates.unused(&self.used, report);
+        }
+        let near = |name: &str| crate::suggest::nearest(name, self.mentioned.names()).map(str::to_owned);
+        let unknown = self.mentioned.unknown_given(shared);
+        unknown.into_iter().map(|name| (near(&name), name)).map(|(near, name)| (name, near)).collect()
     }
 
     fn intern(&mut self, text: &str) -> Arc<str> {

@@ -1,5 +1,7 @@
 //! One mistake in a file: a stable code, a place, a sentence and what to type instead.
 
+use std::collections::HashSet;
+
 use crate::source::Span;
 
 /// How bad it is.
@@ -109,10 +111,26 @@ impl Report {
         self.diagnostics.extend(other.diagnostics);
     }
 
-    /// All mistakes, sorted by file and place, without repetitions.
+    /// Names a second place for all mistakes in a file that have none: where what stands in it is used.
+    pub fn point(&mut self, file: u32, used: Span, text: &str) {
+        for one in self.diagnostics.iter_mut().filter(|one| one.span.file == file && one.other.is_none()) {
+            one.other = Some(Box::new((used, text.to_owned())));
+        }
+    }
+
+    /// All mistakes, sorted by file and place, without repetitions: what is found again from another place,
+    /// such as by a second use of a template, is the same mistake.
     pub fn finish(mut self) -> Vec<Diagnostic> {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.code));
-        self.diagnostics.dedup();
+        let mut seen = HashSet::with_capacity(self.diagnostics.len());
+        let is_new: Vec<bool> = self
+            .diagnostics
+            .iter()
+            .map(|one| seen.insert((one.span, one.code, one.message.as_str(), one.label.as_str())))
+            .collect();
+        drop(seen);
+        let mut is_new = is_new.into_iter();
+        self.diagnostics.retain(|_| is_new.next() == Some(true));
         self.diagnostics
     }
 }

@@ -8,16 +8,20 @@ pub use keys::{SCENARIO_KEYS, STEP_KEYS};
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::maintenance::Maintenance;
 use model::slot::Cadence;
+use model::time::Timestamp;
 
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::cadence::{CronCache, EVERY_MIN, Given, exclusive, mean_interval, read as read_cadence};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields};
 use crate::kind::Kind;
+use crate::maintenance;
 use crate::name;
-use crate::names::{Names, Vars};
-use crate::project::{Project, first_key, read_vars};
+use crate::names::{Names, Own};
+use crate::project::{Project, first_key};
+use crate::reuse::{base_name, suffix};
 use crate::slo::{self, Head, Rhythm, Slo};
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
@@ -48,7 +52,10 @@ pub(crate) struct ScenarioFile<'t, N: 'static> {
     pub(crate) interval: Option<Duration>,
     pub(crate) timeout: Duration,
     pub(crate) regions: Vec<Arc<str>>,
-    pub(crate) vars: Vars,
+    /// Names that its history is under from before.
+    pub(crate) was: Vec<Spanned<String>>,
+    pub(crate) public: bool,
+    pub(crate) maintenance: Vec<Arc<Maintenance>>,
     pub(crate) continue_on_failure: bool,
     pub(crate) steps: Vec<StepNode<'t, N>>,
     pub(crate) good: Option<&'t Node>,
@@ -74,12 +81,15 @@ pub(crate) struct Surroundings<'a, N: 'static> {
     pub(crate) project: &'a Project,
     pub(crate) kinds: &'static [Kind<N>],
     pub(crate) cron: CronCache,
+    /// The day, for warnings about what is over; a file is right or wrong whatever the day.
+    pub(crate) now: Option<Timestamp>,
 }
 
 /// Reads a scenario file; wrong parts are reported and left out, so that the rest is still checked.
 pub(crate) fn read<'t, N>(
     root: &'t Node,
     around: &mut Surroundings<'_, N>,
+    own: &Own<'_>,
     report: &mut Report,
 ) -> Option<ScenarioFile<'t, N>> {
     if root.map().is_none() {
@@ -87,17 +97,22 @@ pub(crate) fn read<'t, N>(
         report.push(Diagnostic::error("E103", root.span, message).help("begin with name: my-scenario"));
         return None;
     }
-    let vars = root.get("vars").map(|node| read_vars(node, report)).unwrap_or_default();
     let at = first_key(root);
-    let (mut fields, labels) = head_fields(root, at, around, &vars, report);
-    let name = scenario_name(&mut fields, at, report);
-    let (cadence, interval) = schedule(&mut fields, root, around, report);
+    let project = around.project;
+    let mut names = Names::new(&project.shared, own, None);
+    let mut binder = Binder { report, names: &mut names };
+    let (mut fields, labels) = head_fields(root, at, around.kinds, &mut binder);
+    // What its template would add is not known; that it is missing here is no mistake of its own.
+    let is_whole = own.arguments.is_some() || root.get("use").is_none();
+    let steps_at = (at, is_whole);
+    let (cadence, interval) = schedule(&mut fields, (root, is_whole), around, report);
     let timeout = timeout(&mut fields, interval, around.project, report);
-    if let Some(version) = fields.int("version").filter(|version| version.value != 1) {
-        let message = format!("version {} of the language is newer than this program", version.value);
-        report.push(Diagnostic::error("E120", version.span, message).help("this program reads version 1"));
-    }
-    let steps = steps::read(root, at, around.kinds, timeout, report);
+    check_version(&mut fields, report);
+    let steps = steps::read(root, steps_at, around.kinds, timeout, &mut Binder { report, names: &mut names });
+    let name = scenario_name(&mut fields, (root, at), own, report);
+    let context = maintenance::Context { cron: &mut around.cron, now: around.now };
+    let binder = &mut Binder { report, names: &mut names };
+    let maintenance = maintenance::read(root.get("maintenance"), context, binder);
     let (good, ineligible) = sli(root, report);
     let regions = regions(&mut fields, around.project, report);
     let rhythm = Rhythm {
@@ -105,7 +120,7 @@ pub(crate) fn read<'t, N>(
         regions: u32::try_from(regions.len()).unwrap_or(u32::MAX),
     };
     let head = Head { root, scenario: &name.value, quorum: fields.int("quorum"), rhythm };
-    let slo = slo::read(head, around.project, &vars, report);
+    let slo = slo::read(head, around.project, own, report);
     let aim = line(&mut fields, "aim", 2_000, report).unwrap_or_default();
     let owner = line(&mut fields, "owner", 100, report);
     let runbook = runbook(&mut fields, report);
@@ -118,13 +133,15 @@ pub(crate) fn read<'t, N>(
         aim,
         owner,
         runbook,
-        labels: with_defaults(labels, around.project),
+        labels: with_defaults(own_labels(labels, root, own, report), around.project),
         cadence,
         interval,
         timeout,
         regions,
         continue_on_failure: fields.choice("on_failure").is_some_and(|choice| choice.value == "continue"),
-        vars,
+        was: former_names(&mut fields, root, own, report),
+        public: fields.bool("public").is_some_and(|public| public.value),
+        maintenance,
         steps,
         good,
         ineligible,
@@ -136,28 +153,35 @@ pub(crate) fn read<'t, N>(
 fn head_fields<N>(
     root: &Node,
     at: Span,
-    around: &Surroundings<'_, N>,
-    vars: &Vars,
-    report: &mut Report,
+    kinds: &'static [Kind<N>],
+    binder: &mut Binder<'_, '_>,
 ) -> (Fields, Labels) {
-    let kinds = around.kinds;
     let elsewhere = |typed: &str| match typed {
         "good" | "ineligible" => Some(Elsewhere::Under("sli".to_owned())),
         "objective" | "window" => Some(Elsewhere::Under("slo".to_owned())),
         "page" | "ticket" => Some(Elsewhere::Under("alerts".to_owned())),
-        "defaults" | "secrets" | "scenarios" | "store" | "exporters" | "serve" | "routes" => {
+        "defaults" | "secrets" | "scenarios" | "store" | "exporters" | "serve" | "routes" | "include" => {
             Some(Elsewhere::Hint(format!("`{typed}` belongs in prober.yaml")))
         }
+        "template" | "params" | "body" => Some(Elsewhere::Hint(
+            "this looks like a template: name its file under `include` in prober.yaml".to_owned(),
+        )),
         _ => step_elsewhere(typed, kinds, root),
     };
     let mut other: Vec<&str> = SCENARIO_PARTS.iter().chain(&STEP_PARTS).copied().collect();
     other.extend(kinds.iter().map(|kind| kind.name));
     let place = Place { words: "in a scenario".to_owned(), other, elsewhere: &elsewhere };
-    let mut names = Names::new(&around.project.shared, vars, None);
-    let mut binder = Binder { report, names: &mut names };
     let (fields, _) = binder.entries(root, at, SCENARIO_KEYS, &place);
     let labels = root.get("labels").map(|node| binder.labels(node)).unwrap_or_default();
     (fields, labels)
+}
+
+/// Reports a version that this program does not know.
+pub(crate) fn check_version(fields: &mut Fields, report: &mut Report) {
+    if let Some(version) = fields.int("version").filter(|version| version.value != 1) {
+        let message = format!("version {} of the language is newer than this program", version.value);
+        report.push(Diagnostic::error("E120", version.span, message).help("this program reads version 1"));
+    }
 }
 
 /// Where a key of a step would be right: under its kind, or under `expect`.
@@ -169,17 +193,87 @@ fn step_elsewhere<N>(typed: &str, kinds: &'static [Kind<N>], step: &Node) -> Opt
     kind.keys.iter().any(|key| key.name == typed).then(|| Elsewhere::Under(kind.name.to_owned()))
 }
 
-fn scenario_name(fields: &mut Fields, at: Span, report: &mut Report) -> Spanned<String> {
+/// The name, that of the instance if there is a matrix.
+fn scenario_name(
+    fields: &mut Fields,
+    (root, at): (&Node, Span),
+    own: &Own<'_>,
+    report: &mut Report,
+) -> Spanned<String> {
     let Some(name) = fields.text("name") else { return Spanned::new(String::new(), at) };
-    if let Err(problem) = name::public("scenario", &name.value, name.span) {
+    let written = root.get("name").and_then(Node::scalar).map_or("", |scalar| &*scalar.text);
+    if written.contains("${matrix.") {
+        let problem =
+            Diagnostic::error("E157", name.span, "the name is the same for all instances of a matrix");
+        report.push(problem.help("write a plain name; instances are told apart as name[service=cart]"));
+    } else if let Err(problem) = name::public("scenario", &name.value, name.span) {
         report.push(problem);
     }
-    name
+    name.map(|name| name + &suffix(&own.matrix))
+}
+
+/// The names of `was`; in a matrix a plain one stands for the instance that it had.
+fn former_names(
+    fields: &mut Fields,
+    root: &Node,
+    own: &Own<'_>,
+    report: &mut Report,
+) -> Vec<Spanned<String>> {
+    let (Some(given), Some(node)) = (fields.list("was"), root.get("was")) else { return Vec::new() };
+    let written = node.list().unwrap_or(std::slice::from_ref(node));
+    let is_own = |place: Span| {
+        let text = written.iter().find(|node| node.span == place).and_then(Node::scalar);
+        text.is_some_and(|scalar| scalar.text.contains("${matrix."))
+    };
+    let mut names: Vec<Spanned<String>> = Vec::with_capacity(given.value.len());
+    for item in given.value {
+        let Bound::Text(text) = item.value else { continue };
+        let base = base_name(&text);
+        let is_instance = text.len() > base.len();
+        if let Err(problem) = name::public("scenario", base, item.span) {
+            report.push(problem);
+            continue;
+        }
+        let plain = !is_instance && !is_own(item.span);
+        let name = if plain { text + &suffix(&own.matrix) } else { text };
+        names.push(Spanned::new(name, item.span));
+    }
+    names
+}
+
+/// The labels of the file, and those that the matrix gives to the instance.
+fn own_labels(labels: Labels, root: &Node, own: &Own<'_>, report: &mut Report) -> Labels {
+    if own.matrix.is_empty() {
+        return labels;
+    }
+    let mut all: Labels =
+        own.matrix.iter().map(|cell| (cell.key.into(), (&*cell.value.text).into())).collect();
+    for (name, value) in labels {
+        if !own.matrix.iter().any(|cell| *cell.key == *name) {
+            all.push((name, value));
+            continue;
+        }
+        let keys = root.get("labels").and_then(Node::map).unwrap_or_default();
+        let label = keys.iter().find(|(key, _)| *key.value == *name).map_or(root.span, |(key, _)| key.span);
+        let problem =
+            Diagnostic::error("E157", label, format!("the label `{name}` is a key of the matrix too"));
+        report.push(problem.help("leave it out: each instance has its value of the matrix as this label"));
+    }
+    if all.len() > crate::project::LABELS_MAX {
+        let most = crate::project::LABELS_MAX;
+        let message = format!("{} labels with those of the matrix, and {most} are the most", all.len());
+        report.push(Diagnostic::error(
+            "E117",
+            root.get("labels").map_or(root.span, |node| node.span),
+            message,
+        ));
+    }
+    all
 }
 
 fn schedule<N>(
     fields: &mut Fields,
-    root: &Node,
+    (root, is_whole): (&Node, bool),
     around: &mut Surroundings<'_, N>,
     report: &mut Report,
 ) -> (Cadence, Option<Duration>) {
@@ -199,8 +293,7 @@ fn schedule<N>(
             .push(problem.help("write every: 10s or longer, unless its owner knows what the target carries"));
     }
     let broken = |key: &str, given: bool| root.get(key).is_some() && !given;
-    let templated = root.get("use").is_some();
-    if broken("every", given.every.is_some()) || broken("cron", given.cron.is_some()) || templated {
+    if broken("every", given.every.is_some()) || broken("cron", given.cron.is_some()) || !is_whole {
         if let (Some(every), Some(cron)) = (root.get("every"), root.get("cron")) {
             report.push(exclusive(every.span, cron.span));
         }

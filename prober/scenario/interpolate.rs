@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::names::{Meaning, Names};
 use crate::suggest::nearest;
 use crate::template::{Filter, Part, Template};
-use crate::tree::{Node, Scalar, ScalarKind};
+use crate::tree::{Node, NodeValue, Scalar, ScalarKind};
 
 /// The most `${…}` in one value.
 const HOLES_MAX: usize = 100;
@@ -59,12 +59,12 @@ pub(crate) fn resolve<'n>(
             (Meaning::Constant(value), filters) if filters.is_empty() => {
                 Some(Resolved::Constant(Cow::Owned(value)))
             }
-            (meaning, filters) => Some(joined([part(meaning, filters)])),
+            (meaning, filters) => Some(joined(parts(meaning, filters))),
         };
     }
     let parts: Vec<_> =
         pieces.iter().map(|piece| piece_part(node, &scalar.text, *piece, names, report)).collect();
-    Some(joined(parts.into_iter().collect::<Option<Vec<_>>>()?))
+    Some(joined(parts.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten()))
 }
 
 fn joined(parts: impl IntoIterator<Item = Part>) -> Resolved<'static> {
@@ -85,12 +85,12 @@ fn piece_part(
     piece: Piece,
     names: &mut Names<'_>,
     report: &mut Report,
-) -> Option<Part> {
+) -> Option<Vec<Part>> {
     match piece {
-        Piece::Text { from, to } => Some(Part::Text(text[from..to].into())),
-        Piece::Escape => Some(Part::Text("${".into())),
+        Piece::Text { from, to } => Some(vec![Part::Text(text[from..to].into())]),
+        Piece::Escape => Some(vec![Part::Text("${".into())]),
         Piece::Hole { from, to } => {
-            hole(node, from, to, names, report).map(|(meaning, filters)| part(meaning, filters))
+            hole(node, from, to, names, report).map(|(meaning, filters)| parts(meaning, filters))
         }
         Piece::Unclosed { from } => {
             let problem = Diagnostic::error("E205", node.part(from, from + 2), "this `${` is never closed")
@@ -101,14 +101,28 @@ fn piece_part(
     }
 }
 
-fn part(meaning: Meaning, filters: Vec<Filter>) -> Part {
+fn parts(meaning: Meaning, filters: Vec<Filter>) -> Vec<Part> {
+    let filtered = |text: &str| {
+        let text = filters.iter().fold(text.to_owned(), |text, filter| filter.apply(&text));
+        Part::Text(text.into())
+    };
     match meaning {
-        Meaning::Constant(value) => {
-            let text = filters.iter().fold(value.text.to_string(), |text, filter| filter.apply(&text));
-            Part::Text(text.into())
+        Meaning::Constant(value) => vec![filtered(&value.text)],
+        Meaning::Hole(hole) => vec![Part::Hole(hole, filters)],
+        Meaning::Parts(template) => {
+            let each = template.parts().iter().map(|part| match part {
+                Part::Text(text) => filtered(text),
+                Part::Hole(hole, own) => Part::Hole(hole.clone(), [own.as_slice(), &filters].concat()),
+            });
+            each.collect()
         }
-        Meaning::Hole(hole) => Part::Hole(hole, filters),
+        Meaning::Reported => Vec::new(),
     }
+}
+
+/// Whether the filters give the same for a whole text as for its parts one by one.
+fn goes_by_parts(template: &Template, filters: &[Filter]) -> bool {
+    template.parts().len() == 1 || filters.iter().all(|filter| *filter == Filter::UrlEncode)
 }
 
 /// The text cut into pieces; `$${` is a literal `${`.
@@ -179,6 +193,13 @@ fn hole(
         }
     }
     match names.look_up(path, path_span) {
+        Ok(Meaning::Reported) => None,
+        Ok(Meaning::Parts(template)) if !goes_by_parts(&template, &filters) => {
+            let message = format!("`{path}` is put together in the run, and cannot be filtered as a whole");
+            let problem = Diagnostic::error("E206", path_span, message);
+            report.push(problem.help("pass the parts as parameters of their own, or filter the arguments"));
+            None
+        }
         Ok(meaning) if sound => Some((meaning, filters)),
         Ok(_) => None,
         Err(problem) => {
@@ -206,6 +227,14 @@ fn check_path(node: &Node, path: &str, from: usize, to: usize) -> Result<(), Dia
     Ok(())
 }
 
+const fn word(filter: Filter) -> &'static str {
+    match filter {
+        Filter::UrlEncode => "urlencode",
+        Filter::Base64 => "base64",
+        Filter::Json => "json",
+    }
+}
+
 fn filter(word: &str) -> Option<Filter> {
     match word {
         "urlencode" => Some(Filter::UrlEncode),
@@ -215,8 +244,9 @@ fn filter(word: &str) -> Option<Filter> {
     }
 }
 
-/// The text with its variables resolved and everything else left as written, for the version's hash.
-pub(crate) fn canonical(text: &str, names: &mut Names<'_>) -> String {
+/// The text with everything resolved that is known now, and the rest left as written, for the version's hash.
+pub(crate) fn canonical(node: &Node, names: &mut Names<'_>) -> String {
+    let text = node.scalar().map_or("", |scalar| &*scalar.text);
     let mut out = String::with_capacity(text.len());
     for piece in split(text) {
         match piece {
@@ -226,21 +256,61 @@ pub(crate) fn canonical(text: &str, names: &mut Names<'_>) -> String {
             Piece::Hole { from, to } => {
                 let expression = &text[from..to];
                 let path = expression.split('|').next().unwrap_or_default().trim();
-                let constant = path == "region" || path.starts_with("vars.");
-                if let Some(Ok(Meaning::Constant(value))) =
-                    constant.then(|| names.look_up(path, crate::source::Span::default()))
-                {
-                    out.push_str(&value.text);
-                    out.push_str(&expression[expression.find('|').unwrap_or(expression.len())..]);
-                } else {
-                    out.push_str("${");
-                    out.push_str(expression);
-                    out.push('}');
+                let filters = &expression[expression.find('|').unwrap_or(expression.len())..];
+                let known = path == "region"
+                    || ["vars.", "params.", "matrix."].iter().any(|space| path.starts_with(space));
+                match known.then(|| names.look_up(path, node.span)) {
+                    Some(Ok(Meaning::Constant(value))) => {
+                        out.push_str(&value.text);
+                        out.push_str(filters);
+                    }
+                    Some(Ok(Meaning::Parts(template))) => {
+                        out.push_str(&spelled(&template));
+                        out.push_str(filters);
+                    }
+                    _ => {
+                        out.push_str("${");
+                        out.push_str(expression);
+                        out.push('}');
+                    }
                 }
             }
         }
     }
     out
+}
+
+/// The template with its filters: captures and secrets stay names.
+pub(crate) fn spelled(template: &Template) -> String {
+    let part = |part: &Part| match part {
+        Part::Text(text) => text.to_string(),
+        Part::Hole(_, filters) => {
+            let hole = Template::new([part.clone()]).to_string();
+            let words =
+                std::iter::once(hole.trim_end_matches('}')).chain(filters.iter().map(|filter| word(*filter)));
+            words.collect::<Vec<_>>().join(" | ") + "}"
+        }
+    };
+    template.parts().iter().map(part).collect()
+}
+
+/// The names in all `${…}` below the node, such as `vars.shop`.
+pub(crate) fn paths<'n>(node: &'n Node, found: &mut impl FnMut(&'n str, &'n Node, std::ops::Range<usize>)) {
+    match &node.value {
+        NodeValue::List(items) => items.iter().for_each(|item| paths(item, found)),
+        NodeValue::Map(entries) => entries.iter().for_each(|(_, value)| paths(value, found)),
+        NodeValue::Scalar(scalar) if scalar.text.contains("${") => {
+            for piece in split(&scalar.text) {
+                let Piece::Hole { from, to } = piece else { continue };
+                let expression = &scalar.text[from..to];
+                let word = expression.split('|').next().unwrap_or_default();
+                let start = from + word.len() - word.trim_start().len();
+                let path = word.trim();
+                found(path, node, start..start + path.len());
+            }
+        }
+        NodeValue::Scalar(_) => {}
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@
 //! | [`value`] | what a step observed, as assertions see it |
 //! | [`assertion`], [`capture`] | what must hold, and what later steps use, compiled |
 //! | [`project`], [`file`], [`cadence`] | the project file, scenario files, schedules |
+//! | [`reuse`] | templates, the matrix, the envelope: how a scenario is put together |
+//! | [`maintenance`] | planned maintenance, as its author wrote it |
+//! | [`scope`] | what every variable of a scenario is, and where it comes from |
 //! | [`compile`] | all sources to all plans and all mistakes |
 //! | [`slo`] | what a scenario promises, and whether so few runs can show it |
 //! | [`plan`] | one scenario in one region, ready to run |
@@ -36,10 +39,13 @@ pub mod diagnostic;
 pub mod fields;
 pub mod file;
 pub mod kind;
+pub mod maintenance;
 pub mod plan;
 pub mod project;
 pub mod redact;
 pub mod render;
+pub mod reuse;
+pub mod scope;
 pub mod slo;
 pub mod source;
 pub mod suggest;
@@ -62,6 +68,7 @@ mod operators;
 mod shown;
 mod step;
 mod traps;
+mod unused;
 mod version;
 
 #[cfg(test)]

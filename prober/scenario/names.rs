@@ -1,13 +1,15 @@
-//! What `${…}` may name: variables, secrets, captures and the facts of a run.
+//! What `${…}` may name: variables, parameters, secrets, captures and the facts of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Report};
+use crate::interpolate::{Resolved, resolve};
+use crate::reuse::{Arguments, Cell, Param};
 use crate::source::Span;
 use crate::suggest::nearest;
-use crate::template::Hole;
-use crate::tree::{Scalar, ScalarKind, core_schema};
+use crate::template::{Hole, Template};
+use crate::tree::{Node, Scalar, ScalarKind, core_schema};
 
 /// Variables by name.
 pub(crate) type Vars = BTreeMap<String, Var>;
@@ -16,12 +18,13 @@ pub(crate) type Vars = BTreeMap<String, Var>;
 #[derive(Clone, Debug)]
 pub(crate) struct Var {
     pub(crate) value: Scalar,
+    pub(crate) span: Option<Span>,
 }
 
 impl Var {
     /// A variable whose value was given on the command line.
     pub(crate) fn from_text(text: &str) -> Self {
-        Self { value: Scalar { text: text.into(), kind: core_schema(text), verbatim: None } }
+        Self { value: Scalar { text: text.into(), kind: core_schema(text), verbatim: None }, span: None }
     }
 }
 
@@ -35,10 +38,37 @@ pub(crate) struct RegionNames {
 /// Everything that is the same for all scenarios.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared {
+    /// From `--var`.
     pub(crate) given: Vars,
     pub(crate) project: RegionNames,
     pub(crate) regions: BTreeMap<Arc<str>, RegionNames>,
 }
+
+/// What belongs to one scenario, or to one instance of it.
+pub(crate) struct Own<'a> {
+    /// The `vars` of the scenario's file.
+    pub(crate) vars: &'a Vars,
+    /// The `vars` in the body of its template.
+    pub(crate) template_vars: &'a Vars,
+    /// The instance's value of each key of the matrix.
+    pub(crate) matrix: Vec<Cell<'a>>,
+    /// There is a matrix, and what is wrong with it is reported.
+    pub(crate) matrix_is_wrong: bool,
+    /// The template that it uses, with what it is given.
+    pub(crate) arguments: Option<&'a Arguments<'a>>,
+}
+
+/// Nothing of its own: what belongs to the project.
+pub(crate) static NOTHING: Own<'static> = Own {
+    vars: &NO_VARS,
+    template_vars: &NO_VARS,
+    matrix: Vec::new(),
+    matrix_is_wrong: false,
+    arguments: None,
+};
+
+/// No variables.
+pub(crate) static NO_VARS: Vars = Vars::new();
 
 /// A capture that some step of the scenario makes.
 #[derive(Clone, Debug)]
@@ -53,7 +83,7 @@ pub(crate) struct Capture {
 /// What is in scope at one place of one scenario in one region.
 pub(crate) struct Names<'a> {
     shared: &'a Shared,
-    scenario: &'a Vars,
+    own: &'a Own<'a>,
     /// `None` where the value is the same in all regions.
     region: Option<Arc<str>>,
     captures: Vec<Capture>,
@@ -63,6 +93,10 @@ pub(crate) struct Names<'a> {
     secrets_used: BTreeSet<Arc<str>>,
     /// Whether something was looked up that may differ between regions.
     regional: bool,
+    /// Whether something was looked up that may differ between instances of a matrix.
+    instanced: bool,
+    /// Whether the value of a parameter is being read.
+    in_argument: bool,
 }
 
 /// What a name stands for.
@@ -71,21 +105,27 @@ pub(crate) enum Meaning {
     Constant(Scalar),
     /// Known in the run.
     Hole(Hole),
+    /// Put together in the run: an argument with holes of its own.
+    Parts(Template),
+    /// Nothing: what is wrong with it is reported where it stands.
+    Reported,
 }
 
 const RUN_FACTS: [&str; 3] = ["run.id", "run.started_at", "run.attempt"];
 
 impl<'a> Names<'a> {
-    pub(crate) fn new(shared: &'a Shared, scenario: &'a Vars, region: Option<Arc<str>>) -> Self {
+    pub(crate) fn new(shared: &'a Shared, own: &'a Own<'a>, region: Option<Arc<str>>) -> Self {
         Self {
             shared,
-            scenario,
+            own,
             region,
             captures: Vec::new(),
             step: 0,
             step_name: "".into(),
             secrets_used: BTreeSet::new(),
             regional: false,
+            instanced: false,
+            in_argument: false,
         }
     }
 
@@ -99,14 +139,19 @@ impl<'a> Names<'a> {
         self.step_name = Arc::clone(name);
     }
 
-    /// Forgets whether anything regional was looked up.
-    pub(crate) fn watch_region(&mut self) {
-        self.regional = false;
+    /// Forgets what was looked up.
+    pub(crate) fn watch(&mut self) {
+        (self.regional, self.instanced) = (false, false);
     }
 
-    /// Whether anything regional was looked up since [`Self::watch_region`].
+    /// Whether anything was looked up since [`Self::watch`] that may differ between regions.
     pub(crate) fn is_regional(&self) -> bool {
         self.regional
+    }
+
+    /// Whether anything was looked up since [`Self::watch`] that may differ between instances.
+    pub(crate) fn is_instanced(&self) -> bool {
+        self.instanced
     }
 
     pub(crate) fn secrets_used(&self) -> &BTreeSet<Arc<str>> {
@@ -121,21 +166,19 @@ impl<'a> Names<'a> {
     pub(crate) fn look_up(&mut self, path: &str, span: Span) -> Result<Meaning, Diagnostic> {
         match path.split_once('.') {
             None if path == "region" => self.region(span).map(Meaning::Constant),
+            None if self.in_argument => Err(self.capture_in_argument(path, span)),
             None => self.capture(path, span).map(Meaning::Hole),
             Some(("vars", name)) => self.var(name, span).map(Meaning::Constant),
             Some(("secrets", name)) => self.secret(name, span).map(Meaning::Hole),
             Some(("run", _)) => run_fact(path, span).map(Meaning::Hole),
-            Some((space @ ("params" | "matrix"), _)) => Err(Diagnostic::error(
-                "E106",
-                span,
-                format!("`{space}` is not supported by this version yet"),
-            )),
+            Some(("params", name)) => self.param(name, span),
+            Some(("matrix", name)) => self.matrix(name, span),
             Some(("env", name)) => {
                 Err(Diagnostic::error("E204", span, "the environment cannot be read here")
                     .help(format!("name it under `secrets` in prober.yaml: {name}: {{ env: {name} }}")))
             }
             Some((space, rest)) => {
-                let spaces = ["vars", "secrets", "run", "region"];
+                let spaces = ["vars", "secrets", "params", "matrix", "run", "region"];
                 let problem = Diagnostic::error("E204", span, format!("nothing is named `{space}`"));
                 Err(match nearest(space, spaces) {
                     Some(near) => problem.label(format!("did you mean `{near}.{rest}`?")),
@@ -158,9 +201,8 @@ impl<'a> Names<'a> {
     }
 
     fn var(&mut self, name: &str, span: Span) -> Result<Scalar, Diagnostic> {
-        let stronger = self.shared.given.get(name).or_else(|| self.scenario.get(name));
-        if let Some(var) = stronger {
-            return Ok(var.value.clone());
+        if let Some(value) = self.strong(name) {
+            return Ok(value);
         }
         let somewhere = self.shared.regions.iter().find(|(_, names)| names.vars.contains_key(name));
         self.regional |= somewhere.is_some();
@@ -188,10 +230,112 @@ impl<'a> Names<'a> {
         })
     }
 
+    /// The value of a variable that the scenario or something stronger sets: the same in all regions.
+    fn strong(&mut self, name: &str) -> Option<Scalar> {
+        if let Some(var) = self.shared.given.get(name) {
+            return Some(var.value.clone());
+        }
+        if let Some(cell) = self.own.matrix.iter().find(|cell| cell.key == name) {
+            self.instanced = true;
+            return Some(cell.value.clone());
+        }
+        let layers = [self.own.vars, self.own.template_vars];
+        layers.into_iter().find_map(|vars| vars.get(name)).map(|var| var.value.clone())
+    }
+
+    /// A value of the matrix; a template sees none, so that it says itself what it needs.
+    fn matrix(&mut self, name: &str, span: Span) -> Result<Meaning, Diagnostic> {
+        if self.own.arguments.is_some_and(|arguments| arguments.is_in_template(span)) {
+            let problem = Diagnostic::error("E204", span, "a template does not see the matrix of a scenario");
+            return Err(problem.help(format!(
+                "declare a parameter, and pass it in the scenario: with: {{ {name}: \"${{matrix.{name}}}\" }}"
+            )));
+        }
+        self.instanced = true;
+        if let Some(cell) = self.own.matrix.iter().find(|cell| cell.key == name) {
+            return Ok(Meaning::Constant(cell.value.clone()));
+        }
+        if self.own.matrix_is_wrong {
+            return Ok(Meaning::Reported);
+        }
+        let problem = Diagnostic::error("E204", span, format!("the matrix has no key `{name}`"));
+        let keys = || self.own.matrix.iter().map(|cell| cell.key);
+        Err(match nearest(name, keys()) {
+            Some(near) => problem.label(format!("did you mean `matrix.{near}`?")),
+            None if self.own.matrix.is_empty() => {
+                problem.help(format!("this scenario has no matrix; add matrix: {{ {name}: [a, b] }}"))
+            }
+            None => problem.help(format!("its keys are: {}", keys().collect::<Vec<_>>().join(", "))),
+        })
+    }
+
+    /// A parameter of the template that the text stands in.
+    fn param(&mut self, name: &str, span: Span) -> Result<Meaning, Diagnostic> {
+        self.instanced = true;
+        let Some(arguments) = self.own.arguments.filter(|arguments| arguments.is_in_template(span)) else {
+            return Err(Diagnostic::error(
+                "E204",
+                span,
+                "parameters are known only in the body of a template",
+            )
+            .help("write the value here, or use `vars` or `matrix`"));
+        };
+        if self.in_argument {
+            return Ok(Meaning::Reported); // a default cannot use another parameter
+        }
+        let Some((param, node)) = arguments.value(name) else { return Ok(Meaning::Reported) };
+        self.argument(param, node).map_err(|problem| match problem.other {
+            None => problem.other(span, "used here"),
+            Some(_) => problem,
+        })
+    }
+
+    /// What a parameter is given, of the parameter's type; of several mistakes the first.
+    fn argument(&mut self, param: &Param, node: &Node) -> Result<Meaning, Diagnostic> {
+        let mut report = Report::default();
+        match self.read_argument(param, node, &mut report) {
+            Some(meaning) => Ok(meaning),
+            None => report.finish().into_iter().next().map_or(Ok(Meaning::Reported), Err),
+        }
+    }
+
+    /// The same with all mistakes; `None` after one.
+    pub(crate) fn read_argument(
+        &mut self,
+        param: &Param,
+        node: &Node,
+        report: &mut Report,
+    ) -> Option<Meaning> {
+        self.in_argument = true;
+        let resolved = resolve(node, self, report);
+        self.in_argument = false;
+        let fits = match resolved? {
+            Resolved::Constant(scalar) => param.check(&scalar, node.span).map(Meaning::Constant),
+            Resolved::Runtime(template) => {
+                param.check_holes(&template, node.span).map(|()| Meaning::Parts(template))
+            }
+        };
+        fits.map_err(|problem| report.push(problem)).ok()
+    }
+
+    fn capture_in_argument(&self, name: &str, span: Span) -> Diagnostic {
+        let problem = Diagnostic::error("E204", span, "an argument cannot use what a step captures");
+        if self.known_vars().contains(&name) {
+            return problem.label(format!("did you mean `vars.{name}`?"));
+        }
+        problem.help("known here are vars.NAME, secrets.NAME, matrix.NAME, region and run.id")
+    }
+
     fn known_vars(&self) -> Vec<&'a str> {
         let regional = self.region_names().map(|names| &names.vars);
-        let layers =
-            [Some(&self.shared.given), Some(self.scenario), regional, Some(&self.shared.project.vars)];
+        let own = self.own;
+        let layers = [
+            Some(&self.shared.given),
+            Some(own.vars),
+            Some(own.template_vars),
+            regional,
+            Some(&self.shared.project.vars),
+        ];
         let names: BTreeSet<&str> =
             layers.into_iter().flatten().flat_map(|vars| vars.keys().map(String::as_str)).collect();
         names.into_iter().collect()

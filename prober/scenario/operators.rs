@@ -291,8 +291,8 @@ pub(crate) fn implied<N>(
 ) -> Option<Assertion> {
     let mut report = crate::diagnostic::Report::default();
     let node = crate::tree::parse(0, value, &mut report)?;
-    let (shared, vars) = (crate::names::Shared::default(), crate::names::Vars::new());
-    let mut names = crate::names::Names::new(&shared, &vars, None);
+    let shared = crate::names::Shared::default();
+    let mut names = crate::names::Names::new(&shared, &crate::names::NOTHING, None);
     let mut binder = Binder { report: &mut report, names: &mut names };
     let subjects = Subjects::of(kind);
     let (subject, shape) = subjects.find(subject)?;

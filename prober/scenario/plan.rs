@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::event::Origin;
+use model::maintenance::Maintenance;
 use model::slot::{Cadence, Stream};
 
 use crate::assertion::Assertion;
@@ -30,6 +31,7 @@ pub struct Plan<N: 'static> {
     pub(crate) slo: Arc<Slo>,
     /// Where its name stands.
     pub(crate) name_at: Span,
+    pub(crate) maintenance: Arc<[Arc<Maintenance>]>,
 }
 
 /// What people should know about a scenario; the same in all its regions.
@@ -47,6 +49,10 @@ pub struct About {
     pub path: Arc<str>,
     /// The line of the scenario's name, counted from 1.
     pub line: u32,
+    /// Names that the scenario had before; its history is under them too.
+    pub was: Box<[Arc<str>]>,
+    /// Whether anyone may see on a status page how it goes.
+    pub public: bool,
 }
 
 /// One step of a plan.
@@ -127,6 +133,11 @@ impl<N> Plan<N> {
     /// What each step talks to, for people.
     pub fn targets(&self) -> Vec<String> {
         self.steps.iter().map(|step| step.action.target()).collect()
+    }
+
+    /// Planned maintenance: the scenario's own, then the project's.
+    pub fn maintenance(&self) -> &[Arc<Maintenance>] {
+        &self.maintenance
     }
 
     /// The names of the secrets that its steps refer to, sorted.

@@ -9,12 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::maintenance::Maintenance;
+
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::cadence::check_every;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, Key, KeyType};
+use crate::file::check_version;
+use crate::maintenance::{self, Context};
 use crate::name;
-use crate::names::{Names, RegionNames, Shared, Var, Vars};
+use crate::names::{NOTHING, Names, Own, RegionNames, Shared, Var, Vars};
 use crate::source::{Span, Spanned};
 use crate::tree::{Node, NodeValue, ScalarKind};
 use keys::{DEFAULTS_KEYS, OWN_NAMES, SERVE_KEYS, STORE_KEYS};
@@ -31,6 +35,10 @@ pub const LABEL_BYTES_MAX: usize = 128;
 pub struct Project {
     /// The globs of the scenario files, relative to the project file.
     pub scenarios: Vec<Spanned<String>>,
+    /// The globs of the template files, relative to the project file.
+    pub include: Vec<Spanned<String>>,
+    /// Planned maintenance of all scenarios.
+    pub maintenance: Vec<Arc<Maintenance>>,
     /// What holds for scenarios that say nothing else.
     pub defaults: Defaults,
     /// The exporters, in the file's order; their settings are checked by whoever knows the exporter.
@@ -42,9 +50,12 @@ pub struct Project {
     /// Where alerts go, in the file's order.
     pub routes: Vec<routes::Route>,
     regions: Vec<Arc<str>>,
-    secrets: BTreeMap<(Option<Arc<str>>, Arc<str>), SecretSource>,
+    secrets: BTreeMap<SecretKey, Spanned<SecretSource>>,
     pub(crate) shared: Shared,
 }
+
+/// The region that names the secret, `None` for the project, and its name.
+type SecretKey = (Option<Arc<str>>, Arc<str>);
 
 /// What holds for scenarios that say nothing else.
 #[derive(Clone, Debug, Default)]
@@ -95,7 +106,14 @@ impl Project {
     /// Where the value of a secret comes from in a region.
     pub fn secret_source(&self, region: &str, name: &str) -> Option<&SecretSource> {
         let key = |region: Option<Arc<str>>| (region, Arc::from(name));
-        self.secrets.get(&key(Some(region.into()))).or_else(|| self.secrets.get(&key(None)))
+        let found = self.secrets.get(&key(Some(region.into()))).or_else(|| self.secrets.get(&key(None)));
+        found.map(|source| &source.value)
+    }
+
+    /// The source that a region (the project for `None`) itself names for a secret, and where it does so.
+    pub(crate) fn secret(&self, region: Option<&Arc<str>>, name: &Arc<str>) -> Option<(&SecretSource, Span)> {
+        let found = self.secrets.get(&(region.cloned(), Arc::clone(name)))?;
+        Some((&found.value, found.span))
     }
 
     /// The settings of an exporter bound to its table of keys; mistakes go to the report.
@@ -105,8 +123,7 @@ impl Project {
         keys: &'static [Key],
         report: &mut Report,
     ) -> Option<Fields> {
-        let vars = Vars::new();
-        let mut names = Names::new(&self.shared, &vars, None);
+        let mut names = Names::new(&self.shared, &NOTHING, None);
         let place = Place::under(&exporter.name.value);
         Binder { report, names: &mut names }.record(&exporter.settings, exporter.name.span, keys, &place)
     }
@@ -118,7 +135,7 @@ impl Project {
     }
 
     /// The project of a tree; what is wrong is left out and reported.
-    pub(crate) fn read(root: &Node, given: Vars, report: &mut Report) -> Self {
+    pub(crate) fn read(root: &Node, given: Vars, context: Context<'_>, report: &mut Report) -> Self {
         let mut project = Self::empty(given);
         let vars = root.get("vars").map(|node| read_vars(node, report)).unwrap_or_default();
         project.shared.project.vars = vars;
@@ -126,8 +143,7 @@ impl Project {
             project: RegionNames { vars: project.shared.project.vars.clone(), ..RegionNames::default() },
             ..Shared::default()
         };
-        let none = Vars::new();
-        let mut names = Names::new(&shared, &none, None);
+        let mut names = Names::new(&shared, &NOTHING, None);
         let mut binder = Binder { report, names: &mut names };
         let elsewhere = |typed: &str| {
             let scenario =
@@ -154,6 +170,7 @@ impl Project {
         };
         let sections =
             [section("defaults", DEFAULTS_KEYS), section("store", STORE_KEYS), section("serve", SERVE_KEYS)];
+        project.maintenance = maintenance::read(root.get("maintenance"), context, &mut binder);
         project.take_fields(fields, report);
         project.take_sections(sections, report);
         project.read_names(root, report);
@@ -167,13 +184,13 @@ impl Project {
     }
 
     fn take_fields(&mut self, mut fields: Fields, report: &mut Report) {
-        if let Some(version) = fields.int("version").filter(|version| version.value != 1) {
-            let message = format!("version {} of the language is newer than this program", version.value);
-            report
-                .push(Diagnostic::error("E120", version.span, message).help("this program reads version 1"));
-        }
-        let texts = fields.list("scenarios").map(|list| list.value).unwrap_or_default();
-        self.scenarios = texts.into_iter().filter_map(text).collect();
+        check_version(&mut fields, report);
+        let mut texts = |key: &str| {
+            let list = fields.list(key).map(|list| list.value).unwrap_or_default();
+            list.into_iter().filter_map(text).collect()
+        };
+        self.scenarios = texts("scenarios");
+        self.include = texts("include");
     }
 
     fn take_sections(&mut self, [defaults, store, serve]: [Option<Fields>; 3], report: &mut Report) {
@@ -267,11 +284,12 @@ impl Project {
         for (name, source) in map_of(node, "secrets", report) {
             let checked =
                 name::private("secret", &name.value, name.span).and_then(|()| secret_source(name, source));
+            let place = name.span;
             let name: Arc<str> = name.value.as_str().into();
             known.insert(Arc::clone(&name));
             match checked {
                 Ok(source) => {
-                    self.secrets.insert((region.cloned(), name), source);
+                    self.secrets.insert((region.cloned(), name), Spanned::new(source, place));
                 }
                 Err(problem) => report.push(problem),
             }
@@ -310,6 +328,19 @@ fn text(item: Spanned<Bound>) -> Option<Spanned<String>> {
     }
 }
 
+/// The regions that a scenario's tree names, or all; mistakes in it are reported elsewhere.
+pub(crate) fn regions_of(root: &Node, project: &Project, own: &Own<'_>) -> Vec<Arc<str>> {
+    let Some(node) = root.get("regions") else { return project.regions().to_vec() };
+    let mut report = Report::default();
+    let mut names = Names::new(&project.shared, own, None);
+    let mut binder = Binder { report: &mut report, names: &mut names };
+    let bound = binder.value(node, &KeyType::OneOrMany(&KeyType::Text), "regions");
+    let Some(Bound::List(items)) = bound else { return project.regions().to_vec() };
+    let wanted: Vec<String> = items.into_iter().filter_map(text).map(|item| item.value).collect();
+    let regions = project.regions().iter().filter(|region| wanted.iter().any(|wanted| **wanted == ***region));
+    regions.cloned().collect()
+}
+
 /// The place of the first key, where what is missing is reported.
 pub(crate) fn first_key(root: &Node) -> Span {
     match root.map() {
@@ -340,7 +371,10 @@ pub(crate) fn read_vars(node: &Node, report: &mut Report) -> Vars {
             Some(scalar) if !scalar.text.contains("${") => {
                 vars.insert(
                     name.value.clone(),
-                    Var { value: crate::tree::Scalar { verbatim: None, ..scalar.clone() } },
+                    Var {
+                        value: crate::tree::Scalar { verbatim: None, ..scalar.clone() },
+                        span: Some(name.span),
+                    },
                 );
             }
             Some(_) => {

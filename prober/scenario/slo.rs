@@ -19,7 +19,7 @@ use crate::cadence::check_zone_name;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, Key};
 use crate::name;
-use crate::names::{Names, Vars};
+use crate::names::{Names, Own};
 use crate::project::Project;
 use crate::project::routes::undefined;
 use crate::source::Spanned;
@@ -83,9 +83,9 @@ pub(crate) struct Head<'a> {
 }
 
 /// Reads `slo`, `alerts` and `quorum`; a mistake in one key hides none in the others.
-pub(crate) fn read(head: Head<'_>, project: &Project, vars: &Vars, report: &mut Report) -> Slo {
+pub(crate) fn read(head: Head<'_>, project: &Project, own: &Own<'_>, report: &mut Report) -> Slo {
     let Head { root, scenario, quorum, rhythm } = head;
-    let mut names = Names::new(&project.shared, vars, None);
+    let mut names = Names::new(&project.shared, own, None);
     let mut binder = Binder { report, names: &mut names };
     // What the head has reported already is found again, and reported once.
     let mut section = |key: &str, keys: &'static [Key]| {

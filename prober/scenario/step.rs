@@ -29,12 +29,23 @@ impl Implied {
     }
 }
 
-/// Assertions that are the same in all regions, by step and part.
+/// Assertions by step and part, read once for all that they are the same for.
 #[derive(Default)]
-pub(crate) struct SharedAssertions(HashMap<(usize, &'static str), Vec<Assertion>>);
+pub(crate) struct SharedAssertions {
+    /// The same in all regions and instances.
+    everywhere: HashMap<(usize, &'static str), Vec<Assertion>>,
+    /// The same in all regions of this instance.
+    instance: HashMap<(usize, &'static str), Vec<Assertion>>,
+}
 
 impl SharedAssertions {
-    /// The assertions of a part; read again only if they looked at something regional.
+    /// Forgets what belongs to the instance before.
+    pub(crate) fn next_instance(&mut self) {
+        self.instance.clear();
+    }
+
+    /// The assertions of a part; read again only if they looked at something regional, or at something that
+    /// instances differ in.
     pub(crate) fn get(
         &mut self,
         at: (usize, Part),
@@ -43,13 +54,14 @@ impl SharedAssertions {
         binder: &mut Binder<'_, '_>,
     ) -> Vec<Assertion> {
         let key = (at.0, at.1.as_str());
-        if let Some(known) = self.0.get(&key) {
+        if let Some(known) = self.everywhere.get(&key).or_else(|| self.instance.get(&key)) {
             return known.clone();
         }
-        binder.names.watch_region();
+        binder.names.watch();
         let read = binder.assertions(node, subjects, at.1.as_str());
         if !binder.names.is_regional() {
-            self.0.insert(key, read.clone());
+            let place = if binder.names.is_instanced() { &mut self.instance } else { &mut self.everywhere };
+            place.insert(key, read.clone());
         }
         read
     }

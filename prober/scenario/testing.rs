@@ -158,6 +158,7 @@ pub(crate) fn compiled(project: &str, scenarios: &[&str]) -> Compiled<Net> {
     let sources = Sources {
         project: (!project.is_empty()).then(|| source("prober.yaml", project)),
         scenarios: scenarios.iter().enumerate().map(|(index, text)| source(&path(index), text)).collect(),
+        ..Sources::default()
     };
     compile(sources, KINDS, &Options { prober: "test".to_owned(), ..Options::default() })
 }

@@ -9,6 +9,7 @@ use model::probe::Probe;
 use model::slot::Cadence;
 use model::time::Timestamp;
 
+use crate::maintenance::Calendar;
 use crate::slots::Timetable;
 
 /// A stream with everything the runner needs to run it.
@@ -20,6 +21,8 @@ pub struct Entry {
     pub cadence: Cadence,
     /// The times made from it.
     pub timetable: Arc<Timetable>,
+    /// When its slots are not run, or do not count.
+    pub maintenance: Arc<Calendar>,
     /// After this long a run must have ended by itself.
     pub timeout: Duration,
     /// The scenario.

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`slots`] | PURE: which slots a stream has, from its cadence and its name |
+//! | [`maintenance`] | PURE: is a slot inside a planned maintenance? |
 //! | [`entry`] | one stream that is scheduled: its plan, its bounds |
 //! | [`runner`] | due slots → runs → events; bounds what is in flight |
 //! | [`misses`] | slots that nobody ran, gathered until the store takes them |
@@ -22,6 +23,7 @@
 
 pub mod entry;
 pub mod lag;
+pub mod maintenance;
 pub mod misses;
 pub mod runner;
 pub mod slots;

@@ -131,6 +131,7 @@ fn read_failure(fields: &mut Fields, keys: [&str; 4]) -> Result<Option<Failure>,
 fn read_outcome(mut fields: Fields, outcome: &mut Outcome) -> Result<(), String> {
     outcome.marks = fields.take::<Vec<Mark>>("prober.marks")?.unwrap_or_default();
     outcome.freshness_age = fields.take("prober.freshness.age")?;
+    outcome.maintenance = fields.take::<String>(crate::maintenance::ATTRIBUTE)?.map(Into::into);
     let steps: Vec<Value> = fields.take("prober.steps")?.unwrap_or_default();
     let assertions: Vec<Value> = fields.take("prober.assertions")?.unwrap_or_default();
     for phase in Phase::ALL {

@@ -93,6 +93,7 @@ pub(crate) fn full() -> SliEvent {
         steps: vec![login, pay],
         main: Some(1),
         assertions: vec![assertion],
+        maintenance: None,
     };
     SliEvent {
         slot: origin.stream.slot(scheduled),
@@ -123,6 +124,15 @@ fn what_was_sent_and_received_round_trips() {
     event.outcome.steps[1].hops[0].exchange = Some(Box::new(Exchange { request, answer: Some(answer) }));
     event.trigger = Trigger::Ci;
     assert_eq!(SliEvent::from_json(&event.to_json()).unwrap(), event);
+}
+
+#[test]
+fn a_maintenance_round_trips() {
+    let mut event = full();
+    event.outcome.maintenance = Some("weekly database window".into());
+    let text = event.to_json();
+    assert!(text.contains(r#""prober.maintenance.id":"weekly database window""#), "{text}");
+    assert_eq!(SliEvent::from_json(&text).unwrap(), event);
 }
 
 #[test]

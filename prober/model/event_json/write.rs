@@ -75,6 +75,9 @@ impl SliEvent {
         if let Some(age) = outcome.freshness_age {
             map.serialize_entry("prober.freshness.age", &age)?;
         }
+        if let Some(name) = &outcome.maintenance {
+            map.serialize_entry(crate::maintenance::ATTRIBUTE, &**name)?;
+        }
         if let Some(main) = outcome.main_step() {
             for phase in Phase::ALL {
                 if let Some(time) = main.timing(phase) {

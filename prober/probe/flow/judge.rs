@@ -270,6 +270,7 @@ impl<'a> Judge<'a> {
             steps: self.steps,
             main,
             assertions: self.assertions,
+            maintenance: None, // the runner knows it
         }
     }
 }

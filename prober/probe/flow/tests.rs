@@ -27,11 +27,12 @@ fn plan(yaml: &str, vars: &[(&str, String)], kinds: &'static [Kind<Net>]) -> Arc
     let sources = Sources {
         project: Some(source("prober.yaml", PROJECT)),
         scenarios: vec![source("scenarios/a.yaml", yaml)],
+        ..Sources::default()
     };
     let options = Options {
         vars: vars.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         prober: "p1".into(),
-        regions: None,
+        ..Options::default()
     };
     let mut compiled = compile(sources, kinds, &options);
     assert!(!compiled.has_errors(), "{:#?}", compiled.diagnostics);

@@ -291,6 +291,52 @@ tcp: ${vars.mail}",
         right: "exporters: [ndjson: { directory: out }]",
     },
     Example {
+        code: "E151",
+        wrong: "use: rest-helth",
+        right: "use: rest-health",
+    },
+    Example {
+        code: "E152",
+        wrong: r#"with: { url: "https://shop.example/health", limt: 1s }"#,
+        right: r#"with: { url: "https://shop.example/health", limit: 1s }"#,
+    },
+    Example {
+        code: "E153",
+        wrong: "use: rest-health",
+        right: r#"use: rest-health
+with: { url: "https://shop.example/health" }"#,
+    },
+    Example {
+        code: "E154",
+        wrong: r#"  limit: { type: duration, default: "${params.url}" }"#,
+        right: "  limit: { type: duration, default: 300ms }",
+    },
+    Example {
+        code: "E155",
+        wrong: "apiVersion: v1",
+        right: "apiVersion: prober.io/v1",
+    },
+    Example {
+        code: "E156",
+        wrong: "  use: other-template",
+        right: "  owner: team-shop",
+    },
+    Example {
+        code: "E157",
+        wrong: r#"matrix: { service: [cart, "search/fast"] }"#,
+        right: "matrix: { service: [cart, search-fast] }",
+    },
+    Example {
+        code: "E158",
+        wrong: r#"  - { name: weekly database window, cron: "0 2 * * SUN" }"#,
+        right: r#"  - { name: weekly database window, cron: "0 2 * * SUN", duration: 1h }"#,
+    },
+    Example {
+        code: "E159",
+        wrong: "was: example",
+        right: "was: old-example",
+    },
+    Example {
         code: "E160",
         wrong: "slo: { objective: 99.9 }",
         right: "slo: { objective: 99.9% }",
@@ -666,5 +712,52 @@ http: ${vars.shop}/",
 aim: The cart answers.
 every: 1m
 http: ${vars.shop}/cart",
+    },
+    Example {
+        code: "W350",
+        wrong: r"  url: { type: url }
+  limit: { type: duration, default: 300ms }",
+        right: "  url: { type: url }",
+    },
+    Example {
+        code: "W351",
+        wrong: r"vars: { shop: https://shop.example }
+http: ${vars.shop}/",
+        right: r"vars: { front: https://shop.example }
+http: ${vars.front}/?from=${vars.shop}",
+    },
+    Example {
+        code: "W352",
+        wrong: r"vars: { path: /cart }
+http: ${vars.shop}/",
+        right: r"vars: { path: /cart }
+http: ${vars.shop}${vars.path}",
+    },
+    Example {
+        code: "W353",
+        wrong: r"every: 1m
+http: https://shop.example/health",
+        right: "use: rest-health",
+    },
+    Example {
+        code: "W354",
+        wrong: r"matrix:
+  shelf: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+  place: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]",
+        right: r"matrix:
+  shelf: [1, 2, 3]
+  place: [1, 14]",
+    },
+    Example {
+        code: "W355",
+        wrong: "    duration: 24h",
+        right: "    duration: 1h",
+    },
+    Example {
+        code: "W356",
+        wrong: r"    from: 2020-01-01T22:00:00+01:00
+    to: 2020-01-02T01:00:00+01:00",
+        right: r"    from: 2099-01-01T22:00:00+01:00
+    to: 2099-01-02T01:00:00+01:00",
     },
 ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::event::Origin;
+use model::maintenance::Maintenance;
 use model::slot::Stream;
 use model::step::Part;
 
@@ -46,6 +47,8 @@ impl<N> Compiler<'_, N> {
             runbook: self.intern(&scenario.runbook),
             path: source.path.as_str().into(),
             line,
+            was: scenario.was.iter().map(|name| name.value.as_str().into()).collect(),
+            public: scenario.public,
         };
         SharedParts {
             slo: Arc::new(scenario.slo.clone()),
@@ -86,6 +89,11 @@ impl<N> Compiler<'_, N> {
         Some(PlanParts { steps, good: good.unwrap_or_default(), ineligible })
     }
 
+    /// The scenario's maintenances, then the project's.
+    fn maintenance(&self, scenario: &ScenarioFile<'_, N>) -> Arc<[Arc<Maintenance>]> {
+        scenario.maintenance.iter().chain(&self.around.project.maintenance).cloned().collect()
+    }
+
     pub(super) fn finish(
         &mut self,
         scenario: &ScenarioFile<'_, N>,
@@ -114,6 +122,7 @@ impl<N> Compiler<'_, N> {
             secrets: made.secrets,
             slo: Arc::clone(&shared.slo),
             name_at: scenario.name.span,
+            maintenance: self.maintenance(scenario),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The keys of a scenario file, as tables.
 
 use crate::fields::{Key, KeyType, Need};
+use crate::maintenance::MAINTENANCE;
 use crate::slo::{ALERT_KEYS, SLO_KEYS};
 
 /// The keys of a scenario's head that have a type of their own.
@@ -117,6 +118,21 @@ pub const SCENARIO_KEYS: &[Key] = &[
         doc: "In how many regions a run must be bad for the scenario to count as down.",
         example: "2",
     },
+    Key {
+        name: "was",
+        value: KeyType::OneOrMany(&KeyType::Text),
+        need: Need::Optional,
+        doc: "Names that this scenario had before; its history goes on under the new one.",
+        example: "[shop-front]",
+    },
+    Key {
+        name: "public",
+        value: KeyType::Bool,
+        need: Need::Default("false"),
+        doc: "Whether anyone may see on a status page how it goes.",
+        example: "true",
+    },
+    MAINTENANCE,
 ];
 
 /// The keys of a step that have a type of their own.
@@ -140,4 +156,4 @@ pub const STEP_KEYS: &[Key] = &[
 /// The keys of a step beside its kind that are read by what they hold.
 pub(super) const STEP_PARTS: [&str; 3] = ["expect", "warn", "capture"];
 /// The keys of a scenario that are read by what they hold.
-pub(super) const SCENARIO_PARTS: [&str; 3] = ["steps", "sli", "vars"];
+pub(super) const SCENARIO_PARTS: [&str; 6] = ["steps", "sli", "vars", "use", "with", "matrix"];

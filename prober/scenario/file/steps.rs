@@ -8,7 +8,6 @@ use crate::bind::{Binder, Elsewhere, Place};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::kind::Kind;
 use crate::name;
-use crate::names::{Names, Vars};
 use crate::project::first_key;
 use crate::source::Span;
 use crate::suggest::nearest;
@@ -17,20 +16,20 @@ use crate::tree::{Node, ScalarKind};
 /// The steps: under `steps`, or the only one at the top of the file.
 pub(super) fn read<'t, N>(
     root: &'t Node,
-    at: Span,
+    (at, is_whole): (Span, bool),
     kinds: &'static [Kind<N>],
     timeout: Duration,
-    report: &mut Report,
+    binder: &mut Binder<'_, '_>,
 ) -> Vec<StepNode<'t, N>> {
     let key_at = |name: &str| root.map()?.iter().find(|(key, _)| key.value == name).map(|(key, _)| key.span);
     let Some(list) = root.get("steps") else {
-        return one_step(root, at, kinds, report).into_iter().collect();
+        return one_step(root, (at, is_whole), kinds, binder.report).into_iter().collect();
     };
     let beside = kinds.iter().map(|kind| kind.name).chain(STEP_PARTS);
     for (name, span) in beside.filter_map(|name| Some((name, key_at(name)?))) {
         let problem = Diagnostic::error("E115", span, format!("`{name}` stands beside `steps`"))
             .other(key_at("steps").unwrap_or(span), "the steps are here");
-        report.push(
+        binder.report.push(
             problem.help(format!("move `{name}` into a step, or leave out `steps` if there is only one")),
         );
     }
@@ -42,20 +41,22 @@ pub(super) fn read<'t, N>(
                 None => format!("expected a list of steps, found {}", list.describe()),
             };
             let problem = Diagnostic::error("E115", list.span, message);
-            report.push(problem.help("write steps:, and under it - http: https://shop.example/"));
+            binder.report.push(problem.help("write steps:, and under it - http: https://shop.example/"));
             return Vec::new();
         }
     };
     if items.len() > STEPS_MAX {
         let message = format!("{} steps, and {STEPS_MAX} are the most", items.len());
-        report.push(Diagnostic::error("E117", items[STEPS_MAX].span, message).help("split the scenario"));
+        binder
+            .report
+            .push(Diagnostic::error("E117", items[STEPS_MAX].span, message).help("split the scenario"));
     }
     let mut read: Vec<(StepNode<'t, N>, Span)> = Vec::with_capacity(items.len());
     for item in items.iter().take(STEPS_MAX) {
-        let Some((step, span)) = listed_step(item, kinds, timeout, report) else { continue };
+        let Some((step, span)) = listed_step(item, kinds, timeout, binder) else { continue };
         if let Some((_, first)) = read.iter().find(|(known, _)| known.name == step.name) {
             let problem = Diagnostic::error("E108", span, format!("two steps are named `{}`", step.name));
-            report.push(
+            binder.report.push(
                 problem
                     .label("the second one")
                     .other(*first, "the first one")
@@ -70,10 +71,13 @@ pub(super) fn read<'t, N>(
 /// The step at the top of a scenario file.
 fn one_step<'t, N>(
     root: &'t Node,
-    at: Span,
+    (at, is_whole): (Span, bool),
     kinds: &'static [Kind<N>],
     report: &mut Report,
 ) -> Option<StepNode<'t, N>> {
+    if !is_whole && kinds.iter().all(|kind| root.get(kind.name).is_none()) {
+        return None;
+    }
     let (kind, kind_at, body) = the_kind(root, at, kinds, "a scenario", report)?;
     Some(StepNode {
         name: kind.name.into(),
@@ -92,11 +96,12 @@ fn listed_step<'t, N>(
     item: &'t Node,
     kinds: &'static [Kind<N>],
     timeout: Duration,
-    report: &mut Report,
+    binder: &mut Binder<'_, '_>,
 ) -> Option<(StepNode<'t, N>, Span)> {
     if item.map().is_none() {
         let message = format!("expected a step, a map of keys, found {}", item.describe());
-        report
+        binder
+            .report
             .push(Diagnostic::error("E103", item.span, message).help("write - http: https://shop.example/"));
         return None;
     }
@@ -108,9 +113,8 @@ fn listed_step<'t, N>(
     };
     let other = STEP_PARTS.into_iter().chain(kinds.iter().map(|kind| kind.name)).collect();
     let place = Place { words: "in a step".to_owned(), other, elsewhere: &elsewhere };
-    let (shared, vars) = (crate::names::Shared::default(), Vars::new());
-    let mut names = Names::new(&shared, &vars, None);
-    let (mut fields, _) = Binder { report, names: &mut names }.entries(item, at, STEP_KEYS, &place);
+    let (mut fields, _) = binder.entries(item, at, STEP_KEYS, &place);
+    let report = &mut *binder.report;
     let found = the_kind(item, at, kinds, "a step", report);
     let name = fields.text("name");
     if let Some(Err(problem)) = name.as_ref().map(|name| name::public("step", &name.value, name.span)) {
@@ -164,8 +168,7 @@ fn the_kind<'t, N>(
     let Some(first) = found.next() else {
         // A misspelt kind is already reported as an unknown key.
         let misspelt = |typed: &str| nearest(typed, kinds.iter().map(|kind| kind.name)).is_some();
-        let later = |typed: &str| typed == "use";
-        let reported = entries.iter().any(|(key, _)| misspelt(&key.value) || later(&key.value));
+        let reported = entries.iter().any(|(key, _)| misspelt(&key.value));
         if !reported {
             let problem = Diagnostic::error("E116", at, format!("{what} needs something to probe"));
             report.push(problem.help(format!("add one of {}, such as http: https://shop.example/", names())));

@@ -1,6 +1,7 @@
 //! The keys of `prober.yaml`, as tables.
 
 use crate::fields::{Key, KeyType, Need};
+use crate::maintenance::MAINTENANCE;
 
 const LABELS: KeyType = KeyType::Map(&KeyType::Text);
 
@@ -79,6 +80,14 @@ pub const PROJECT_KEYS: &[Key] = &[
         doc: "The scenario files, as globs relative to this file.",
         example: "[\"scenarios/**/*.yaml\"]",
     },
+    Key {
+        name: "include",
+        value: KeyType::OneOrMany(&KeyType::Text),
+        need: Need::Optional,
+        doc: "The template files, as globs relative to this file; they are not scenarios.",
+        example: "[\"templates/*.yaml\"]",
+    },
+    MAINTENANCE,
     Key {
         name: "defaults",
         value: KeyType::Record(DEFAULTS_KEYS),

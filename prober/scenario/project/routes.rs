@@ -10,7 +10,7 @@ use crate::bind::{Binder, Place};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, Key, KeyType, Need};
 use crate::name;
-use crate::names::{Names, Shared, Vars};
+use crate::names::{NOTHING, Names, Shared};
 use crate::source::{Span, Spanned};
 use crate::suggest::{nearest, one_of};
 use crate::template::{Hole, Part, Template};
@@ -199,8 +199,7 @@ fn route(name: &Spanned<String>, body: &Node, shared: &Shared, report: &mut Repo
         });
         return None;
     };
-    let vars = Vars::new();
-    let mut names = Names::new(shared, &vars, None);
+    let mut names = Names::new(shared, &NOTHING, None);
     let fields = bind(kind, key.span, settings, &mut Binder { report, names: &mut names });
     let secrets = names.secrets_used().iter().cloned().collect();
     let destination = (kind.compile)(fields?)?;

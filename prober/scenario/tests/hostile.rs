@@ -161,6 +161,7 @@ fn ten_thousand_scenarios() {
     let sources = Sources {
         project: Some(source("prober.yaml", "version: 1\nvars: { shop: https://shop.example }\n")),
         scenarios: scenarios.collect(),
+        ..Sources::default()
     };
     let began = Instant::now();
     let compiled = compile(sources, KINDS, &Options::default());

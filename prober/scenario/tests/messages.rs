@@ -27,7 +27,7 @@ const PROJECT_CASES: &[Case] = &[
     ("duplicate name", "version: 1\nregions:\n  eu: {}\n  eu: {}\n", &[]),
     ("bad name", "version: 1\nvars: { \"my shop\": x }\nregions: { \"eu west\": {} }\n", &[]),
     ("newer version", "version: 2\n", &[]),
-    ("later keys", "version: 1\ninclude: [templates/*.yaml]\n", &[]),
+    ("later keys", "version: 1\nroutes: { oncall: { webhook: x } }\nnetwork: {}\n", &[]),
     (
         "secrets",
         "version: 1\nsecrets:\n  a: hunter22\n  b: { env: }\n  c: { exec: pass }\n  d: { vault: x }\n",
@@ -527,6 +527,7 @@ fn every_code_of_a_message_is_in_the_table() {
     let shown: BTreeSet<&str> = cases
         .flat_map(|(_, project, scenarios)| compiled(project, scenarios).diagnostics)
         .map(|diagnostic| diagnostic.code)
+        .chain(super::reuse::codes())
         .collect();
     let known: BTreeSet<&str> = crate::codes::CODES.iter().map(|code| code.code).collect();
     assert!(shown.is_subset(&known), "{:?}", shown.difference(&known).collect::<Vec<_>>());

@@ -3,3 +3,4 @@
 mod hostile;
 mod messages;
 mod plans;
+mod reuse;

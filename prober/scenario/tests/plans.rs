@@ -139,8 +139,11 @@ fn a_flow_knows_everything_it_needs() {
 
 #[test]
 fn only_the_wanted_regions_get_plans() {
-    let sources =
-        Sources { project: Some(source("prober.yaml", PROJECT)), scenarios: vec![source("a.yaml", HOME)] };
+    let sources = Sources {
+        project: Some(source("prober.yaml", PROJECT)),
+        scenarios: vec![source("a.yaml", HOME)],
+        ..Sources::default()
+    };
     let options = Options {
         vars: vec![("shop".into(), "https://preview.example".into())],
         regions: Some(vec!["us".into()]),

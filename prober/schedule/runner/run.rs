@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::event::{SliEvent, Trigger};
+use model::maintenance::{Effect, Maintenance};
 use model::outcome::{Failure, FailureClass, Outcome, Reason};
 use model::probe::RunContext;
 use model::slot::Slot;
@@ -29,6 +30,8 @@ pub(super) struct Run<S, C> {
     pub(super) stream: usize,
     pub(super) slot: Slot,
     pub(super) entry: Arc<Entry>,
+    /// The planned maintenance that the slot lies in.
+    pub(super) maintenance: Option<Arc<Maintenance>>,
     pub(super) sink: S,
     pub(super) clock: Arc<C>,
     pub(super) lag: Arc<Mutex<Lag>>,
@@ -52,6 +55,9 @@ impl<S: Sink, C: Clock> Run<S, C> {
         if self.was_lagged(began, ended) {
             outcome = lag::discount(outcome);
         }
+        if let Some(window) = &self.maintenance {
+            outcome = inside(window, outcome);
+        }
         let took = ended.saturating_duration_since(began);
         let event = SliEvent {
             origin: Arc::clone(&self.entry.origin),
@@ -70,6 +76,15 @@ impl<S: Sink, C: Clock> Run<S, C> {
     fn was_lagged(&self, began: Instant, ended: Instant) -> bool {
         self.lag.lock().unwrap_or_else(PoisonError::into_inner).touches(began, ended)
     }
+}
+
+/// The outcome of a run inside a maintenance: marked, and not counted unless that only keeps alerts quiet.
+fn inside(window: &Maintenance, mut outcome: Outcome) -> Outcome {
+    outcome.maintenance = Some(Arc::clone(&window.name));
+    if window.effect != Effect::Mute {
+        outcome.reason = Reason::Maintenance;
+    }
+    outcome
 }
 
 fn stuck() -> Outcome {

@@ -159,6 +159,11 @@ impl<S: Sink, C: Clock> State<S, C> {
             let scheduled = place.next;
             if now.since(scheduled) <= tolerance {
                 on_time = Some(scheduled);
+            } else if place.is_paused(scheduled) {
+                // Nobody would have run it: planned, and no loss.
+                let step_ms = entry.timetable.step_ms();
+                let missed = Missed { origin: &entry.origin, reason: Reason::Paused, scheduled, step_ms };
+                self.misses.add(&missed, now);
             } else {
                 let stepped = self.stepped_to.is_some_and(|to| scheduled < to);
                 let reason = if self.draining { Reason::Drain } else { lateness(stepped) };
@@ -201,6 +206,9 @@ impl<S: Sink, C: Clock> State<S, C> {
 
     /// Runs a slot that is on time, lets it wait for a permit, or records why it cannot run.
     fn begin(&mut self, index: usize, stream: usize, scheduled: Timestamp, now: Timestamp) {
+        if self.scheduled[index].as_mut().is_some_and(|place| place.is_paused(scheduled)) {
+            return self.miss(index, scheduled, Reason::Paused, now);
+        }
         let known = &self.streams[stream];
         if self.draining {
             self.miss(index, scheduled, Reason::Drain, now);
@@ -221,7 +229,8 @@ impl<S: Sink, C: Clock> State<S, C> {
     }
 
     fn start(&mut self, index: usize, scheduled: Timestamp) {
-        let Some(place) = &self.scheduled[index] else { return };
+        let Some(place) = &mut self.scheduled[index] else { return };
+        let maintenance = place.maintenance(scheduled);
         let (entry, number) = (Arc::clone(&place.entry), place.stream);
         let stream = &mut self.streams[number];
         stream.running = Some((scheduled, Arc::clone(&entry)));
@@ -231,6 +240,7 @@ impl<S: Sink, C: Clock> State<S, C> {
             stream: number,
             slot: entry.origin.stream.slot(scheduled),
             entry,
+            maintenance,
             sink: self.sink.clone(),
             clock: Arc::clone(&self.clock),
             lag: Arc::clone(&self.lag),
@@ -329,7 +339,7 @@ impl<S: Sink, C: Clock> State<S, C> {
             let current = self.streams[number].current;
             match current.and_then(|index| self.scheduled[index].as_mut().map(|place| (index, place))) {
                 Some((index, place)) if place.entry.cadence == entry.cadence => {
-                    place.entry = Arc::new(entry);
+                    place.hand_over(Arc::new(entry));
                     kept.insert(index);
                 }
                 _ => kept.extend(self.add(number, entry, replace.at)),
@@ -363,7 +373,7 @@ impl<S: Sink, C: Clock> State<S, C> {
 
     fn add(&mut self, stream: usize, entry: Entry, at: Timestamp) -> Option<usize> {
         let next = entry.timetable.first_from(at)?;
-        let place = Some(Scheduled { entry: Arc::new(entry), stream, next, until: None });
+        let place = Some(Scheduled::new(Arc::new(entry), stream, next));
         let index = self.free.pop().unwrap_or(self.scheduled.len());
         if index == self.scheduled.len() {
             self.scheduled.push(place);

@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 
+use model::maintenance::{Effect, Maintenance, When};
 use model::outcome::Outcome;
 use model::probe::{BoxFuture, Probe, RunContext};
 use model::slot::Stream;
 
 use super::*;
 use crate::entry::Entry;
+use crate::maintenance::Calendar;
 use crate::slots::Timetable;
 
 /// A wall clock over tokio's paused time that a test can step.
@@ -153,6 +155,7 @@ fn entry(name: &str, every_ms: u64, timeout_ms: u64, target: Target) -> Entry {
             prober: empty,
         }),
         cadence,
+        maintenance: Arc::default(),
         timeout: Duration::from_millis(timeout_ms),
         probe: Arc::new(target),
     }
@@ -353,6 +356,60 @@ async fn a_stop_drains_and_accounts_for_what_it_cuts_off() {
     assert_eq!((stopped.aborted, stopped.unsent), (1, 0));
     assert_eq!(records.count(Reason::Interrupted), 1);
     assert!(records.count(Reason::Drain) >= 2, "{}", records.count(Reason::Drain));
+}
+
+/// An entry with one maintenance, from 20 s after the begin for 20 s.
+fn in_maintenance(name: &str, effect: Effect, target: Target) -> Entry {
+    let at = |seconds| BEGIN.plus(Duration::from_secs(seconds));
+    let window = Maintenance { name: "move".into(), effect, when: When::Once { from: at(20), to: at(40) } };
+    let calendar = Calendar::new(&[Arc::new(window)]).unwrap();
+    Entry { maintenance: Arc::new(calendar), ..entry(name, 1_000, 900, target) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_inside_a_maintenance_are_marked_or_not_run() {
+    let bench = Bench::start(100);
+    let (bad, good) = (Target::Hangs, Target::Answers(ms(5)));
+    let mut entries = vec![
+        in_maintenance("runs", Effect::Ineligible, bad),
+        in_maintenance("rests", Effect::Pause, good),
+        in_maintenance("quiet", Effect::Mute, bad),
+    ];
+    bench.load(entries.clone()).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    // In the middle of it: a reload changes nothing about the window.
+    entries.rotate_left(1);
+    bench.load(entries).await;
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    let (records, _) = bench.stop().await;
+    let list = records.list.lock().unwrap();
+    let window = BEGIN.plus(Duration::from_secs(20))..BEGIN.plus(Duration::from_secs(40));
+    let mut inside = BTreeMap::new();
+    for event in list.iter().filter(|event| event.outcome.reason != Reason::Drain) {
+        let is_inside = window.contains(&event.slot.scheduled);
+        let expected = match (&*event.origin.stream.scenario, is_inside) {
+            ("runs", true) => (Reason::Maintenance, Some("move")),
+            ("rests", true) => (Reason::Paused, None),
+            ("quiet", true) => (Reason::Failed, Some("move")),
+            ("rests", false) => (Reason::Ok, None),
+            _ => (Reason::Failed, None),
+        };
+        assert_eq!((event.outcome.reason, event.outcome.maintenance.as_deref()), expected, "{event:?}");
+        assert_eq!(event.started.is_none(), event.outcome.reason == Reason::Paused);
+        *inside.entry(&event.origin.stream.scenario).or_insert(0) += usize::from(is_inside);
+    }
+    assert_eq!(inside.into_values().collect::<Vec<_>>(), [20, 20, 20]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn paused_slots_that_the_clock_jumped_over_are_no_loss() {
+    let bench = Bench::start(100);
+    bench.load(vec![in_maintenance("rests", Effect::Pause, Target::Answers(ms(5)))]).await;
+    tokio::time::sleep(Duration::from_millis(20_500)).await;
+    bench.clock.stepped_ms.fetch_add(10_000, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let (records, _) = bench.stop().await;
+    assert_eq!((records.count(Reason::Paused), records.count(Reason::ClockStep)), (20, 0));
 }
 
 #[test]
