@@ -16,6 +16,7 @@
 //! | `mistakes` | wrong files: every mistake at its place, before anything runs |
 //! | `promises` | objectives and routes as their owners see them |
 //! | `reload` | SIGHUP with wrong and right files |
+//! | `reuse` | templates, matrices, former names and maintenance through the whole program |
 //! | `shipped` | the scenarios that come with the program |
 //! | `support` | a project in a temporary folder, and the program as a process |
 
@@ -35,5 +36,6 @@ mod metrics;
 mod mistakes;
 mod promises;
 mod reload;
+mod reuse;
 mod shipped;
 mod support;

@@ -251,6 +251,7 @@ fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {
     let timetable = Arc::clone(timetable);
     ScenarioCard {
         stream: plan.stream().clone(),
+        was: about.was.clone(),
         title: Arc::clone(&about.title),
         aim: Arc::clone(&about.aim),
         owner: Arc::clone(&about.owner),

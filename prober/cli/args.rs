@@ -205,10 +205,13 @@ Examples:
   prober explain E102                what a mistake means")]
 pub(crate) struct Explain {
     /// A run id or the first digits of one, a scenario's name, or an error code such as E102;
-    /// `slo` and a name for what its objective means in runs
+    /// `slo` or `vars` and a name for what its objective means in runs, or what its variables are
     pub(crate) what: String,
-    /// The scenario of `explain slo NAME`
+    /// The scenario of `explain slo NAME` or `explain vars NAME`
     pub(crate) name: Option<String>,
+    /// With `vars`: set a variable, stronger than any file: NAME=VALUE
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) vars: Vec<String>,
     /// Where events are stored; default: prober-data beside the project file
     #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
     pub(crate) data: Option<PathBuf>,

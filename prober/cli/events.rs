@@ -8,6 +8,7 @@ use store::Reader;
 
 use super::args::{Events, Global, ListFormat};
 use super::conditions::{Conditions, FieldCondition, nearest_field};
+use super::explain::{former_names, plans_here};
 use super::out::Out;
 use super::place::data;
 use super::show::events_table;
@@ -18,9 +19,13 @@ const PAGE: usize = 1_000;
 
 /// Shows the events that fulfil every condition.
 pub(crate) fn events(global: &Global, args: &Events, out: &Out) -> Result<Exit, Stop> {
-    let conditions = Conditions::read(&args.conditions, SystemClock.now()).map_err(Stop::file)?;
+    let mut conditions = Conditions::read(&args.conditions, SystemClock.now()).map_err(Stop::file)?;
     let dir = data(global, args.data.as_ref())?;
     let mut reader = Reader::open(&dir).map_err(|error| Stop::environment(error.to_string()))?;
+    if let Some(name) = &conditions.filter.scenario {
+        // Without files that can be read the name itself is all there is.
+        conditions.filter.former = former_names(&plans_here(global), name);
+    }
     let found = collect(&mut reader, &conditions, args)?;
     if found.is_empty() {
         out.note("no events");

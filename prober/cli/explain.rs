@@ -1,7 +1,13 @@
-//! `prober explain`: a run, a scenario's last run, or an error code.
+//! `prober explain`: a run, a scenario's last run, its variables, or an error code.
+
+use std::sync::Arc;
 
 use model::event::SliEvent;
+use model::slot::Stream;
+use probe::Net;
 use scenario::codes::Code;
+use scenario::plan::Plan;
+use scenario::reuse::base_name;
 use store::{EventFilter, Reader};
 
 use super::args::{Explain, Global};
@@ -15,7 +21,13 @@ use crate::exit::{Exit, Stop};
 /// Explains what was named.
 pub(crate) fn explain(global: &Global, args: &Explain, out: &Out) -> Result<Exit, Stop> {
     if let Some(name) = &args.name {
-        return explain_of(global, &args.what, name, out);
+        return match args.what.as_str() {
+            "slo" => slo(global, name, out),
+            "vars" => super::vars::vars(global, (name, &args.vars), out),
+            other => Err(Stop::file(format!(
+                "`explain {other} NAME` is not known; write prober explain slo {name}, or prober explain vars {name}"
+            ))),
+        };
     }
     if let Some(code) = scenario::codes::explain(&args.what) {
         out.raw(code_text(code).as_bytes());
@@ -26,27 +38,31 @@ pub(crate) fn explain(global: &Global, args: &Explain, out: &Out) -> Result<Exit
     }
     // Runs by hand are in no store.
     if let Some(event) = KeptRuns::here().and_then(|kept| kept.find(&args.what)) {
-        return if args.curl { curl(&event, out) } else { Ok(show(global, &event, None, out)) };
+        return if args.curl { curl(&event, out) } else { Ok(show(&plans_here(global), &event, None, out)) };
     }
     let dir = data(global, args.data.as_ref())?;
     let mut reader = Reader::open(&dir).map_err(|error| Stop::environment(error.to_string()))?;
-    let event = find(&mut reader, &args.what)?;
+    let plans = plans_here(global);
+    let event = find(&mut reader, &args.what, former_names(&plans, &args.what))?;
     if args.curl {
         return curl(&event, out);
     }
-    let good = reader
-        .last_good_before(&event.origin.stream, event.slot.scheduled)
-        .map_err(|error| Stop::environment(error.to_string()))?;
-    Ok(show(global, &event, good.as_ref().map(|stored| &*stored.event), out))
+    let good = last_good(&mut reader, &plans, &event)?;
+    Ok(show(&plans, &event, good.as_deref(), out))
+}
+
+/// The plans of the files as they are today; none without files that can be read.
+pub(crate) fn plans_here(global: &Global) -> Vec<Plan<Net>> {
+    let plans = place(global, &[]).and_then(|place| checked(&place, &options(&[], &[], host())?));
+    plans.map(|checked| checked.compiled.plans).unwrap_or_default()
 }
 
 /// Everything about a run, with what the files say about its scenario today.
-fn show(global: &Global, event: &SliEvent, good: Option<&SliEvent>, out: &Out) -> Exit {
-    let plans = place(global, &[]).and_then(|place| checked(&place, &options(&[], &[], host())?));
-    let about = plans.ok().and_then(|checked| {
-        let plan = checked.compiled.plans.iter().find(|plan| plan.stream() == &event.origin.stream)?;
+fn show(plans: &[Plan<Net>], event: &SliEvent, good: Option<&SliEvent>, out: &Out) -> Exit {
+    let plan = plans.iter().find(|plan| is_of(plan, &event.origin.stream));
+    let about = plan.map(|plan| {
         let place = format!("{}:{}", plan.about().path, plan.about().line);
-        Some((plan.about().clone(), place, objective_text(plan.slo()), alerts_text(plan.slo())))
+        (plan.about(), place, objective_text(plan.slo()), alerts_text(plan.slo()))
     });
     let about = about.as_ref().map_or_else(About::default, |(about, place, objective, alerts)| About {
         title: &about.title,
@@ -72,12 +88,7 @@ fn curl(event: &SliEvent, out: &Out) -> Result<Exit, Stop> {
 }
 
 /// `explain slo NAME`
-fn explain_of(global: &Global, what: &str, name: &str, out: &Out) -> Result<Exit, Stop> {
-    if what != "slo" {
-        return Err(Stop::file(format!(
-            "`explain {what} NAME` is not known; write prober explain slo {name}"
-        )));
-    }
+fn slo(global: &Global, name: &str, out: &Out) -> Result<Exit, Stop> {
     let checked = checked(&place(global, &[])?, &options(&[], &[], host())?)?;
     let plans = &checked.compiled.plans;
     let Some(plan) = plans.iter().find(|plan| *plan.stream().scenario == *name) else {
@@ -104,6 +115,42 @@ fn code_text(code: &Code) -> String {
     text
 }
 
+/// Whether the stream's history is the plan's, under its name or one that it had before.
+fn is_of(plan: &Plan<Net>, stream: &Stream) -> bool {
+    let is_named = plan.stream().scenario == stream.scenario || plan.about().was.contains(&stream.scenario);
+    is_named && plan.stream().region == stream.region
+}
+
+/// The names that the scenario, or the instances of one, had before.
+pub(crate) fn former_names(plans: &[Plan<Net>], name: &str) -> Vec<String> {
+    let is_named = |scenario: &str| scenario == name || base_name(scenario) == name;
+    let own = plans.iter().filter(|plan| is_named(&plan.stream().scenario));
+    let mut names: Vec<String> = own.flat_map(|plan| &plan.about().was).map(ToString::to_string).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The last good run before the event, also one under an old name.
+fn last_good(
+    reader: &mut Reader,
+    plans: &[Plan<Net>],
+    event: &SliEvent,
+) -> Result<Option<Arc<SliEvent>>, Stop> {
+    let stream = &event.origin.stream;
+    let plan = plans.iter().find(|plan| is_of(plan, stream));
+    let former = plan.into_iter().flat_map(|plan| plan.about().was.iter());
+    let names = std::iter::once(&stream.scenario).chain(former.filter(|name| **name != stream.scenario));
+    let mut newest: Option<Arc<SliEvent>> = None;
+    for name in names {
+        let stream = Stream { scenario: Arc::clone(name), ..stream.clone() };
+        let found = reader.last_good_before(&stream, event.slot.scheduled);
+        let found = found.map_err(|error| Stop::environment(error.to_string()))?.map(|stored| stored.event);
+        newest = newest.into_iter().chain(found).max_by_key(|event| event.slot.scheduled);
+    }
+    Ok(newest)
+}
+
 fn is_code(text: &str) -> bool {
     let mut characters = text.chars();
     matches!(characters.next(), Some('E' | 'W'))
@@ -112,7 +159,7 @@ fn is_code(text: &str) -> bool {
 }
 
 /// The run whose id begins so, or the last run of the scenario of that name.
-fn find(reader: &mut Reader, what: &str) -> Result<std::sync::Arc<SliEvent>, Stop> {
+fn find(reader: &mut Reader, what: &str, former: Vec<String>) -> Result<Arc<SliEvent>, Stop> {
     let cannot = |error: store::ReadError| Stop::environment(error.to_string());
     let newest = EventFilter { newest_first: true, limit: 2, ..EventFilter::default() };
     if what.len() >= 4 && what.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -125,7 +172,7 @@ fn find(reader: &mut Reader, what: &str) -> Result<std::sync::Arc<SliEvent>, Sto
         }
     }
     // Slots that nobody ran have nothing to explain, if there is a run among the latest events.
-    let filter = EventFilter { scenario: Some(what.to_owned()), limit: 200, ..newest };
+    let filter = EventFilter { scenario: Some(what.to_owned()), former, limit: 200, ..newest };
     let mut found = reader.query(&filter).map_err(cannot)?;
     let ran = found.iter().position(|stored| stored.event.started.is_some()).unwrap_or(0);
     (ran < found.len()).then(|| found.swap_remove(ran).event).ok_or_else(|| {

@@ -28,7 +28,7 @@ pub(crate) fn list(global: &Global, args: &List, out: &Out) -> Result<Exit, Stop
                     "name": &*plan.stream().scenario, "region": &*plan.stream().region, "title": &*plan.about().title,
                     "aim": &*plan.about().aim, "owner": &*plan.about().owner, "kind": &*plan.origin().kind,
                     "cadence": cadence_text(plan.cadence()), "timeout": plan.timeout().as_secs_f64(),
-                    "targets": plan.targets(), "labels": labels(plan.origin()), "version": &*plan.origin().version, "next": next(plan),
+                    "targets": plan.targets(), "labels": labels(plan.origin()), "was": plan.about().was, "public": plan.about().public, "version": &*plan.origin().version, "next": next(plan),
                     "objective": objective_json(plan.slo()), "alerts": alerts_json(plan.slo()),
                     "quorum": plan.slo().quorum,
                     "file": format!("{}:{}", plan.about().path, plan.about().line),

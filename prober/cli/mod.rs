@@ -22,6 +22,7 @@ mod schedule;
 mod serve;
 mod show;
 mod validate;
+mod vars;
 mod version;
 
 use std::process::ExitCode;

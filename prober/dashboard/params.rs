@@ -143,6 +143,7 @@ pub(crate) fn events(pairs: &[(String, String)], now: Timestamp) -> Result<Event
     })?;
     let filter = EventFilter {
         scenario: given.text("scenario").map(str::to_owned),
+        former: Vec::new(), // the catalogue knows them
         region: given.text("region").map(str::to_owned),
         verdicts: given.words("verdict", &Verdict::ALL, Verdict::as_str)?,
         reasons: given.words("reason", Reason::ALL, Reason::as_str)?,

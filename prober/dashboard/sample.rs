@@ -28,6 +28,7 @@ pub(crate) fn ms(millis: u64) -> Duration {
 pub(crate) fn card(name: &str, region: &str) -> ScenarioCard {
     ScenarioCard {
         stream: Stream::new(name, region),
+        was: Box::default(),
         title: name.into(),
         aim: "a customer can buy".into(),
         owner: "team-shop".into(),

@@ -73,6 +73,8 @@ pub struct Catalogue {
 pub struct ScenarioCard {
     /// Scenario and region.
     pub stream: Stream,
+    /// Names that the scenario had before; events are stored under them too.
+    pub was: Box<[Arc<str>]>,
     /// The name for people; the scenario's name if none is given.
     pub title: Arc<str>,
     /// What the system is for; empty if not given.
@@ -99,6 +101,40 @@ pub struct ScenarioCard {
     pub line: u32,
     /// Gives the next slot.
     pub next_slot: Arc<NextSlotFn>,
+}
+
+impl ScenarioCard {
+    /// The streams of the names that it had before, the newest name first.
+    pub(crate) fn former(&self) -> Vec<Stream> {
+        let stream = |name: &Arc<str>| Stream { scenario: Arc::clone(name), ..self.stream.clone() };
+        self.was.iter().map(stream).collect()
+    }
+
+    /// Whether the stream's history is this card's.
+    pub(crate) fn holds(&self, stream: &Stream) -> bool {
+        self.stream == *stream
+            || self.was.iter().any(|name| {
+                *name == stream.scenario
+                    && self.stream.region == stream.region
+                    && self.stream.replica == stream.replica
+            })
+    }
+}
+
+impl Catalogue {
+    /// The names that a scenario, or the instances of one, had before.
+    pub(crate) fn former_names(&self, name: &str) -> Vec<String> {
+        let cards = self.cards.iter().filter(|card| is_named(name, &card.stream.scenario));
+        let mut names: Vec<String> = cards.flat_map(|card| &card.was).map(ToString::to_string).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Whether `name` is the wanted scenario, or an instance of it: `health[service=cart]` of `health`.
+pub(crate) fn is_named(wanted: &str, name: &str) -> bool {
+    name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
 impl fmt::Debug for ScenarioCard {

@@ -19,8 +19,10 @@ pub const LIMIT_MAX: usize = 10_000;
 /// Which events are wanted; every given condition must hold.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
-    /// Of this scenario.
+    /// Of this scenario; the name that the instances of a matrix share stands for all of them.
     pub scenario: Option<String>,
+    /// Or of one of these, if a scenario is given: names that it had before.
+    pub former: Vec<String>,
     /// Of this region.
     pub region: Option<String>,
     /// With one of these verdicts; none given means any.
@@ -307,13 +309,17 @@ impl<'a> Conditions<'a> {
         let filter = self.filter;
         if filter.scenario.is_some() || filter.region.is_some() {
             sql.push_str(" AND stream IN (SELECT id FROM streams WHERE 1");
-            for (column, value) in
-                [(" AND scenario = ?", &filter.scenario), (" AND region = ?", &filter.region)]
-            {
-                if let Some(value) = value {
-                    sql.push_str(column);
-                    values.push(Value::Text(value.clone()));
+            if let Some(name) = &filter.scenario {
+                sql.push_str(" AND (0");
+                for name in std::iter::once(name).chain(&filter.former) {
+                    sql.push_str(" OR scenario = ? OR substr(scenario, 1, length(?) + 1) = ? || '['");
+                    values.extend(std::iter::repeat_n(Value::Text(name.clone()), 3));
                 }
+                sql.push(')');
+            }
+            if let Some(region) = &filter.region {
+                sql.push_str(" AND region = ?");
+                values.push(Value::Text(region.clone()));
             }
             sql.push(')');
         }

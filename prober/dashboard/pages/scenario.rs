@@ -22,6 +22,9 @@ pub(crate) fn page(view: &ScenarioView, banners: &[Banner], refreshes: bool) -> 
     let title = about.map_or(view.name.as_str(), |card| &card.title);
     let body = html! {
         @if let Some(card) = about { (head(card)) }
+        @if view.is_archived {
+            p.lead { "Archived: no file has this scenario any more. Its history stays until its time is over." }
+        }
         (banner::show(banners, view.now))
         @for one in &view.streams { (stream(one, view)) }
         @if view.more > 0 {
@@ -63,9 +66,16 @@ pub(super) fn facts(card: &ScenarioCard) -> Markup {
                     @for (name, value) in &card.labels { code { (user(&format!("{name}={value}"), NAME_MAX)) } " " }
                 } }
             }
-            div { dt { "file" } dd { code {
-                (user(&card.path, 300)) @if card.line > 0 { ":" (card.line) }
-            } } }
+            @if !card.was.is_empty() {
+                div { dt { "was" } dd {
+                    @for name in card.was.iter().take(8) { code { (user(name, NAME_MAX)) } " " }
+                } }
+            }
+            @if !card.path.is_empty() {
+                div { dt { "file" } dd { code {
+                    (user(&card.path, 300)) @if card.line > 0 { ":" (card.line) }
+                } } }
+            }
             div { dt { "version" } dd { code { (user(&card.version, 40)) } } }
         }
     }

@@ -15,7 +15,7 @@ use store::{Account, EventSummary, ReadError, Reader};
 use super::{Peer, bad_parameter, json as json_answer, json_error, refused};
 use crate::app::App;
 use crate::params;
-use crate::sources::{Catalogue, ReloadState, ScenarioCard};
+use crate::sources::{Catalogue, ReloadState, ScenarioCard, is_named};
 use crate::state::{self, Silence, State as StreamState};
 use crate::view;
 
@@ -33,7 +33,7 @@ pub(super) async fn scenarios(State(app): State<Arc<App>>, Query(pairs): Pairs) 
     };
     let (catalogue, now) = (app.catalogue(), app.now());
     let wanted = move |card: &&ScenarioCard| {
-        scenario.as_ref().is_none_or(|name| **name == *card.stream.scenario)
+        scenario.as_ref().is_none_or(|name| is_named(name, &card.stream.scenario))
             && region.as_ref().is_none_or(|name| **name == *card.stream.region)
     };
     let read = app.read(move |store| {
@@ -52,8 +52,7 @@ fn listed(
     cards: &[&ScenarioCard],
     now: Timestamp,
 ) -> Result<Value, ReadError> {
-    let streams: Vec<_> = cards.iter().map(|card| card.stream.clone()).collect();
-    let all = view::newest(reader, &streams, RECENT)?;
+    let all = view::newest(reader, cards, RECENT)?;
     let list: Vec<_> = cards.iter().zip(all).map(|(card, newest)| scenario(card, &newest, now)).collect();
     Ok(json!({ "project": catalogue.project, "prober": catalogue.prober, "scenarios": list }))
 }
@@ -73,6 +72,7 @@ fn scenario(card: &ScenarioCard, newest: &[EventSummary], now: Timestamp) -> Val
         "name": &*card.stream.scenario,
         "region": &*card.stream.region,
         "replica": card.stream.replica,
+        "was": card.was,
         "title": &*card.title,
         "aim": &*card.aim,
         "owner": &*card.owner,
@@ -107,22 +107,31 @@ pub(super) async fn account(State(app): State<Arc<App>>, Query(pairs): Pairs) ->
         Ok(asked) => asked,
         Err(error) => return bad_parameter(StatusCode::BAD_REQUEST, &error),
     };
-    let closed = app.closed(&app.catalogue());
+    let catalogue = app.catalogue();
+    let closed = app.closed(&catalogue);
+    let former = asked.scenario.as_deref().map(|name| catalogue.former_names(name)).unwrap_or_default();
     let until = asked.until.unwrap_or(closed);
     let since = asked.since.unwrap_or_else(|| until.minus(HOUR));
     let expected = Arc::clone(&app.sources.expected);
     let read = app.read(move |store| store.account(since, until.max(since), &*expected));
     match read.await {
         Ok(account) => {
-            json_answer(StatusCode::OK, &accounted(&account, asked.scenario.as_deref(), account.to <= closed))
+            let wanted = asked.scenario.as_deref().map(|name| (name, former.as_slice()));
+            json_answer(StatusCode::OK, &accounted(&account, wanted, account.to <= closed))
         }
         Err(refusal) => refused(&app, "/api/v1/account", &refusal),
     }
 }
 
 /// The account, by scenario and region; `is_closed` says whether every slot in it must have its event.
-fn accounted(account: &Account, scenario: Option<&str>, is_closed: bool) -> Value {
-    let wanted = |name: &str| scenario.is_none_or(|wanted| wanted == name);
+///
+/// What was recorded under a former name of the scenario stands under that name.
+fn accounted(account: &Account, scenario: Option<(&str, &[String])>, is_closed: bool) -> Value {
+    let wanted = |name: &str| {
+        scenario.is_none_or(|(wanted, former)| {
+            is_named(wanted, name) || former.iter().any(|former| former == name)
+        })
+    };
     let mut streams: Vec<_> = account.streams.iter().filter(|one| wanted(&one.stream.scenario)).collect();
     streams.sort_by(|a, b| a.stream.cmp(&b.stream));
     let violations: u64 = streams.iter().map(|one| one.violations()).sum();

@@ -29,7 +29,8 @@ pub(super) async fn list(
     let form = asked.form.unwrap_or_else(|| form_of(&headers));
     let limit = asked.filter.limit;
     // One more tells whether there is a next page.
-    let filter = EventFilter { limit: limit + 1, ..asked.filter };
+    let former = asked.filter.scenario.as_deref().map(|name| app.catalogue().former_names(name));
+    let filter = EventFilter { limit: limit + 1, former: former.unwrap_or_default(), ..asked.filter };
     let read = app.read(move |store| {
         let found = store.reader().query(&filter)?;
         Ok(body(&found, limit, form))

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::event::SliEvent;
-use model::slot::Stream;
 use model::time::Timestamp;
 use store::{EventSummary, ReadError, Reader};
 
@@ -167,13 +166,38 @@ impl StateCounts {
     }
 }
 
-/// The newest scheduled events of each stream, the newest first.
-pub(crate) fn newest(
+/// The last events of each card, of manual runs too and of the names that its scenario had before.
+///
+/// # Errors
+/// The store could not be read.
+pub(crate) fn last(
     reader: &mut Reader,
-    streams: &[Stream],
+    cards: &[&ScenarioCard],
     count: usize,
 ) -> Result<Vec<Vec<EventSummary>>, ReadError> {
-    let mut all = reader.last_events(streams, count)?;
+    let streams: Vec<_> = cards.iter().map(|card| card.stream.clone()).collect();
+    let mut all = reader.last_events(&streams, count)?;
+    for (card, events) in cards.iter().zip(&mut all) {
+        if !card.was.is_empty() && events.len() < count {
+            let before = reader.last_events(&card.former(), count - events.len())?;
+            events.extend(before.into_iter().flatten());
+            events.sort_by_key(|event| Reverse(event.slot.scheduled));
+            events.truncate(count);
+        }
+    }
+    Ok(all)
+}
+
+/// The newest scheduled events of each card, the newest first.
+///
+/// # Errors
+/// The store could not be read.
+pub(crate) fn newest(
+    reader: &mut Reader,
+    cards: &[&ScenarioCard],
+    count: usize,
+) -> Result<Vec<Vec<EventSummary>>, ReadError> {
+    let mut all = last(reader, cards, count)?;
     for events in &mut all {
         events.retain(|event| !event.manual);
         // A late delivery may be stored after a later slot.
@@ -188,13 +212,13 @@ fn judge<'a>(
     now: Timestamp,
 ) -> Result<Vec<Judged<'a>>, ReadError> {
     let depth = if cards.len() <= DEEP_STREAMS { STRIP } else { SHALLOW };
-    let streams: Vec<_> = cards.iter().map(|card| card.stream.clone()).collect();
-    let mut all = newest(reader, &streams, depth)?;
+    let every: Vec<_> = cards.iter().collect();
+    let mut all = newest(reader, &every, depth)?;
     // Streams that need a longer look: their newest events are all manual, ineligible or missed.
     let blind = |events: &[EventSummary]| !events.iter().any(|event| event.reason.verdict().is_eligible());
     let again: Vec<usize> = (0..all.len()).filter(|index| depth < STRIP && blind(&all[*index])).collect();
-    let streams: Vec<_> = again.iter().map(|index| streams[*index].clone()).collect();
-    for (index, events) in again.into_iter().zip(newest(reader, &streams, STRIP)?) {
+    let longer: Vec<_> = again.iter().map(|index| &cards[*index]).collect();
+    for (index, events) in again.into_iter().zip(newest(reader, &longer, STRIP)?) {
         all[index] = events;
     }
     let judged = cards.iter().zip(all);
@@ -207,13 +231,13 @@ fn since(reader: &mut Reader, one: &Judged<'_>) -> Result<Option<Since>, ReadErr
     if let found @ Some(Since::Slot(_)) = state::since(&one.newest, false) {
         return Ok(found);
     }
-    let longer = newest(reader, std::slice::from_ref(&one.card.stream), STREAK)?;
+    let longer = newest(reader, &[one.card], STREAK)?;
     Ok(longer.first().and_then(|events| state::since(events, events.len() < STREAK)))
 }
 
 fn rows(reader: &mut Reader, shown: Vec<Judged<'_>>, now: Timestamp) -> Result<Vec<Row>, ReadError> {
-    let streams: Vec<_> = shown.iter().map(|one| one.card.stream.clone()).collect();
-    let strips = newest(reader, &streams, STRIP)?;
+    let cards: Vec<_> = shown.iter().map(|one| one.card).collect();
+    let strips = newest(reader, &cards, STRIP)?;
     let mut rows = Vec::with_capacity(shown.len());
     for (one, newest) in shown.into_iter().zip(strips) {
         let failing = match one.state {

@@ -58,11 +58,21 @@ pub(crate) fn gather(
         _ => return Ok(Found::Several(found)),
     };
     let stream = &event.origin.stream;
-    let last_good = match event.verdict() {
-        Verdict::Missed => None,
-        _ => reader.last_good_before(stream, event.slot.scheduled)?.map(|stored| stored.event),
-    };
-    let card = catalogue.cards.iter().find(|card| card.stream == *stream).cloned();
+    let card = catalogue.cards.iter().find(|card| card.holds(stream)).cloned();
+    let mut last_good = None;
+    if event.verdict() != Verdict::Missed {
+        // A run under a new name may have its last good one under an old name.
+        let former = card.iter().flat_map(ScenarioCard::former).filter(|former| former != stream);
+        for stream in std::iter::once(stream.clone()).chain(former) {
+            let found = reader.last_good_before(&stream, event.slot.scheduled)?.map(|stored| stored.event);
+            let is_newer = |known: &Arc<SliEvent>| {
+                found.as_ref().is_some_and(|found| found.slot.scheduled > known.slot.scheduled)
+            };
+            if last_good.as_ref().is_none_or(is_newer) {
+                last_good = found;
+            }
+        }
+    }
     let project = catalogue.project.clone();
     Ok(Found::One(Box::new(RunView { now, project, event, card, last_good })))
 }

@@ -2,14 +2,15 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::time::Duration;
 
-use model::event::SliEvent;
+use model::event::{Origin, SliEvent};
 use model::outcome::Reason;
 use model::slot::Slot;
 use model::time::Timestamp;
-use store::{ReadError, Reader, StreamAccount};
+use store::{EventFilter, ReadError, Reader, StreamAccount};
 
-use super::overview::newest;
+use super::overview::{last, newest};
 use crate::sources::{Catalogue, ScenarioCard};
 use crate::state::{self, Since, State};
 
@@ -19,6 +20,8 @@ const EVENTS: usize = 50;
 const EVENTS_MIN: usize = 5;
 /// Streams listed with their events; more are counted.
 const STREAMS: usize = 10;
+/// Events looked at to find the regions of a scenario that is no longer scheduled.
+const ARCHIVED: usize = 500;
 /// Events looked at to find the start of a streak.
 const STREAK: usize = 1_000;
 
@@ -28,6 +31,8 @@ pub(crate) struct ScenarioView {
     pub(crate) now: Timestamp,
     pub(crate) project: String,
     pub(crate) name: String,
+    /// No file has the scenario any more; its history is still here.
+    pub(crate) is_archived: bool,
     /// The streams that are listed, by region.
     pub(crate) streams: Vec<StreamView>,
     /// Further streams that are not.
@@ -56,7 +61,7 @@ pub(crate) struct Listed {
     pub(crate) event: Option<Arc<SliEvent>>,
 }
 
-/// Reads what the page shows; `None` if no such scenario is scheduled.
+/// Reads what the page shows; `None` if no such scenario is scheduled or has events.
 ///
 /// # Errors
 /// The store could not be read.
@@ -66,7 +71,10 @@ pub(crate) fn gather(
     (name, region): (&str, Option<&str>),
     now: Timestamp,
 ) -> Result<Option<ScenarioView>, ReadError> {
-    let mut cards: Vec<_> = catalogue.cards.iter().filter(|card| &*card.stream.scenario == name).collect();
+    let cards = cards(catalogue, name);
+    let archived = if cards.is_empty() { archived(reader, name)? } else { Vec::new() };
+    let is_archived = !archived.is_empty();
+    let mut cards: Vec<&ScenarioCard> = if is_archived { archived.iter().collect() } else { cards };
     cards.retain(|card| region.is_none_or(|region| &*card.stream.region == region));
     if cards.is_empty() {
         return Ok(None);
@@ -79,8 +87,57 @@ pub(crate) fn gather(
     for card in cards {
         streams.push(stream(reader, card, count, now)?);
     }
-    let (project, name) = (catalogue.project.clone(), name.to_owned());
-    Ok(Some(ScenarioView { now, project, name, streams, more, window: None }))
+    let project = catalogue.project.clone();
+    let name = streams.first().map_or_else(|| name.to_owned(), |one| one.card.stream.scenario.to_string());
+    Ok(Some(ScenarioView { now, project, name, is_archived, streams, more, window: None }))
+}
+
+/// The cards of the scenario with this name, else of the one that had it before.
+fn cards<'c>(catalogue: &'c Catalogue, name: &str) -> Vec<&'c ScenarioCard> {
+    let now: Vec<_> = catalogue.cards.iter().filter(|card| &*card.stream.scenario == name).collect();
+    if !now.is_empty() {
+        return now;
+    }
+    catalogue.cards.iter().filter(|card| card.was.iter().any(|former| &**former == name)).collect()
+}
+
+/// Cards of a scenario that no file has any more, as its last events know it.
+fn archived(reader: &mut Reader, name: &str) -> Result<Vec<ScenarioCard>, ReadError> {
+    let filter = EventFilter {
+        scenario: Some(name.to_owned()),
+        limit: ARCHIVED,
+        newest_first: true,
+        ..EventFilter::default()
+    };
+    let mut cards: Vec<ScenarioCard> = Vec::new();
+    for stored in reader.query(&filter)? {
+        let origin = &stored.event.origin;
+        if &*origin.stream.scenario == name && cards.iter().all(|card| card.stream != origin.stream) {
+            cards.push(archived_card(origin));
+        }
+    }
+    Ok(cards)
+}
+
+fn archived_card(origin: &Origin) -> ScenarioCard {
+    let nothing: Arc<str> = "".into();
+    ScenarioCard {
+        stream: origin.stream.clone(),
+        was: Box::default(),
+        title: Arc::clone(&origin.stream.scenario),
+        aim: Arc::clone(&nothing),
+        owner: Arc::clone(&origin.owner),
+        runbook: Arc::clone(&nothing),
+        labels: origin.labels.clone(),
+        cadence: "no more".to_owned(),
+        timeout: Duration::ZERO,
+        kind: Arc::clone(&origin.kind),
+        targets: Vec::new(),
+        version: Arc::clone(&origin.version),
+        path: nothing,
+        line: 0,
+        next_slot: Arc::new(|_| None),
+    }
 }
 
 fn stream(
@@ -89,8 +146,8 @@ fn stream(
     count: usize,
     now: Timestamp,
 ) -> Result<StreamView, ReadError> {
-    let one = std::slice::from_ref(&card.stream);
-    let mut last = reader.last_events(one, count)?.pop().unwrap_or_default();
+    let one = &[card];
+    let mut last = last(reader, one, count)?.pop().unwrap_or_default();
     last.sort_by_key(|event| Reverse(event.slot.scheduled));
     let mut events = Vec::with_capacity(last.len());
     for summary in &last {

@@ -47,6 +47,7 @@ pub(super) async fn answer(shop: &Shop, asked: Asked) -> Answer {
         (_, ["flaky"]) if reading => flaky(shop),
         (_, ["feed.json"]) if reading => feed(shop),
         (_, ["api", "cart", "health"]) if reading => cart_health(shop),
+        (_, ["api", "search" | "stock", "health"]) if reading => up(),
         (_, ["orders", "latest.csv"]) if reading => export(shop),
         (&Method::POST, ["login"]) => login(shop, &asked),
         (_, ["cart"]) if reading => cart(shop, &asked),
@@ -90,7 +91,7 @@ fn moved(to: &str) -> Answer {
 fn nowhere(segments: &[&str]) -> Answer {
     let allowed = match segments {
         ["" | "schedule" | "old-home" | "search" | "slow" | "flaky" | "feed.json"]
-        | ["api", "cart", "health"]
+        | ["api", "cart" | "search" | "stock", "health"]
         | ["orders", "latest.csv"] => "GET, HEAD",
         ["login" | "orders"] | ["checkout", "pay"] => "POST",
         ["cart"] => "GET, HEAD, POST",
@@ -130,6 +131,10 @@ fn cart_health(shop: &Shop) -> Answer {
         let down = answer_json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "MAINTENANCE" }));
         return with(down, HeaderName::from_static("x-maintenance"), "database upgrade");
     }
+    up()
+}
+
+fn up() -> Answer {
     answer_json(StatusCode::OK, &json!({ "status": "UP" }))
 }
 
