@@ -18,6 +18,7 @@
 //! | `reload` | SIGHUP with wrong and right files |
 //! | `reuse` | templates, matrices, former names and maintenance through the whole program |
 //! | `shipped` | the scenarios that come with the program |
+//! | `stopping` | stops in the middle of a flow, and what runs know of earlier ones |
 //! | `support` | a project in a temporary folder, and the program as a process |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
@@ -38,4 +39,5 @@ mod promises;
 mod reload;
 mod reuse;
 mod shipped;
+mod stopping;
 mod support;

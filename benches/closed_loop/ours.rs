@@ -146,14 +146,7 @@ async fn lane(streams: &mut [Stream], count: usize, queue: &mpsc::Sender<Record>
         let slot = plan.stream().slot(stream.next);
         stream.next = stream.timetable.next_after(stream.next).expect("an interval has no end");
         let (started, began) = (SystemClock.now(), SystemClock.monotonic());
-        let context = RunContext {
-            slot,
-            attempt: 0,
-            started,
-            began,
-            deadline: began + plan.timeout(),
-            detail: model::probe::Detail::Facts,
-        };
+        let context = RunContext::new(slot, started, (began, began + plan.timeout()));
         let outcome = stream.scenario.run(&context).await;
         good += usize::from(outcome.reason == Reason::Ok);
         let event = SliEvent {

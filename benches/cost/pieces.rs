@@ -88,8 +88,7 @@ fn assert(turns: u64) {
     let expect = &compiled.plans[0].steps()[0].expect;
     let wanted: Vec<_> = expect.iter().filter(|one| matches!(one.subject(), "status" | "body")).collect();
     assert_eq!(wanted.len(), 2, "the assertions of the scenario file");
-    let observed =
-        Observed { evidence: &Answer, latency: Duration::from_millis(20), now: Timestamp::from_seconds(1) };
+    let observed = Observed::new(&Answer, Duration::from_millis(20), Timestamp::from_seconds(1));
     for _ in 0..turns {
         for assertion in &wanted {
             assert!(black_box(assertion.check(&observed)).pass, "the answer is right");

@@ -234,6 +234,7 @@ impl Loaded {
             maintenance: Arc::new(calendar),
             timetable,
             timeout: plan.timeout(),
+            grace: plan.grace(),
             probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
         });
     }

@@ -44,8 +44,9 @@ pub(crate) const LISTEN: &str = "127.0.0.1:9899";
 const IN_FLIGHT_MAX: u64 = 8_192;
 /// Open files that are not for runs: store, pages, log.
 const FILES_RESERVED: u64 = 256;
-/// How long runs in flight may go on after a stop.
-const GRACE: Duration = Duration::from_secs(15);
+/// How long runs in flight may go on after a stop before they are asked to end and clean up: as long as the
+/// default timeout, and with the default teardown still below the 30 s that service managers often wait.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until a signal; the second signal ends at once.
 pub(crate) async fn serve(

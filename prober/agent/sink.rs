@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use model::event::{Origin, SliEvent};
+use model::high_mark::HighMark;
 use model::missed::MissedSlots;
-use model::slot::Cadence;
+use model::slot::{Cadence, Stream};
 use model::time::Timestamp;
 use schedule::runner::Sink;
 use store::{Record, Store};
@@ -39,6 +40,10 @@ impl Sink for StoreSink {
 
     fn try_checkpoint(&self, at: Timestamp) -> bool {
         self.try_send(|| Record::Checkpoint(at))
+    }
+
+    fn high_marks(&self, stream: &Stream) -> Arc<[HighMark]> {
+        self.store.high_marks(stream).into()
     }
 
     fn is_full(&self) -> bool {

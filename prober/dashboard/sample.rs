@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::attribute::Attributes;
 use model::event::{Origin, SliEvent, Trigger};
 use model::outcome::{Failure, FailureClass, Mark, Outcome, Reason};
 use model::slot::Stream;
-use model::step::{AddressAttempt, AssertionRecord, Hop, Part, Phase, PhaseSpan, StepRecord, StepState};
+use model::step::{
+    AddressAttempt, AssertionRecord, AttemptRecord, Hop, Part, Phase, PhaseSpan, PollRecord, StepRecord,
+    StepState,
+};
 use model::time::Timestamp;
 use store::EventSummary;
 
@@ -109,16 +111,10 @@ fn hop(label: &str, status: &str, phases: &[(Phase, u64)]) -> Hop {
 
 fn step(name: &str, state: StepState, start: u64, hops: Vec<Hop>) -> StepRecord {
     StepRecord {
-        name: name.into(),
-        kind: "http".into(),
-        state,
         start: ms(start),
         duration: hops.iter().map(Hop::duration).sum(),
-        failure: None,
-        note: None,
         hops,
-        attributes: Attributes::new(),
-        captures: vec![],
+        ..StepRecord::new(name.into(), "http", state)
     }
 }
 
@@ -168,6 +164,22 @@ fn flow(status: i64, header: Option<&str>, wait: u64, reason: Reason) -> SliEven
 
 pub(crate) fn failed_flow() -> SliEvent {
     flow(500, None, 391, Reason::Failed)
+}
+
+/// The failed flow, with a retry, a poll and a teardown that failed.
+pub(crate) fn busy_flow() -> SliEvent {
+    let mut event = failed_flow();
+    let steps = &mut event.outcome.steps;
+    let failure = Failure::new(FailureClass::Connect, "connect.refused", "it refused");
+    let attempt = AttemptRecord { start: ms(0), duration: ms(20), failure: failure.clone(), hops: vec![] };
+    steps[0].attempts = vec![attempt];
+    let last_status = Some("200".to_owned());
+    steps[1].poll = Some(PollRecord { count: 31, hops_left_out: 27, last_status, last_duration: ms(212) });
+    let mut delete = step("delete-order", StepState::Failed, 600, vec![]);
+    (delete.teardown, delete.failure) = (true, Some(failure));
+    steps.push(delete);
+    event.outcome.marks = vec![Mark::TeardownFailed];
+    event
 }
 
 pub(crate) fn good_flow() -> SliEvent {

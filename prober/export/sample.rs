@@ -53,16 +53,9 @@ pub(crate) fn event(origin: &Arc<Origin>, second: u64, reason: Reason) -> SliEve
             Hop { phases: [Phase::Dns, Phase::Connect, Phase::Wait].map(phase).into(), ..Hop::default() };
         outcome.main = Some(0);
         outcome.steps.push(StepRecord {
-            name: "http".into(),
-            kind: "http".into(),
-            state: StepState::Passed,
-            start: Duration::ZERO,
             duration: outcome.duration,
-            failure: None,
-            note: None,
             hops: vec![hop],
-            attributes: model::attribute::Attributes::new(),
-            captures: Vec::new(),
+            ..StepRecord::new("http".into(), "http", StepState::Passed)
         });
     }
     SliEvent {

@@ -11,11 +11,13 @@
 //! | [`event`] | slot + outcome: the only thing that is stored and sent |
 //! | [`objective`], [`policy`] | what is promised of a scenario, and which limits and floors make an alert |
 //! | [`maintenance`] | planned maintenance and what it does to slots |
+//! | [`high_mark`] | the greatest values that a scenario has seen, for `advances` |
 //! | [`missed`] | runs of slots that nobody ran, stored in one row each |
 //! | [`probe`] | "run once against the target before the deadline" |
 
 pub mod attribute;
 pub mod event;
+pub mod high_mark;
 pub mod maintenance;
 pub mod missed;
 pub mod objective;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::high_mark::HighMark;
 use crate::step::{AssertionRecord, StepRecord};
 
 /// The terminal state of a slot.
@@ -286,11 +287,11 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     /// Marks beside the verdict.
     pub marks: Vec<Mark>,
-    /// From the first step's start to the last one's end, on the monotonic clock.
+    /// From the first step's start to the last one's end, the teardown left aside; monotonic clock.
     pub duration: Duration,
     /// Age in seconds of the value that a freshness assertion looked at; negative if it lies in the future.
     pub freshness_age: Option<f64>,
-    /// The steps in the order they ran, skipped ones included.
+    /// The steps in the order they ran, skipped ones included, those of the teardown last.
     pub steps: Vec<StepRecord>,
     /// Which step's attributes stand for the run: the one that failed, else the last one that ran.
     pub main: Option<usize>,
@@ -299,6 +300,8 @@ pub struct Outcome {
     /// The planned maintenance that the slot lies in, by its name; with a verdict that counts it is one that
     /// only keeps alerts quiet.
     pub maintenance: Option<Arc<str>>,
+    /// The greatest values so far of what `advances` looked at in this run.
+    pub high_marks: Vec<HighMark>,
 }
 
 impl Outcome {
@@ -314,6 +317,7 @@ impl Outcome {
             main: None,
             assertions: Vec::new(),
             maintenance: None,
+            high_marks: Vec::new(),
         }
     }
 

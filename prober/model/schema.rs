@@ -78,8 +78,14 @@ pub const FIELDS: &[Field] = &[
     field("prober.timing.send", Number, false, "Seconds in this phase, main step"),
     field("prober.timing.wait", Number, false, "Seconds in this phase, main step"),
     field("prober.timing.receive", Number, false, "Seconds in this phase, main step"),
-    field("prober.steps", Objects, false, "name, kind, state, start, duration, hops with phases, …"),
+    field(
+        "prober.steps",
+        Objects,
+        false,
+        "name, kind, state, start, duration, teardown, poll, attempts, hops with phases, …",
+    ),
     field("prober.assertions", Objects, false, "step, name, part, pass, expected, actual"),
+    field("prober.high_marks", Objects, false, "step, name, value, since: what `advances` compares with"),
 ];
 
 /// The JSON Schema (draft 2020-12) of the event.

@@ -115,6 +115,12 @@ impl Hop {
             _ => Duration::ZERO,
         }
     }
+
+    /// Makes its offsets count from an instant that lies `by` earlier.
+    pub fn shift(&mut self, by: Duration) {
+        self.phases.iter_mut().for_each(|span| span.start += by);
+        self.attempts.iter_mut().for_each(|attempt| attempt.start += by);
+    }
 }
 
 /// A connection attempt to one address that did not succeed.
@@ -169,7 +175,13 @@ pub struct StepRecord {
     pub failure: Option<Failure>,
     /// Why it was skipped, or another remark for people.
     pub note: Option<String>,
-    /// The exchanges, in order.
+    /// Whether it belongs to the teardown, which never decides the run's verdict.
+    pub teardown: bool,
+    /// What a step that repeats itself until something holds has seen.
+    pub poll: Option<PollRecord>,
+    /// The attempts before the last one, each of which failed; empty without a declared `retry`.
+    pub attempts: Vec<AttemptRecord>,
+    /// The exchanges in order: of the last attempt, and of the first and last few polls.
     pub hops: Vec<Hop>,
     /// Facts in OpenTelemetry's words.
     pub attributes: Attributes,
@@ -177,7 +189,52 @@ pub struct StepRecord {
     pub captures: Vec<(String, String)>,
 }
 
+/// How a step that polls went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PollRecord {
+    /// How often it asked.
+    pub count: u32,
+    /// Exchanges that are not among the step's hops, between those of the first and of the last polls.
+    pub hops_left_out: u32,
+    /// The status of the last answer, if there was one.
+    pub last_status: Option<String>,
+    /// How long the last poll took.
+    pub last_duration: Duration,
+}
+
+/// An attempt that failed and was followed by another one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptRecord {
+    /// From the step's start.
+    pub start: Duration,
+    /// How long the attempt took, without the pause after it.
+    pub duration: Duration,
+    /// Why it failed.
+    pub failure: Failure,
+    /// Its exchanges, in order; offsets count from the step's start.
+    pub hops: Vec<Hop>,
+}
+
 impl StepRecord {
+    /// A step of which nothing more is known yet.
+    pub fn new(name: Arc<str>, kind: impl Into<Cow<'static, str>>, state: StepState) -> Self {
+        Self {
+            name,
+            kind: kind.into(),
+            state,
+            start: Duration::ZERO,
+            duration: Duration::ZERO,
+            failure: None,
+            note: None,
+            teardown: false,
+            poll: None,
+            attempts: Vec::new(),
+            hops: Vec::new(),
+            attributes: Attributes::new(),
+            captures: Vec::new(),
+        }
+    }
+
     /// The time spent in `phase` over all hops; `None` if the step had no such phase.
     pub fn timing(&self, phase: Phase) -> Option<Duration> {
         let spans = self.hops.iter().flat_map(|hop| &hop.phases).filter(|span| span.phase == phase);
@@ -209,6 +266,10 @@ pub enum Part {
     Expect,
     /// `warn`: correct, but worth a look.
     Warn,
+    /// `poll.until`: is it there yet?
+    Until,
+    /// `poll.stop_if`: can it not come any more?
+    StopIf,
     /// `sli.good`: good enough to count as good?
     Good,
     /// `sli.ineligible`: does this run count at all?
@@ -216,11 +277,17 @@ pub enum Part {
 }
 
 impl Part {
+    /// Every part.
+    pub const ALL: [Self; 6] =
+        [Self::Expect, Self::Warn, Self::Until, Self::StopIf, Self::Good, Self::Ineligible];
+
     /// The word used in events and pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Expect => "expect",
             Self::Warn => "warn",
+            Self::Until => "until",
+            Self::StopIf => "stop_if",
             Self::Good => "sli.good",
             Self::Ineligible => "sli.ineligible",
         }

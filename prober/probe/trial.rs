@@ -87,16 +87,7 @@ pub(crate) async fn judge_with(step: &str, given: &[(&str, &str)]) -> Outcome {
     let scenario = Scenario::new(Arc::new(compiled.plans.remove(0)), shared(), Arc::new(secrets));
     let (started, began) = (SystemClock.now(), Instant::now());
     let slot = Stream::new("trial", "local").slot(started);
-    scenario
-        .run(&RunContext {
-            slot,
-            attempt: 0,
-            started,
-            began,
-            deadline: began + PATIENCE,
-            detail: model::probe::Detail::Facts,
-        })
-        .await
+    scenario.run(&RunContext::new(slot, started, (began, began + PATIENCE))).await
 }
 
 /// Reason, class, type and message of an outcome as one text.

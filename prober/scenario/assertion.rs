@@ -7,13 +7,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::high_mark::{HighMark, MarkValue};
 use model::outcome::{Reason, cut};
 use model::step::{AssertionRecord, Part, SHOWN_MAX};
 use model::time::Timestamp;
 
+pub use crate::history::Earlier;
+use crate::history::Look;
 use crate::kind::{Evidence, Kind};
 use crate::matcher::{Finding, Matcher};
-use crate::shown::{show_many, show_value};
+use crate::shown::{show_each, show_many, show_value};
 use crate::units::show_duration;
 use crate::value::{Reading, Selector, Value};
 
@@ -29,6 +32,15 @@ pub struct Observed<'a> {
     pub latency: Duration,
     /// The wall clock that ages are measured against.
     pub now: Timestamp,
+    /// What earlier runs saw; `None` where nobody keeps it.
+    pub earlier: Option<Earlier<'a>>,
+}
+
+impl<'a> Observed<'a> {
+    /// What a step showed, without a word of earlier runs.
+    pub const fn new(evidence: &'a dyn Evidence, latency: Duration, now: Timestamp) -> Self {
+        Self { evidence, latency, now, earlier: None }
+    }
 }
 
 impl Observed<'_> {
@@ -73,10 +85,14 @@ pub struct Checked {
     pub actual: String,
     /// Age in seconds of the value, if it was read as a time; negative if it lies in the future.
     pub age: Option<f64>,
-    /// `Ok`, `Failed`, `Stale` or `FutureDated`.
+    /// `Ok`, `Failed`, `Stale`, `Stalled`, `Backwards` or `FutureDated`.
     pub reason: Reason,
     /// One sentence such as "status is 500, expected 200"; empty if it held.
     pub message: String,
+    /// The greatest value so far and since when, if `advances` looked at it.
+    pub mark: Option<(MarkValue, Timestamp)>,
+    /// Why an assertion that held says less than it seems to.
+    pub remark: Option<String>,
 }
 
 impl Assertion {
@@ -87,16 +103,21 @@ impl Assertion {
     /// Looks at what a step showed.
     pub fn check(&self, observed: &Observed<'_>) -> Checked {
         let inner = &*self.0;
+        let look = Look::new(observed.now, observed.earlier, &inner.name);
         match observed.read(inner.subject, &inner.selector) {
             Reading::One(value) => {
-                let finding = Matcher::all(&inner.matchers, &value, observed.now);
-                inner.checked(finding, show_value(&value, inner.quoted))
+                let finding = Matcher::all(&inner.matchers, &value, look);
+                inner.checked(finding, show_value(&value, inner.quoted), || inner.sources(observed))
             }
-            Reading::Many(values) => inner.check_many(&values, observed.now),
+            Reading::Many(values) => inner.check_many(&values, look, &inner.sources(observed)),
             Reading::Absent => {
                 let pass = inner.matchers.iter().any(|matcher| matches!(matcher, Matcher::Exists(false)));
                 let actual = "nothing".to_owned();
-                if pass { Checked::held(actual, None) } else { Checked::broken(actual, inner.absent()) }
+                if pass {
+                    Checked::held(actual, Finding::HOLDS)
+                } else {
+                    Checked::broken(actual, inner.absent() + &from(&inner.sources(observed)))
+                }
             }
             Reading::Unreadable(why) => {
                 let message = format!("{} cannot be looked at: {why}", inner.name);
@@ -108,6 +129,11 @@ impl Assertion {
     /// The subject's name, such as `status`.
     pub fn subject(&self) -> &'static str {
         self.0.subject
+    }
+
+    /// Whether it compares the value with what earlier runs saw.
+    pub fn follows_a_value(&self) -> bool {
+        self.0.matchers.iter().any(|matcher| matches!(matcher, Matcher::Advances(..)))
     }
 
     /// Whether the kind expects it without being told.
@@ -130,36 +156,63 @@ impl Assertion {
         self.0.subject == LATENCY || kind.subjects.iter().any(|subject| subject.name == self.0.subject)
     }
 
+    /// The mark that a look at it in `step` leaves for later runs.
+    pub fn high_mark(&self, step: &Arc<str>, checked: &Checked) -> Option<HighMark> {
+        let (value, since) = checked.mark?;
+        Some(HighMark { step: Arc::clone(step), name: Arc::clone(&self.0.name), value, since })
+    }
+
     /// The event's record of a look at it; `step` is empty for the run's own `sli.good`.
     pub fn record(&self, step: &Arc<str>, part: Part, checked: &Checked) -> AssertionRecord {
+        self.noted(step, part, checked.pass, checked.actual.clone())
+    }
+
+    /// The event's record of several looks at it, as one.
+    pub fn noted(&self, step: &Arc<str>, part: Part, pass: bool, actual: String) -> AssertionRecord {
         AssertionRecord {
             step: Arc::clone(step),
             name: Arc::clone(&self.0.name),
             part,
-            pass: checked.pass,
+            pass,
             expected: self.0.expected.clone(),
-            actual: checked.actual.clone(),
+            actual,
         }
     }
 }
 
 impl Inner {
+    /// Who says what the subject is; empty where that goes without saying.
+    fn sources(&self, observed: &Observed<'_>) -> Vec<String> {
+        if self.subject == LATENCY { Vec::new() } else { observed.evidence.sources() }
+    }
+
     /// Several values: from a JSON path they are a list of nodes, otherwise each is an answer of its own.
-    fn check_many(&self, values: &[Value<'_>], now: Timestamp) -> Checked {
+    fn check_many(&self, values: &[Value<'_>], look: Look<'_>, sources: &[String]) -> Checked {
         let nodes = matches!(self.selector, Selector::JsonPath(_) | Selector::Xml(_));
         let (whole, each): (Vec<_>, Vec<_>) =
             self.matchers.iter().partition(|matcher| nodes && matcher.looks_at_lists());
+        let named = sources.len() == values.len();
         let mut finding = Finding::HOLDS;
+        if self.matchers.iter().any(|matcher| matches!(matcher, Matcher::Agree)) && !agree(values) {
+            finding = Finding::of(false);
+        }
+        if self.matchers.iter().any(|matcher| matches!(matcher, Matcher::Advances(..))) {
+            finding = finding.and(|| Finding::several(values.len()));
+        }
         let list = Value::List(values.to_vec());
         for matcher in whole {
-            finding = finding.and(|| matcher.find(&list, now));
+            finding = finding.and(|| matcher.find(&list, look));
         }
         for (index, value) in values.iter().enumerate() {
             for matcher in &each {
                 finding = finding.and(|| {
-                    let found = matcher.find(value, now);
-                    let place =
-                        || format!("value {} of {} is {}", index + 1, values.len(), show_value(value, true));
+                    let found = matcher.find(value, look);
+                    let place = || match sources.get(index) {
+                        Some(source) if named => format!("{source} says {}", show_value(value, true)),
+                        _ => {
+                            format!("value {} of {} is {}", index + 1, values.len(), show_value(value, true))
+                        }
+                    };
                     if found.pass { found } else { found.placed(place) }
                 });
             }
@@ -170,29 +223,42 @@ impl Inner {
                 return Checked::broken("nothing".to_owned(), self.absent());
             }
         }
-        self.checked(finding, show_many(values, self.quoted))
+        let actual =
+            if named { show_each(sources, values, self.quoted) } else { show_many(values, self.quoted) };
+        self.checked(finding, actual, Vec::new)
     }
 
-    fn checked(&self, finding: Finding, actual: String) -> Checked {
+    /// What `finding` comes to; `sources` is asked only for a message.
+    fn checked(&self, finding: Finding, actual: String, sources: impl FnOnce() -> Vec<String>) -> Checked {
         if finding.pass {
-            return Checked::held(actual, finding.age);
+            return Checked::held(actual, finding);
         }
+        let name = &self.name;
+        let note = finding.note.as_deref().unwrap_or_default();
+        let mut noted = !note.is_empty();
         let mut message = match (finding.reason, finding.age) {
-            (Reason::Stale, Some(age)) => format!("{} is {} old ({actual})", self.name, show_age(age)),
+            (Reason::Stale, Some(age)) => format!("{name} is {} old ({actual})", show_age(age)),
             (Reason::FutureDated, Some(age)) => {
-                format!("{} lies {} in the future ({actual})", self.name, show_age(-age))
+                format!("{name} lies {} in the future ({actual})", show_age(-age))
             }
-            _ => format!("{} is {actual}", self.name),
+            (Reason::Stalled, _) => {
+                noted = false;
+                format!("{name} has stood still for {note} ({actual})")
+            }
+            (Reason::Backwards, _) => format!("{name} went back to {actual}"),
+            _ => format!("{name} is {actual}"),
         };
         message.push_str(", expected ");
         message.push_str(&self.expected);
-        if let Some(note) = finding.note {
+        if noted {
             message.push_str(" (");
-            message.push_str(&note);
+            message.push_str(note);
             message.push(')');
         }
+        message.push_str(&from(&sources()));
         let message = cut(message, model::outcome::MESSAGE_MAX);
-        Checked { pass: false, actual, age: finding.age, reason: finding.reason, message }
+        let Finding { age, reason, mark, .. } = finding;
+        Checked { pass: false, actual, age, reason, message, mark, remark: None }
     }
 
     fn absent(&self) -> String {
@@ -209,12 +275,35 @@ impl Inner {
 impl Checked {
     fn broken(actual: String, message: String) -> Self {
         let message = cut(message, model::outcome::MESSAGE_MAX);
-        Self { pass: false, actual, age: None, reason: Reason::Failed, message }
+        Self { pass: false, actual, age: None, reason: Reason::Failed, message, mark: None, remark: None }
     }
 
-    fn held(actual: String, age: Option<f64>) -> Self {
-        Self { pass: true, actual, age, reason: Reason::Ok, message: String::new() }
+    fn held(actual: String, finding: Finding) -> Self {
+        let Finding { age, note: remark, mark, .. } = finding;
+        Self { pass: true, actual, age, reason: Reason::Ok, message: String::new(), mark, remark }
     }
+}
+
+/// ` (from 192.0.2.1:53)`, or nothing.
+fn from(sources: &[String]) -> String {
+    match sources {
+        [] => String::new(),
+        [only] => format!(" (from {only})"),
+        several => format!(" (from each of {})", several.join(", ")),
+    }
+}
+
+/// Whether all values are the same; lists may differ in their order.
+fn agree(values: &[Value<'_>]) -> bool {
+    let same = |left: &Value<'_>, right: &Value<'_>| match (left, right) {
+        (Value::List(left), Value::List(right)) => {
+            left.len() == right.len()
+                && left.iter().all(|item| right.contains(item))
+                && right.iter().all(|item| left.contains(item))
+        }
+        (left, right) => left == right,
+    };
+    values.windows(2).all(|pair| same(&pair[0], &pair[1]))
 }
 
 fn show_age(seconds: f64) -> String {

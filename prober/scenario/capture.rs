@@ -109,8 +109,7 @@ mod tests {
     fn take(yaml: &str, facts: &Facts) -> Result<Captured, String> {
         let file = format!("name: a\nevery: 1m\nhttp: https://x.example\ncapture: {{ it: {yaml} }}\n");
         let compiled = compiled("", &[&file]);
-        let observed =
-            Observed { evidence: facts, latency: Duration::ZERO, now: model::time::Timestamp::default() };
+        let observed = Observed::new(facts, Duration::ZERO, model::time::Timestamp::default());
         compiled.plans[0].steps()[0].captures[0].take(&observed)
     }
 

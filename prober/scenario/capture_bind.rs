@@ -120,9 +120,14 @@ impl Binder<'_, '_> {
     }
 }
 
+/// The subjects that are values; that sources agree is none.
+fn takeable(subjects: &'static [Subject]) -> impl Iterator<Item = &'static Subject> {
+    subjects.iter().filter(|subject| subject.shape != Shape::Agree)
+}
+
 /// The subject under its own name or its singular.
 fn find(subjects: &'static [Subject], word: &str) -> Option<&'static Subject> {
-    subjects.iter().find(|subject| {
+    takeable(subjects).find(|subject| {
         let singular =
             !matches!(subject.shape, Shape::One(_)) && subject.name.strip_suffix('s') == Some(word);
         subject.name == word || singular
@@ -134,7 +139,7 @@ fn words(subjects: &'static [Subject]) -> Vec<&'static str> {
         Shape::One(_) => subject.name,
         _ => subject.name.strip_suffix('s').unwrap_or(subject.name),
     };
-    subjects.iter().map(word).chain(["regex", "secret"]).collect()
+    takeable(subjects).map(word).chain(["regex", "secret"]).collect()
 }
 
 fn unknown(key: &Spanned<String>, subjects: &'static [Subject]) -> Diagnostic {
@@ -148,7 +153,7 @@ fn unknown(key: &Spanned<String>, subjects: &'static [Subject]) -> Diagnostic {
 }
 
 fn example(subjects: &'static [Subject]) -> String {
-    let keyed = subjects.iter().find(|subject| !matches!(subject.shape, Shape::One(_)));
+    let keyed = takeable(subjects).find(|subject| !matches!(subject.shape, Shape::One(_)));
     match keyed.map(|subject| subject.shape) {
         Some(Shape::JsonPath) => "json: $.id".to_owned(),
         Some(Shape::XmlPath) => "xml: /feed/entry[1]/id".to_owned(),

@@ -149,6 +149,8 @@ codes! {
     "W303" "secret in the file" "The value looks like a password or token. Name its source under `secrets` instead."
     "W304" "`{{ }}` is sent as it is" "Values are filled in with `${…}`."
     "W305" "captured twice" "Later steps see only the later value."
+    "W306" "retry that may do the work twice" "After these failures the target may have seen the request already. Send an Idempotency-Key, or retry only on failures that come before the request."
+    "W307" "setting without effect" "`sli.retried` says what a run counts as that a retry saved, and no step has a `retry`."
     "W310" "one failed run would page" "A page is sent when the budget burns 14.4 times too fast. With so few runs an hour, a single failed one already burns faster: a blip wakes somebody. prober's own policy therefore waits for at least 3 bad runs, and then this floor decides and not the objective; rules of other tools have no such floor. `prober explain slo NAME` shows the numbers."
     "W311" "too few runs for the objective" "The window has so few runs that the objective allows less than one of them to be bad. It is then met only by perfection, and says nothing about how good the system is."
     "W312" "low objective" "The objective is the share of good runs. One below 50% is usually the share of bad ones."

@@ -253,7 +253,7 @@ impl<N> Compiler<'_, N> {
         self.former.extend(
             scenario.was.iter().map(|name| Former { name: name.clone(), now: Arc::clone(&shared.name) }),
         );
-        let captures = declared(&scenario.steps, report);
+        let captures = declared(scenario.steps.iter().chain(&scenario.teardown), report);
         let mut plans = Vec::with_capacity(scenario.regions.len());
         let mut unused = None;
         for region in &scenario.regions {

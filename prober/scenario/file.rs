@@ -1,9 +1,14 @@
 //! One scenario file: its head, and where its steps stand.
 
 mod keys;
+mod repeat;
+mod sli;
 mod steps;
 
-pub use keys::{SCENARIO_KEYS, STEP_KEYS};
+pub use sli::RETRIED;
+
+pub use keys::{POLL_KEYS, POLL_PARTS, RETRY_KEYS, SCENARIO_KEYS, STEP_KEYS};
+pub(crate) use repeat::{PollNode, RetryNode};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +38,10 @@ use keys::{SCENARIO_PARTS, STEP_PARTS};
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// An interval shorter than this is a load that the target's owner should know of.
 const OFTEN: Duration = Duration::from_secs(5);
+/// How long a teardown may take where the scenario does not say.
+pub const GRACE_DEFAULT: Duration = Duration::from_secs(15);
+/// The longest that a teardown may take: a stop of the prober waits for it.
+pub const GRACE_MAX: Duration = Duration::from_mins(2);
 /// The most steps of a scenario.
 pub const STEPS_MAX: usize = 50;
 
@@ -58,9 +67,14 @@ pub(crate) struct ScenarioFile<'t, N: 'static> {
     pub(crate) maintenance: Vec<Arc<Maintenance>>,
     pub(crate) continue_on_failure: bool,
     pub(crate) steps: Vec<StepNode<'t, N>>,
+    pub(crate) teardown: Vec<StepNode<'t, N>>,
+    /// How long the teardown may take.
+    pub(crate) grace: Duration,
     pub(crate) good: Option<&'t Node>,
     pub(crate) ineligible: Vec<&'t Node>,
     pub(crate) slo: Slo,
+    /// Whether a run that only a retry saved is bad.
+    pub(crate) retried_is_bad: bool,
 }
 
 /// One step, still as trees.
@@ -71,6 +85,10 @@ pub(crate) struct StepNode<'t, N: 'static> {
     pub(crate) at: Span,
     pub(crate) body: &'t Node,
     pub(crate) timeout: Option<Duration>,
+    /// Captures without which it is skipped.
+    pub(crate) needs: Vec<Spanned<String>>,
+    pub(crate) poll: Option<PollNode<'t>>,
+    pub(crate) retry: Option<RetryNode>,
     pub(crate) expect: Option<&'t Node>,
     pub(crate) warn: Option<&'t Node>,
     pub(crate) capture: Option<&'t Node>,
@@ -108,12 +126,25 @@ pub(crate) fn read<'t, N>(
     let (cadence, interval) = schedule(&mut fields, (root, is_whole), around, report);
     let timeout = timeout(&mut fields, interval, around.project, report);
     check_version(&mut fields, report);
-    let steps = steps::read(root, steps_at, around.kinds, timeout, &mut Binder { report, names: &mut names });
+    let grace = grace(&mut fields, root, report);
+    let steps::Steps { main: steps, teardown } = steps::read(
+        root,
+        steps_at,
+        around.kinds,
+        (timeout, grace),
+        &mut Binder { report, names: &mut names },
+    );
     let name = scenario_name(&mut fields, (root, at), own, report);
     let context = maintenance::Context { cron: &mut around.cron, now: around.now };
     let binder = &mut Binder { report, names: &mut names };
     let maintenance = maintenance::read(root.get("maintenance"), context, binder);
-    let (good, ineligible) = sli(root, report);
+    let (good, ineligible, retried) = sli::read(root, &mut Binder { report, names: &mut names });
+    if let Some(retried) = &retried
+        && !steps.iter().any(|step| step.retry.is_some())
+    {
+        let problem = Diagnostic::warning("W307", retried.span, "no step has a `retry`");
+        report.push(problem.label("so no run is ever saved by one"));
+    }
     let regions = regions(&mut fields, around.project, report);
     let rhythm = Rhythm {
         interval: interval.filter(|_| root.get("slo").is_some()).map(|_| mean_interval(&cadence)),
@@ -143,9 +174,12 @@ pub(crate) fn read<'t, N>(
         public: fields.bool("public").is_some_and(|public| public.value),
         maintenance,
         steps,
+        teardown,
+        grace,
         good,
         ineligible,
         slo,
+        retried_is_bad: retried.is_some_and(|retried| retried.value == "bad"),
     })
 }
 
@@ -346,6 +380,23 @@ fn timeout(
     given.value
 }
 
+/// The limit of the teardown.
+fn grace(fields: &mut Fields, root: &Node, report: &mut Report) -> Duration {
+    let Some(given) = fields.duration("grace") else { return GRACE_DEFAULT };
+    if root.get("teardown").is_none() {
+        let problem = Diagnostic::error("E101", given.span, "the key `teardown` is missing");
+        report
+            .push(problem.label("this is its limit").help("add teardown: with steps, or leave out `grace`"));
+    }
+    if given.value.is_zero() || given.value > GRACE_MAX {
+        let most = show_duration(GRACE_MAX).replace(' ', "");
+        let message = "the grace must be more than nothing, and a stop of the prober waits for it";
+        report.push(Diagnostic::error("E104", given.span, message).help(format!("{most} is the most")));
+        return GRACE_DEFAULT;
+    }
+    given.value
+}
+
 /// A text on a page or in a notification: no control characters, not endless.
 fn line(fields: &mut Fields, key: &str, bytes_max: usize, report: &mut Report) -> Option<String> {
     let text = fields.text(key)?;
@@ -407,36 +458,4 @@ fn regions(fields: &mut Fields, project: &Project, report: &mut Report) -> Vec<A
         }
     }
     if regions.is_empty() { project.regions().to_vec() } else { regions }
-}
-
-fn sli<'t>(root: &'t Node, report: &mut Report) -> (Option<&'t Node>, Vec<&'t Node>) {
-    let Some(node) = root.get("sli") else { return (None, Vec::new()) };
-    let Some(entries) = node.map() else {
-        let message = format!("expected a map with `good` and `ineligible`, found {}", node.describe());
-        let problem = Diagnostic::error("E103", node.span, message);
-        report.push(problem.help("write sli: { good: { latency: { lt: 300ms } } }"));
-        return (None, Vec::new());
-    };
-    let (mut good, mut ineligible) = (None, Vec::new());
-    for (key, value) in entries {
-        match key.value.as_str() {
-            "good" => good = Some(value),
-            "ineligible" => match value.list() {
-                Some([]) => {
-                    report.push(Diagnostic::error("E104", value.span, "the list `ineligible` is empty"));
-                }
-                Some(items) => ineligible.extend(items),
-                None => ineligible.push(value),
-            },
-            "retried" => {
-                report.push(Diagnostic::error(
-                    "E106",
-                    key.span,
-                    "`retried` is not supported by this version yet",
-                ));
-            }
-            _ => report.push(Place::under("sli").with(&["good", "ineligible"]).unknown_key(key, &[])),
-        }
-    }
-    (good, ineligible)
 }

@@ -81,6 +81,8 @@ pub enum Shape {
     Header,
     /// `rows: { "[0].last": … }`, the keys are row number and column name.
     Row,
+    /// `agree: [soa.serial]`, the names of subjects that all sources must say the same of.
+    Agree,
 }
 
 /// One step, ready to be run any number of times.
@@ -97,6 +99,16 @@ pub trait Action<N>: Send + Sync + fmt::Debug {
     ///
     /// `net` is this run's own: it carries connections and cookies from step to step.
     fn run<'a>(&'a self, net: &'a mut N, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome>;
+
+    /// Whether doing it twice does no more than doing it once, once the target may have seen it.
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
+    /// How many sources are asked, if the file says so.
+    fn sources(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// What a step is told.
@@ -126,6 +138,12 @@ pub struct StepOutcome {
 pub trait Evidence: Send + Any {
     /// The subject's value.
     fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a>;
+
+    /// Who was asked, if that is not plain from the scenario: where a reading has several values, the source
+    /// of each in their order.
+    fn sources(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The evidence of a step that observed nothing.

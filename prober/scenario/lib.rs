@@ -26,6 +26,7 @@
 //! | [`slo`] | what a scenario promises, and whether so few runs can show it |
 //! | [`plan`] | one scenario in one region, ready to run |
 //! | [`waiver`] | warnings that their author has thought about |
+//! | [`repeat`] | steps that are done more than once: polls and retries |
 //! | [`redact`] | takes secrets out of what people see |
 //! | [`suggest`] | "did you mean" |
 //! | [`units`] | durations and sizes with their units |
@@ -44,6 +45,7 @@ pub mod plan;
 pub mod project;
 pub mod redact;
 pub mod render;
+pub mod repeat;
 pub mod reuse;
 pub mod scope;
 pub mod slo;
@@ -58,6 +60,7 @@ pub mod xml_path;
 
 mod bind;
 mod capture_bind;
+mod history;
 mod interpolate;
 mod lint;
 mod matcher;

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use model::high_mark::MarkValue;
 use model::outcome::Reason;
 use model::time::Timestamp;
 use regex::Regex;
 
+use crate::history::{self, Look};
 use crate::moment::moment;
 use crate::value::Value;
 
@@ -35,8 +37,13 @@ pub(crate) enum Matcher {
     Any(Box<[Matcher]>),
     All(Box<[Matcher]>),
     EqualsSet(Box<[Literal]>),
-    NewerThan(Duration),
+    /// The limit, and how far in the future the value may lie.
+    NewerThan(Duration, Duration),
     OlderThan(Duration),
+    /// How long it may stand still, and how far in the future a time may lie.
+    Advances(Duration, Duration),
+    /// All sources say the same; looked at before the values are.
+    Agree,
     Status(Box<[StatusRange]>),
 }
 
@@ -81,19 +88,27 @@ pub(crate) struct Finding {
     pub(crate) pass: bool,
     pub(crate) reason: Reason,
     pub(crate) age: Option<f64>,
+    /// What is wrong in a few words; for a value that holds, a remark.
     pub(crate) note: Option<String>,
+    /// The greatest value so far, and since when.
+    pub(crate) mark: Option<(MarkValue, Timestamp)>,
 }
 
 impl Finding {
-    pub(crate) const HOLDS: Self = Self { pass: true, reason: Reason::Ok, age: None, note: None };
-    const BROKEN: Self = Self { pass: false, reason: Reason::Failed, age: None, note: None };
+    pub(crate) const HOLDS: Self = Self { pass: true, reason: Reason::Ok, age: None, note: None, mark: None };
+    const BROKEN: Self = Self { pass: false, reason: Reason::Failed, ..Self::HOLDS };
 
-    fn of(pass: bool) -> Self {
+    pub(crate) fn of(pass: bool) -> Self {
         if pass { Self::HOLDS } else { Self::BROKEN }
     }
 
-    fn mismatch(value: &Value<'_>, wanted: &str) -> Self {
+    pub(crate) fn mismatch(value: &Value<'_>, wanted: &str) -> Self {
         Self { note: Some(format!("{} is not {wanted}", family(value))), ..Self::BROKEN }
+    }
+
+    /// Several values where one is needed.
+    pub(crate) fn several(count: usize) -> Self {
+        Self { note: Some(format!("there are {count} values, and one can be compared")), ..Self::BROKEN }
     }
 
     pub(crate) fn noted(self, note: impl FnOnce() -> String) -> Self {
@@ -119,14 +134,14 @@ impl Finding {
             (Some(left), Some(right)) if other.pass => Some(left.max(right)),
             (left, right) => right.or(left),
         };
-        Self { age, ..other }
+        Self { age, note: other.note.or(self.note), mark: other.mark.or(self.mark), ..other }
     }
 }
 
 impl Matcher {
     /// Whether all of them hold.
-    pub(crate) fn all(matchers: &[Self], value: &Value<'_>, now: Timestamp) -> Finding {
-        matchers.iter().fold(Finding::HOLDS, |finding, matcher| finding.and(|| matcher.find(value, now)))
+    pub(crate) fn all(matchers: &[Self], value: &Value<'_>, look: Look<'_>) -> Finding {
+        matchers.iter().fold(Finding::HOLDS, |finding, matcher| finding.and(|| matcher.find(value, look)))
     }
 
     /// Whether the operator is about a list as a whole, so that several JSON nodes count as one list.
@@ -140,11 +155,11 @@ impl Matcher {
     }
 
     /// Whether the operator holds for the value.
-    pub(crate) fn find(&self, value: &Value<'_>, now: Timestamp) -> Finding {
+    pub(crate) fn find(&self, value: &Value<'_>, look: Look<'_>) -> Finding {
         match self {
             Self::Equals(literal) => equals(literal, value),
             Self::Not(matchers) => {
-                let inner = Self::all(matchers, value, now);
+                let inner = Self::all(matchers, value, look);
                 Finding { age: inner.age, ..Finding::of(!inner.pass) }
             }
             Self::In(literals) => Finding::of(literals.iter().any(|literal| literal.equals(value))),
@@ -160,19 +175,21 @@ impl Matcher {
             Self::Type(kind) => Finding::of(kind.fits(value)),
             Self::Len(matchers) => match length(value) {
                 Some(length) => {
-                    Self::all(matchers, &Value::Int(length), now).noted(|| format!("its length is {length}"))
+                    Self::all(matchers, &Value::Int(length), look).noted(|| format!("its length is {length}"))
                 }
                 None => Finding::mismatch(value, "a text, list or object"),
             },
-            Self::Any(matchers) => {
-                each(value, |items| Finding::of(items.iter().any(|item| Self::all(matchers, item, now).pass)))
-            }
+            Self::Any(matchers) => each(value, |items| {
+                Finding::of(items.iter().any(|item| Self::all(matchers, item, look).pass))
+            }),
             Self::All(matchers) => each(value, |items| {
-                items.iter().fold(Finding::HOLDS, |found, item| found.and(|| Self::all(matchers, item, now)))
+                items.iter().fold(Finding::HOLDS, |found, item| found.and(|| Self::all(matchers, item, look)))
             }),
             Self::EqualsSet(literals) => each(value, |items| equals_set(literals, items)),
-            Self::NewerThan(limit) => newer_than(*limit, value, now),
-            Self::OlderThan(limit) => older_than(*limit, value, now),
+            Self::NewerThan(limit, tolerance) => newer_than(*limit, *tolerance, value, look.now),
+            Self::OlderThan(limit) => older_than(*limit, value, look.now),
+            Self::Advances(within, tolerance) => history::advances(*within, *tolerance, value, look),
+            Self::Agree => Finding::HOLDS,
             Self::Status(ranges) => match value {
                 Value::Int(status) => Finding::of(ranges.iter().any(|range| range.holds(*status))),
                 _ => Finding::mismatch(value, "a status"),
@@ -379,17 +396,17 @@ impl Literal {
     }
 }
 
-fn newer_than(limit: Duration, value: &Value<'_>, now: Timestamp) -> Finding {
+fn newer_than(limit: Duration, tolerance: Duration, value: &Value<'_>, now: Timestamp) -> Finding {
     let Some(at) = moment(value) else { return Finding::mismatch(value, "a time").noted_text(value) };
     let age = now.seconds_since(at);
-    let reason = if age < -FUTURE_TOLERANCE.as_secs_f64() {
+    let reason = if age < -tolerance.as_secs_f64() {
         Reason::FutureDated
     } else if age > limit.as_secs_f64() {
         Reason::Stale
     } else {
         Reason::Ok
     };
-    Finding { pass: reason == Reason::Ok, reason, age: Some(age), note: None }
+    Finding { pass: reason == Reason::Ok, reason, age: Some(age), ..Finding::HOLDS }
 }
 
 fn older_than(limit: Duration, value: &Value<'_>, now: Timestamp) -> Finding {

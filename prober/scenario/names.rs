@@ -369,6 +369,14 @@ impl<'a> Names<'a> {
         })
     }
 
+    /// The capture that a step needs: the name of one that an earlier step makes.
+    pub(crate) fn need(&mut self, name: &str, span: Span) -> Result<Arc<str>, Diagnostic> {
+        match self.capture(name, span)? {
+            Hole::Capture(name) => Ok(name),
+            _ => Err(Diagnostic::error("E204", span, format!("no step captures `{name}`"))),
+        }
+    }
+
     fn capture(&mut self, name: &str, span: Span) -> Result<Hole, Diagnostic> {
         let step = self.step;
         let mut found = None;

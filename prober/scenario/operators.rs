@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::assertion::{Assertion, Inner, LATENCY};
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::diagnostic::Diagnostic;
+use crate::fields::{Bound, KeyType};
 use crate::kind::{Kind, Shape, Subject};
 use crate::matcher::Matcher;
 use crate::source::Spanned;
@@ -117,11 +118,58 @@ impl Binder<'_, '_> {
         let mut assertions = Vec::with_capacity(entries.len());
         for (name, value) in entries {
             match subjects.find(&name.value) {
+                Some((subject, Shape::Agree)) => self.agree(subject, value, subjects, &mut assertions),
                 Some((subject, shape)) => self.subject(subject, shape, value, &mut assertions),
                 None => self.report.push(subjects.unknown(name)),
             }
         }
+        if !["expect", "warn", "sli.good"].contains(&part) {
+            self.no_history(entries, &assertions, part);
+        }
         assertions
+    }
+
+    /// `advances` compares a run with earlier ones, which has no meaning inside of one run.
+    fn no_history(&mut self, entries: &[(Spanned<String>, Node)], assertions: &[Assertion], part: &str) {
+        let Some(wrong) = assertions.iter().find(|assertion| assertion.follows_a_value()) else { return };
+        let at = entries.iter().find(|(key, _)| key.value == wrong.subject());
+        let message = format!("`advances` has no meaning under `{part}`");
+        let problem = Diagnostic::error("E308", at.map(|(key, _)| key.span).unwrap_or_default(), message);
+        self.report
+            .push(problem.help("it compares a run with earlier runs: put it under `expect` or `warn`"));
+    }
+
+    /// `agree: [soa.serial]`: one assertion for each of the subjects.
+    fn agree(&mut self, key: &'static str, value: &Node, subjects: &Subjects, to: &mut Vec<Assertion>) {
+        let Some(Bound::List(names)) = self.value(value, &KeyType::OneOrMany(&KeyType::Text), key) else {
+            return;
+        };
+        let comparable = || {
+            let one = |subject: &&Subject| matches!(subject.shape, Shape::One(_));
+            subjects.table.iter().filter(one).map(|subject| subject.name)
+        };
+        for name in names {
+            let Bound::Text(text) = name.value else { continue };
+            let Some(subject) = comparable().find(|known| **known == *text) else {
+                let message =
+                    format!("`{}` is nothing that can agree", model::outcome::cut(text.clone(), 60));
+                let problem = Diagnostic::error("E105", name.span, message);
+                self.report.push(match nearest(&text, comparable()) {
+                    Some(near) => problem.label(format!("did you mean `{near}`?")),
+                    None => problem.help(format!("one of {}", comparable().collect::<Vec<_>>().join(", "))),
+                });
+                continue;
+            };
+            to.push(Assertion::new(Inner {
+                subject,
+                selector: Selector::Whole,
+                matchers: Box::new([Matcher::Agree]),
+                name: format!("{key} {subject}").into(),
+                expected: Cow::Borrowed("the same from each"),
+                implied: false,
+                quoted: false,
+            }));
+        }
     }
 
     fn subject(&mut self, subject: &'static str, shape: Shape, value: &Node, to: &mut Vec<Assertion>) {
@@ -188,7 +236,11 @@ impl Binder<'_, '_> {
         let mut matchers = Vec::with_capacity(entries.len());
         let mut phrases = Vec::with_capacity(entries.len());
         let mut sound = true;
+        let tolerance = entries.iter().find(|(key, _)| key.value == operand::FUTURE_TOLERANCE_KEY);
         for (operator, operand) in entries {
+            if operator.value == operand::FUTURE_TOLERANCE_KEY {
+                continue;
+            }
             match self.operator(operator, operand, value) {
                 Some(Operand { matcher, words }) => {
                     matchers.push(matcher);
@@ -196,6 +248,9 @@ impl Binder<'_, '_> {
                 }
                 None => sound = false,
             }
+        }
+        if let Some((key, node)) = tolerance {
+            sound &= self.future_tolerance((key, node), &mut matchers);
         }
         sound &= self.no_contradiction(entries, &matchers, sound);
         sound = sound && self.makes_sense(node, entries, &matchers, (value, key));
@@ -247,9 +302,6 @@ fn operators_for(value: ValueType) -> impl Iterator<Item = &'static str> {
 
 fn unknown_operator(operator: &Spanned<String>, value: ValueType) -> Diagnostic {
     let typed = operator.value.as_str();
-    if typed == "advances" {
-        return Diagnostic::error("E106", operator.span, "`advances` is not supported by this version yet");
-    }
     let shown = model::outcome::cut(typed.to_owned(), 60);
     let problem = Diagnostic::error("E306", operator.span, format!("unknown operator `{shown}`"));
     let other = match typed.to_ascii_lowercase().as_str() {

@@ -13,6 +13,7 @@ use model::slot::{Cadence, Stream};
 use crate::assertion::Assertion;
 use crate::capture::CapturePlan;
 use crate::kind::{Action, Kind};
+use crate::repeat::{PollPlan, RetryPlan};
 use crate::slo::Slo;
 use crate::source::Span;
 
@@ -24,9 +25,12 @@ pub struct Plan<N: 'static> {
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
     pub(crate) steps: Box<[StepPlan<N>]>,
+    pub(crate) teardown: Box<[StepPlan<N>]>,
+    pub(crate) grace: Duration,
     pub(crate) good: Arc<[Assertion]>,
     pub(crate) ineligible: Arc<[Vec<Assertion>]>,
     pub(crate) continue_on_failure: bool,
+    pub(crate) retried_is_bad: bool,
     pub(crate) secrets: Arc<[Arc<str>]>,
     pub(crate) slo: Arc<Slo>,
     /// Where its name stands.
@@ -64,8 +68,14 @@ pub struct StepPlan<N: 'static> {
     pub kind: &'static Kind<N>,
     /// What it does.
     pub action: Box<dyn Action<N>>,
-    /// The step's own limit, if it has one beside the scenario's.
+    /// The step's own limit, if it has one beside the scenario's; that of one poll or attempt.
     pub timeout: Option<Duration>,
+    /// Captures without which it is skipped.
+    pub needs: Box<[Arc<str>]>,
+    /// Until what it is repeated; never beside `retry`.
+    pub poll: Option<PollPlan>,
+    /// When it is tried again.
+    pub retry: Option<RetryPlan>,
     /// What must hold, implied assertions included.
     pub expect: Box<[Assertion]>,
     /// What should hold, without touching the SLI.
@@ -108,6 +118,21 @@ impl<N> Plan<N> {
     /// The steps in order; at least one.
     pub fn steps(&self) -> &[StepPlan<N>] {
         &self.steps
+    }
+
+    /// The steps that run in the end, whatever came of the others; empty if there is nothing to clean up.
+    pub fn teardown(&self) -> &[StepPlan<N>] {
+        &self.teardown
+    }
+
+    /// The longest that the teardown may take, after the run; zero without a teardown.
+    pub fn grace(&self) -> Duration {
+        if self.teardown.is_empty() { Duration::ZERO } else { self.grace }
+    }
+
+    /// Whether a run that only a retry saved counts as bad.
+    pub fn retried_is_bad(&self) -> bool {
+        self.retried_is_bad
     }
 
     /// What makes a correct run count as good; empty if nothing more is asked.

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use model::attribute::AttributeValue;
 use model::outcome::{Failure, MESSAGE_MAX, Outcome, cut};
-use model::step::{Message, SHOWN_MAX};
+use model::step::{Hop, Message, SHOWN_MAX};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::template::{Captures, Secrets};
@@ -133,16 +133,14 @@ impl Redactor {
             if let Some(note) = &mut step.note {
                 self.replace(note, MESSAGE_MAX);
             }
-            for hop in &mut step.hops {
-                self.replace(&mut hop.label, usize::MAX);
-                if let Some(status) = &mut hop.status {
-                    self.replace(status, SHOWN_MAX);
-                }
-                if let Some(exchange) = &mut hop.exchange {
-                    self.redact_message(&mut exchange.request);
-                    exchange.answer.iter_mut().for_each(|answer| self.redact_message(answer));
-                }
+            for attempt in &mut step.attempts {
+                self.redact_failure(&mut attempt.failure);
+                attempt.hops.iter_mut().for_each(|hop| self.redact_hop(hop));
             }
+            if let Some(status) = step.poll.as_mut().and_then(|poll| poll.last_status.as_mut()) {
+                self.replace(status, SHOWN_MAX);
+            }
+            step.hops.iter_mut().for_each(|hop| self.redact_hop(hop));
             for value in step.attributes.values_mut() {
                 self.redact_attribute(value);
             }
@@ -158,6 +156,17 @@ impl Redactor {
             if let Cow::Owned(name) = self.redact(&assertion.name) {
                 assertion.name = name.into();
             }
+        }
+    }
+
+    fn redact_hop(&self, hop: &mut Hop) {
+        self.replace(&mut hop.label, usize::MAX);
+        if let Some(status) = &mut hop.status {
+            self.replace(status, SHOWN_MAX);
+        }
+        if let Some(exchange) = &mut hop.exchange {
+            self.redact_message(&mut exchange.request);
+            exchange.answer.iter_mut().for_each(|answer| self.redact_message(answer));
         }
     }
 

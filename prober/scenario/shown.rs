@@ -22,6 +22,21 @@ pub(crate) fn show_many(values: &[Value<'_>], quoted: bool) -> String {
     cut(out, SHOWN_MAX)
 }
 
+/// What each source says, as one text, cut to [`SHOWN_MAX`] bytes.
+pub(crate) fn show_each(sources: &[String], values: &[Value<'_>], quoted: bool) -> String {
+    let mut out = String::new();
+    for (index, (source, value)) in sources.iter().zip(values).enumerate() {
+        if out.len() > SHOWN_MAX {
+            break;
+        }
+        out.push_str(if index > 0 { ", " } else { "" });
+        write_value(&mut out, value, quoted);
+        out.push_str(" from ");
+        out.push_str(source);
+    }
+    cut(out, SHOWN_MAX)
+}
+
 fn write_list(out: &mut String, values: &[Value<'_>], quoted: bool) {
     for (index, value) in values.iter().enumerate() {
         if out.len() > SHOWN_MAX {

@@ -10,9 +10,10 @@ use crate::bind::{Binder, Elsewhere, Place};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, KeyType, Need};
 use crate::file::StepNode;
-use crate::kind::{Action, Kind, ShortForm};
+use crate::kind::{Action, Kind, Shape, ShortForm};
 use crate::operators::{Subjects, implied};
 use crate::plan::StepPlan;
+use crate::repeat::{PollPlan, RetryPlan};
 use crate::source::Spanned;
 use crate::tree::{Node, NodeValue, Scalar, ScalarKind, core_schema};
 
@@ -98,14 +99,30 @@ impl<N> StepNode<'_, N> {
             !said(assertion.subject())
         };
         let implied = implied.0.get(self.kind.name).map(Vec::as_slice).unwrap_or_default();
+        let poll = self.poll.as_ref().map(|poll| PollPlan {
+            every: poll.every,
+            timeout: poll.timeout,
+            until: part(Part::Until, Some(poll.until), binder).into(),
+            stop_if: part(Part::StopIf, poll.stop_if, binder).into(),
+        });
         let mut all: Vec<_> = implied.iter().filter(silent).cloned().collect();
         all.append(&mut expect);
         let captures = self.capture.map(|node| binder.captures(node, self.kind)).unwrap_or_default();
+        let needs = self.needs.iter().filter_map(|need| {
+            let found = binder.names.need(&need.value, need.span);
+            binder.report_err(found)
+        });
+        let needs = needs.collect();
+        let action = action?;
+        self.fitting(&*action, binder.report);
         Some(StepPlan {
             name: Arc::clone(&self.name),
             kind: self.kind,
-            action: action?,
+            action,
             timeout: self.timeout,
+            needs,
+            poll,
+            retry: self.retry.as_ref().map(|retry| retry.plan.clone()),
             expect: all.into(),
             warn: warn.into(),
             captures: captures.into(),
@@ -120,6 +137,31 @@ impl<N> StepNode<'_, N> {
             let message = format!("this {} step can never show `{}`", self.kind.name, key.value);
             let problem = Diagnostic::error("E311", key.span, message);
             report.push(problem.label(action.target()).help("leave it out, or change what is asked"));
+        }
+    }
+
+    /// What only the compiled action can tell: is it wise to do it twice, and can its sources disagree?
+    fn fitting(&self, action: &dyn Action<N>, report: &mut Report) {
+        if let Some(retry) = self.retry.as_ref().filter(|retry| retry.plan.attempts > 1)
+            && !action.is_repeatable()
+            && let Some(class) = retry.plan.on.iter().find(|class| RetryPlan::may_repeat_work(**class))
+        {
+            let message =
+                format!("after a failure of class `{class}` the target may have done its work already");
+            let problem = Diagnostic::warning("W306", retry.at, message).label("a retry would do it twice");
+            report.push(
+                problem.help("send an Idempotency-Key: ${run.id}, or retry only on: [dns, connect, tls]"),
+            );
+        }
+        let agreeing = [self.expect, self.warn].into_iter().flatten().filter_map(|node| node.map());
+        let agree = self.kind.subjects.iter().find(|subject| subject.shape == Shape::Agree);
+        for (key, _) in
+            agreeing.flatten().filter(|(key, _)| agree.is_some_and(|agree| agree.name == key.value))
+        {
+            if action.sources().is_none_or(|sources| sources < 2) {
+                let message = "one source always agrees with itself";
+                report.push(Diagnostic::error("E308", key.span, message).help("name at least two of them"));
+            }
         }
     }
 

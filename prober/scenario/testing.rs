@@ -139,7 +139,7 @@ pub(crate) static KINDS: &[Kind<Net>] = &[
             key("count", KeyType::Int(1, 10), Need::Optional, "3"),
         ],
         short: None,
-        subjects: &[one("lost", SubjectType::Int)],
+        subjects: &[one("lost", SubjectType::Int), many("agree", Shape::Agree)],
         implied: &[("lost", "0")],
         classify: |_, _, _| None,
         compile: ping,

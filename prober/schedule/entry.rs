@@ -25,6 +25,8 @@ pub struct Entry {
     pub maintenance: Arc<Calendar>,
     /// After this long a run must have ended by itself.
     pub timeout: Duration,
+    /// After this much longer it must have cleaned up; zero if it has nothing to clean up.
+    pub grace: Duration,
     /// The scenario.
     pub probe: Arc<dyn Probe>,
 }

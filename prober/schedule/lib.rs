@@ -7,6 +7,7 @@
 //! | [`entry`] | one stream that is scheduled: its plan, its bounds |
 //! | [`runner`] | due slots → runs → events; bounds what is in flight |
 //! | [`misses`] | slots that nobody ran, gathered until the store takes them |
+//! | [`stop`] | how runs in flight are asked to end |
 //! | [`lag`] | is the prober itself too busy to measure? |
 //!
 //! Invariants of the runner, each tested:
@@ -27,3 +28,4 @@ pub mod maintenance;
 pub mod misses;
 pub mod runner;
 pub mod slots;
+pub mod stop;

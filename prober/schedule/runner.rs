@@ -16,9 +16,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use model::event::{Origin, SliEvent};
+use model::high_mark::HighMark;
 use model::missed::MissedSlots;
 use model::outcome::Reason;
-use model::slot::Cadence;
+use model::slot::{Cadence, Stream};
 use model::time::{Clock, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,9 @@ pub trait Sink: Clone + Send + Sync + 'static {
     /// Whether the store could take nothing now.
     fn is_full(&self) -> bool;
 
+    /// The greatest values that earlier runs of the stream saw.
+    fn high_marks(&self, stream: &Stream) -> Arc<[HighMark]>;
+
     /// Makes durable which streams are due how often from `at` on.
     ///
     /// # Errors
@@ -56,7 +60,8 @@ pub trait Sink: Clone + Send + Sync + 'static {
 pub struct Limits {
     /// Runs in flight at once; beyond it slots wait for a permit inside their tolerance.
     pub in_flight_max: usize,
-    /// After a stop, how long runs in flight may go on.
+    /// After a stop, how long runs in flight may go on before they are asked to end; what they clean up then
+    /// has a grace of its own.
     pub grace: Duration,
 }
 
@@ -161,6 +166,19 @@ impl<S: Sink, C: Clock> Runner<S, C> {
         }
     }
 
+    /// Waits until no run is in flight, at most for `patience`.
+    async fn wait_for_runs(&self, state: &mut State<S, C>, patience: Duration) {
+        let end = self.clock.monotonic() + patience;
+        while state.in_flight() > 0 && self.clock.monotonic() < end {
+            state.turn();
+            let wake = state.wake().min(end);
+            tokio::select! {
+                () = state.finished() => {}
+                () = tokio::time::sleep_until(wake.into()) => {}
+            }
+        }
+    }
+
     async fn replace(&self, state: &mut State<S, C>, command: Command) {
         state.turn();
         let at = state.border();
@@ -174,16 +192,13 @@ impl<S: Sink, C: Clock> Runner<S, C> {
         drop(command.reply.send(answer));
     }
 
+    /// Runs end by themselves, then because they are asked to, then at once.
     async fn drain(&self, mut state: State<S, C>) -> Stopped {
         state.drain();
-        let end = self.clock.monotonic() + self.limits.grace;
-        while state.in_flight() > 0 && self.clock.monotonic() < end {
-            state.turn();
-            let wake = state.wake().min(end);
-            tokio::select! {
-                () = state.finished() => {}
-                () = tokio::time::sleep_until(wake.into()) => {}
-            }
+        self.wait_for_runs(&mut state, self.limits.grace).await;
+        if state.in_flight() > 0 {
+            let patience = state.ask_to_end();
+            self.wait_for_runs(&mut state, patience).await;
         }
         let aborted = state.abort().await;
         state.turn();

@@ -9,6 +9,7 @@ use model::slot::Stream;
 use model::time::Timestamp;
 
 use crate::heads::{Head, Heads};
+use crate::marks::Marks;
 use crate::plans::origin_text;
 use crate::reader::ReadError;
 
@@ -86,6 +87,8 @@ pub(crate) struct Group {
     pub(crate) rows: Vec<Row>,
     pub(crate) bodies: Vec<u8>,
     pub(crate) new_streams: Heads,
+    /// Marks that the events in `rows` move on.
+    pub(crate) marks: Marks,
     pub(crate) checkpoint: Option<i64>,
     /// Events in `rows`, each slot of a missed run counted.
     pub(crate) events: u64,
@@ -99,6 +102,7 @@ impl Group {
         self.bodies.clear();
         self.bodies.shrink_to(BODIES_KEPT_BYTES);
         self.new_streams.clear();
+        self.marks.clear();
         self.checkpoint = None;
         self.events = 0;
         self.duplicates = 0;
@@ -115,6 +119,8 @@ pub(crate) type Lookup<'a> = dyn FnMut(i64, i64) -> Result<bool, ReadError> + 'a
 #[derive(Debug)]
 pub(crate) struct Tail {
     pub(crate) heads: Heads,
+    /// Of every stream, those of the group included.
+    pub(crate) marks: Marks,
     pub(crate) next_seq: i64,
 }
 
@@ -182,6 +188,10 @@ impl Tail {
         let manual = !event.trigger.is_scheduled();
         let scheduled = event.slot.scheduled.as_millis();
         let last_ms = if manual { i64::MIN } else { scheduled };
+        if !manual && !event.outcome.high_marks.is_empty() {
+            group.marks.add(&event.origin.stream, &event.outcome.high_marks);
+            self.marks.add(&event.origin.stream, &event.outcome.high_marks);
+        }
         let (stream, prev, seq) = self.link(group, &event.origin.stream, last_ms, 1);
         let start = group.bodies.len();
         event.write_json(&mut group.bodies);

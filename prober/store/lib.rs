@@ -17,7 +17,9 @@
 //!    what a cursor lost is counted. The part being written never goes.
 //! 8. **A full or broken disk is a state, not an end.** The group is kept and tried again; the bounded queue
 //!    fills; nothing panics and nothing committed is lost.
-//! 9. **A file that cannot be understood is refused** by name and never changed or removed.
+//! 9. **A mark is as durable as its event.** What `advances` compares with is written in one transaction with the
+//!    event that moved it, and outlives the parts that held those events.
+//! 10. **A file that cannot be understood is refused** by name and never changed or removed.
 //!
 //! # Files
 //!
@@ -37,6 +39,7 @@ mod append;
 mod cursor;
 mod files;
 mod heads;
+mod marks;
 mod meta;
 mod open;
 mod part;

@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use model::high_mark::HighMark;
+use model::slot::Stream;
 use model::time::{Clock, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::append::Tail;
 use crate::files::{self, DirectoryLock, Files, LockError, PartName};
 use crate::heads::Heads;
+use crate::marks::Marks;
 use crate::meta::{self, Meta};
 use crate::part::{self, Part, PartInfo};
 use crate::plans::Epochs;
@@ -163,6 +166,8 @@ pub(crate) struct Shared {
     pub(crate) parts: RwLock<Vec<PartInfo>>,
     /// Heads of committed rows. Set by the writer only.
     pub(crate) heads: RwLock<Heads>,
+    /// Marks of committed events. Set by the writer only.
+    pub(crate) marks: RwLock<Marks>,
     pub(crate) recent: Mutex<Recent>,
     pub(crate) epochs: RwLock<Epochs>,
     /// Slots before this were dropped with their part.
@@ -201,6 +206,7 @@ impl Store {
             durable: watch::Sender::new(last),
             parts: RwLock::new(parts),
             heads: RwLock::new(tail.heads.clone()),
+            marks: RwLock::new(tail.marks.clone()),
             recent: Mutex::new(Recent::new(tail.next_seq, config.recent_events)),
             epochs: RwLock::new(epochs),
             dropped_until_ms: AtomicI64::new(dropped_until),
@@ -233,6 +239,11 @@ impl Store {
     /// A reader with connections of its own.
     pub fn reader(&self) -> Reader {
         Reader::of(Arc::clone(&self.shared))
+    }
+
+    /// The greatest values that the stream's runs have seen, as far as their events are durable.
+    pub fn high_marks(&self, stream: &Stream) -> Vec<HighMark> {
+        self.shared.marks.read().expect("no holder panics").get(stream).to_vec()
     }
 
     /// How often the directory was opened for writing, this time included.
@@ -328,10 +339,10 @@ fn open_parts(
     now: Timestamp,
 ) -> Result<OpenedParts, OpenError> {
     let Some(newest) = names.pop() else {
-        let heads = Heads::default();
-        let part = Part::create(files, PartName { day: now.day(), index: 0 }, seq_floor, &heads, None)?;
+        let tail = Tail { heads: Heads::default(), marks: Marks::default(), next_seq: seq_floor };
+        let part = Part::create(files, PartName { day: now.day(), index: 0 }, &tail, None)?;
         let parts = vec![part.info.clone()];
-        return Ok((part, parts, Tail { heads, next_seq: seq_floor }, None));
+        return Ok((part, parts, tail, None));
     };
     let mut parts = Vec::with_capacity(names.len() + 1);
     for name in names {
@@ -343,7 +354,8 @@ fn open_parts(
     parts.push(part.info.clone());
     let read = (|| {
         let next_seq = part::next_seq(&part.conn)?.max(seq_floor);
-        Ok((Tail { heads: Heads::read(&part.conn)?, next_seq }, part::state(&part.conn, "checkpoint_ms")?))
+        let tail = Tail { heads: Heads::read(&part.conn)?, marks: Marks::read(&part.conn)?, next_seq };
+        Ok((tail, part::state(&part.conn, "checkpoint_ms")?))
     })();
     let (tail, checkpoint) = read.map_err(|error| OpenError::sqlite(&part.info.path, error))?;
     Ok((part, parts, tail, checkpoint))

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::append::{EventRow, Group, MissedRow, Row};
+use crate::append::{EventRow, Group, MissedRow, Row, Tail};
 use crate::files::{Files, PartName};
-use crate::heads::Heads;
+use crate::marks;
 use crate::open::OpenError;
 use crate::sqlite::{self, Promise};
 
@@ -118,22 +118,23 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Makes a new part that starts at `first_seq` and carries on `heads` and `checkpoint`.
+    /// Makes a new part that carries on `tail` and `checkpoint`.
     pub(crate) fn create(
         files: &Files,
         name: PartName,
-        first_seq: i64,
-        heads: &Heads,
+        tail: &Tail,
         checkpoint: Option<i64>,
     ) -> Result<Self, OpenError> {
         let path = files.part(&name);
         sqlite::create(&path, |conn| {
             conn.execute_batch(SCHEMA)?;
-            set_state(conn, "first_seq", first_seq)?;
+            conn.execute_batch(marks::SCHEMA)?;
+            set_state(conn, "first_seq", tail.next_seq)?;
             if let Some(at) = checkpoint {
                 set_state(conn, "checkpoint_ms", at)?;
             }
-            heads.write(conn)
+            tail.marks.write(conn)?;
+            tail.heads.write(conn)
         })?;
         Self::open(files, name)
     }
@@ -143,6 +144,7 @@ impl Part {
         let path = files.part(&name);
         let opened = (|| {
             let conn = sqlite::open_write(&path, Promise::Durable)?;
+            conn.execute_batch(marks::SCHEMA)?;
             let info = PartInfo::read(files, name, &conn)?;
             Ok(Self {
                 info,
@@ -188,6 +190,9 @@ impl Part {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
         if !group.new_streams.is_empty() {
             group.new_streams.write(&self.conn)?;
+        }
+        if !group.marks.is_empty() {
+            group.marks.write(&self.conn)?;
         }
         self.write_events(group)?;
         for row in &group.rows {

@@ -295,6 +295,9 @@ impl Writer {
                 }
             }
         }
+        if !self.group.marks.is_empty() {
+            shared.marks.write().expect("no holder panics").add_all(&self.group.marks);
+        }
         if let Some(last) = shared.parts.write().expect("no holder panics").last_mut() {
             last.clone_from(&self.part.info);
         }
@@ -318,7 +321,7 @@ impl Writer {
         let oldest = self.shared.part_list().first().map_or(1, |part| part.first_seq);
         self.tail.heads.forget_before(oldest);
         self.shared.heads.write().expect("no holder panics").forget_before(oldest);
-        let part = Part::create(&self.shared.files, next, first_seq, &self.tail.heads, self.checkpoint)?;
+        let part = Part::create(&self.shared.files, next, &self.tail, self.checkpoint)?;
         self.shared.parts.write().expect("no holder panics").push(part.info.clone());
         let full = std::mem::replace(&mut self.part, part);
         if let Err(error) = full.close() {

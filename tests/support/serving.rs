@@ -37,6 +37,11 @@ impl Serving {
         String::from_utf8_lossy(&fs::read(self.logs.path().join("err")).unwrap()).into_owned()
     }
 
+    /// What it wrote to stdout so far.
+    pub(crate) fn out(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.logs.path().join("out")).unwrap()).into_owned()
+    }
+
     /// The address that it says it listens on, if it has said so.
     pub(crate) fn said_address(&self) -> Option<SocketAddr> {
         let err = self.err();

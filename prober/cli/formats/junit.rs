@@ -109,7 +109,7 @@ fn cases(ran: &Ran, sheet: &Sheet, class: &str) -> Vec<Case> {
             fate: fate(step, ran, standing),
         })
         .collect();
-    let told = outcome.steps.iter().any(|step| step.state == StepState::Failed);
+    let told = outcome.steps.iter().any(|step| step.state == StepState::Failed && !step.teardown);
     if cases.is_empty() || (standing != Standing::Good && !told) {
         let fate = match standing {
             Standing::Good => Fate::Passed,
@@ -130,9 +130,13 @@ fn fate(step: &StepRecord, ran: &Ran, standing: Standing) -> Fate {
     match (step.state, standing) {
         (StepState::Passed, _) => Fate::Passed,
         (StepState::Skipped, _) => Fate::Skipped(note()),
+        // A teardown decides nothing, and is not hidden either.
+        (StepState::Failed, _) if step.teardown => {
+            let why = step.failure.as_ref().map_or_else(note, |failure| failure.message.clone());
+            Fate::Skipped(format!("failed, without deciding the run: {why}"))
+        }
         (StepState::Failed, Standing::Bad) => Fate::Failed(step_told(step, ran)),
         (StepState::Failed, Standing::NotJudged) => Fate::Error(step_told(step, ran)),
-        // Such as a teardown that failed: it decides nothing, and is not hidden either.
         (StepState::Failed, _) => {
             let why = step.failure.as_ref().map_or_else(note, |failure| failure.message.clone());
             Fate::Skipped(format!("failed, without deciding the run: {why}"))

@@ -1,4 +1,6 @@
-//! Every wanted scenario once: bounded, cut off at the command's own limit, ended by a signal.
+//! Every wanted scenario once: bounded, ended by the command's own limit or by a signal.
+//!
+//! Runs are asked to end before they are cut off, so that they clean up after themselves.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -10,6 +12,7 @@ use model::probe::{Detail, RunContext};
 use model::slot::Slot;
 use model::time::{Clock as _, SystemClock, Timestamp};
 use schedule::entry::Entry;
+use schedule::stop::StopToken;
 use tokio::task::JoinSet;
 
 use super::progress::{self, Progress};
@@ -57,22 +60,27 @@ pub(super) async fn round(
     let mut events: BTreeMap<usize, SliEvent> = BTreeMap::new();
     let (mut next, mut halted) = (0, false);
     let mut round = Round::default();
+    let mut ending = Ending::default();
     let mut tick = tokio::time::interval(progress::EVERY);
     loop {
         while !halted && next < entries.len() && runs.len() < manner.in_flight {
             let (index, entry) = (next, entries[next].clone());
             let flight = Arc::clone(flights.entry(index).or_default());
+            let stop = ending.stop.clone();
             // A run begins when a thread takes it up, not when it is queued for one.
             runs.spawn(async move {
                 let flight = *flight.get_or_init(|| start(&entry));
-                (index, run_one(entry, flight, manner).await)
+                (index, run_one(entry, (flight, stop), manner).await)
             });
             next += 1;
         }
         tokio::select! {
             joined = runs.join_next() => match joined {
-                Some(Ok((index, event))) => {
+                Some(Ok((index, mut event))) => {
                     flights.remove(&index);
+                    if round.timed_out && event.outcome.reason == Reason::Cancelled {
+                        event.outcome.failure = Some(limit_is_over(manner));
+                    }
                     halted |= ended(progress, &event);
                     events.insert(index, event);
                 }
@@ -82,11 +90,18 @@ pub(super) async fn round(
                 None => break,
             },
             asked = signals.next() => if asked == Asked::Stop {
-                round.interrupted = true;
-                break;
+                // The second one ends at once.
+                if round.interrupted {
+                    break;
+                }
+                (round.interrupted, halted) = (true, true);
+                ending.begin(&flights, entries);
             },
-            () = until(manner.limit) => {
-                round.timed_out = true;
+            () = until(manner.limit), if !round.timed_out => {
+                (round.timed_out, halted) = (true, true);
+                ending.begin(&flights, entries);
+            },
+            () = until(ending.at.map(|at| (at, Duration::ZERO))) => {
                 for (index, flight) in &flights {
                     if let Some(flight) = flight.get() {
                         events.insert(*index, cut_off(&entries[*index], *flight, manner));
@@ -106,6 +121,26 @@ pub(super) async fn round(
     Ok(round)
 }
 
+/// How runs in flight are ended.
+#[derive(Debug, Default)]
+struct Ending {
+    stop: StopToken,
+    /// When those that have not ended by themselves are cut off.
+    at: Option<Instant>,
+}
+
+impl Ending {
+    /// Asks the runs to end, and gives them the time to clean up.
+    fn begin(&mut self, flights: &BTreeMap<usize, Arc<OnceLock<Flight>>>, entries: &[Entry]) {
+        self.stop.0.cancel();
+        let grace = flights.keys().map(|index| entries[*index].grace).max().unwrap_or_default();
+        self.at.get_or_insert(Instant::now() + grace + CUT_OFF);
+    }
+}
+
+/// How much longer than its grace a run may take to end.
+const CUT_OFF: Duration = Duration::from_secs(2);
+
 async fn until(limit: Option<(Instant, Duration)>) {
     match limit {
         Some((at, _)) => tokio::time::sleep_until(at.into()).await,
@@ -119,21 +154,32 @@ fn start(entry: &Entry) -> Flight {
     Flight { slot: entry.origin.stream.slot(started), started, began }
 }
 
-async fn run_one(entry: Entry, flight: Flight, manner: Manner) -> SliEvent {
+async fn run_one(entry: Entry, (flight, stop): (Flight, StopToken), manner: Manner) -> SliEvent {
     let Flight { slot, started, began } = flight;
     let deadline = began + entry.timeout;
-    let context = RunContext { slot, attempt: 0, started, began, deadline, detail: manner.detail };
+    let context = RunContext {
+        detail: manner.detail,
+        stop: Arc::new(stop),
+        ..RunContext::new(slot, started, (began, deadline))
+    };
     let outcome = entry.probe.run(&context).await;
     event(&entry, flight, outcome, manner.trigger)
 }
 
-/// The event of a run that the command's own limit has cut off: our doing, so it says nothing about the target.
+/// The failure of a run that the command's own limit has ended: our doing, so it says nothing about the target.
+fn limit_is_over(manner: Manner) -> Failure {
+    let why = match manner.limit.filter(|(at, _)| *at <= Instant::now()) {
+        Some((_, limit)) => format!("cut off while it ran: --timeout {limit:?} was over"),
+        None => "cut off while it ran: it did not end when it was asked to".to_owned(),
+    };
+    Failure::new(FailureClass::Local, "local.cancelled", why)
+}
+
+/// The event of a run that did not end although it was asked to.
 fn cut_off(entry: &Entry, flight: Flight, manner: Manner) -> SliEvent {
-    let limit = manner.limit.map_or(Duration::ZERO, |(_, limit)| limit);
-    let why = format!("cut off while it ran: --timeout {limit:?} was over");
     let mut outcome = Outcome::empty(Reason::Cancelled);
     outcome.duration = flight.began.elapsed();
-    outcome.failure = Some(Failure::new(FailureClass::Local, "local.cancelled", why));
+    outcome.failure = Some(limit_is_over(manner));
     event(entry, flight, outcome, manner.trigger)
 }
 

@@ -19,7 +19,8 @@ pub(super) fn show_broken(out: &mut String, outcome: &Outcome, look: Look) {
     let wide = names.iter().map(|name| columns_of(&safe(name, look.unicode, look.columns()))).max();
     let column = wide.unwrap_or(0).min(look.columns() / 3);
     for (record, name) in broken.iter().zip(&names) {
-        let tone = if record.part == Part::Warn { Tone::Odd } else { Tone::Bad };
+        let of_teardown = outcome.steps.iter().any(|step| step.teardown && step.name == record.step);
+        let tone = if record.part == Part::Warn || of_teardown { Tone::Odd } else { Tone::Bad };
         let mut line = Line::new(look, INDENT);
         line.field(tone, name, column).to(INDENT + column + 3, 1);
         line.put("expected").gap(2);
@@ -61,7 +62,7 @@ pub(super) fn actual(record: &AssertionRecord) -> &str {
 
 /// A clause of `sli.ineligible` that did not match is no fault.
 fn is_broken(record: &AssertionRecord) -> bool {
-    !record.pass && record.part != Part::Ineligible
+    !record.pass && !matches!(record.part, Part::Ineligible | Part::StopIf)
 }
 
 /// The name of the run's step; empty for a flow.

@@ -19,8 +19,20 @@ const LETTERS: usize = 24;
 /// How many hops are shown at the start and at the end of a longer list.
 const HOPS_SHOWN: usize = 3;
 
-/// Appends the hops of `step`; of many the first and the last ones.
+/// Appends the hops of `step`, those of earlier attempts first; of many the first and the last ones.
 pub(super) fn show(out: &mut String, step: &StepRecord, look: Look) {
+    for (index, attempt) in step.attempts.iter().enumerate() {
+        let mut line = Line::new(look, INDENT);
+        line.tint(Tone::Odd, &format!("attempt {} failed after {}: ", index + 1, duration(attempt.duration)));
+        line.put(&attempt.failure.message);
+        line.end(out);
+        for hop in attempt.hops.iter().take(2 * HOPS_SHOWN) {
+            show_head(out, hop, look);
+            show_attempts(out, hop, look);
+            show_phases(out, hop, None, look);
+        }
+    }
+    let left_out = step.poll.as_ref().map_or(0, |poll| poll.hops_left_out);
     let failed = failed_phase(step);
     let count = step.hops.len();
     for (index, hop) in step.hops.iter().enumerate() {
@@ -31,6 +43,11 @@ pub(super) fn show(out: &mut String, step: &StepRecord, look: Look) {
                 line.end(out);
             }
             continue;
+        }
+        if left_out > 0 && index == count / 2 {
+            let mut line = Line::new(look, INDENT);
+            line.tint(Tone::Dim, &format!("and {left_out} more in between"));
+            line.end(out);
         }
         show_head(out, hop, look);
         show_attempts(out, hop, look);

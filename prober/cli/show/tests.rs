@@ -11,8 +11,8 @@ use super::*;
 mod sample;
 
 use sample::{
-    assertion, broken, dns, event, expiring, failed_flow, good_flow, good_http, hop, ineligible, missed, ms,
-    noon, outcome, redirects, refused, stale, step, tls_timeout,
+    assertion, broken, busy_flow, dns, event, expiring, failed_flow, good_flow, good_http, hop, ineligible,
+    missed, ms, noon, outcome, redirects, refused, stale, step, tls_timeout,
 };
 
 /// One line for each event, aligned with each other.
@@ -166,6 +166,25 @@ fn report_of_a_flow_that_failed_at_its_third_step() {
   more     prober explain 2e7e4380f4dd15573f3b8dbb50c385e5
 "#,
     );
+}
+
+#[test]
+fn polls_attempts_and_teardown_are_shown() {
+    let text = run_report(&busy_flow(), ABOUT, LOOK);
+    for part in [
+        " 2 attempts",
+        " 31 polls",
+        "      teardown delete-order ",
+        "failed (connect.refused)",
+        "the teardown failed",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert!(text.contains("and 27 more in between"), "{text}");
+    let all = explain_run(&busy_flow(), None, ABOUT, LOOK);
+    assert!(all.contains("attempt 1 failed after 20 ms: 203.0.113.7:443 refused the connection"), "{all}");
+    let line = run_line(&busy_flow(), RunColumns::of([&busy_flow().origin.stream], LOOK), LOOK);
+    assert!(line.contains("step 3 of 3: wait-until-confirmed; the teardown failed"), "{line}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Scale {
     fn of(outcome: &Outcome, look: Look) -> Self {
         let columns = look.columns();
         let longest =
-            outcome.steps.iter().map(|step| columns_of(&safe(&step.name, look.unicode, columns))).max();
+            outcome.steps.iter().map(|step| columns_of(&safe(&name(step), look.unicode, columns))).max();
         let name = longest.unwrap_or(0).min(columns / 4).max(4);
         let wide = |step| columns_of(&safe(&remarks(step), look.unicode, columns));
         let right = outcome.steps.iter().map(wide).max().unwrap_or(0).min(columns * 2 / 5);
@@ -96,7 +96,8 @@ impl Scale {
 /// Seconds since the run's start between which the step did something else than wait.
 fn active_spans(step: &StepRecord) -> Vec<(f64, f64)> {
     let begin = step.start.as_secs_f64();
-    let spans = step.hops.iter().flat_map(|hop| &hop.phases);
+    let tried = step.attempts.iter().flat_map(|attempt| &attempt.hops);
+    let spans = tried.chain(&step.hops).flat_map(|hop| &hop.phases);
     if spans.clone().next().is_none() {
         return vec![(begin, begin + step.duration.as_secs_f64())];
     }
@@ -112,10 +113,12 @@ fn show_step(out: &mut String, step: &StepRecord, scale: &Scale) -> bool {
     let mut line = Line::new(look, INDENT);
     let tone = match step.state {
         StepState::Passed => Tone::Plain,
+        // What is left behind is worth a look, and no matter for the verdict.
+        StepState::Failed if step.teardown => Tone::Odd,
         StepState::Failed => Tone::Bad,
         StepState::Skipped => Tone::Dim,
     };
-    line.field(tone, &step.name, scale.name).to(INDENT + scale.name + 2, 1);
+    line.field(tone, &name(step), scale.name).to(INDENT + scale.name + 2, 1);
     let start = line.column();
     let mut waited = false;
     if step.state != StepState::Skipped {
@@ -131,7 +134,12 @@ fn show_step(out: &mut String, step: &StepRecord, scale: &Scale) -> bool {
     waited
 }
 
-/// Status, state, number of hops, captured values and the note, as far as there are any.
+/// The step's name, with what it is for.
+fn name(step: &StepRecord) -> String {
+    if step.teardown { format!("teardown {}", step.name) } else { step.name.to_string() }
+}
+
+/// Status, state, number of attempts and polls or hops, captured values and the note, as far as there are any.
 fn remarks(step: &StepRecord) -> String {
     let status = step.hops.last().and_then(|hop| hop.status.clone());
     let state = match (step.state, &step.failure) {
@@ -139,9 +147,14 @@ fn remarks(step: &StepRecord) -> String {
         (StepState::Failed, Some(failure)) => Some(format!("failed ({})", failure.error_type)),
         (state, _) => Some(state.as_str().to_owned()),
     };
-    let hops = if step.hops.len() > 1 { Some(format!("{} hops", step.hops.len())) } else { None };
+    let many = |count: usize, noun: &str| (count > 1).then(|| format!("{count} {noun}s"));
+    let attempts = many(step.attempts.len() + usize::from(!step.attempts.is_empty()), "attempt");
+    let hops = match &step.poll {
+        Some(poll) => Some(format!("{} poll{}", poll.count, if poll.count == 1 { "" } else { "s" })),
+        None => many(step.hops.len(), "hop"),
+    };
     let captures = step.captures.iter().map(|(name, value)| format!("{name}={value}"));
     let note = step.note.clone().filter(|note| !note.is_empty());
-    let parts = status.into_iter().chain(state).chain(hops).chain(note).chain(captures);
+    let parts = status.into_iter().chain(state).chain(attempts).chain(hops).chain(note).chain(captures);
     parts.collect::<Vec<_>>().join("  ")
 }

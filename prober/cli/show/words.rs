@@ -83,9 +83,10 @@ fn where_it_failed(outcome: &Outcome) -> String {
     let failure = outcome.failure.as_ref();
     let failed =
         failure.and_then(|failure| outcome.steps.iter().position(|step| *step.name == *failure.step));
+    let count = outcome.steps.iter().filter(|step| !step.teardown).count();
     match failed {
-        Some(index) if outcome.steps.len() > 1 => {
-            format!("step {} of {}: {}", index + 1, outcome.steps.len(), outcome.steps[index].name)
+        Some(index) if count > 1 => {
+            format!("step {} of {count}: {}", index + 1, outcome.steps[index].name)
         }
         _ => why(outcome).to_owned(),
     }

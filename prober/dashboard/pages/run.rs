@@ -99,22 +99,29 @@ fn assertions(event: &SliEvent) -> Markup {
                 @if has_steps { th scope="col" { "Step" } }
                 th scope="col" { "What" } th scope="col" { "Expected" } th scope="col" { "Actual" }
             } }
-            tbody { @for one in sorted.iter().take(ASSERTIONS_MAX) { (assertion(one, has_steps)) } }
+            tbody { @for one in sorted.iter().take(ASSERTIONS_MAX) {
+                (assertion(one, has_steps, is_of_teardown(event, one)))
+            } }
         }
         @if sorted.len() > ASSERTIONS_MAX { p.note { (sorted.len() - ASSERTIONS_MAX) " more; see the JSON." } }
     }
 }
 
-fn assertion(one: &AssertionRecord, has_steps: bool) -> Markup {
+/// Whether it is about what is cleaned up, which decides nothing.
+fn is_of_teardown(event: &SliEvent, one: &AssertionRecord) -> bool {
+    event.outcome.steps.iter().any(|step| step.teardown && step.name == one.step)
+}
+
+fn assertion(one: &AssertionRecord, has_steps: bool, of_teardown: bool) -> Markup {
     use model::step::Part;
     let word = match (one.part, one.pass) {
-        (Part::Ineligible, true) => "matched",
-        (Part::Ineligible, false) => "no match",
+        (Part::Ineligible | Part::StopIf, true) => "matched",
+        (Part::Ineligible | Part::StopIf, false) => "no match",
         (_, true) => "holds",
         (Part::Warn, false) => "warns",
         (_, false) => "fails",
     };
-    let fails = !one.pass && matches!(one.part, Part::Expect | Part::Good);
+    let fails = !one.pass && !of_teardown && matches!(one.part, Part::Expect | Part::Good | Part::Until);
     html! {
         tr.broken[fails] {
             td { @if fails { strong.bad { "✕ " (word) } } @else { (word) } }

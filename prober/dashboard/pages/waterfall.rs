@@ -20,11 +20,13 @@ const HOPS_MAX: usize = 40;
 pub(crate) fn run_bar(outcome: &Outcome, whole: Duration) -> Markup {
     let mut bars = Vec::new();
     for step in &outcome.steps {
-        if step.state == StepState::Skipped {
+        // The bar is about what counts: the run without what it cleans up.
+        if step.state == StepState::Skipped || step.teardown {
             continue;
         }
         bars.push((step.start, step.duration, "p-rest"));
-        let spans = step.hops.iter().flat_map(|hop| &hop.phases);
+        let tried = step.attempts.iter().flat_map(|attempt| &attempt.hops);
+        let spans = tried.chain(&step.hops).flat_map(|hop| &hop.phases);
         bars.extend(spans.map(|span| (step.start + span.start, span.duration, class(span.phase))));
     }
     if outcome.steps.is_empty() {
@@ -63,6 +65,8 @@ pub(crate) fn waterfall(outcome: &Outcome) -> Markup {
 fn step_lines(step: &StepRecord, whole: Duration) -> Markup {
     let (mark, class) = match step.state {
         StepState::Passed => ("✓", "passed"),
+        // What is left behind is worth a look, and no matter for the verdict.
+        StepState::Failed if step.teardown => ("!", "odd"),
         StepState::Failed => ("✕", "failed"),
         StepState::Skipped => ("–", "skipped"),
     };
@@ -72,7 +76,12 @@ fn step_lines(step: &StepRecord, whole: Duration) -> Markup {
         div.line.step.(class) {
             span.label {
                 span.sign aria-hidden="true" { (mark) } " " strong { (user(&step.name, NAME_MAX)) }
-                " " span.note { (user(&step.kind, 40)) " · " (step.state.as_str()) }
+                " " span.note {
+                    @if step.teardown { "teardown · " }
+                    (user(&step.kind, 40)) " · " (step.state.as_str())
+                    @if !step.attempts.is_empty() { " · " (step.attempts.len() + 1) " attempts" }
+                    @if let Some(poll) = &step.poll { " · " (poll.count) @if poll.count == 1 { " poll" } @else { " polls" } }
+                }
             }
             (svg(bars, whole, &format!("{} {}", clean(&step.name, NAME_MAX), duration(step.duration))))
             span.took { @if step.state == StepState::Skipped { "–" } @else { (duration(step.duration)) } }
@@ -81,7 +90,19 @@ fn step_lines(step: &StepRecord, whole: Duration) -> Markup {
         @if let Some(failure) = &step.failure {
             p.under.why { code { (user(&failure.error_type, 60)) } " " (user(&failure.message, SENTENCE_MAX)) }
         }
+        @for (index, attempt) in step.attempts.iter().enumerate() {
+            p.under { "attempt " (index + 1) " failed after " (duration(attempt.duration)) ": "
+                code { (user(&attempt.failure.error_type, 60)) } " " (user(&attempt.failure.message, SENTENCE_MAX)) }
+            @for hop in attempt.hops.iter().take(HOPS_MAX) { (hop_line(step, hop, whole)) }
+        }
         @for hop in step.hops.iter().take(HOPS_MAX) { (hop_line(step, hop, whole)) }
+        @if let Some(poll) = &step.poll {
+            p.under {
+                @if poll.hops_left_out > 0 { (poll.hops_left_out) " requests between the first and the last polls are not kept. " }
+                "The last poll took " (duration(poll.last_duration))
+                @if let Some(status) = &poll.last_status { " and was answered " (user(status, 40)) } "."
+            }
+        }
         @if step.hops.len() > HOPS_MAX { p.under { (step.hops.len() - HOPS_MAX) " more requests; see the JSON." } }
         @if !step.captures.is_empty() {
             p.under { "captured "
@@ -177,6 +198,22 @@ mod tests {
             "connection reused",
             "dns 2.0 ms, connect 1.0 ms",
             "captured ",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+
+    #[test]
+    fn polls_attempts_and_teardown_are_told() {
+        let outcome = sample::busy_flow().outcome;
+        let text = waterfall(&outcome).into_string();
+        for part in [
+            " · 2 attempts",
+            "attempt 1 failed after 20 ms: <code>connect.refused</code> it refused",
+            " · 31 polls",
+            "27 requests between the first and the last polls are not kept. The last poll took 212 ms and was answered 200.",
+            "line step odd",
+            "teardown · http · failed",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }

@@ -104,6 +104,24 @@ pub(super) const FAMILIES: &[Family] = &[
         },
     },
     Family {
+        name: "prober_run_flaky_total",
+        kind: Kind::Counter,
+        help: "Runs that a declared retry saved.",
+        write: |out, name, cell, state| {
+            out.name(name, &cell.labels, &[]);
+            out.count(state.flaky);
+        },
+    },
+    Family {
+        name: "prober_run_teardown_failures_total",
+        kind: Kind::Counter,
+        help: "Runs whose teardown failed and may have left something behind; no matter for the SLI.",
+        write: |out, name, cell, state| {
+            out.name(name, &cell.labels, &[]);
+            out.count(state.teardown_failures);
+        },
+    },
+    Family {
         name: "prober_run_duration_seconds",
         kind: Kind::Histogram,
         help: "How long eligible runs took.",

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use model::attribute::AttributeValue;
 use model::event::SliEvent;
-use model::outcome::{FailureClass, Reason, Verdict};
+use model::outcome::{FailureClass, Mark, Reason, Verdict};
 use model::slot::{Cadence, SlotId};
 use model::step::Phase;
 use model::time::Timestamp;
@@ -57,10 +57,9 @@ pub(super) const MISSED: [Reason; 9] = [
     Reason::NoLease,
 ];
 
-/// Series that each stream has from the start: runs, info, streak, 4 of the SLI, classes, reasons, histogram.
-const BORN_SERIES: u64 = 1
-    + 1
-    + 1
+/// Series that each stream has from the start: runs, info, streak, flaky runs, failed teardowns, 4 of the SLI,
+/// classes, reasons, histogram.
+const BORN_SERIES: u64 = 5
     + 4
     + FailureClass::ALL.len() as u64
     + BORN_INELIGIBLE.len() as u64
@@ -140,6 +139,8 @@ pub(super) struct State {
     pub(super) missed: [u64; MISSED.len()],
     pub(super) duration: Histogram<{ DURATION_EDGES.len() + 1 }>,
     pub(super) streak: u32,
+    pub(super) flaky: u64,
+    pub(super) teardown_failures: u64,
     extras: Extras,
     pub(super) last: Option<f64>,
     pub(super) freshness: Option<f64>,
@@ -223,6 +224,9 @@ impl Cell {
         if event.started.is_some() {
             state.runs += 1;
         }
+        let has = |mark| u64::from(event.outcome.marks.contains(&mark));
+        state.flaky += has(Mark::Flaky);
+        state.teardown_failures += has(Mark::TeardownFailed);
         let reason = event.outcome.reason;
         match reason.verdict() {
             Verdict::Good | Verdict::Bad => state.eligible(event, &mut room),

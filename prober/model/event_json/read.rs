@@ -11,10 +11,12 @@ use serde_json::{Map, Value};
 use super::timing_key;
 use crate::attribute::{AttributeValue, Attributes};
 use crate::event::{Origin, SCHEMA, SliEvent, Trigger};
+use crate::high_mark::{HighMark, MarkValue};
 use crate::outcome::{Failure, FailureClass, Mark, Outcome};
 use crate::slot::{SlotId, Stream};
 use crate::step::{
-    AddressAttempt, AssertionRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan, StepRecord, StepState,
+    AddressAttempt, AssertionRecord, AttemptRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan,
+    PollRecord, StepRecord, StepState,
 };
 use crate::time::Timestamp;
 
@@ -134,6 +136,7 @@ fn read_outcome(mut fields: Fields, outcome: &mut Outcome) -> Result<(), String>
     outcome.maintenance = fields.take::<String>(crate::maintenance::ATTRIBUTE)?.map(Into::into);
     let steps: Vec<Value> = fields.take("prober.steps")?.unwrap_or_default();
     let assertions: Vec<Value> = fields.take("prober.assertions")?.unwrap_or_default();
+    let high_marks: Vec<Value> = fields.take("prober.high_marks")?.unwrap_or_default();
     for phase in Phase::ALL {
         fields.0.shift_remove(timing_key(phase));
     }
@@ -148,6 +151,10 @@ fn read_outcome(mut fields: Fields, outcome: &mut Outcome) -> Result<(), String>
     outcome.assertions = assertions
         .into_iter()
         .map(|value| read_assertion(Fields::of(value)?))
+        .collect::<Result<_, String>>()?;
+    outcome.high_marks = high_marks
+        .into_iter()
+        .map(|value| read_high_mark(Fields::of(value)?))
         .collect::<Result<_, String>>()?;
     Ok(())
 }
@@ -174,7 +181,8 @@ fn read_step(mut fields: Fields) -> Result<(StepRecord, bool), String> {
     if let Some(failure) = &mut failure {
         failure.step.clone_from(&name);
     }
-    let hops: Vec<Value> = fields.take("hops")?.unwrap_or_default();
+    let poll: Option<Value> = fields.take("poll")?;
+    let attempts: Vec<Value> = fields.take("attempts")?.unwrap_or_default();
     let captures: Map<String, Value> = fields.take("captures")?.unwrap_or_default();
     let attributes: Map<String, Value> = fields.take("attributes")?.unwrap_or_default();
     let step = StepRecord {
@@ -184,12 +192,62 @@ fn read_step(mut fields: Fields) -> Result<(StepRecord, bool), String> {
         duration: fields.seconds("duration")?.unwrap_or_default(),
         failure,
         note: fields.take("note")?,
-        hops: hops.into_iter().map(|hop| read_hop(Fields::of(hop)?)).collect::<Result<_, String>>()?,
+        teardown: fields.take("teardown")?.unwrap_or(false),
+        poll: poll.map(|poll| read_poll(Fields::of(poll)?)).transpose()?,
+        attempts: attempts
+            .into_iter()
+            .map(|attempt| read_attempt(Fields::of(attempt)?, &name))
+            .collect::<Result<_, String>>()?,
+        hops: read_hops(&mut fields)?,
         attributes: read_attributes(attributes)?,
         captures: captures.into_iter().map(|(name, value)| (name, plain(value))).collect(),
         name: name.into(),
     };
     Ok((step, fields.take("main")?.unwrap_or(false)))
+}
+
+fn read_hops(fields: &mut Fields) -> Result<Vec<Hop>, String> {
+    let hops: Vec<Value> = fields.take("hops")?.unwrap_or_default();
+    hops.into_iter().map(|hop| read_hop(Fields::of(hop)?)).collect()
+}
+
+fn read_poll(mut fields: Fields) -> Result<PollRecord, String> {
+    Ok(PollRecord {
+        count: fields.need("count")?,
+        hops_left_out: fields.take("hops_left_out")?.unwrap_or(0),
+        last_status: fields.take("last_status")?,
+        last_duration: fields.seconds("last_duration")?.unwrap_or_default(),
+    })
+}
+
+fn read_attempt(mut fields: Fields, step: &str) -> Result<AttemptRecord, String> {
+    let failure = read_failure(&mut fields, ["class", "error.type", "message", "step"])?;
+    let mut failure = failure.ok_or("an attempt has no `class`")?;
+    step.clone_into(&mut failure.step);
+    Ok(AttemptRecord {
+        start: fields.seconds("start")?.unwrap_or_default(),
+        duration: fields.seconds("duration")?.unwrap_or_default(),
+        failure,
+        hops: read_hops(&mut fields)?,
+    })
+}
+
+fn read_high_mark(mut fields: Fields) -> Result<HighMark, String> {
+    let value = match fields.need::<Value>("value")? {
+        Value::String(text) => MarkValue::Time(text.parse().map_err(|error| format!("`value`: {error}"))?),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(number), _) => MarkValue::Int(number),
+            (None, Some(number)) => MarkValue::Float(number),
+            (None, None) => return Err(format!("`value`: {number} is too large")),
+        },
+        other => return Err(format!("`value`: {other} is neither a number nor a time")),
+    };
+    Ok(HighMark {
+        step: fields.need::<String>("step")?.into(),
+        name: fields.need::<String>("name")?.into(),
+        value,
+        since: fields.need("since")?,
+    })
 }
 
 fn plain(value: Value) -> String {
@@ -235,11 +293,11 @@ fn read_exchange(value: Value) -> Result<Exchange, String> {
 
 fn read_assertion(mut fields: Fields) -> Result<AssertionRecord, String> {
     let part = match fields.take::<String>("part")?.as_deref() {
-        None | Some("expect") => Part::Expect,
-        Some("warn") => Part::Warn,
-        Some("sli.good") => Part::Good,
-        Some("sli.ineligible") => Part::Ineligible,
-        Some(other) => return Err(format!("`{other}` is not a known part")),
+        None => Part::Expect,
+        Some(word) => Part::ALL
+            .into_iter()
+            .find(|part| part.as_str() == word)
+            .ok_or_else(|| format!("`{word}` is not a known part"))?,
     };
     Ok(AssertionRecord {
         step: fields.need::<String>("step")?.into(),

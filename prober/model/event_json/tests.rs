@@ -4,16 +4,53 @@ use std::time::Duration;
 use super::read::duration;
 use crate::attribute::Attributes;
 use crate::event::{Origin, SliEvent, Trigger};
+use crate::high_mark::{HighMark, MarkValue};
 use crate::outcome::{Failure, FailureClass, Mark, Outcome, Reason};
 use crate::slot::Stream;
 use crate::step::{
-    AddressAttempt, AssertionRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan, StepRecord, StepState,
+    AddressAttempt, AssertionRecord, AttemptRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan,
+    PollRecord, StepRecord, StepState,
 };
 use crate::time::Timestamp;
 
 /// An event that has a value in every field.
-#[expect(clippy::too_many_lines, reason = "a table of all fields")]
 pub(crate) fn full() -> SliEvent {
+    let mut event = first();
+    let outcome = &mut event.outcome;
+    let waiting = &mut outcome.steps[0];
+    waiting.poll = Some(PollRecord {
+        count: 31,
+        hops_left_out: 27,
+        last_status: Some("200".into()),
+        last_duration: Duration::from_millis(212),
+    });
+    let pay = &mut outcome.steps[1];
+    pay.attempts = vec![AttemptRecord {
+        start: Duration::ZERO,
+        duration: Duration::from_millis(5),
+        failure: Failure {
+            class: FailureClass::Connect,
+            error_type: "connect.refused".into(),
+            message: "127.0.0.1:80 refused the connection".into(),
+            step: "pay".into(),
+        },
+        hops: pay.hops.clone(),
+    }];
+    let cleaning =
+        StepRecord { teardown: true, ..StepRecord::new("delete".into(), "http", StepState::Passed) };
+    outcome.steps.push(cleaning);
+    outcome.assertions.push(AssertionRecord { part: Part::Until, ..outcome.assertions[0].clone() });
+    let value = MarkValue::Int(7);
+    let mark = HighMark { step: "pay".into(), name: "json $.id".into(), value, since: event.recorded };
+    let later = HighMark { value: MarkValue::Time(event.recorded), name: "json $.at".into(), ..mark.clone() };
+    let share = HighMark { value: MarkValue::Float(0.5), name: "json $.share".into(), ..mark.clone() };
+    outcome.high_marks = vec![mark, later, share];
+    event
+}
+
+/// An event that has a value in every field of the first format.
+#[expect(clippy::too_many_lines, reason = "a table of all fields")]
+fn first() -> SliEvent {
     let origin = Origin {
         stream: Stream { scenario: "checkout".into(), region: "eu".into(), replica: 2 },
         version: "0123456789ab".into(),
@@ -37,16 +74,10 @@ pub(crate) fn full() -> SliEvent {
     attributes.set("dns.answers", vec!["192.0.2.1".to_owned()]);
     attributes.set("tls.resumed", false);
     let login = StepRecord {
-        name: "login".into(),
-        kind: "http".into(),
-        state: StepState::Passed,
-        start: Duration::ZERO,
         duration: Duration::from_millis(20),
-        failure: None,
-        note: None,
-        hops: vec![],
         attributes: attributes.clone(),
         captures: vec![("token".into(), "•••".into())],
+        ..StepRecord::new("login".into(), "http", StepState::Passed)
     };
     let hop = Hop {
         label: "GET https://shop.example/pay".into(),
@@ -94,6 +125,7 @@ pub(crate) fn full() -> SliEvent {
         main: Some(1),
         assertions: vec![assertion],
         maintenance: None,
+        high_marks: vec![],
     };
     SliEvent {
         slot: origin.stream.slot(scheduled),
@@ -162,7 +194,18 @@ fn a_missed_event_round_trips() {
 #[test]
 fn the_first_formats_file_is_still_read() {
     let old = include_str!("event-1.json").trim();
-    assert_eq!(SliEvent::from_json(old).unwrap(), full());
+    assert_eq!(SliEvent::from_json(old).unwrap(), first());
+}
+
+#[test]
+fn every_part_of_a_file_round_trips() {
+    for part in Part::ALL {
+        let mut event = first();
+        event.outcome.assertions[0].part = part;
+        assert_eq!(SliEvent::from_json(&event.to_json()).unwrap(), event);
+    }
+    let odd = full().to_json().replace("\"until\"", "\"hope\"");
+    assert!(SliEvent::from_json(&odd).unwrap_err().to_string().contains("`hope` is not a known part"));
 }
 
 #[test]

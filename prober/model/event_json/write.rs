@@ -6,9 +6,11 @@ use serde::{Serialize, Serializer};
 use super::timing_key;
 use crate::attribute::Attributes;
 use crate::event::{SCHEMA, SliEvent, Trigger};
+use crate::high_mark::{HighMark, MarkValue};
 use crate::outcome::Failure;
 use crate::step::{
-    AddressAttempt, AssertionRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan, StepRecord,
+    AddressAttempt, AssertionRecord, AttemptRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan,
+    PollRecord, StepRecord,
 };
 
 impl Serialize for SliEvent {
@@ -94,6 +96,9 @@ impl SliEvent {
         if !outcome.assertions.is_empty() {
             map.serialize_entry("prober.assertions", &Assertions(&outcome.assertions))?;
         }
+        if !outcome.high_marks.is_empty() {
+            map.serialize_entry("prober.high_marks", &outcome.high_marks)?;
+        }
         Ok(())
     }
 
@@ -154,6 +159,15 @@ impl Serialize for StepForm<'_> {
         if let Some(note) = &step.note {
             map.serialize_entry("note", note)?;
         }
+        if step.teardown {
+            map.serialize_entry("teardown", &true)?;
+        }
+        if let Some(poll) = &step.poll {
+            map.serialize_entry("poll", &PollForm(poll))?;
+        }
+        if !step.attempts.is_empty() {
+            map.serialize_entry("attempts", &FailedAttempts(&step.attempts))?;
+        }
         if !step.hops.is_empty() {
             map.serialize_entry("hops", &Hops(&step.hops))?;
         }
@@ -180,6 +194,65 @@ struct Pairs<'a>(&'a [(String, String)]);
 impl Serialize for Pairs<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+struct PollForm<'a>(&'a PollRecord);
+
+impl Serialize for PollForm<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let poll = self.0;
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("count", &poll.count)?;
+        if poll.hops_left_out > 0 {
+            map.serialize_entry("hops_left_out", &poll.hops_left_out)?;
+        }
+        if let Some(status) = &poll.last_status {
+            map.serialize_entry("last_status", status)?;
+        }
+        map.serialize_entry("last_duration", &poll.last_duration.as_secs_f64())?;
+        map.end()
+    }
+}
+
+struct FailedAttempts<'a>(&'a [AttemptRecord]);
+
+impl Serialize for FailedAttempts<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(FailedAttempt))
+    }
+}
+
+struct FailedAttempt<'a>(&'a AttemptRecord);
+
+impl Serialize for FailedAttempt<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let attempt = self.0;
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("start", &attempt.start.as_secs_f64())?;
+        map.serialize_entry("duration", &attempt.duration.as_secs_f64())?;
+        map.serialize_entry("class", attempt.failure.class.as_str())?;
+        map.serialize_entry("error.type", &attempt.failure.error_type)?;
+        map.serialize_entry("message", &attempt.failure.message)?;
+        if !attempt.hops.is_empty() {
+            map.serialize_entry("hops", &Hops(&attempt.hops))?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for HighMark {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("step", &*self.step)?;
+        map.serialize_entry("name", &*self.name)?;
+        match &self.value {
+            MarkValue::Int(number) => map.serialize_entry("value", number)?,
+            MarkValue::Float(number) => map.serialize_entry("value", number)?,
+            MarkValue::Time(at) => map.serialize_entry("value", at)?,
+        }
+        map.serialize_entry("since", &self.since)?;
+        map.end()
     }
 }
 

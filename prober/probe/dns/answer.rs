@@ -142,6 +142,10 @@ impl Evidence for Answers {
         }
         values.pop().flatten().map_or(Reading::Absent, Reading::One)
     }
+
+    fn sources(&self) -> Vec<String> {
+        self.0.iter().map(|answer| answer.server.to_string()).collect()
+    }
 }
 
 fn rcode(code: ResponseCode, empty: bool) -> Cow<'static, str> {

@@ -106,6 +106,12 @@ pub(super) const SUBJECTS: &[Subject] = &[
         "The zone's time for negative answers in seconds.",
         "{ lte: 3600 }"
     ),
+    Subject {
+        name: "agree",
+        doc: "Subjects that all resolvers must say the same of; records may come in any order.",
+        shape: Shape::Agree,
+        example: "[soa.serial]",
+    },
 ];
 
 /// `dns: shop.example` is its name.

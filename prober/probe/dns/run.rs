@@ -64,6 +64,11 @@ impl Action<Net> for Dns {
         text
     }
 
+    fn sources(&self) -> Option<usize> {
+        // How many the system has is not in the file.
+        (!self.resolvers.is_empty()).then_some(self.resolvers.len())
+    }
+
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(self.ask(net.shared(), context))
     }

@@ -388,7 +388,28 @@ async fn a_scenario_file_says_it_all() {
         (two.clone(), "ok"),
         (
             format!("{two}\nexpect: {{ ttl: {{ lte: 300 }} }}"),
-            "failed incorrect assert.ttl: ttl is 60, 600, expected ≤ 300 (value 2 of 2 is 600)",
+            &format!(
+                "failed incorrect assert.ttl: ttl is 60 from {0}, 600 from {1}, expected ≤ 300 ({1} says 600)",
+                good.addr(),
+                other.addr()
+            ),
+        ),
+        (format!("{two}\nexpect: {{ agree: [rcode, authoritative] }}"), "ok"),
+        (
+            format!("{two}\nexpect: {{ agree: [rcode, ttl] }}"),
+            &format!(
+                "failed incorrect assert.ttl: agree ttl is 60 from {}, 600 from {}, expected the same from each",
+                good.addr(),
+                other.addr()
+            ),
+        ),
+        (
+            two.replace("shop.test", "gone.test"),
+            &format!(
+                "failed dns dns.nxdomain: rcode is NXDOMAIN, expected NOERROR (from each of {}, {})",
+                good.addr(),
+                other.addr()
+            ),
         ),
         (
             format!("{one}\nexpect: {{ soa.serial: 7 }}"),

@@ -1,43 +1,51 @@
-//! What a step's evidence means for the run: assertions, captures, and at the end the verdict.
+//! What a step's evidence means: assertions, captures, marks. The run's verdict is made in [`super::verdict`].
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::attribute::Attributes;
-use model::outcome::{Failure, FailureClass, Mark, Outcome, Reason, cut};
+use model::high_mark::HighMark;
+use model::outcome::{Failure, FailureClass, Mark, Reason, cut};
 use model::probe::RunContext;
 use model::step::{AssertionRecord, Part, SHOWN_MAX, StepRecord, StepState};
-use scenario::assertion::{Assertion, Checked, LATENCY, Observed};
-use scenario::kind::{Nothing, StepOutcome};
+use scenario::assertion::{Assertion, Checked, Earlier, LATENCY, Observed};
+use scenario::kind::StepOutcome;
 use scenario::plan::{Plan, StepPlan};
 use scenario::template::Captured;
 
+use super::{now, walk};
 use crate::net::fault;
 use crate::net::shared::Net;
 
 /// Looks at the steps of one run as they come.
 pub(super) struct Judge<'a> {
-    plan: &'a Plan<Net>,
-    context: &'a RunContext,
-    steps: Vec<StepRecord>,
-    assertions: Vec<AssertionRecord>,
+    pub(super) plan: &'a Plan<Net>,
+    pub(super) context: &'a RunContext,
+    pub(super) steps: Vec<StepRecord>,
+    pub(super) assertions: Vec<AssertionRecord>,
     /// The step that decided, why, and its failure.
-    failed: Option<Verdict>,
+    pub(super) failed: Option<Decision>,
     /// Whether a clause of `sli.ineligible` matched.
-    declared: bool,
-    warned: bool,
+    pub(super) declared: bool,
+    /// Why the run ended before its steps did.
+    pub(super) cancelled: Option<Failure>,
+    /// What is worth knowing beside the verdict; each at most once.
+    pub(super) marks: Vec<Mark>,
     /// What of `sli.good` did not hold.
-    not_good: Option<(Reason, Failure)>,
+    pub(super) not_good: Option<(Reason, Failure)>,
     /// The greatest age of a value, or that of the value that failed.
-    age: Option<f64>,
+    pub(super) age: Option<f64>,
+    /// The marks of the steps that passed.
+    pub(super) high_marks: Vec<HighMark>,
+    /// Whether the steps that come now belong to the teardown.
+    tearing_down: bool,
 }
 
 /// A failure that decides the run.
-struct Verdict {
-    step: usize,
-    reason: Reason,
-    failure: Failure,
+pub(super) struct Decision {
+    pub(super) step: usize,
+    pub(super) reason: Reason,
+    pub(super) failure: Failure,
 }
 
 impl<'a> Judge<'a> {
@@ -47,13 +55,16 @@ impl<'a> Judge<'a> {
         Self {
             plan,
             context,
-            steps: Vec::with_capacity(plan.steps().len()),
+            steps: Vec::with_capacity(plan.steps().len() + plan.teardown().len()),
             assertions: Vec::with_capacity(expected + plan.good().len()),
             failed: None,
             declared: false,
-            warned: false,
+            cancelled: None,
+            marks: Vec::new(),
             not_good: None,
             age: None,
+            high_marks: Vec::new(),
+            tearing_down: false,
         }
     }
 
@@ -62,9 +73,25 @@ impl<'a> Judge<'a> {
         self.failed.is_some() && !self.plan.continue_on_failure()
     }
 
+    /// Whether any step did not get skipped.
+    pub(super) fn has_begun(&self) -> bool {
+        self.steps.iter().any(|step| step.state != StepState::Skipped)
+    }
+
+    /// From now on steps decide nothing.
+    pub(super) const fn begin_teardown(&mut self) {
+        self.tearing_down = true;
+    }
+
     /// How an earlier step ended.
     pub(super) fn state_of(&self, step: &str) -> Option<StepState> {
         self.steps.iter().find(|record| *record.name == *step).map(|record| record.state)
+    }
+
+    /// The record of a step that begins `start` after the run.
+    pub(super) fn record(&self, step: &StepPlan<Net>, start: Duration) -> StepRecord {
+        let new = StepRecord::new(Arc::clone(&step.name), step.kind.name, StepState::Passed);
+        StepRecord { start, teardown: self.tearing_down, ..new }
     }
 
     /// Notes that `step` does not run because an earlier one failed.
@@ -75,48 +102,93 @@ impl<'a> Judge<'a> {
 
     /// Notes that `step` does not run, and why.
     pub(super) fn skip_because(&mut self, step: &StepPlan<Net>, why: String) {
-        self.steps.push(StepRecord {
-            name: Arc::clone(&step.name),
-            kind: step.kind.name.into(),
-            state: StepState::Skipped,
-            start: self.context.began.elapsed(),
-            duration: Duration::ZERO,
-            failure: None,
-            note: Some(why),
-            hops: Vec::new(),
-            attributes: Attributes::new(),
-            captures: Vec::new(),
-        });
+        let start = now().saturating_duration_since(self.context.began);
+        let record = self.record(step, start);
+        self.steps.push(StepRecord { state: StepState::Skipped, note: Some(why), ..record });
     }
 
-    /// Looks at what `step` showed, fills `record`, and gives what it captured.
+    /// Notes that `step` does not run because the run is to end.
+    pub(super) fn skip_cancelled(&mut self, step: &StepPlan<Net>) {
+        self.skip_because(step, "the run was asked to end".to_owned());
+        let record = self.steps.last().expect("it was just added");
+        let failure = walk::cancelled(record);
+        self.cancelled.get_or_insert(failure);
+    }
+
+    /// Keeps the record of a step that was cut off because the run is to end.
+    pub(super) fn cut_off(&mut self, mut record: StepRecord) {
+        record.state = StepState::Failed;
+        let failure = walk::cancelled(&record);
+        record.failure = Some(failure.clone());
+        self.cancelled.get_or_insert(failure);
+        self.steps.push(record);
+    }
+
+    /// What assertions look at in what `step` showed.
+    pub(super) fn observed<'o>(
+        &'o self,
+        step: &'o StepPlan<Net>,
+        shown: &'o StepOutcome,
+        latency: Duration,
+    ) -> Observed<'o> {
+        let now = self.context.started.plus(now().saturating_duration_since(self.context.began));
+        let marks = self.context.high_marks.as_deref();
+        let earlier = marks.map(|marks| Earlier { step: &step.name, marks });
+        Observed { earlier, ..Observed::new(&*shown.evidence, latency, now) }
+    }
+
+    /// The failure that `step` would have if this was its last attempt; notes nothing.
+    pub(super) fn would_fail(
+        &self,
+        step: &StepPlan<Net>,
+        shown: &StepOutcome,
+        latency: Duration,
+    ) -> Option<Failure> {
+        let failure = shown.failure.clone().or_else(|| {
+            let observed = self.observed(step, shown, latency);
+            step.expect.iter().find_map(|assertion| {
+                let checked = assertion.check(&observed);
+                (!checked.pass).then(|| broken(step, assertion, &checked))
+            })
+        });
+        failure.map(|failure| Failure { step: step.name.to_string(), ..failure })
+    }
+
+    /// Looks at what `step` showed in `latency`, fills `record`, and gives what it captured.
     pub(super) fn look(
         &mut self,
         step: &StepPlan<Net>,
         record: &mut StepRecord,
-        shown: StepOutcome,
+        mut shown: StepOutcome,
+        latency: Duration,
     ) -> Vec<(Arc<str>, Captured)> {
-        record.hops = shown.hops;
-        record.attributes = shown.attributes;
-        if let Some(failure) = shown.failure {
+        record.hops = std::mem::take(&mut shown.hops);
+        record.attributes = std::mem::take(&mut shown.attributes);
+        if let Some(failure) = shown.failure.take() {
             self.fail(record, reason_of(&failure), failure);
             return Vec::new();
         }
+        // The judge is changed while the evidence is looked at, so this cannot borrow from it.
+        let context = self.context;
+        let marks = context.high_marks.as_deref();
         let observed = Observed {
             evidence: &*shown.evidence,
-            latency: record.duration,
-            now: self.context.started.plus(self.context.began.elapsed()),
+            latency,
+            now: context.started.plus(now().saturating_duration_since(context.began)),
+            earlier: marks.map(|marks| Earlier { step: &step.name, marks }),
         };
-        self.declared |= self.plan.ineligible().iter().any(|clause| matches(clause, step, &observed));
-        if self.declared {
-            self.note_clauses(step, &observed);
+        if !record.teardown {
+            self.declare(step, &observed);
         }
-        self.expect(step, record, &observed);
+        let marks = self.expect(step, record, &observed);
         if record.state == StepState::Failed {
             return Vec::new();
         }
-        self.warn(step, &observed);
-        self.good(step, &observed);
+        self.high_marks.extend(marks);
+        self.warn(step, record, &observed);
+        if !record.teardown {
+            self.good(step, &observed);
+        }
         self.capture(step, record, &observed)
     }
 
@@ -125,32 +197,69 @@ impl<'a> Judge<'a> {
         self.steps.push(record);
     }
 
-    fn expect(&mut self, step: &StepPlan<Net>, record: &mut StepRecord, observed: &Observed<'_>) {
-        let mut broken: Option<(&Assertion, Checked)> = None;
+    /// Keeps the record of an assertion that was looked at elsewhere.
+    pub(super) fn keep(&mut self, record: AssertionRecord) {
+        self.assertions.push(record);
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        if !self.marks.contains(&mark) {
+            self.marks.push(mark);
+        }
+    }
+
+    fn declare(&mut self, step: &StepPlan<Net>, observed: &Observed<'_>) {
+        self.declared |= self.plan.ineligible().iter().any(|clause| matches(clause, step, observed));
+        if self.declared {
+            self.note_clauses(step, observed);
+        }
+    }
+
+    /// Looks at all of `expect`; gives the marks, which count only if all of it holds.
+    fn expect(
+        &mut self,
+        step: &StepPlan<Net>,
+        record: &mut StepRecord,
+        observed: &Observed<'_>,
+    ) -> Vec<HighMark> {
+        let mut first: Option<(&Assertion, Checked)> = None;
+        let mut marks = Vec::new();
         for assertion in &step.expect {
             let checked = assertion.check(observed);
             self.assertions.push(assertion.record(&step.name, Part::Expect, &checked));
-            self.note_age(&checked);
-            if !checked.pass && broken.is_none() {
-                broken = Some((assertion, checked));
+            if !record.teardown {
+                self.note_age(&checked);
+                marks.extend(assertion.high_mark(&step.name, &checked));
+                remark(record, assertion, &checked);
+            }
+            if !checked.pass && first.is_none() {
+                first = Some((assertion, checked));
             }
         }
-        let Some((assertion, checked)) = broken else { return };
-        if let Some(age) = checked.age
-            && self.failed.is_none()
-        {
-            self.age = Some(age);
+        if let Some((assertion, checked)) = first {
+            if let Some(age) = checked.age
+                && self.failed.is_none()
+                && !record.teardown
+            {
+                self.age = Some(age);
+            }
+            self.fail(record, checked.reason, broken(step, assertion, &checked));
         }
-        let (class, error_type) = classify(step, assertion, &checked);
-        self.fail(record, checked.reason, Failure::new(class, error_type, checked.message));
+        marks
     }
 
-    fn warn(&mut self, step: &StepPlan<Net>, observed: &Observed<'_>) {
+    fn warn(&mut self, step: &StepPlan<Net>, record: &mut StepRecord, observed: &Observed<'_>) {
         for assertion in &step.warn {
             let checked = assertion.check(observed);
             self.assertions.push(assertion.record(&step.name, Part::Warn, &checked));
-            self.note_age(&checked);
-            self.warned |= !checked.pass;
+            if !checked.pass {
+                self.mark(Mark::Warned);
+            }
+            if !record.teardown {
+                self.note_age(&checked);
+                self.high_marks.extend(assertion.high_mark(&step.name, &checked));
+                remark(record, assertion, &checked);
+            }
         }
     }
 
@@ -163,17 +272,17 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn check_good(&mut self, assertion: &Assertion, step: &Arc<str>, observed: &Observed<'_>) {
+    pub(super) fn check_good(&mut self, assertion: &Assertion, step: &Arc<str>, observed: &Observed<'_>) {
         let checked = assertion.check(observed);
         self.assertions.push(assertion.record(step, Part::Good, &checked));
         self.note_age(&checked);
+        self.high_marks.extend(assertion.high_mark(step, &checked));
         if checked.pass || self.not_good.is_some() {
             return;
         }
-        let (reason, class, error_type) = match checked.reason {
-            Reason::Stale => (Reason::Stale, FailureClass::Stale, "stale"),
-            Reason::FutureDated => (Reason::FutureDated, FailureClass::Stale, "future_dated"),
-            _ => (Reason::Slow, FailureClass::Slow, "slow"),
+        let (reason, class, error_type) = match of_time(checked.reason) {
+            Some(error_type) => (checked.reason, FailureClass::Stale, error_type),
+            None => (Reason::Slow, FailureClass::Slow, "slow"),
         };
         let mut failure = Failure::new(class, error_type, checked.message);
         step.as_ref().clone_into(&mut failure.step);
@@ -216,61 +325,30 @@ impl<'a> Judge<'a> {
     }
 
     /// The step of `record`, which is about to be noted, failed; an ineligible failure outweighs a bad one.
+    ///
+    /// A step of the teardown never decides the run.
     fn fail(&mut self, record: &mut StepRecord, reason: Reason, mut failure: Failure) {
         record.name.as_ref().clone_into(&mut failure.step);
         record.state = StepState::Failed;
         if record.failure.is_none() {
             record.failure = Some(failure.clone());
         }
+        if record.teardown {
+            self.mark(Mark::TeardownFailed);
+            return;
+        }
         let outweighs =
-            |known: &Verdict| known.reason.verdict().is_eligible() && !reason.verdict().is_eligible();
+            |known: &Decision| known.reason.verdict().is_eligible() && !reason.verdict().is_eligible();
         if self.failed.as_ref().is_none_or(outweighs) {
-            self.failed = Some(Verdict { step: self.steps.len(), reason, failure });
+            self.failed = Some(Decision { step: self.steps.len(), reason, failure });
         }
     }
 
-    fn note_age(&mut self, checked: &Checked) {
+    pub(super) fn note_age(&mut self, checked: &Checked) {
         if self.failed.is_none()
             && let Some(age) = checked.age
         {
             self.age = Some(self.age.map_or(age, |known| known.max(age)));
-        }
-    }
-
-    /// The run's outcome, `duration` after it began.
-    pub(super) fn outcome(mut self, plan: &Plan<Net>, duration: Duration) -> Outcome {
-        if self.failed.is_none() && !self.declared {
-            let evidence = Nothing;
-            let now = self.context.started.plus(duration);
-            let observed = Observed { evidence: &evidence, latency: duration, now };
-            let run: Arc<str> = Arc::default();
-            for assertion in plan.good().iter().filter(|assertion| assertion.subject() == LATENCY) {
-                self.check_good(assertion, &run, &observed);
-            }
-        }
-        let ran = self.steps.iter().rposition(|step| step.state != StepState::Skipped);
-        let main = self.failed.as_ref().map(|failed| failed.step).or(ran);
-        let (reason, failure) = match (self.failed, self.not_good) {
-            // The prober's own fault comes before anything that the file declares.
-            (Some(failed), _) if !failed.reason.verdict().is_eligible() => {
-                (failed.reason, Some(failed.failure))
-            }
-            (Some(failed), _) if self.declared => (Reason::Declared, Some(failed.failure)),
-            _ if self.declared => (Reason::Declared, None),
-            (Some(failed), _) => (failed.reason, Some(failed.failure)),
-            (None, Some((reason, failure))) => (reason, Some(failure)),
-            (None, None) => (Reason::Ok, None),
-        };
-        Outcome {
-            reason,
-            failure,
-            marks: if self.warned { vec![Mark::Warned] } else { Vec::new() },
-            duration,
-            freshness_age: self.age,
-            steps: self.steps,
-            main,
-            assertions: self.assertions,
-            maintenance: None, // the runner knows it
         }
     }
 }
@@ -279,6 +357,13 @@ impl<'a> Judge<'a> {
 fn matches(clause: &[Assertion], step: &StepPlan<Net>, observed: &Observed<'_>) -> bool {
     let holds = |assertion: &Assertion| assertion.applies_to(step.kind) && assertion.check(observed).pass;
     !clause.is_empty() && clause.iter().all(holds)
+}
+
+/// Notes why an assertion that held says less than it seems to.
+fn remark(record: &mut StepRecord, assertion: &Assertion, checked: &Checked) {
+    if let (Some(remark), None) = (&checked.remark, &record.note) {
+        record.note = Some(format!("{}: {remark}", assertion.name()));
+    }
 }
 
 /// The reason that a failure of an action stands for.
@@ -290,22 +375,25 @@ fn reason_of(failure: &Failure) -> Reason {
     }
 }
 
-/// The failure that a broken `expect` stands for.
-fn classify(
-    step: &StepPlan<Net>,
-    assertion: &Assertion,
-    checked: &Checked,
-) -> (FailureClass, Cow<'static, str>) {
-    match checked.reason {
-        Reason::Stale => (FailureClass::Stale, Cow::Borrowed("stale")),
-        Reason::FutureDated => (FailureClass::Stale, Cow::Borrowed("future_dated")),
-        _ => {
-            let special = (step.kind.classify)(assertion.subject(), &checked.actual, assertion.is_implied());
-            special.unwrap_or_else(|| {
-                (FailureClass::Incorrect, Cow::Owned(format!("assert.{}", assertion.subject())))
-            })
-        }
+/// The `error.type` of the reasons that are about a value's time.
+const fn of_time(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::Stale | Reason::Stalled | Reason::Backwards | Reason::FutureDated => Some(reason.as_str()),
+        _ => None,
     }
+}
+
+/// The failure that a broken `expect` stands for.
+fn broken(step: &StepPlan<Net>, assertion: &Assertion, checked: &Checked) -> Failure {
+    let (class, error_type) = if let Some(error_type) = of_time(checked.reason) {
+        (FailureClass::Stale, Cow::Borrowed(error_type))
+    } else {
+        let special = (step.kind.classify)(assertion.subject(), &checked.actual, assertion.is_implied());
+        special.unwrap_or_else(|| {
+            (FailureClass::Incorrect, Cow::Owned(format!("assert.{}", assertion.subject())))
+        })
+    };
+    Failure::new(class, error_type, checked.message.clone())
 }
 
 /// A captured value as people may see it.

@@ -1,7 +1,7 @@
 //! Whole scenarios, from their file to the outcome, against real servers.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass, Mark, Outcome, Reason};
@@ -19,6 +19,12 @@ use testkit::http::{Reply, Server};
 use super::Scenario;
 use crate::KINDS;
 use crate::net::shared::{Net, NetConfig, Shared};
+
+mod advances;
+mod fake;
+mod poll;
+mod retry;
+mod teardown;
 
 const PROJECT: &str = "version: 1\nsecrets: { password: { env: PASSWORD }, gone: { env: GONE } }\n";
 
@@ -47,21 +53,16 @@ async fn run(server: &Server, yaml: &str) -> Outcome {
 async fn run_plan(plan: Arc<Plan<Net>>) -> Outcome {
     let mut secrets = Secrets::default();
     secrets.set("password", "s3cr3t-pass");
-    let timeout = plan.timeout();
     let scenario = Scenario::new(plan, Arc::new(Shared::new(NetConfig::default())), Arc::new(secrets));
-    let started = SystemClock.now();
-    let began = Instant::now();
+    let context = context(scenario.plan());
+    scenario.run(&context).await
+}
+
+/// A run of the plan that begins now, on a clock that may be paused.
+fn context(plan: &Plan<Net>) -> RunContext {
+    let (started, began) = (SystemClock.now(), super::now());
     let slot = Stream::new("a", "local").slot(started);
-    scenario
-        .run(&RunContext {
-            slot,
-            attempt: 0,
-            started,
-            began,
-            deadline: began + timeout,
-            detail: model::probe::Detail::Facts,
-        })
-        .await
+    RunContext::new(slot, started, (began, began + plan.timeout()))
 }
 
 fn failure(outcome: &Outcome) -> (Reason, &str, &str, &str) {

@@ -41,6 +41,11 @@ impl Action<Net> for Http {
         self.request.method != Method::HEAD || !matches!(subject, "json" | "xml" | "body" | "size")
     }
 
+    fn is_repeatable(&self) -> bool {
+        let has_key = || self.request.headers.iter().any(|(name, _)| name == "idempotency-key");
+        self.request.method.is_idempotent() || has_key()
+    }
+
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
             let mut trail = Trail::new(context.began, net.detail());

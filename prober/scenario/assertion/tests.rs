@@ -19,7 +19,7 @@ fn assertion(subject: &str, yaml: &str) -> Assertion {
 }
 
 fn look(assertion: &Assertion, facts: &Facts) -> Checked {
-    assertion.check(&Observed { evidence: facts, latency: Duration::from_millis(420), now: now() })
+    assertion.check(&Observed::new(facts, Duration::from_millis(420), now()))
 }
 
 /// `yaml` under `json: { $.v: … }` against a document; the message must be as expected, empty if it holds.
@@ -251,8 +251,11 @@ fn what_is_shown_is_short() {
 #[test]
 fn common_expectations_are_not_copied_into_events() {
     for (yaml, expected) in [("200", "200"), ("2xx", "2xx")] {
-        let record =
-            assertion("status", yaml).record(&"s".into(), Part::Expect, &Checked::held("200".into(), None));
+        let record = assertion("status", yaml).record(
+            &"s".into(),
+            Part::Expect,
+            &Checked::held("200".into(), Finding::HOLDS),
+        );
         assert!(matches!(record.expected, Cow::Borrowed(text) if text == expected));
     }
 }

@@ -595,6 +595,19 @@ expect: { json: { $.status: UP } }",
     http: ${vars.shop}/orders",
     },
     Example {
+        code: "W306",
+        wrong: r#"http: { method: POST, url: "${vars.shop}/orders", json: { note: "${run.id}" } }
+retry: { on: [connect, timeout] }"#,
+        right: r#"http: { method: POST, url: "${vars.shop}/orders", json: { note: "${run.id}" } }
+retry: { on: [connect, dns] }"#,
+    },
+    Example {
+        code: "W307",
+        wrong: "sli: { retried: bad }",
+        right: r"sli: { retried: bad }
+retry: { attempts: 2 }",
+    },
+    Example {
         code: "W310",
         wrong: "slo: { objective: 99.9% }",
         right: "slo: { objective: 99.5% }",

@@ -33,7 +33,7 @@ impl<N> Compiler<'_, N> {
         let labels: Vec<_> =
             scenario.labels.iter().map(|(name, value)| (self.intern(name), self.intern(value))).collect();
         let kind = match scenario.steps.as_slice() {
-            [only] => only.kind.name,
+            [only] if scenario.teardown.is_empty() => only.kind.name,
             _ => "flow",
         };
         let service =
@@ -69,12 +69,10 @@ impl<N> Compiler<'_, N> {
         shared: &mut SharedAssertions,
         binder: &mut Binder<'_, '_>,
     ) -> Option<PlanParts<N>> {
-        let steps: Vec<_> = scenario
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| step.bind(index, &self.implied, shared, binder))
-            .collect();
+        let all = scenario.steps.iter().chain(&scenario.teardown).enumerate();
+        let mut steps: Vec<_> =
+            all.map(|(index, step)| step.bind(index, &self.implied, shared, binder)).collect();
+        let teardown = steps.split_off(scenario.steps.len()).into_iter().collect::<Option<Vec<_>>>();
         let after = scenario.steps.len();
         let good = scenario.good.map(|node| {
             let subjects = subjects_of_good(&scenario.steps);
@@ -86,7 +84,7 @@ impl<N> Compiler<'_, N> {
         });
         let ineligible: Vec<_> = ineligible.collect();
         let steps = steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?;
-        Some(PlanParts { steps, good: good.unwrap_or_default(), ineligible })
+        Some(PlanParts { steps, teardown: teardown?, good: good.unwrap_or_default(), ineligible })
     }
 
     /// The scenario's maintenances, then the project's.
@@ -116,9 +114,12 @@ impl<N> Compiler<'_, N> {
             interval: scenario.interval.unwrap_or(Duration::from_mins(1)),
             timeout: scenario.timeout,
             steps: made.parts.steps.into(),
+            teardown: made.parts.teardown.into(),
+            grace: scenario.grace,
             good: made.parts.good.into(),
             ineligible: made.parts.ineligible.into(),
             continue_on_failure: scenario.continue_on_failure,
+            retried_is_bad: scenario.retried_is_bad,
             secrets: made.secrets,
             slo: Arc::clone(&shared.slo),
             name_at: scenario.name.span,
@@ -148,6 +149,7 @@ pub(super) struct Made<N: 'static> {
 
 pub(super) struct PlanParts<N: 'static> {
     pub(super) steps: Vec<crate::plan::StepPlan<N>>,
+    pub(super) teardown: Vec<crate::plan::StepPlan<N>>,
     pub(super) good: Vec<Assertion>,
     pub(super) ineligible: Vec<Vec<Assertion>>,
 }
@@ -159,9 +161,12 @@ pub(super) fn effective<N>(scenario: &ScenarioFile<'_, N>, shared: &SharedParts)
 }
 
 /// All captures of a scenario in the order of its steps.
-pub(super) fn declared<N>(steps: &[StepNode<'_, N>], report: &mut Report) -> Vec<Capture> {
+pub(super) fn declared<'s, 't: 's, N: 'static>(
+    steps: impl Iterator<Item = &'s StepNode<'t, N>>,
+    report: &mut Report,
+) -> Vec<Capture> {
     let mut all: Vec<Capture> = Vec::new();
-    for (index, step) in steps.iter().enumerate() {
+    for (index, step) in steps.enumerate() {
         for (name, _) in step.capture.and_then(Node::map).unwrap_or_default() {
             if let Err(problem) = crate::name::private("capture", &name.value, name.span) {
                 report.push(problem);

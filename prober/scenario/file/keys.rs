@@ -2,6 +2,7 @@
 
 use crate::fields::{Key, KeyType, Need};
 use crate::maintenance::MAINTENANCE;
+use crate::repeat::ATTEMPTS_MAX;
 use crate::slo::{ALERT_KEYS, SLO_KEYS};
 
 /// The keys of a scenario's head that have a type of their own.
@@ -77,6 +78,13 @@ pub const SCENARIO_KEYS: &[Key] = &[
         example: "30s",
     },
     Key {
+        name: "grace",
+        value: KeyType::Duration,
+        need: Need::Default("15s"),
+        doc: "The longest the teardown may take, after the run itself.",
+        example: "15s",
+    },
+    Key {
         name: "regions",
         value: KeyType::OneOrMany(&KeyType::Text),
         need: Need::Default("all"),
@@ -148,12 +156,72 @@ pub const STEP_KEYS: &[Key] = &[
         name: "timeout",
         value: KeyType::Duration,
         need: Need::Optional,
-        doc: "The longest the step may take.",
+        doc: "The longest the step may take; of a step that is repeated, one poll or one attempt.",
         example: "5s",
+    },
+    Key {
+        name: "needs",
+        value: KeyType::OneOrMany(&KeyType::Text),
+        need: Need::Optional,
+        doc: "Captures without which the step is skipped.",
+        example: "[order_id]",
     },
 ];
 
+/// The keys of `poll` that have a type of their own.
+pub const POLL_KEYS: &[Key] = &[
+    Key {
+        name: "every",
+        value: KeyType::Duration,
+        need: Need::Default("1s"),
+        doc: "From the start of one poll to the start of the next.",
+        example: "1s",
+    },
+    Key {
+        name: "timeout",
+        value: KeyType::Duration,
+        need: Need::Default("the scenario's timeout"),
+        doc: "How long it goes on.",
+        example: "30s",
+    },
+];
+
+/// The keys of `retry`.
+pub const RETRY_KEYS: &[Key] = &[
+    Key {
+        name: "attempts",
+        value: KeyType::Int(1, ATTEMPTS_MAX),
+        need: Need::Default("2"),
+        doc: "The most attempts, the first one included; without a `timeout` each has its share of the run's.",
+        example: "3",
+    },
+    Key {
+        name: "on",
+        value: KeyType::OneOrMany(&KeyType::Choice(&[
+            "dns",
+            "connect",
+            "tls",
+            "protocol",
+            "timeout",
+            "incorrect",
+        ])),
+        need: Need::Default("[connect, timeout]"),
+        doc: "The classes of failures that are tried again.",
+        example: "[connect, timeout]",
+    },
+    Key {
+        name: "backoff",
+        value: KeyType::Duration,
+        need: Need::Default("500ms"),
+        doc: "From the end of one attempt to the start of the next.",
+        example: "500ms",
+    },
+];
+
+/// The keys of `poll` that are read as assertions.
+pub const POLL_PARTS: [&str; 2] = ["until", "stop_if"];
+
 /// The keys of a step beside its kind that are read by what they hold.
-pub(super) const STEP_PARTS: [&str; 3] = ["expect", "warn", "capture"];
+pub(super) const STEP_PARTS: [&str; 5] = ["expect", "warn", "capture", "poll", "retry"];
 /// The keys of a scenario that are read by what they hold.
-pub(super) const SCENARIO_PARTS: [&str; 6] = ["steps", "sli", "vars", "use", "with", "matrix"];
+pub(super) const SCENARIO_PARTS: [&str; 7] = ["steps", "teardown", "sli", "vars", "use", "with", "matrix"];

@@ -1,10 +1,13 @@
 //! The operators as a table, and their operands as matchers.
 
+use std::borrow::Cow;
+
 use super::{ValueType, phrase};
-use crate::bind::Binder;
+use crate::bind::{Binder, Place};
 use crate::diagnostic::Diagnostic;
-use crate::fields::{Bound, KeyType};
-use crate::matcher::{Comparison, JsonType, Literal, Matcher};
+use crate::fields::{Bound, Key, KeyType, Need};
+use crate::matcher::{Comparison, FUTURE_TOLERANCE, JsonType, Literal, Matcher};
+use crate::source::Spanned;
 use crate::suggest::one_of;
 use crate::tree::{Node, NodeValue, ScalarKind};
 use crate::value::SubjectType;
@@ -99,10 +102,21 @@ pub(super) const OPERATORS: &[Operator] = &[
     },
     Operator { name: "newer_than", fits: is_timely, bind: |binder, node, _, name| binder.age(node, name) },
     Operator { name: "older_than", fits: is_timely, bind: |binder, node, _, name| binder.age(node, name) },
+    Operator { name: "advances", fits: is_growing, bind: |binder, node, _, _| binder.advances(node) },
 ];
+
+/// The key beside `newer_than` and `advances` that says how far in the future a time may lie.
+pub(super) const FUTURE_TOLERANCE_KEY: &str = "future_tolerance";
 
 fn is_duration(value: ValueType) -> bool {
     value == ValueType::One(SubjectType::Duration)
+}
+
+fn is_growing(value: ValueType) -> bool {
+    matches!(
+        value,
+        ValueType::Dynamic | ValueType::One(SubjectType::Int | SubjectType::Size | SubjectType::Any)
+    )
 }
 
 fn is_dynamic(value: ValueType) -> bool {
@@ -214,9 +228,26 @@ impl Binder<'_, '_> {
         Some(Operand { matcher: Matcher::Equals(literal), words })
     }
 
+    /// Operators inside of another one, where no value has a history of its own.
+    fn nested(
+        &mut self,
+        node: &Node,
+        value: ValueType,
+        key: &str,
+    ) -> Option<(Box<[Matcher]>, Cow<'static, str>)> {
+        let found = self.matchers(node, value, key)?;
+        if found.0.iter().any(|matcher| matches!(matcher, Matcher::Advances(..))) {
+            let message = format!("`advances` cannot stand inside `{key}`");
+            let problem = Diagnostic::error("E308", node.span, message);
+            self.report.push(problem.help("it follows one value from run to run: name that value"));
+            return None;
+        }
+        Some(found)
+    }
+
     fn negated(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
         if node.map().is_some() {
-            let (matchers, words) = self.matchers(node, value, key)?;
+            let (matchers, words) = self.nested(node, value, key)?;
             return Some(Operand { matcher: Matcher::Not(matchers), words: format!("not {words}") });
         }
         let Operand { matcher, words } = self.bare(node, value, key)?;
@@ -344,12 +375,12 @@ impl Binder<'_, '_> {
     }
 
     fn length(&mut self, node: &Node, key: &str) -> Option<Operand> {
-        let (matchers, words) = self.matchers(node, ValueType::One(SubjectType::Int), key)?;
+        let (matchers, words) = self.nested(node, ValueType::One(SubjectType::Int), key)?;
         Some(Operand { matcher: Matcher::Len(matchers), words: format!("length {words}") })
     }
 
     fn each(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
-        let (matchers, words) = self.matchers(node, item_type(value), key)?;
+        let (matchers, words) = self.nested(node, item_type(value), key)?;
         Some(if key == "any" {
             Operand { matcher: Matcher::Any(matchers), words: format!("any item {words}") }
         } else {
@@ -375,10 +406,55 @@ impl Binder<'_, '_> {
         let bound = crate::bind::scalar_duration(&scalar, key, node.span);
         let limit = self.report_err(bound)?;
         Some(if key == "newer_than" {
-            Operand { matcher: Matcher::NewerThan(limit), words: format!("newer than {}", scalar.text) }
+            Operand {
+                matcher: Matcher::NewerThan(limit, FUTURE_TOLERANCE),
+                words: format!("newer than {}", scalar.text),
+            }
         } else {
             Operand { matcher: Matcher::OlderThan(limit), words: format!("older than {}", scalar.text) }
         })
+    }
+
+    /// `advances: { within: 2h }`
+    fn advances(&mut self, node: &Node) -> Option<Operand> {
+        const KEYS: &[Key] = &[Key {
+            name: "within",
+            value: KeyType::Duration,
+            need: Need::Required,
+            doc: "How long the value may stand still.",
+            example: "2h",
+        }];
+        if node.map().is_none() {
+            let message = format!("expected a map with `within`, found {}", node.describe());
+            let problem = Diagnostic::error("E103", node.span, message);
+            self.report.push(problem.help("write advances: { within: 2h }"));
+            return None;
+        }
+        let within = self.record(node, node.span, KEYS, &Place::under("advances"))?.duration("within")?;
+        let words = format!("advancing within {}", crate::units::show_duration(within.value));
+        Some(Operand { matcher: Matcher::Advances(within.value, FUTURE_TOLERANCE), words })
+    }
+
+    /// `future_tolerance: 5m`, for the matcher beside it.
+    pub(super) fn future_tolerance(
+        &mut self,
+        (key, node): (&Spanned<String>, &Node),
+        matchers: &mut [Matcher],
+    ) -> bool {
+        let given = self.value(node, &KeyType::Duration, FUTURE_TOLERANCE_KEY);
+        let Some(Bound::Duration(given)) = given else { return false };
+        let mut used = false;
+        for matcher in matchers {
+            if let Matcher::NewerThan(_, tolerance) | Matcher::Advances(_, tolerance) = matcher {
+                (*tolerance, used) = (given, true);
+            }
+        }
+        if !used {
+            let message = "`future_tolerance` stands beside `newer_than` or `advances`";
+            let problem = Diagnostic::error("E308", key.span, message);
+            self.report.push(problem.help("write { newer_than: 24h, future_tolerance: 5m }"));
+        }
+        used
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) const fn words(shape: Shape) -> (&'static str, &'static str) {
         Shape::XmlPath => ("XML paths", "/feed/title: Orders"),
         Shape::Header => ("header names", "Content-Type: { contains: json }"),
         Shape::Row => ("rows and columns", "\"[0].total\": { gte: 1 }"),
-        Shape::One(_) => ("keys", "key: value"),
+        Shape::One(_) | Shape::Agree => ("keys", "key: value"),
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn select_key(
 ) -> Result<Selected, Diagnostic> {
     let text = key.value.as_str();
     let selector = match shape {
-        Shape::One(_) => Selector::Whole,
+        Shape::One(_) | Shape::Agree => Selector::Whole,
         Shape::JsonPath => Selector::JsonPath(Box::new(json_path(key)?)),
         Shape::XmlPath => Selector::Xml(
             XmlPath::parse(text)

@@ -3,4 +3,5 @@
 mod hostile;
 mod messages;
 mod plans;
+mod repeats;
 mod reuse;

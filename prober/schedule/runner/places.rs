@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::high_mark::HighMark;
 use model::maintenance::{Effect, Maintenance};
 use model::time::Timestamp;
 
@@ -62,6 +63,8 @@ pub(super) struct StreamState {
     pub(super) slow: bool,
     /// Whether the run in flight counts among the slow ones.
     pub(super) counted_slow: bool,
+    /// What its runs have seen; `None` until the first one starts.
+    pub(super) high_marks: Option<Arc<[HighMark]>>,
     /// The entry that is current, in `scheduled`.
     pub(super) current: Option<usize>,
 }

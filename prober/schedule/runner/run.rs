@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::event::{SliEvent, Trigger};
+use model::high_mark::HighMark;
 use model::maintenance::{Effect, Maintenance};
 use model::outcome::{Failure, FailureClass, Outcome, Reason};
 use model::probe::RunContext;
@@ -13,9 +14,11 @@ use model::time::Clock;
 use super::Sink;
 use crate::entry::Entry;
 use crate::lag::{self, Lag};
+use crate::stop::StopToken;
 
-/// A probe ends by itself at its deadline; one that has not after this much longer is broken.
-const BACKSTOP: Duration = Duration::from_secs(1);
+/// A probe ends by itself at its deadline, or soon after it was asked to; one that has not after this much
+/// longer is broken.
+pub(super) const BACKSTOP: Duration = Duration::from_secs(2);
 
 /// What the runner learns when a run has ended and its event is with the store.
 pub(super) struct Finished {
@@ -23,6 +26,8 @@ pub(super) struct Finished {
     pub(super) stream: usize,
     /// How long the run took.
     pub(super) took: Duration,
+    /// The marks that it moved on.
+    pub(super) high_marks: Vec<HighMark>,
 }
 
 /// One run, ready to start.
@@ -35,6 +40,10 @@ pub(super) struct Run<S, C> {
     pub(super) sink: S,
     pub(super) clock: Arc<C>,
     pub(super) lag: Arc<Mutex<Lag>>,
+    /// Asks it to end.
+    pub(super) stop: StopToken,
+    /// What earlier runs of the stream saw.
+    pub(super) high_marks: Arc<[HighMark]>,
 }
 
 impl<S: Sink, C: Clock> Run<S, C> {
@@ -42,22 +51,26 @@ impl<S: Sink, C: Clock> Run<S, C> {
         let (started, began) = (self.clock.now(), self.clock.monotonic());
         let deadline = began + self.entry.timeout;
         let context = RunContext {
-            slot: self.slot,
-            attempt: 0,
-            started,
-            began,
-            deadline,
-            detail: model::probe::Detail::Facts,
+            stop: Arc::new(self.stop.clone()),
+            high_marks: Some(Arc::clone(&self.high_marks)),
+            ..RunContext::new(self.slot, started, (began, deadline))
         };
-        let backstop = tokio::time::timeout_at((deadline + BACKSTOP).into(), self.entry.probe.run(&context));
+        let end = deadline + self.entry.grace + BACKSTOP;
+        let backstop = tokio::time::timeout_at(end.into(), self.entry.probe.run(&context));
         let mut outcome = backstop.await.unwrap_or_else(|_| stuck());
         let ended = self.clock.monotonic();
-        if self.was_lagged(began, ended) {
+        // What the teardown took is not measured.
+        if self.was_lagged(began, ended.min(began + outcome.duration)) {
             outcome = lag::discount(outcome);
         }
         if let Some(window) = &self.maintenance {
             outcome = inside(window, outcome);
         }
+        // What was seen of a target that was being rebuilt is nothing to hold against it later.
+        if !outcome.verdict().is_eligible() {
+            outcome.high_marks.clear();
+        }
+        let high_marks = outcome.high_marks.clone();
         let took = ended.saturating_duration_since(began);
         let event = SliEvent {
             origin: Arc::clone(&self.entry.origin),
@@ -70,7 +83,7 @@ impl<S: Sink, C: Clock> Run<S, C> {
             outcome,
         };
         self.sink.event(event).await;
-        Finished { stream: self.stream, took }
+        Finished { stream: self.stream, took, high_marks }
     }
 
     fn was_lagged(&self, began: Instant, ended: Instant) -> bool {

@@ -6,17 +6,19 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use model::high_mark::merged;
 use model::outcome::Reason;
 use model::slot::Stream;
 use model::time::{Clock, Timestamp};
 use tokio::task::JoinSet;
 
 use super::places::{Scheduled, StreamState, Waiting};
-use super::run::{Finished, Run};
+use super::run::{BACKSTOP, Finished, Run};
 use super::{Gauges, Limits, SLEEP_MAX, STEP_MIN, Sink, bump, instant_of, lateness};
 use crate::entry::{Entry, Replace};
 use crate::lag::Lag;
 use crate::misses::{Missed, Misses};
+use crate::stop::StopToken;
 
 pub(super) struct State<S, C> {
     sink: S,
@@ -34,6 +36,8 @@ pub(super) struct State<S, C> {
     slow_in_flight: usize,
     misses: Misses,
     lag: Arc<Mutex<Lag>>,
+    /// Asks every run in flight to end.
+    stop: StopToken,
     draining: bool,
     /// Every slot before it has been dealt with, or waits for a permit, or runs.
     dealt: Timestamp,
@@ -66,6 +70,7 @@ impl<S: Sink, C: Clock> State<S, C> {
             slow_in_flight: 0,
             misses: Misses::default(),
             lag: Arc::default(),
+            stop: StopToken::default(),
             draining: false,
             dealt: from,
             begun: false,
@@ -233,6 +238,8 @@ impl<S: Sink, C: Clock> State<S, C> {
         let maintenance = place.maintenance(scheduled);
         let (entry, number) = (Arc::clone(&place.entry), place.stream);
         let stream = &mut self.streams[number];
+        let kept = || self.sink.high_marks(&entry.origin.stream);
+        let high_marks = Arc::clone(stream.high_marks.get_or_insert_with(kept));
         stream.running = Some((scheduled, Arc::clone(&entry)));
         stream.counted_slow = stream.slow;
         self.slow_in_flight += usize::from(stream.slow);
@@ -244,6 +251,8 @@ impl<S: Sink, C: Clock> State<S, C> {
             sink: self.sink.clone(),
             clock: Arc::clone(&self.clock),
             lag: Arc::clone(&self.lag),
+            stop: self.stop.clone(),
+            high_marks,
         };
         self.runs.spawn(run.run());
         bump(&self.gauges.started);
@@ -256,6 +265,11 @@ impl<S: Sink, C: Clock> State<S, C> {
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => return,
         };
+        if !finished.high_marks.is_empty() {
+            // The store may not have them yet when the next run begins.
+            let known = &mut self.streams[finished.stream].high_marks;
+            *known = Some(merged(known.as_deref().unwrap_or_default(), &finished.high_marks).into());
+        }
         self.free_stream(finished.stream, Some(finished.took));
     }
 
@@ -388,6 +402,13 @@ impl<S: Sink, C: Clock> State<S, C> {
     /// No new run from now on.
     pub(super) fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// Asks what is still in flight to end, and gives how long that may take at most.
+    pub(super) fn ask_to_end(&mut self) -> Duration {
+        self.stop.0.cancel();
+        let running = self.streams.iter().filter_map(|stream| stream.running.as_ref());
+        running.map(|(_, entry)| entry.grace).max().unwrap_or_default() + BACKSTOP
     }
 
     /// Stops what is still in flight; each becomes a miss with reason `interrupted`.

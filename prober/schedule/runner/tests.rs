@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 
+use model::high_mark::MarkValue;
 use model::maintenance::{Effect, Maintenance, When};
 use model::outcome::Outcome;
 use model::probe::{BoxFuture, Probe, RunContext};
-use model::slot::Stream;
 
 use super::*;
 use crate::entry::Entry;
@@ -37,6 +37,15 @@ enum Target {
     Answers(Duration),
     Hangs,
     NeverEnds,
+    /// Goes on until it is asked to end, or its deadline comes, and then cleans up for so long.
+    CleansUp(Duration),
+    /// Counts on from what the last run saw.
+    Advances,
+}
+
+/// A mark with this value.
+fn mark(value: i64) -> HighMark {
+    HighMark { step: "http".into(), name: "json $.id".into(), value: MarkValue::Int(value), since: BEGIN }
 }
 
 impl Probe for Target {
@@ -46,6 +55,22 @@ impl Probe for Target {
                 Self::Answers(after) => tokio::time::sleep(*after).await,
                 Self::Hangs => tokio::time::sleep_until(context.deadline.into()).await,
                 Self::NeverEnds => std::future::pending().await,
+                Self::CleansUp(takes) => {
+                    let at_deadline = tokio::time::sleep_until(context.deadline.into());
+                    let asked = tokio::select! {
+                        () = context.stop.asked() => true,
+                        () = at_deadline => false,
+                    };
+                    tokio::time::sleep(*takes).await;
+                    return Outcome::empty(if asked { Reason::Cancelled } else { Reason::Failed });
+                }
+                Self::Advances => {
+                    let known = context.high_marks.as_deref().unwrap_or_default();
+                    let Some(MarkValue::Int(last)) = known.first().map(|mark| mark.value) else {
+                        return Outcome::empty(Reason::Backwards);
+                    };
+                    return Outcome { high_marks: vec![mark(last + 1)], ..Outcome::empty(Reason::Ok) };
+                }
             }
             Outcome::empty(if matches!(self, Self::Hangs) { Reason::Failed } else { Reason::Ok })
         })
@@ -87,6 +112,10 @@ impl Sink for Records {
 
     fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
+    }
+
+    fn high_marks(&self, _: &Stream) -> Arc<[HighMark]> {
+        Arc::from([mark(10)])
     }
 
     async fn epochs(&self, streams: Vec<(Arc<Origin>, Cadence)>, at: Timestamp) -> Result<(), String> {
@@ -157,6 +186,7 @@ fn entry(name: &str, every_ms: u64, timeout_ms: u64, target: Target) -> Entry {
         cadence,
         maintenance: Arc::default(),
         timeout: Duration::from_millis(timeout_ms),
+        grace: Duration::ZERO,
         probe: Arc::new(target),
     }
 }
@@ -410,6 +440,51 @@ async fn paused_slots_that_the_clock_jumped_over_are_no_loss() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     let (records, _) = bench.stop().await;
     assert_eq!((records.count(Reason::Paused), records.count(Reason::ClockStep)), (20, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_runs_clean_up_before_it_ends() {
+    let bench = Bench::start(100);
+    let cleans = |name: &str, takes, grace| {
+        let entry = entry(name, 60_000, 60_000, Target::CleansUp(ms(takes)));
+        Entry { grace: ms(grace), ..entry }
+    };
+    // The second one takes longer than it has said, and is cut off.
+    bench.load(vec![cleans("a", 9_000, 10_000), cleans("b", 30_000, 10_000)]).await;
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let began = tokio::time::Instant::now();
+    let (records, stopped) = bench.stop().await;
+    let took = began.elapsed();
+    assert_eq!(records.count(Reason::Cancelled), 1);
+    assert_eq!((records.count(Reason::Interrupted), stopped.aborted), (1, 1));
+    assert!((ms(14_000)..ms(14_500)).contains(&took), "2 s to go on, 10 s to clean up, 2 s more: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_missed_while_the_last_run_still_cleans_up() {
+    let bench = Bench::start(100);
+    let slow = Target::CleansUp(ms(1_500));
+    bench.load(vec![Entry { grace: ms(5_000), ..entry("a", 2_000, 1_000, slow) }]).await;
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    let (records, _) = bench.stop().await;
+    let (overlapped, ran) = (records.count(Reason::Overlap), records.count(Reason::Failed));
+    assert!((4..=5).contains(&overlapped) && (4..=6).contains(&ran), "{overlapped} {ran}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_knows_what_the_last_one_saw() {
+    let bench = Bench::start(100);
+    let set = || vec![entry("a", 1_000, 1_000, Target::Advances)];
+    bench.load(set()).await;
+    tokio::time::sleep(ms(5_500)).await;
+    // A reload forgets nothing.
+    bench.load(set()).await;
+    tokio::time::sleep(ms(5_500)).await;
+    let (records, _) = bench.stop().await;
+    let list = records.list.lock().unwrap();
+    let seen: Vec<_> = list.iter().filter_map(|event| event.outcome.high_marks.first()).collect();
+    let expected: Vec<_> = (11..).take(seen.len()).map(mark).collect();
+    assert!(seen.len() >= 10 && seen.into_iter().eq(&expected), "{list:?}");
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::attribute::Attributes;
 use model::event::{Origin, SliEvent, Trigger};
-use model::outcome::{Failure, FailureClass, Outcome, Reason};
+use model::outcome::{Failure, FailureClass, Mark, Outcome, Reason};
 use model::slot::Stream;
-use model::step::{AddressAttempt, AssertionRecord, Hop, Part, Phase, PhaseSpan, StepRecord, StepState};
+use model::step::{
+    AddressAttempt, AssertionRecord, AttemptRecord, Hop, Part, Phase, PhaseSpan, PollRecord, StepRecord,
+    StepState,
+};
 use model::time::Timestamp;
 
 /// The event's slot begins here.
@@ -58,16 +60,9 @@ pub(super) fn outcome(reason: Reason, steps: Vec<StepRecord>) -> Outcome {
 /// A step that passed, from `start` for `took` milliseconds.
 pub(super) fn step(name: &str, kind: &'static str, start: f64, took: f64) -> StepRecord {
     StepRecord {
-        name: name.into(),
-        kind: kind.into(),
-        state: StepState::Passed,
         start: ms(start),
         duration: ms(took),
-        failure: None,
-        note: None,
-        hops: Vec::new(),
-        attributes: Attributes::new(),
-        captures: Vec::new(),
+        ..StepRecord::new(name.into(), kind, StepState::Passed)
     }
 }
 
@@ -187,6 +182,32 @@ fn checkout(reason: Reason, confirmed: StepRecord, status: &str) -> SliEvent {
         assertion("wait-until-confirmed", "json $.status", held, "\"confirmed\"", status),
     ];
     event("checkout", "flow", outcome)
+}
+
+/// A flow with everything that steps may do beside being run once.
+pub(super) fn busy_flow() -> SliEvent {
+    let mut event = failed_flow();
+    let outcome = &mut event.outcome;
+    let [login, _, waiting, delete] = &mut outcome.steps[..] else { panic!("four steps") };
+    let refused =
+        Failure::new(FailureClass::Connect, "connect.refused", "203.0.113.7:443 refused the connection");
+    login.attempts = vec![AttemptRecord {
+        start: Duration::ZERO,
+        duration: ms(20.0),
+        failure: refused.clone(),
+        hops: login.hops.clone(),
+    }];
+    waiting.poll = Some(PollRecord {
+        count: 31,
+        hops_left_out: 27,
+        last_status: Some("200".to_owned()),
+        last_duration: ms(212.0),
+    });
+    waiting.hops = vec![waiting.hops[0].clone(); 4];
+    (delete.teardown, delete.state, delete.note) = (true, StepState::Failed, None);
+    delete.failure = Some(refused);
+    outcome.marks = vec![Mark::TeardownFailed];
+    event
 }
 
 /// A flow whose third step failed.

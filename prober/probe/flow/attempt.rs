@@ -1,0 +1,121 @@
+//! One step, tried once, or again after some failures.
+
+use std::time::{Duration, Instant};
+
+use model::outcome::FailureClass;
+use model::probe::StopSignal;
+use model::step::{AttemptRecord, Hop, Phase, StepRecord};
+use scenario::kind::{StepContext, StepOutcome};
+use scenario::plan::StepPlan;
+use scenario::repeat::RetryPlan;
+use scenario::template::{Captures, RunFacts, Scope, Secrets};
+
+use super::judge::Judge;
+use super::now;
+use super::walk::Bounds;
+use crate::net::shared::Net;
+
+/// One step while it is tried; what was seen so far is in `record` even if the future is dropped.
+pub(super) struct Trying<'t, 'a> {
+    pub(super) step: &'t StepPlan<Net>,
+    /// The step's start.
+    pub(super) began: Instant,
+    pub(super) bounds: Bounds<'t>,
+    pub(super) facts: &'t RunFacts,
+    pub(super) secrets: &'t Secrets,
+    pub(super) captures: &'t Captures,
+    pub(super) net: &'t mut Net,
+    pub(super) judge: &'t mut Judge<'a>,
+    pub(super) record: &'t mut StepRecord,
+}
+
+/// How trying ended.
+pub(super) enum Done {
+    /// What the last try showed, and how long it took.
+    Shown(StepOutcome, Duration),
+    /// The run was asked to end between two tries.
+    CutOff,
+}
+
+impl Trying<'_, '_> {
+    /// Tries as often as the step says.
+    pub(super) async fn run(&mut self) -> Done {
+        match (&self.step.poll, &self.step.retry) {
+            (Some(poll), _) => self.poll(poll).await,
+            (None, Some(retry)) => self.retry(retry).await,
+            (None, None) => {
+                let (shown, took) = self.once(self.bounds.end, 0).await;
+                Done::Shown(shown, took)
+            }
+        }
+    }
+
+    async fn retry(&mut self, retry: &RetryPlan) -> Done {
+        // A connection that an attempt leaves open serves the next one.
+        self.net.expect_more(true);
+        for number in 1.. {
+            let began = now();
+            let (mut shown, took) = self.once(self.bounds.end, number - 1).await;
+            let start = began.saturating_duration_since(self.began);
+            shown.hops.iter_mut().for_each(|hop| hop.shift(start));
+            let failure = self.judge.would_fail(self.step, &shown, took);
+            let again = failure.filter(|failure| {
+                number < retry.attempts
+                    && retry.on.contains(&failure.class)
+                    && self.may_repeat(failure.class, &shown.hops)
+            });
+            let Some(failure) = again else { return Done::Shown(shown, took) };
+            let next = now() + retry.backoff;
+            if next >= self.bounds.end {
+                self.record.note = Some("no time was left for another attempt".to_owned());
+                return Done::Shown(shown, took);
+            }
+            let hops = shown.hops;
+            self.record.attempts.push(AttemptRecord { start, duration: took, failure, hops });
+            if pause(next, self.bounds.stop).await {
+                return Done::CutOff;
+            }
+        }
+        unreachable!("attempts end with the last one")
+    }
+
+    /// Whether trying again does no more than the author has said is right.
+    ///
+    /// `on: [connect]` means "before the request": a connection that is reset later may have done its work.
+    fn may_repeat(&self, class: FailureClass, hops: &[Hop]) -> bool {
+        let sent = || hops.iter().flat_map(|hop| &hop.phases).any(|span| span.phase == Phase::Send);
+        RetryPlan::may_repeat_work(class) || self.step.action.is_repeatable() || !sent()
+    }
+
+    /// Runs the action once, until `end` at the latest; `attempt` counts from 0.
+    pub(super) async fn once(&mut self, end: Instant, attempt: u32) -> (StepOutcome, Duration) {
+        let began = now();
+        let deadline = self.step.timeout.map_or(end, |timeout| end.min(began + timeout));
+        let facts;
+        let run = if attempt == self.facts.attempt {
+            self.facts
+        } else {
+            facts = RunFacts { attempt, ..self.facts.clone() };
+            &facts
+        };
+        let scope = Scope { run, captures: self.captures, secrets: self.secrets };
+        let context = StepContext { scope: &scope, began, deadline };
+        let shown = self.step.action.run(self.net, &context).await;
+        (shown, now().saturating_duration_since(began))
+    }
+}
+
+/// Waits until `until`; comes back early with `true` if the run is asked to end.
+pub(super) async fn pause(until: Instant, stop: Option<&dyn StopSignal>) -> bool {
+    let asked = async {
+        match stop {
+            Some(stop) => stop.asked().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = asked => true,
+        () = tokio::time::sleep_until(until.into()) => false,
+    }
+}
