@@ -22,7 +22,10 @@ fn every_shipped_scenario_is_valid() {
     let scenarios = fs::read_dir(root().join("scenarios/examples")).unwrap().count() + 2;
     let counted = format!("{scenarios} scenarios");
     assert!(ran.err.contains(&counted) || ran.out.contains(&counted), "{ran:?}");
-    for entry in fs::read_dir(root().join("scenarios/examples")).unwrap() {
+    let ran = Project::new("").prober_in(root(), &["validate", "--strict", "scenarios/regional"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let folders = ["scenarios/examples", "scenarios/regional/scenarios"];
+    for entry in folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap()) {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         assert!(text.starts_with("# "), "an example begins with what it shows: {text}");
         assert!(text.contains("\naim: "), "an example says what it is for: {text}");
@@ -43,23 +46,34 @@ fn every_shipped_scenario_is_good_against_its_peer() {
     postgres.execute("grant usage on schema mart to reader; grant select on mart.orders to reader");
     let moto = Moto::start(&[Stored { key: "orders/today.csv".into(), bytes: 64, age: 3600 }]);
     project.env("EXPORT_READER", moto.credentials("reader"));
+    project.env("PROBE_PASSWORD", "tea-for-two");
     let addresses = shop.addresses();
     let vars = [
         format!("shop=http://{}", addresses.http),
         format!("shop_tls={}", addresses.https),
         format!("name_server={}", addresses.dns),
+        format!("second_name_server={}", addresses.dns),
         format!("mail={}", addresses.mail),
         format!("exports=http://{}", moto.addr()),
         format!("folder={}", folder.display()),
     ];
-    let mut args = vec!["-C", "scenarios", "run", "--format", "json"];
-    for var in &vars {
+    all_good(&project, "scenarios", "scenarios/examples", &vars);
+    // In three regions, whose own variables are weaker than `--var`.
+    let events = all_good(&project, "scenarios/regional", "scenarios/regional/scenarios", &vars[..1]);
+    assert_eq!(events.len(), 6, "two scenarios in three regions");
+    runtime.block_on(shop.stop());
+}
+
+/// Runs the project in `at` and finds every file of `folder` good, in each region and instance.
+fn all_good(project: &Project, at: &str, folder: &str, vars: &[String]) -> Vec<serde_json::Value> {
+    let mut args = vec!["-C", at, "run", "--format", "json"];
+    for var in vars {
         args.extend(["--var", var]);
     }
     let ran = project.prober_in(root(), &args);
     let events: Vec<serde_json::Value> =
         serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
-    for entry in fs::read_dir(root().join("scenarios/examples")).unwrap() {
+    for entry in fs::read_dir(root().join(folder)).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let is_of_file = |event: &&serde_json::Value| {
@@ -72,7 +86,7 @@ fn every_shipped_scenario_is_good_against_its_peer() {
         }
     }
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    runtime.block_on(shop.stop());
+    events
 }
 
 #[test]
