@@ -15,6 +15,7 @@
 //! | [`identity`] | a client's certificate and key |
 //! | [`roots`] | which authorities are trusted |
 //! | [`certificate`] | facts read from a certificate, once each |
+//! | [`verified`] | chains that hold, verified once each |
 //! | [`phases`] | a hop's phases, address attempts and peer |
 //! | [`fault`] | from an operating system's error to a failure |
 
@@ -30,3 +31,4 @@ pub(crate) mod roots;
 pub(crate) mod shared;
 pub(crate) mod stub;
 pub(crate) mod tls;
+pub(crate) mod verified;

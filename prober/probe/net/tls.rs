@@ -28,6 +28,7 @@ use crate::net::fault;
 use crate::net::identity::Identity;
 use crate::net::phases::Phases;
 use crate::net::roots::{self, Roots};
+use crate::net::verified::{Served, VerifiedChains};
 
 /// How a connection is secured; connections with the same choice share everything that is not theirs alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -78,6 +79,8 @@ pub(crate) struct TlsSetup {
     pub(crate) verifier: Arc<WebPkiServerVerifier>,
     /// The authorities that are trusted.
     pub(crate) roots: Arc<RootCertStore>,
+    /// Chains that lead to them; a new set of authorities comes with a new setup, which knows none.
+    verified: Arc<VerifiedChains>,
 }
 
 /// What the server showed in a handshake.
@@ -128,7 +131,7 @@ impl TlsSetup {
         };
         config.alpn_protocols.clone_from(&choice.alpn);
         config.resumption = Resumption::disabled();
-        Ok(Self { config, verify: choice.verify, verifier, roots })
+        Ok(Self { config, verify: choice.verify, verifier, roots, verified: Arc::default() })
     }
 
     /// Does the handshake on `stream` for `name`, with what the server showed in either case.
@@ -148,11 +151,7 @@ impl TlsSetup {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         phases.enter(Phase::Tls);
-        let recorder = Arc::new(Recorder {
-            inner: Arc::clone(&self.verifier),
-            verify: self.verify,
-            seen: Mutex::default(),
-        });
+        let recorder = Arc::new(self.recorder());
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
         let connected = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await;
@@ -167,6 +166,15 @@ impl TlsSetup {
                 (Ok(stream), shown)
             }
             Err(error) => (Err(of_handshake(&error, &shown, name)), shown),
+        }
+    }
+
+    fn recorder(&self) -> Recorder {
+        Recorder {
+            inner: Arc::clone(&self.verifier),
+            verified: Arc::clone(&self.verified),
+            verify: self.verify,
+            seen: Mutex::default(),
         }
     }
 }
@@ -185,6 +193,7 @@ pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, Failure> {
 #[derive(Debug)]
 struct Recorder {
     inner: Arc<WebPkiServerVerifier>,
+    verified: Arc<VerifiedChains>,
     verify: Verify,
     seen: Mutex<Handshake>,
 }
@@ -204,7 +213,10 @@ impl ServerCertVerifier for Recorder {
         staple: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.inner.verify_server_cert(leaf, intermediates, name, staple, now);
+        let served = Served { leaf, intermediates, name, staple };
+        let verified = self
+            .verified
+            .check(&served, now, || self.inner.verify_server_cert(leaf, intermediates, name, staple, now));
         let mut seen = self.lock();
         seen.staple = staple.to_vec();
         let Err(error) = verified else { return verified };
@@ -303,4 +315,74 @@ fn plain(shown: &str) -> &str {
 fn instant(at: UnixTime) -> String {
     let at = Timestamp::from_seconds(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
     at.jiff().strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::time::{Clock as _, SystemClock};
+    use rustls_pki_types::pem::PemObject as _;
+    use testkit::pki::{Flaw, Identity, Pki};
+
+    use super::*;
+
+    const NAME: &str = "shop.test";
+
+    fn setup(root: CertificateDer<'static>) -> TlsSetup {
+        let mut roots = RootCertStore::empty();
+        roots.add(root).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        TlsSetup::new(&provider, Arc::new(roots), &TlsChoice::default()).unwrap()
+    }
+
+    /// The `error.type` of one look at the chain, in a connection of its own.
+    fn look(setup: &TlsSetup, identity: &Identity, name: &str, now: Timestamp) -> String {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let now = Duration::from_secs((now.as_millis() / 1_000).unsigned_abs());
+        let (leaf, intermediates) = identity.chain.split_first().unwrap();
+        let recorder = setup.recorder();
+        let found =
+            recorder.verify_server_cert(leaf, intermediates, &name, &[], UnixTime::since_unix_epoch(now));
+        let seen = recorder.lock();
+        assert_eq!(found.is_ok(), seen.error.is_none());
+        seen.error
+            .as_ref()
+            .map_or_else(|| "holds".to_owned(), |error| of_certificate(error, &name).error_type.into_owned())
+    }
+
+    /// What a memory of chains must not hide: each look is made twice, after the chain has held before.
+    #[test]
+    fn a_chain_that_held_before_is_refused_as_soon_as_it_does_not() {
+        let (pki, now) = (Pki::new(), SystemClock.now());
+        let identity = pki.identity(&[NAME], Flaw::None);
+        let second = Duration::from_secs(1);
+        let stranger = CertificateDer::from_pem_file(pki.stranger_file()).unwrap();
+        let trusting = setup(pki.root());
+        for _ in 0..2 {
+            assert_eq!(look(&trusting, &identity, NAME, now), "holds");
+            assert_eq!(look(&trusting, &identity, NAME, identity.not_after), "holds");
+            assert_eq!(look(&trusting, &identity, NAME, identity.not_after.plus(second)), "tls.expired");
+            assert_eq!(
+                look(&trusting, &identity, NAME, identity.not_before.minus(second)),
+                "tls.not_yet_valid"
+            );
+            assert_eq!(look(&trusting, &identity, "elsewhere.test", now), "tls.name_mismatch");
+            assert_eq!(look(&setup(stranger.clone()), &identity, NAME, now), "tls.untrusted");
+        }
+        for (flaw, error_type) in [
+            (Flaw::Expired, "tls.expired"),
+            (Flaw::NotYetValid, "tls.not_yet_valid"),
+            (Flaw::WrongName, "tls.name_mismatch"),
+            (Flaw::SelfSigned, "tls.untrusted"),
+            (Flaw::MissingIntermediate, "tls.untrusted"),
+            (Flaw::UntrustedRoot, "tls.untrusted"),
+        ] {
+            let flawed = pki.identity(&[NAME], flaw);
+            for _ in 0..2 {
+                assert_eq!(look(&trusting, &flawed, NAME, now), error_type, "{flaw:?}");
+            }
+        }
+        assert_eq!(look(&trusting, &identity, NAME, now), "holds");
+    }
 }
