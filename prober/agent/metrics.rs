@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use export::prometheus::{Around, Format, Metrics, Process, StoreNumbers};
+use export::prometheus::{Around, Chunks, Format, Metrics, Process, StoreNumbers};
 use export::pump::SinkStats;
 use model::time::Timestamp;
 use store::Store;
@@ -19,14 +19,14 @@ pub(crate) struct MetricsPage {
 
 impl MetricsPage {
     /// The exposition; reads `/proc`, so not on a thread that measures.
-    pub(crate) fn render(&self, format: Format) -> String {
+    pub(crate) fn chunks(&self, format: Format) -> Chunks {
         let around = Around {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sinks: self.sinks.clone(),
             store: Some(StoreNumbers::of(self.store.stats(), &self.store.health().borrow())),
             process: process(self.started),
         };
-        self.metrics.render(format, &around)
+        self.metrics.chunks(format, &around)
     }
 }
 

@@ -275,10 +275,10 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
         reload_state: parts.reload_state.subscribe(),
         readiness: parts.readiness.subscribe(),
         metrics: Arc::new(move |format| {
-            page.render(match format {
+            Box::new(page.chunks(match format {
                 Format::Text => prometheus::Format::Prometheus,
                 Format::OpenMetrics => prometheus::Format::OpenMetrics,
-            })
+            }))
         }),
         expected: Arc::new(expected),
         reload: Arc::new(move || {

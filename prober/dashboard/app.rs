@@ -8,6 +8,7 @@ use store::{Account, ReadError, Store};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use crate::piecewise::Piecewise;
 use crate::sources::{Catalogue, Format, ReloadState, Sources};
 
 /// The state of the server.
@@ -18,7 +19,7 @@ pub(crate) struct App {
     pub(crate) is_loopback: bool,
     /// Reads of the store at once; a full house is answered with 503.
     reads: Arc<Semaphore>,
-    /// Renderings of the metrics at once; apart from the reads, so that no page keeps a scrape waiting.
+    /// Pieces of metrics made at once; apart from the reads, so that no page keeps a scrape waiting.
     scrapes: Arc<Semaphore>,
     /// One reload at a time; a second one is answered with 409.
     reloads: Arc<Semaphore>,
@@ -46,7 +47,7 @@ pub(crate) enum Refusal {
 
 /// How long a request waits for its turn to read.
 const TURN: Duration = Duration::from_secs(2);
-/// Renderings of the metrics at once.
+/// Pieces of metrics made at once.
 const SCRAPES: usize = 2;
 /// The longest that a reload may take.
 pub(crate) const RELOAD_MAX: Duration = Duration::from_secs(30);
@@ -104,20 +105,20 @@ impl App {
         Ok(looked.await??)
     }
 
-    /// The metrics as text.
+    /// The metrics, to be sent piece by piece; the first ones are made already.
     ///
     /// # Errors
     /// No place came free in time.
-    pub(crate) async fn metrics(&self, format: Format) -> Result<String, Refusal> {
+    pub(crate) async fn metrics(&self, format: Format) -> Result<Piecewise, Refusal> {
         let place = Arc::clone(&self.scrapes).acquire_owned();
         let Ok(Ok(place)) = tokio::time::timeout(TURN, place).await else { return Err(Refusal::Busy) };
-        let render = Arc::clone(&self.sources.metrics);
-        let rendered = spawn_blocking(move || {
-            let text = render(format);
+        let (begin, places) = (Arc::clone(&self.sources.metrics), Arc::clone(&self.scrapes));
+        let begun = spawn_blocking(move || {
+            let body = Piecewise::begin(begin(format), places);
             drop(place);
-            text
+            body
         });
-        Ok(rendered.await?)
+        Ok(begun.await?)
     }
 
     /// Reads the files again; `None` if that is already going on.

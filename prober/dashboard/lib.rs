@@ -20,6 +20,7 @@ mod app;
 mod guard;
 mod pages;
 mod params;
+mod piecewise;
 mod routes;
 mod serve;
 mod sources;
@@ -34,6 +35,6 @@ mod tests;
 
 pub use serve::{ServeError, Served, serve};
 pub use sources::{
-    Catalogue, ExpectedFn, Format, MetricsFn, NextSlotFn, Readiness, ReloadFn, ReloadState, ScenarioCard,
-    Settings, Sources,
+    Catalogue, ExpectedFn, Format, MetricsFn, NextSlotFn, Pieces, Readiness, ReloadFn, ReloadState,
+    ScenarioCard, Settings, Sources,
 };

@@ -26,7 +26,7 @@ pub struct Sources {
     pub reload_state: watch::Receiver<ReloadState>,
     /// Whether slots are being run.
     pub readiness: watch::Receiver<Readiness>,
-    /// Renders the metrics; called on a thread that may block.
+    /// Begins an exposition of the metrics; called, and asked for its pieces, on a thread that may block.
     pub metrics: Arc<MetricsFn>,
     /// The starts at which a stream is due, the same function that the store's recovery uses.
     pub expected: Arc<ExpectedFn>,
@@ -36,8 +36,11 @@ pub struct Sources {
     pub settings: Settings,
 }
 
-/// Renders all metrics in a format.
-pub type MetricsFn = dyn Fn(Format) -> String + Send + Sync;
+/// All metrics in a format, piece by piece.
+pub type MetricsFn = dyn Fn(Format) -> Pieces + Send + Sync;
+
+/// Pieces of one text; each is made when it is asked for.
+pub type Pieces = Box<dyn Iterator<Item = Vec<u8>> + Send>;
 
 /// The starts of a stream's slots in `[from, to)`, in order.
 pub type ExpectedFn = dyn Fn(&Stream, &Cadence, Timestamp, Timestamp) -> Vec<Timestamp> + Send + Sync;

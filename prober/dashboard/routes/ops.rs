@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
@@ -23,7 +24,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
         Format::OpenMetrics => OPEN_METRICS,
     };
     match app.metrics(format).await {
-        Ok(text) => ([(CONTENT_TYPE, kind), (VARY, "accept")], text).into_response(),
+        Ok(text) => ([(CONTENT_TYPE, kind), (VARY, "accept")], Body::new(text)).into_response(),
         Err(refusal) => refused(&app, "/metrics", &refusal),
     }
 }

@@ -98,9 +98,12 @@ impl Desk {
             catalogue: catalogue_end,
             reload_state: reload_end,
             readiness: readiness_end,
-            metrics: Arc::new(|format| match format {
-                Format::Text => "up 1\n".to_owned(),
-                Format::OpenMetrics => "up 1\n# EOF\n".to_owned(),
+            metrics: Arc::new(|format| {
+                let end = match format {
+                    Format::Text => "",
+                    Format::OpenMetrics => "# EOF\n",
+                };
+                Box::new([format!("up 1\n{end}").into_bytes()].into_iter())
             }),
             expected: Arc::new(|_, _, from, to| slots(from, to)),
             reload: Arc::new(move || {
