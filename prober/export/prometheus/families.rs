@@ -3,8 +3,8 @@
 use model::outcome::FailureClass;
 use model::step::Phase;
 
-use super::fold::{Cell, DURATION_EDGES, INELIGIBLE, MISSED, State};
-use super::text::{Kind, Writer};
+use super::fold::{Cell, DURATION_EDGES, INELIGIBLE, MISSED, Seen, State};
+use super::text::{Kind, Writer, escape};
 
 /// One family with a series or more a stream.
 pub(super) struct Family {
@@ -21,7 +21,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "What each scenario is; always 1.",
         write: |out, name, cell, _| {
-            out.name(name, &cell.info, &[]);
+            out.name(name, &cell.info(), &[]);
             out.count(1);
         },
     },
@@ -54,7 +54,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "Bad events since the last good one.",
         write: |out, name, cell, state| {
-            out.name(name, &cell.slo_labels, &[]);
+            out.name(name, &cell.slo_labels(), &[]);
             out.count(u64::from(state.streak));
         },
     },
@@ -62,14 +62,14 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "prober_sli_last_event_timestamp_seconds",
         kind: Kind::Gauge,
         help: "When the last eligible run finished.",
-        write: |out, name, cell, state| gauge(out, name, &cell.slo_labels, state.last),
+        write: |out, name, cell, state| gauge(out, name, || cell.slo_labels(), state.last),
     },
     Family {
         name: "prober_runs_total",
         kind: Kind::Counter,
         help: "Finished runs, whatever their verdict.",
         write: |out, name, cell, state| {
-            out.name(name, &cell.labels, &[("kind", &cell.kind)]);
+            out.name(name, &cell.labels(), &[("kind", &escape(&cell.origin.kind))]);
             out.count(state.runs);
         },
     },
@@ -84,11 +84,12 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Runs that say nothing about the target, by reason.",
         write: |out, name, cell, state| {
+            let (labels, counts) = (cell.labels(), &state.troubles().ineligible);
             for (index, reason) in
                 INELIGIBLE.iter().enumerate().filter(|(index, _)| state.shows_ineligible(*index))
             {
-                out.name(name, &cell.labels, &[("reason", reason.as_str())]);
-                out.count(state.ineligible[index]);
+                out.name(name, &labels, &[("reason", reason.as_str())]);
+                out.count(counts[index]);
             }
         },
     },
@@ -97,9 +98,10 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Slots in which no run took place, by reason.",
         write: |out, name, cell, state| {
+            let (labels, counts) = (cell.labels(), &state.troubles().missed);
             for (index, reason) in MISSED.iter().enumerate().filter(|(index, _)| state.shows_missed(*index)) {
-                out.name(name, &cell.labels, &[("reason", reason.as_str())]);
-                out.count(state.missed[index]);
+                out.name(name, &labels, &[("reason", reason.as_str())]);
+                out.count(counts[index]);
             }
         },
     },
@@ -108,7 +110,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Runs that a declared retry saved.",
         write: |out, name, cell, state| {
-            out.name(name, &cell.labels, &[]);
+            out.name(name, &cell.labels(), &[]);
             out.count(state.flaky);
         },
     },
@@ -117,7 +119,7 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Runs whose teardown failed and may have left something behind; no matter for the SLI.",
         write: |out, name, cell, state| {
-            out.name(name, &cell.labels, &[]);
+            out.name(name, &cell.labels(), &[]);
             out.count(state.teardown_failures);
         },
     },
@@ -132,9 +134,10 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "Time of each phase in the last eligible run.",
         write: |out, name, cell, state| {
+            let labels = cell.labels();
             for (phase, time) in Phase::ALL.iter().zip(state.phases) {
-                if let Some(time) = time {
-                    out.name(name, &cell.labels, &[("phase", phase.as_str())]);
+                if let Some(time) = time.value() {
+                    out.name(name, &labels, &[("phase", phase.as_str())]);
                     out.number(time);
                 }
             }
@@ -144,33 +147,34 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "prober_freshness_age_seconds",
         kind: Kind::Gauge,
         help: "Age of the value that a freshness assertion last saw.",
-        write: |out, name, cell, state| gauge(out, name, &cell.labels, state.freshness),
+        write: |out, name, cell, state| gauge(out, name, || cell.labels(), state.freshness),
     },
     Family {
         name: "prober_tls_certificate_not_after_timestamp_seconds",
         kind: Kind::Gauge,
         help: "When the certificate that was last seen expires.",
-        write: |out, name, cell, state| gauge(out, name, &cell.labels, state.not_after),
+        write: |out, name, cell, state| gauge(out, name, || cell.labels(), state.not_after),
     },
 ];
 
 fn sli(out: &mut Writer, name: &str, cell: &Cell, value: u64) {
-    out.name(name, &cell.sli_labels, &[]);
+    out.name(name, &cell.sli_labels(), &[]);
     out.count(value);
 }
 
-fn gauge(out: &mut Writer, name: &str, labels: &str, value: Option<f64>) {
-    if let Some(value) = value {
-        out.name(name, labels, &[]);
+fn gauge(out: &mut Writer, name: &str, labels: impl FnOnce() -> String, seen: Seen) {
+    if let Some(value) = seen.value() {
+        out.name(name, &labels(), &[]);
         out.number(value);
     }
 }
 
 fn failures(out: &mut Writer, name: &'static str, cell: &Cell, state: &State) {
+    let (labels, troubles) = (cell.labels(), state.troubles());
     for (index, class) in FailureClass::ALL.iter().enumerate() {
-        out.name(name, &cell.labels, &[("class", class.as_str())]);
-        let exemplar = state.failure.as_ref().filter(|exemplar| exemplar.place == index);
-        out.count_with(state.failures[index], exemplar);
+        out.name(name, &labels, &[("class", class.as_str())]);
+        let exemplar = troubles.failure.as_ref().filter(|exemplar| exemplar.place == index);
+        out.count_with(troubles.failures[index], exemplar);
     }
 }
 
@@ -178,10 +182,10 @@ fn durations(out: &mut Writer, name: &'static str, cell: &Cell, state: &State) {
     histogram(
         out,
         name,
-        &cell.labels,
+        &cell.labels(),
         (&DURATION_EDGES, &state.duration.buckets, state.duration.sum),
         |out, bucket, count| {
-            out.count_with(count, state.slow.as_ref().filter(|exemplar| exemplar.place == bucket));
+            out.count_with(count, state.troubles().slow.as_ref().filter(|exemplar| exemplar.place == bucket));
         },
     );
 }

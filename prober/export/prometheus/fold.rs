@@ -1,9 +1,9 @@
-//! What is counted of each stream: fixed arrays, well under a kilobyte.
+//! What is counted of each stream: fixed arrays of about 300 bytes, and more once something goes wrong.
 
 use std::sync::{Arc, Mutex};
 
 use model::attribute::AttributeValue;
-use model::event::SliEvent;
+use model::event::{Origin, SliEvent};
 use model::outcome::{FailureClass, Mark, Reason, Verdict};
 use model::slot::{Cadence, SlotId};
 use model::step::Phase;
@@ -127,6 +127,29 @@ const EXTRA_FRESHNESS: u32 = 23;
 const EXTRA_NOT_AFTER: u32 = 24;
 const EXTRA_LAST: u32 = 25;
 
+/// A measured value; none is told by NaN, which no measurement gives.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Seen(f64);
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self(f64::NAN)
+    }
+}
+
+impl Seen {
+    /// The value, if one was seen.
+    pub(super) fn value(self) -> Option<f64> {
+        (!self.0.is_nan()).then_some(self.0)
+    }
+}
+
+impl From<Option<f64>> for Seen {
+    fn from(value: Option<f64>) -> Self {
+        value.map_or_else(Self::default, Self)
+    }
+}
+
 /// The counts of one stream.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -134,36 +157,44 @@ pub(super) struct State {
     pub(super) good: u64,
     pub(super) bad: u64,
     pub(super) expected: u64,
-    pub(super) failures: [u64; FailureClass::ALL.len()],
-    pub(super) ineligible: [u64; INELIGIBLE.len()],
-    pub(super) missed: [u64; MISSED.len()],
     pub(super) duration: Histogram<{ DURATION_EDGES.len() + 1 }>,
     pub(super) streak: u32,
     pub(super) flaky: u64,
     pub(super) teardown_failures: u64,
     extras: Extras,
-    pub(super) last: Option<f64>,
-    pub(super) freshness: Option<f64>,
-    pub(super) not_after: Option<f64>,
-    pub(super) phases: [Option<f64>; Phase::ALL.len()],
+    pub(super) last: Seen,
+    pub(super) freshness: Seen,
+    pub(super) not_after: Seen,
+    pub(super) phases: [Seen; Phase::ALL.len()],
+    /// `None` while all of it is 0, as it is for most streams most of the time.
+    troubles: Option<Box<Troubles>>,
+}
+
+/// The counts of what should not happen.
+#[derive(Clone, Debug)]
+pub(super) struct Troubles {
+    pub(super) failures: [u64; FailureClass::ALL.len()],
+    pub(super) ineligible: [u64; INELIGIBLE.len()],
+    pub(super) missed: [u64; MISSED.len()],
     pub(super) failure: Option<Exemplar>,
     pub(super) slow: Option<Exemplar>,
 }
 
-/// One stream: its labels, written once, and its counts.
+impl Troubles {
+    const NONE: Self = Self {
+        failures: [0; FailureClass::ALL.len()],
+        ineligible: [0; INELIGIBLE.len()],
+        missed: [0; MISSED.len()],
+        failure: None,
+        slow: None,
+    };
+}
+
+/// One stream: what it is, and its counts.
 #[derive(Debug)]
 pub(super) struct Cell {
-    region: Arc<str>,
-    /// `scenario="…",region="…"`.
-    pub(super) labels: Box<str>,
-    /// `slo="…",service="…",region="…"`.
-    pub(super) sli_labels: Box<str>,
-    /// `slo="…",region="…"`.
-    pub(super) slo_labels: Box<str>,
-    /// The value of `kind`.
-    pub(super) kind: Box<str>,
-    /// The labels of the info metric.
-    pub(super) info: Box<str>,
+    pub(super) origin: Arc<Origin>,
+    cadence: Cadence,
     /// Shared with the cell of before a reload, so that no event falls between the two.
     state: Arc<Mutex<State>>,
 }
@@ -173,37 +204,57 @@ impl Cell {
         Self::of(info, Arc::default())
     }
 
-    /// The same counts with the labels of `info`.
+    /// The same counts for what `info` says now.
     pub(super) fn with(&self, info: &StreamInfo) -> Self {
         Self::of(info, Arc::clone(&self.state))
     }
 
     fn of(info: &StreamInfo, state: Arc<Mutex<State>>) -> Self {
-        let origin = &info.origin;
-        let (scenario, region) = (escape(&origin.stream.scenario), escape(&origin.stream.region));
-        let (service, kind) = (escape(&origin.service), escape(&origin.kind));
-        let interval = match &info.cadence {
-            Cadence::Every { interval_ms } if interval_ms % 1_000 == 0 => format!("{}s", interval_ms / 1_000),
-            Cadence::Every { interval_ms } => format!("{interval_ms}ms"),
-            Cadence::Cron { expression, timezone } => escape(&format!("{expression} {timezone}")),
-        };
-        let (version, owner) = (escape(&origin.version), escape(&origin.owner));
-        Self {
-            region: Arc::clone(&origin.stream.region),
-            labels: format!("scenario=\"{scenario}\",region=\"{region}\"").into(),
-            sli_labels: format!("slo=\"{scenario}\",service=\"{service}\",region=\"{region}\"").into(),
-            slo_labels: format!("slo=\"{scenario}\",region=\"{region}\"").into(),
-            info: format!(
-                "scenario=\"{scenario}\",version=\"{version}\",kind=\"{kind}\",interval=\"{interval}\",owner=\"{owner}\",region=\"{region}\""
-            )
-            .into(),
-            kind: kind.into(),
-            state,
-        }
+        Self { origin: Arc::clone(&info.origin), cadence: info.cadence.clone(), state }
     }
 
-    pub(super) fn region(&self) -> &str {
-        &self.region
+    /// `scenario="…",region="…"`.
+    ///
+    /// Labels are written when they are asked for: kept, they would be the largest part of a stream.
+    pub(super) fn labels(&self) -> String {
+        let stream = &self.origin.stream;
+        format!("scenario=\"{}\",region=\"{}\"", escape(&stream.scenario), escape(&stream.region))
+    }
+
+    /// `slo="…",service="…",region="…"`.
+    pub(super) fn sli_labels(&self) -> String {
+        let stream = &self.origin.stream;
+        format!(
+            "slo=\"{}\",service=\"{}\",region=\"{}\"",
+            escape(&stream.scenario),
+            escape(&self.origin.service),
+            escape(&stream.region)
+        )
+    }
+
+    /// `slo="…",region="…"`.
+    pub(super) fn slo_labels(&self) -> String {
+        let stream = &self.origin.stream;
+        format!("slo=\"{}\",region=\"{}\"", escape(&stream.scenario), escape(&stream.region))
+    }
+
+    /// The labels of the info metric.
+    pub(super) fn info(&self) -> String {
+        let origin = &self.origin;
+        let interval = match &self.cadence {
+            Cadence::Every { interval_ms } if interval_ms % 1_000 == 0 => format!("{}s", interval_ms / 1_000),
+            Cadence::Every { interval_ms } => format!("{interval_ms}ms"),
+            Cadence::Cron { expression, timezone } => format!("{expression} {timezone}"),
+        };
+        format!(
+            "scenario=\"{}\",version=\"{}\",kind=\"{}\",interval=\"{}\",owner=\"{}\",region=\"{}\"",
+            escape(&origin.stream.scenario),
+            escape(&origin.version),
+            escape(&origin.kind),
+            escape(&interval),
+            escape(&origin.owner),
+            escape(&origin.stream.region)
+        )
     }
 
     /// How many series it has.
@@ -235,7 +286,7 @@ impl Cell {
                 if let Some(index) = INELIGIBLE.iter().position(|known| *known == reason)
                     && (born || state.extras.admit(EXTRA_INELIGIBLE + bit(index), &mut room))
                 {
-                    state.ineligible[index] += 1;
+                    state.troubles_mut().ineligible[index] += 1;
                 }
             }
             Verdict::Missed => {
@@ -243,7 +294,7 @@ impl Cell {
                     && (BORN_MISSED.contains(&reason)
                         || state.extras.admit(EXTRA_MISSED + bit(index), &mut room))
                 {
-                    state.missed[index] += 1;
+                    state.troubles_mut().missed[index] += 1;
                 }
             }
         }
@@ -256,17 +307,27 @@ fn bit(index: usize) -> u32 {
 }
 
 impl State {
+    /// What should not have happened, all 0 if nothing has.
+    pub(super) fn troubles(&self) -> &Troubles {
+        static NONE: Troubles = Troubles::NONE;
+        self.troubles.as_deref().unwrap_or(&NONE)
+    }
+
+    fn troubles_mut(&mut self) -> &mut Troubles {
+        self.troubles.get_or_insert_with(|| Box::new(Troubles::NONE))
+    }
+
     fn eligible(&mut self, event: &SliEvent, room: &mut impl FnMut(u64) -> bool) {
         let outcome = &event.outcome;
         let trace = event.slot.id;
         let seconds = outcome.duration.as_secs_f64();
         let bucket = self.duration.add(&DURATION_EDGES, seconds);
         if bucket >= SLOW_BUCKET || outcome.reason == Reason::Slow {
-            self.slow = Some(Exemplar { place: bucket, trace, value: seconds });
+            self.troubles_mut().slow = Some(Exemplar { place: bucket, trace, value: seconds });
         }
         if self.extras.admit(EXTRA_LAST, room) {
             let at = event.finished.unwrap_or(event.recorded).as_seconds_f64();
-            self.last = Some(self.last.map_or(at, |last| last.max(at)));
+            self.last = Some(self.last.value().map_or(at, |last| last.max(at))).into();
         }
         if event.verdict() == Verdict::Good {
             self.good += 1;
@@ -275,15 +336,15 @@ impl State {
             self.bad += 1;
             self.streak = self.streak.saturating_add(1);
             let place = class_of(event) as usize;
-            self.failures[place] += 1;
-            self.failure = Some(Exemplar { place, trace, value: 1.0 });
+            let troubles = self.troubles_mut();
+            troubles.failures[place] += 1;
+            troubles.failure = Some(Exemplar { place, trace, value: 1.0 });
         }
         let Some(main) = outcome.main_step() else { return };
         for (index, phase) in Phase::ALL.into_iter().enumerate() {
-            self.phases[index] = match main.timing(phase) {
-                Some(time) if self.extras.admit(EXTRA_PHASE + bit(index), room) => Some(time.as_secs_f64()),
-                _ => None,
-            };
+            let time = main.timing(phase);
+            let shown = time.filter(|_| self.extras.admit(EXTRA_PHASE + bit(index), room));
+            self.phases[index] = shown.map(|time| time.as_secs_f64()).into();
         }
     }
 
@@ -293,7 +354,7 @@ impl State {
             && age.is_finite()
             && self.extras.admit(EXTRA_FRESHNESS, room)
         {
-            self.freshness = Some(age);
+            self.freshness = Some(age).into();
         }
         let not_after =
             event.outcome.main_step().and_then(|main| main.attributes.get("tls.server.not_after"));
@@ -301,7 +362,7 @@ impl State {
             && let Ok(at) = text.parse::<Timestamp>()
             && self.extras.admit(EXTRA_NOT_AFTER, room)
         {
-            self.not_after = Some(at.as_seconds_f64());
+            self.not_after = Some(at.as_seconds_f64()).into();
         }
     }
 
@@ -343,7 +404,7 @@ mod tests {
             let listed = INELIGIBLE.contains(reason) || MISSED.contains(reason);
             assert_eq!(listed, !reason.verdict().is_eligible(), "{reason}");
         }
-        assert!(size_of::<State>() <= 768, "{}", size_of::<State>());
+        assert!(size_of::<State>() <= 288, "{}", size_of::<State>());
     }
 
     #[test]

@@ -62,15 +62,18 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Streams {
-    /// By scenario, then region.
-    by_name: HashMap<Arc<str>, Vec<Arc<Cell>>>,
+    /// By scenario and region; under replica 0, whichever replicas there are.
+    by_stream: HashMap<Stream, Arc<Cell>>,
     /// The same cells in the order of exposition.
     order: Arc<[Arc<Cell>]>,
 }
 
 impl Streams {
     fn get(&self, stream: &Stream) -> Option<&Arc<Cell>> {
-        self.by_name.get(&stream.scenario)?.iter().find(|cell| cell.region() == &*stream.region)
+        if stream.replica == 0 {
+            return self.by_stream.get(stream);
+        }
+        self.by_stream.get(&Stream { replica: 0, ..stream.clone() })
     }
 }
 
@@ -120,7 +123,8 @@ impl Metrics {
             }
             series += born;
             let cell = Arc::new(cell);
-            next.by_name.entry(Arc::clone(&info.origin.stream.scenario)).or_default().push(Arc::clone(&cell));
+            let stream = Stream { replica: 0, ..info.origin.stream.clone() };
+            next.by_stream.insert(stream, Arc::clone(&cell));
             order.push(cell);
         }
         next.order = order.into();

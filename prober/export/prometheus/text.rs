@@ -1,5 +1,6 @@
 //! The two text formats: headers, escaping, numbers.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::fold::Exemplar;
@@ -125,7 +126,11 @@ impl Writer {
 /// A label's value with `\`, `"` and line breaks escaped.
 ///
 /// Other control characters are replaced: scrapers take them, people's terminals do not.
-pub(super) fn escape(value: &str) -> String {
+pub(super) fn escape(value: &str) -> Cow<'_, str> {
+    // Almost always nothing is to be done, and this is asked for every series of every scrape.
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\' && byte != b'"') {
+        return Cow::Borrowed(value);
+    }
     let mut escaped = String::with_capacity(value.len());
     for letter in value.chars() {
         match letter {
@@ -136,7 +141,7 @@ pub(super) fn escape(value: &str) -> String {
             other => escaped.push(other),
         }
     }
-    escaped
+    Cow::Owned(escaped)
 }
 
 #[cfg(test)]
