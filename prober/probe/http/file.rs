@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
@@ -322,6 +322,15 @@ pub(super) fn host_of(given: &Spanned<String>, report: &mut Report) -> Option<Ho
     None
 }
 
+/// What is offered where the author says nothing about the version.
+const OFFERS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// What most steps ask of TLS; one for all of them.
+static USUAL: LazyLock<Arc<TlsChoice>> = LazyLock::new(|| {
+    let alpn = OFFERS.iter().map(|offer| offer.to_vec()).collect();
+    Arc::new(TlsChoice { alpn, ..TlsChoice::default() })
+});
+
 fn manner(fields: &mut Fields, insecure: bool) -> Manner {
     let version = match fields.choice("http_version").map(|given| given.value) {
         Some("1.1") => Version::H1,
@@ -334,7 +343,7 @@ fn manner(fields: &mut Fields, insecure: bool) -> Manner {
         _ => Family::Any,
     };
     let offers: &[&[u8]] = match version {
-        Version::Auto => &[b"h2", b"http/1.1"],
+        Version::Auto => &OFFERS,
         Version::H1 => &[b"http/1.1"],
         Version::H2 => &[b"h2"],
     };
@@ -344,5 +353,6 @@ fn manner(fields: &mut Fields, insecure: bool) -> Manner {
         verify: if insecure { Verify::Record } else { Verify::Enforce },
         identity: None,
     };
-    Manner { version, family, tls: Arc::new(tls), ..Manner::default() }
+    let tls = if tls == **USUAL { Arc::clone(&USUAL) } else { Arc::new(tls) };
+    Manner { version, family, tls, ..Manner::default() }
 }

@@ -68,7 +68,7 @@ pub(super) fn follow<'a>(
         }
         next.headers.remove(TRACEPARENT);
         next.traced = false;
-        next.headers.insert(HOST, to.authority.clone());
+        next.headers.insert(HOST, to.authority());
     }
     next.target = Arc::new(to);
     next

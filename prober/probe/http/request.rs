@@ -51,7 +51,17 @@ pub(super) struct RequestPlan {
     /// Whether a packed answer is asked for.
     pub(super) compression: bool,
     /// The rendered request, if it has no holes.
-    pub(super) kept: OnceLock<Arc<Ready>>,
+    pub(super) kept: OnceLock<Kept>,
+}
+
+/// A request as it is kept between runs: a map of its headers would take three times the memory.
+#[derive(Debug)]
+pub(super) struct Kept {
+    target: Arc<Target>,
+    /// As [`Ready::headers`].
+    headers: Box<[(HeaderName, HeaderValue)]>,
+    body: Bytes,
+    traced: bool,
 }
 
 /// How a request names what it asks for.
@@ -83,15 +93,15 @@ impl RequestPlan {
     /// # Errors
     /// A hole cannot be filled, or what filled it cannot stand there.
     pub(super) async fn ready(&self, scope: &Scope<'_>) -> Result<Arc<Ready>, Failure> {
-        if let Some(ready) = self.kept.get() {
-            return Ok(Arc::clone(ready));
+        if let Some(kept) = self.kept.get() {
+            return Ok(Arc::new(kept.ready(&self.method)));
         }
-        let ready = Arc::new(self.render(scope).await?);
+        let ready = self.render(scope).await?;
         if !self.has_holes() {
             // The scenario's name is in it, but an action belongs to one scenario.
-            let _raced = self.kept.set(Arc::clone(&ready));
+            let _raced = self.kept.set(Kept::new(&ready));
         }
-        Ok(ready)
+        Ok(Arc::new(ready))
     }
 
     fn has_holes(&self) -> bool {
@@ -107,7 +117,7 @@ impl RequestPlan {
         let target = Arc::new(self.target(scope)?);
         let (body, content_type) = self.body.render(scope).await?;
         let mut headers = HeaderMap::with_capacity(self.headers.len() + 6);
-        headers.insert(HOST, target.authority.clone());
+        headers.insert(HOST, target.authority());
         headers.insert(USER_AGENT, user_agent(scope.run));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         if self.compression {
@@ -179,6 +189,27 @@ impl RequestPlan {
     }
 }
 
+impl Kept {
+    fn new(ready: &Ready) -> Self {
+        Self {
+            target: Arc::clone(&ready.target),
+            headers: ready.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            body: ready.body.clone(),
+            traced: ready.traced,
+        }
+    }
+
+    fn ready(&self, method: &Method) -> Ready {
+        // Room for a cookie and one more.
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + 2);
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        let (target, body) = (Arc::clone(&self.target), self.body.clone());
+        Ready { method: method.clone(), target, headers, body, traced: self.traced }
+    }
+}
+
 impl Ready {
     /// The request as hyper takes it.
     pub(super) fn to_request(
@@ -193,10 +224,11 @@ impl Ready {
             Form::H2 => {
                 let host = request.headers_mut().remove(HOST);
                 *request.version_mut() = http::Version::HTTP_2;
-                *request.uri_mut() = absolute(&self.target, host.as_ref().unwrap_or(&self.target.authority))?;
+                let host = host.unwrap_or_else(|| self.target.authority());
+                *request.uri_mut() = absolute(&self.target, &host)?;
             }
-            Form::Path => *request.uri_mut() = self.target.path.clone(),
-            Form::Whole(None) => *request.uri_mut() = absolute(&self.target, &self.target.authority)?,
+            Form::Path => *request.uri_mut() = self.target.path.clone().into(),
+            Form::Whole(None) => *request.uri_mut() = absolute(&self.target, &self.target.authority())?,
             Form::Whole(Some(to)) => {
                 let to = HeaderValue::try_from(to.to_string());
                 let to = to.map_err(|_| fault::config("`connect_to` cannot be sent"))?;
@@ -228,9 +260,8 @@ pub(super) fn traceparent(run: &RunFacts) -> HeaderValue {
 
 /// HTTP/2 wants scheme and authority in the URI.
 fn absolute(target: &Target, host: &HeaderValue) -> Result<Uri, Failure> {
-    let path = target.path.path_and_query().cloned();
-    let path = path.unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
-    let uri = Uri::builder().scheme(target.scheme()).authority(host.as_bytes()).path_and_query(path).build();
+    let uri = Uri::builder().scheme(target.scheme()).authority(host.as_bytes());
+    let uri = uri.path_and_query(target.path.clone()).build();
     uri.map_err(|error| fault::config(format!("the header Host cannot be sent over HTTP/2: {error}")))
 }
 

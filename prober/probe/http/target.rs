@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use http::Uri;
 use http::header::HeaderValue;
-use url::Url;
+use http::uri::PathAndQuery;
+use url::{Position, Url};
 
 use crate::net::address::{Host, HostPort};
 
@@ -20,10 +20,8 @@ pub(crate) struct Target {
     pub(crate) secure: bool,
     /// Where to connect.
     pub(crate) address: HostPort,
-    /// The `Host` header: the port only if it is not the scheme's.
-    pub(crate) authority: HeaderValue,
     /// Path and query, as HTTP/1.1 sends them.
-    pub(crate) path: Uri,
+    pub(crate) path: PathAndQuery,
     /// The URL for people: values of the query left out.
     pub(crate) shown: Arc<str>,
 }
@@ -116,12 +114,16 @@ impl Target {
             None => return Err(UrlError::Host),
         };
         let port = url.port_or_known_default().filter(|port| *port != 0).ok_or(UrlError::Port)?;
-        let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let path = &url[Position::BeforePath..Position::AfterQuery];
         let path = path.parse().map_err(|error: http::uri::InvalidUri| UrlError::Other(error.to_string()))?;
-        let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-        let authority = HeaderValue::from_str(authority).map_err(|_| UrlError::Host)?;
+        HeaderValue::from_str(authority(&url)).map_err(|_| UrlError::Host)?;
         let shown = shown(&url).into();
-        Ok(Self { secure, address: HostPort { host, port }, authority, path, shown, url })
+        Ok(Self { secure, address: HostPort { host, port }, path, shown, url })
+    }
+
+    /// The `Host` header: the port only if it is not the scheme's.
+    pub(crate) fn authority(&self) -> HeaderValue {
+        HeaderValue::from_str(authority(&self.url)).expect("it was looked at when the target was made")
     }
 
     /// Whether both have the same scheme, host and port.
@@ -133,6 +135,10 @@ impl Target {
     pub(super) const fn scheme(&self) -> &'static str {
         if self.secure { "https" } else { "http" }
     }
+}
+
+fn authority(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
 }
 
 fn check_text(text: &str) -> Result<(), UrlError> {
@@ -159,7 +165,7 @@ fn check_text(text: &str) -> Result<(), UrlError> {
 /// The URL without the values of its query.
 fn shown(url: &Url) -> String {
     let Some(query) = url.query() else { return url.as_str().to_owned() };
-    let mut out = url[..url::Position::AfterPath].to_owned();
+    let mut out = url[..Position::AfterPath].to_owned();
     for (index, pair) in query.split('&').enumerate() {
         out.push(if index == 0 { '?' } else { '&' });
         match pair.split_once('=') {
@@ -182,12 +188,12 @@ mod tests {
         let target = Target::parse("HTTPS://Shop.Example:8443/a%20b?q=secret&flag#top").unwrap();
         assert!(target.secure);
         assert_eq!(target.address.to_string(), "shop.example:8443");
-        assert_eq!(target.authority, "shop.example:8443");
+        assert_eq!(target.authority(), "shop.example:8443");
         assert_eq!(target.path.to_string(), "/a%20b?q=secret&flag");
         assert_eq!(&*target.shown, "https://shop.example:8443/a%20b?q=REDACTED&flag");
-        assert_eq!(Target::parse("http://127.0.0.1:80").unwrap().authority, "127.0.0.1");
-        assert_eq!(Target::parse("http://[::1]:81/").unwrap().authority, "[::1]:81");
-        assert_eq!(Target::parse("http://bücher.example/").unwrap().authority, "xn--bcher-kva.example");
+        assert_eq!(Target::parse("http://127.0.0.1:80").unwrap().authority(), "127.0.0.1");
+        assert_eq!(Target::parse("http://[::1]:81/").unwrap().authority(), "[::1]:81");
+        assert_eq!(Target::parse("http://bücher.example/").unwrap().authority(), "xn--bcher-kva.example");
     }
 
     #[test]

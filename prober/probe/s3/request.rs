@@ -98,7 +98,7 @@ impl List<'_> {
         let target =
             Target::of(sigv4::canonical_url(url)).map_err(|error| fault::config(error.to_string()))?;
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(HOST, target.authority.clone());
+        headers.insert(HOST, target.authority());
         headers.insert(USER_AGENT, user_agent(scope.run));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(TRACEPARENT, HeaderValue::from_static(""));

@@ -82,7 +82,7 @@ impl TokenPlan {
             }
         }
         let mut headers = HeaderMap::with_capacity(6);
-        headers.insert(HOST, target.authority.clone());
+        headers.insert(HOST, target.authority());
         headers.insert(USER_AGENT, user_agent(scope.run));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
