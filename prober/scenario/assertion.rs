@@ -100,6 +100,11 @@ impl Assertion {
         Self(Arc::new(inner))
     }
 
+    /// Everything that it says, as a text: two assertions of one spelling are the same.
+    pub(crate) fn spelling(&self) -> String {
+        format!("{:?}", self.0)
+    }
+
     /// Looks at what a step showed.
     pub fn check(&self, observed: &Observed<'_>) -> Checked {
         let inner = &*self.0;

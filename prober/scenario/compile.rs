@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use model::time::Timestamp;
 
+use crate::assertion::Assertion;
 use crate::bind::Binder;
 use crate::cadence::CronCache;
 use crate::diagnostic::{Diagnostic, Report, Severity};
@@ -91,6 +92,7 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         implied: Implied::of(kinds),
         options,
         texts: HashSet::new(),
+        assertions: HashMap::new(),
         seen: HashMap::new(),
         former: Vec::new(),
         used: HashSet::new(),
@@ -189,6 +191,8 @@ struct Compiler<'a, N: 'static> {
     options: &'a Options,
     /// Texts that many plans share: owners, labels, kinds.
     texts: HashSet<Arc<str>>,
+    /// Assertions that many plans share, by what they say.
+    assertions: HashMap<String, Assertion>,
     /// Names of scenarios, of their instances too, and where they stand.
     seen: HashMap<String, Span>,
     /// Names that scenarios had before.
@@ -268,7 +272,8 @@ impl<N> Compiler<'_, N> {
             unused = Some(names.captures().to_vec());
             let Some(parts) = made else { continue };
             if self.is_wanted(region) {
-                let secrets = names.secrets_used().iter().cloned().collect();
+                let secrets: Vec<_> = names.secrets_used().iter().cloned().collect();
+                let secrets = if secrets.is_empty() { Arc::default() } else { secrets.into() };
                 let version = version(root, &effective(&scenario, &shared), &mut names);
                 plans.push(self.finish(
                     &scenario,

@@ -14,7 +14,7 @@ use model::time::Timestamp;
 /// A text with holes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    parts: Vec<Part>,
+    parts: Box<[Part]>,
 }
 
 /// A piece of a template.
@@ -149,7 +149,7 @@ impl fmt::Debug for Secrets {
 impl Template {
     /// A template without holes.
     pub fn text(text: impl Into<Box<str>>) -> Self {
-        Self { parts: vec![Part::Text(text.into())] }
+        Self { parts: Box::new([Part::Text(text.into())]) }
     }
 
     /// A template of these parts; neighbouring texts are joined.
@@ -161,12 +161,12 @@ impl Template {
                 (_, part) => joined.push(part),
             }
         }
-        Self { parts: joined }
+        Self { parts: joined.into() }
     }
 
     /// The whole text, if there are no holes.
     pub fn constant(&self) -> Option<&str> {
-        match self.parts.as_slice() {
+        match &*self.parts {
             [] => Some(""),
             [Part::Text(text)] => Some(text),
             _ => None,
@@ -175,7 +175,7 @@ impl Template {
 
     /// The only hole, if the template is exactly one `${…}`: it then keeps the value's type.
     pub fn single_hole(&self) -> Option<(&Hole, &[Filter])> {
-        match self.parts.as_slice() {
+        match &*self.parts {
             [Part::Hole(hole, filters)] => Some((hole, filters)),
             _ => None,
         }

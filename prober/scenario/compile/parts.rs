@@ -98,6 +98,16 @@ impl<N> Compiler<'_, N> {
         shared: &SharedParts,
         made: Made<N>,
     ) -> Plan<N> {
+        let PlanParts { mut steps, mut teardown, mut good, mut ineligible } = made.parts;
+        for step in steps.iter_mut().chain(&mut teardown) {
+            step.name = self.intern(&step.name);
+            self.share(&mut step.expect);
+            self.share(&mut step.warn);
+        }
+        self.share(&mut good);
+        for clause in &mut ineligible {
+            self.share(clause);
+        }
         let origin = Origin {
             stream: Stream::new(Arc::clone(&shared.name), self.intern(&made.region)),
             version: made.version.into(),
@@ -113,17 +123,28 @@ impl<N> Compiler<'_, N> {
             cadence: scenario.cadence.clone(),
             interval: scenario.interval.unwrap_or(Duration::from_mins(1)),
             timeout: scenario.timeout,
-            steps: made.parts.steps.into(),
-            teardown: made.parts.teardown.into(),
+            steps: steps.into(),
+            teardown: teardown.into(),
             grace: scenario.grace,
-            good: made.parts.good.into(),
-            ineligible: made.parts.ineligible.into(),
+            // An empty list of this kind takes no memory, a converted one does.
+            good: if good.is_empty() { Arc::default() } else { good.into() },
+            ineligible: if ineligible.is_empty() { Arc::default() } else { ineligible.into() },
             continue_on_failure: scenario.continue_on_failure,
             retried_is_bad: scenario.retried_is_bad,
             secrets: made.secrets,
             slo: Arc::clone(&shared.slo),
             name_at: scenario.name.span,
             maintenance: self.maintenance(scenario),
+        }
+    }
+}
+
+impl<N> Compiler<'_, N> {
+    /// Puts one assertion in place of all that say the same: most scenarios expect what others expect.
+    fn share(&mut self, assertions: &mut [Assertion]) {
+        for assertion in assertions {
+            let own = assertion.clone();
+            assertion.clone_from(self.assertions.entry(assertion.spelling()).or_insert(own));
         }
     }
 }
