@@ -129,5 +129,5 @@ fn what_a_run_saw_is_compared_with_after_a_restart() {
     let before = good.len();
     serving.api().until_events("verdict=good", before + 1);
     let by_hand = project.prober(&["run", "-v"]);
-    assert!(by_hand.out.contains("there was nothing to compare with"), "{by_hand:?}");
+    assert!(by_hand.out.contains("json $.sequence: there was nothing to compare with"), "{}", by_hand.out);
 }

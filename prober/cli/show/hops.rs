@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::outcome::FailureClass;
 use model::step::{Hop, Phase, StepRecord, StepState};
 
-use super::line::{Line, items};
+use super::line::{Line, items, paragraph};
 use super::look::{Look, Tone};
 use super::number::duration;
 use super::safe::{columns_of, safe};
@@ -21,6 +21,9 @@ const HOPS_SHOWN: usize = 3;
 
 /// Appends the hops of `step`, those of earlier attempts first; of many the first and the last ones.
 pub(super) fn show(out: &mut String, step: &StepRecord, look: Look) {
+    if let Some(note) = step.note.as_ref().filter(|_| step.state != StepState::Skipped) {
+        paragraph(out, Line::new(look, INDENT), Tone::Dim, note);
+    }
     for (index, attempt) in step.attempts.iter().enumerate() {
         let mut line = Line::new(look, INDENT);
         line.tint(Tone::Odd, &format!("attempt {} failed after {}: ", index + 1, duration(attempt.duration)));

@@ -170,7 +170,8 @@ fn report_of_a_flow_that_failed_at_its_third_step() {
 
 #[test]
 fn polls_attempts_and_teardown_are_shown() {
-    let text = run_report(&busy_flow(), ABOUT, LOOK);
+    let look = Look { width: 120, ..LOOK };
+    let text = run_report(&busy_flow(), ABOUT, look);
     for part in [
         " 2 attempts",
         " 31 polls",
@@ -181,9 +182,9 @@ fn polls_attempts_and_teardown_are_shown() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert!(text.contains("and 27 more in between"), "{text}");
-    let all = explain_run(&busy_flow(), None, ABOUT, LOOK);
+    let all = explain_run(&busy_flow(), None, ABOUT, look);
     assert!(all.contains("attempt 1 failed after 20 ms: 203.0.113.7:443 refused the connection"), "{all}");
-    let line = run_line(&busy_flow(), RunColumns::of([&busy_flow().origin.stream], LOOK), LOOK);
+    let line = run_line(&busy_flow(), RunColumns::of([&busy_flow().origin.stream], look), look);
     assert!(line.contains("step 3 of 3: wait-until-confirmed; the teardown failed"), "{line}");
 }
 

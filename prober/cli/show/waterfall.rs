@@ -154,7 +154,8 @@ fn remarks(step: &StepRecord) -> String {
         None => many(step.hops.len(), "hop"),
     };
     let captures = step.captures.iter().map(|(name, value)| format!("{name}={value}"));
-    let note = step.note.clone().filter(|note| !note.is_empty());
-    let parts = status.into_iter().chain(state).chain(attempts).chain(hops).chain(note).chain(captures);
+    // What is to be said of a step that ran stands below it, whole.
+    let note = step.note.clone().filter(|note| !note.is_empty() && step.state == StepState::Skipped);
+    let parts = status.into_iter().chain(attempts).chain(hops).chain(state).chain(note).chain(captures);
     parts.collect::<Vec<_>>().join("  ")
 }

@@ -209,11 +209,11 @@ mod tests {
         let text = waterfall(&outcome).into_string();
         for part in [
             " · 2 attempts",
-            "attempt 1 failed after 20 ms: <code>connect.refused</code> it refused",
+            "attempt 1 failed after 20 ms: <code><bdi>connect.refused</bdi></code> <bdi>it refused</bdi>",
             " · 31 polls",
-            "27 requests between the first and the last polls are not kept. The last poll took 212 ms and was answered 200.",
+            "27 requests between the first and the last polls are not kept. The last poll took 212 ms and was answered <bdi>200</bdi>.",
             "line step odd",
-            "teardown · http · failed",
+            "teardown · <bdi>http</bdi> · failed",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }

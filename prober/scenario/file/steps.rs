@@ -248,8 +248,7 @@ fn the_kind<'t, N>(
     let Some(first) = found.next() else {
         // A misspelt kind is already reported as an unknown key.
         let misspelt = |typed: &str| nearest(typed, kinds.iter().map(|kind| kind.name)).is_some();
-        let later = |typed: &str| typed == "use";
-        let reported = entries.iter().any(|(key, _)| misspelt(&key.value) || later(&key.value));
+        let reported = entries.iter().any(|(key, _)| misspelt(&key.value));
         if !reported {
             let problem = Diagnostic::error("E116", at, format!("{what} needs something to probe"));
             report.push(problem.help(format!("add one of {}, such as http: https://shop.example/", names())));
