@@ -1,6 +1,7 @@
 //! One scenario file: its head, and where its steps stand.
 
 mod keys;
+mod naming;
 mod repeat;
 mod sli;
 mod steps;
@@ -23,16 +24,15 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields};
 use crate::kind::Kind;
 use crate::maintenance;
-use crate::name;
 use crate::names::{Names, Own};
 use crate::project::{Project, first_key};
-use crate::reuse::{base_name, suffix};
 use crate::slo::{self, Head, Rhythm, Slo};
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
 use crate::tree::Node;
 use crate::units::show_duration;
 use keys::{SCENARIO_PARTS, STEP_PARTS};
+use naming::{former_names, own_labels, scenario_name, with_defaults};
 
 /// The limit of a run where neither the scenario nor the project sets one.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
@@ -227,84 +227,6 @@ fn step_elsewhere<N>(typed: &str, kinds: &'static [Kind<N>], step: &Node) -> Opt
     kind.keys.iter().any(|key| key.name == typed).then(|| Elsewhere::Under(kind.name.to_owned()))
 }
 
-/// The name, that of the instance if there is a matrix.
-fn scenario_name(
-    fields: &mut Fields,
-    (root, at): (&Node, Span),
-    own: &Own<'_>,
-    report: &mut Report,
-) -> Spanned<String> {
-    let Some(name) = fields.text("name") else { return Spanned::new(String::new(), at) };
-    let written = root.get("name").and_then(Node::scalar).map_or("", |scalar| &*scalar.text);
-    if written.contains("${matrix.") {
-        let problem =
-            Diagnostic::error("E157", name.span, "the name is the same for all instances of a matrix");
-        report.push(problem.help("write a plain name; instances are told apart as name[service=cart]"));
-    } else if let Err(problem) = name::public("scenario", &name.value, name.span) {
-        report.push(problem);
-    }
-    name.map(|name| name + &suffix(&own.matrix))
-}
-
-/// The names of `was`; in a matrix a plain one stands for the instance that it had.
-fn former_names(
-    fields: &mut Fields,
-    root: &Node,
-    own: &Own<'_>,
-    report: &mut Report,
-) -> Vec<Spanned<String>> {
-    let (Some(given), Some(node)) = (fields.list("was"), root.get("was")) else { return Vec::new() };
-    let written = node.list().unwrap_or(std::slice::from_ref(node));
-    let is_own = |place: Span| {
-        let text = written.iter().find(|node| node.span == place).and_then(Node::scalar);
-        text.is_some_and(|scalar| scalar.text.contains("${matrix."))
-    };
-    let mut names: Vec<Spanned<String>> = Vec::with_capacity(given.value.len());
-    for item in given.value {
-        let Bound::Text(text) = item.value else { continue };
-        let base = base_name(&text);
-        let is_instance = text.len() > base.len();
-        if let Err(problem) = name::public("scenario", base, item.span) {
-            report.push(problem);
-            continue;
-        }
-        let plain = !is_instance && !is_own(item.span);
-        let name = if plain { text + &suffix(&own.matrix) } else { text };
-        names.push(Spanned::new(name, item.span));
-    }
-    names
-}
-
-/// The labels of the file, and those that the matrix gives to the instance.
-fn own_labels(labels: Labels, root: &Node, own: &Own<'_>, report: &mut Report) -> Labels {
-    if own.matrix.is_empty() {
-        return labels;
-    }
-    let mut all: Labels =
-        own.matrix.iter().map(|cell| (cell.key.into(), (&*cell.value.text).into())).collect();
-    for (name, value) in labels {
-        if !own.matrix.iter().any(|cell| *cell.key == *name) {
-            all.push((name, value));
-            continue;
-        }
-        let keys = root.get("labels").and_then(Node::map).unwrap_or_default();
-        let label = keys.iter().find(|(key, _)| *key.value == *name).map_or(root.span, |(key, _)| key.span);
-        let problem =
-            Diagnostic::error("E157", label, format!("the label `{name}` is a key of the matrix too"));
-        report.push(problem.help("leave it out: each instance has its value of the matrix as this label"));
-    }
-    if all.len() > crate::project::LABELS_MAX {
-        let most = crate::project::LABELS_MAX;
-        let message = format!("{} labels with those of the matrix, and {most} are the most", all.len());
-        report.push(Diagnostic::error(
-            "E117",
-            root.get("labels").map_or(root.span, |node| node.span),
-            message,
-        ));
-    }
-    all
-}
-
 fn schedule<N>(
     fields: &mut Fields,
     (root, is_whole): (&Node, bool),
@@ -420,16 +342,6 @@ fn runbook(fields: &mut Fields, report: &mut Report) -> String {
         report.push(problem.help("write runbook: https://wiki.example/runbooks/shop"));
     }
     given.value
-}
-
-fn with_defaults(mut labels: Labels, project: &Project) -> Labels {
-    for (name, value) in &project.defaults.labels {
-        if !labels.iter().any(|(known, _)| known == name) {
-            labels.push((Arc::clone(name), Arc::clone(value)));
-        }
-    }
-    labels.truncate(crate::project::LABELS_MAX);
-    labels
 }
 
 fn regions(fields: &mut Fields, project: &Project, report: &mut Report) -> Vec<Arc<str>> {

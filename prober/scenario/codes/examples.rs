@@ -501,8 +501,10 @@ routes:
     },
     Example {
         code: "E210",
-        wrong: "vars: { hosts: [a.example, b.example] }",
-        right: "vars: { host: a.example }",
+        wrong: r"vars: { hosts: [a.example, b.example] }
+http: ${vars.shop}/",
+        right: r"vars: { host: a.example }
+http: https://${vars.host}/",
     },
     Example {
         code: "E301",

@@ -150,6 +150,8 @@ fn questions_of_people() {
     check(&EventFilter { limit: 3, after_seq: Some(5), ..all.clone() }, &[6, 7, 8]);
     check(&EventFilter { limit: 0, ..all.clone() }, &[]);
     check(&EventFilter { scenario: Some("other".into()), ..all.clone() }, &[2, 10]);
+    let renamed = EventFilter { scenario: Some("new".into()), former: vec!["other".into()], ..all.clone() };
+    check(&renamed, &[2, 10]);
     check(&EventFilter { scenario: Some("' OR 1".into()), ..all.clone() }, &[]);
     check(&EventFilter { region: Some("us".into()), ..all.clone() }, &[]);
     check(&EventFilter { verdicts: vec![Verdict::Bad, Verdict::Ineligible], ..all.clone() }, &[2, 3, 10]);
