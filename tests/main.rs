@@ -17,6 +17,7 @@
 //! | `promises` | objectives and routes as their owners see them |
 //! | `reload` | SIGHUP with wrong and right files |
 //! | `reuse` | templates, matrices, former names and maintenance through the whole program |
+//! | `secrets` | a target that echoes all it is told: no output, page, export or file has a secret |
 //! | `shipped` | the scenarios that come with the program |
 //! | `stopping` | stops in the middle of a flow, and what runs know of earlier ones |
 //! | `support` | a project in a temporary folder, and the program as a process |
@@ -37,6 +38,7 @@ mod metrics;
 mod mistakes;
 mod promises;
 mod reload;
+mod secrets;
 mod reuse;
 mod shipped;
 mod stopping;

@@ -8,6 +8,7 @@
 //! | [`time`] | [`time::Timestamp`] and the [`time::Clock`] that is passed in |
 //! | [`slot`] | when a run is due, and the identity that makes a second delivery recognisable |
 //! | [`outcome`] | what one run showed: verdict, reason, failure, steps, phases |
+//! | [`texts`] | every text of an outcome, for whoever takes secrets out of them |
 //! | [`event`] | slot + outcome: the only thing that is stored and sent |
 //! | [`objective`], [`policy`] | what is promised of a scenario, and which limits and floors make an alert |
 //! | [`maintenance`] | planned maintenance and what it does to slots |
@@ -27,6 +28,7 @@ pub mod probe;
 pub mod schema;
 pub mod slot;
 pub mod step;
+pub mod texts;
 pub mod time;
 
 mod event_json;

@@ -274,11 +274,12 @@ impl<N> Compiler<'_, N> {
             if self.is_wanted(region) {
                 let secrets: Vec<_> = names.secrets_used().iter().cloned().collect();
                 let secrets = if secrets.is_empty() { Arc::default() } else { secrets.into() };
+                let chains = names.chains().into();
                 let version = version(root, &effective(&scenario, &shared), &mut names);
                 plans.push(self.finish(
                     &scenario,
                     &shared,
-                    Made { parts, version, secrets, region: Arc::clone(region) },
+                    Made { parts, version, secrets, chains, region: Arc::clone(region) },
                 ));
             }
         }

@@ -200,12 +200,30 @@ fn hole(
             report.push(problem.help("pass the parts as parameters of their own, or filter the arguments"));
             None
         }
-        Ok(meaning) if sound => Some((meaning, filters)),
+        Ok(meaning) if sound => {
+            note(&meaning, &filters, names);
+            Some((meaning, filters))
+        }
         Ok(_) => None,
         Err(problem) => {
             report.push(problem);
             None
         }
+    }
+}
+
+/// Remembers what is put through which filters, those of a parameter's own value included.
+fn note(meaning: &Meaning, filters: &[Filter], names: &mut Names<'_>) {
+    match meaning {
+        Meaning::Hole(hole) => names.note_filters(hole, filters),
+        Meaning::Parts(template) => {
+            for part in template.parts() {
+                if let Part::Hole(hole, own) = part {
+                    names.note_filters(hole, &[own, filters].concat());
+                }
+            }
+        }
+        Meaning::Constant(_) | Meaning::Reported => {}
     }
 }
 

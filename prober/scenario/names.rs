@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::reuse::{Arguments, Cell};
 use crate::source::Span;
 use crate::suggest::nearest;
-use crate::template::{Hole, Template};
+use crate::template::{Filter, Hole, Template};
 use crate::tree::{Scalar, ScalarKind, core_schema};
 
 /// Variables by name.
@@ -92,6 +92,8 @@ pub(crate) struct Names<'a> {
     step: usize,
     step_name: Arc<str>,
     secrets_used: BTreeSet<Arc<str>>,
+    /// Filters that values are put through, more than one after another.
+    chains: Vec<(Hole, Vec<Filter>)>,
     /// Whether something was looked up that may differ between regions.
     regional: bool,
     /// Whether something was looked up that may differ between instances of a matrix.
@@ -124,6 +126,7 @@ impl<'a> Names<'a> {
             step: 0,
             step_name: "".into(),
             secrets_used: BTreeSet::new(),
+            chains: Vec::new(),
             regional: false,
             instanced: false,
             in_argument: false,
@@ -157,6 +160,20 @@ impl<'a> Names<'a> {
 
     pub(crate) fn secrets_used(&self) -> &BTreeSet<Arc<str>> {
         &self.secrets_used
+    }
+
+    /// Notes that a value that is known only in the run is put through `filters`.
+    pub(crate) fn note_filters(&mut self, hole: &Hole, filters: &[Filter]) {
+        // What one filter makes of a secret is known without being told.
+        let is_new = || self.chains.iter().all(|(known, through)| (known, &**through) != (hole, filters));
+        if filters.len() > 1 && is_new() {
+            self.chains.push((hole.clone(), filters.to_vec()));
+        }
+    }
+
+    /// Values that are put through more than one filter, and through which.
+    pub(crate) fn chains(&self) -> &[(Hole, Vec<Filter>)] {
+        &self.chains
     }
 
     pub(crate) fn captures(&self) -> &[Capture] {

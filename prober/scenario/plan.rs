@@ -16,6 +16,7 @@ use crate::kind::{Action, Kind};
 use crate::repeat::{PollPlan, RetryPlan};
 use crate::slo::Slo;
 use crate::source::Span;
+use crate::template::{Filter, Hole};
 
 /// One scenario in one region.
 pub struct Plan<N: 'static> {
@@ -32,6 +33,7 @@ pub struct Plan<N: 'static> {
     pub(crate) continue_on_failure: bool,
     pub(crate) retried_is_bad: bool,
     pub(crate) secrets: Arc<[Arc<str>]>,
+    pub(crate) chains: Box<[(Hole, Vec<Filter>)]>,
     pub(crate) slo: Arc<Slo>,
     /// Where its name stands.
     pub(crate) name_at: Span,
@@ -163,6 +165,11 @@ impl<N> Plan<N> {
     /// Planned maintenance: the scenario's own, then the project's.
     pub fn maintenance(&self) -> &[Arc<Maintenance>] {
         &self.maintenance
+    }
+
+    /// Values that its steps put through more than one filter, and through which.
+    pub fn chains(&self) -> &[(Hole, Vec<Filter>)] {
+        &self.chains
     }
 
     /// The names of the secrets that its steps refer to, sorted.

@@ -1,54 +1,90 @@
 //! Takes secret values out of everything that people see.
 //!
-//! A value is found as it is, as its Base64 (also in the middle of a longer text, as in `Basic` credentials),
-//! percent-encoded and JSON-escaped. A value shorter than [`SECRET_BYTES_MIN`] is left alone: replacing it
+//! | module | holds |
+//! | --- | --- |
+//! | [`spellings`] | the ways a secret may be written |
+//! | [`view`] | a text with its escapes undone |
+//!
+//! A text is looked at as it is, and with its escapes undone, layer by layer, so that a value is found however a
+//! server has escaped it, also partly and more than once. In each layer it is found as it is, in the other case,
+//! as hexadecimal digits and as Base64, also in the middle of a longer Base64 text as in `Basic` credentials. A
+//! beginning of a value before `…` is what a limit has left of it, and goes too.
+//!
+//! A value of less than [`SECRET_BYTES_MIN`] bytes goes only where it stands as a word of its own: otherwise it
 //! would shred every text, and anyone can guess it.
+//!
+//! Deliberately absent: what a server does with a value beyond that (encryption, compression, the value backwards).
+
+mod spellings;
+#[cfg(test)]
+mod tests;
+mod view;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use model::attribute::AttributeValue;
-use model::outcome::{Failure, MESSAGE_MAX, Outcome, cut};
-use model::step::{Hop, Message, SHOWN_MAX};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use model::outcome::Outcome;
 
-use crate::template::{Captures, Secrets};
+use crate::template::{Captures, Filter, Hole, Secrets};
+use spellings::{Form, Spelling};
+use view::View;
 
-/// The shortest secret that is looked for.
+/// The shortest secret that is looked for inside of words, in bytes.
 pub const SECRET_BYTES_MIN: usize = 3;
 
-/// The shortest Base64 inside a longer Base64 text that is looked for; shorter ones appear by chance.
-const INNER_BASE64_MIN: usize = 8;
+/// How much of a spelling the search looks for; where that is found, the rest is compared.
+const SOUGHT_BYTES_MAX: usize = 512;
 
-/// What a URL keeps as it is beside letters and digits.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// How many layers of escapes are undone: a value in JSON in JSON in a URL in a page.
+const LAYERS_MAX: usize = 5;
+
+/// What limits put in the place of what they cut off.
+const CUT: &[u8] = "…".as_bytes();
 
 /// Replaces known secret values by `•••(name)`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Redactor {
     search: Option<AhoCorasick>,
+    /// Sorted by their texts, without doubles; the search numbers them so.
     patterns: Vec<Pattern>,
+    /// The longest of their texts, as far as it is sought, in bytes.
+    longest: usize,
+    /// Filters that templates put values through, more than one after another.
+    chains: Arc<[(Hole, Vec<Filter>)]>,
 }
 
 /// One spelling of one secret; never printed.
 #[derive(Clone)]
 struct Pattern {
-    text: String,
-    mask: String,
+    spelling: Spelling,
+    mask: Arc<str>,
 }
 
-impl std::fmt::Debug for Pattern {
+/// A part of a text that goes.
+#[derive(Copy, Clone, Debug)]
+struct Found {
+    start: usize,
+    end: usize,
+    pattern: usize,
+}
+
+/// Names of what is looked for, and nothing else.
+impl std::fmt::Debug for Redactor {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(&self.mask)
+        let mut masks: Vec<_> = self.patterns.iter().map(|pattern| &*pattern.mask).collect();
+        masks.sort_unstable();
+        masks.dedup();
+        out.debug_tuple("Redactor").field(&masks).finish()
     }
 }
 
 impl Redactor {
-    /// A redactor of these secrets.
-    pub fn new(secrets: &Secrets) -> Self {
-        Self::default().extended(secrets.iter().map(|(name, value)| (name, Cow::Borrowed(value))))
+    /// A redactor of these secrets, and of what `chains` of filters make of them and of secret captures.
+    pub fn new(secrets: &Secrets, chains: &[(Hole, Vec<Filter>)]) -> Self {
+        let bare = Self { chains: chains.into(), ..Self::default() };
+        bare.extended(secrets.iter().map(|(name, value)| (name, Cow::Borrowed(value))))
     }
 
     /// The same, with the captures that are secret; borrowed if there are none.
@@ -68,133 +104,180 @@ impl Redactor {
     fn extended<'a>(&self, values: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>) -> Self {
         let mut patterns = self.patterns.clone();
         for (name, value) in values {
-            if value.len() < SECRET_BYTES_MIN {
+            let mask: Arc<str> = format!("•••({name})").into();
+            let filtered = self.filtered(name, &value);
+            for value in std::iter::once(&*value).chain(filtered.iter().map(String::as_str)) {
+                let spellings = spellings::of(value).into_iter();
+                patterns.extend(spellings.map(|spelling| Pattern { spelling, mask: Arc::clone(&mask) }));
+            }
+        }
+        patterns.sort_by(|left, right| left.spelling.text.cmp(&right.spelling.text));
+        patterns.dedup_by(|later, first| later.spelling.text == first.spelling.text);
+        let search = (!patterns.is_empty()).then(|| search(&patterns));
+        let longest = patterns.iter().map(|pattern| pattern.spelling.text.len().min(SOUGHT_BYTES_MAX)).max();
+        let longest = longest.unwrap_or_default();
+        let mut all = Self { search, patterns, longest, chains: Arc::clone(&self.chains) };
+        all.hide_telling_names();
+        all
+    }
+
+    /// What the chains of filters make of the value called `name`, after each of their filters.
+    fn filtered(&self, name: &str, value: &str) -> Vec<String> {
+        let mut made = Vec::new();
+        for (hole, filters) in &*self.chains {
+            if !matches!(hole, Hole::Secret(of) | Hole::Capture(of) if **of == *name) {
                 continue;
             }
-            let mask = format!("•••({name})");
-            let known = spellings(&value).into_iter().filter(|text| text.len() >= SECRET_BYTES_MIN);
-            patterns.extend(known.map(|text| Pattern { text, mask: mask.clone() }));
+            let mut text = Cow::Borrowed(value);
+            for filter in filters {
+                text = Cow::Owned(filter.apply(&text));
+                made.push(text.clone().into_owned());
+            }
         }
-        let search = (!patterns.is_empty()).then(|| {
-            AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(patterns.iter().map(|pattern| pattern.text.as_bytes()))
-                .expect("secrets are far below the automaton's limit of 2^31 states")
-        });
-        Self { search, patterns }
+        made
+    }
+
+    /// A name that has a secret in it is no name to be shown.
+    fn hide_telling_names(&mut self) {
+        let masks: BTreeSet<_> = self.patterns.iter().map(|pattern| Arc::clone(&pattern.mask)).collect();
+        let telling: Vec<_> = masks.into_iter().filter(|mask| !self.found(mask).is_empty()).collect();
+        for mask in telling {
+            let named = self.patterns.iter_mut().filter(|pattern| pattern.mask == mask);
+            named.for_each(|pattern| pattern.mask = "•••".into());
+        }
     }
 
     /// The text with every secret replaced; borrowed if there is none.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let Some(search) = &self.search else { return Cow::Borrowed(text) };
-        let mut out = String::new();
+        let found = self.found(text);
+        if found.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len());
         let mut kept = 0;
-        for found in search.find_iter(text.as_bytes()) {
-            out.push_str(&text[kept..found.start()]);
-            out.push_str(&self.patterns[found.pattern().as_usize()].mask);
-            kept = found.end();
+        for Found { start, end, pattern } in found {
+            out.push_str(&text[kept..start]);
+            out.push_str(&self.patterns[pattern].mask);
+            kept = end;
         }
-        let rest = &text[kept..];
-        match (self.cut_secret(rest), kept) {
-            (None, 0) => Cow::Borrowed(text),
-            (None, _) => Cow::Owned(out + rest),
-            (Some((start, mask)), _) => Cow::Owned(out + &rest[..start] + mask + "…"),
-        }
+        Cow::Owned(out + &text[kept..])
     }
 
-    /// Where a secret begins that was cut off at the end of a text that ends in `…`.
-    fn cut_secret(&self, text: &str) -> Option<(usize, &str)> {
-        let body = text
-            .strip_suffix('…')
-            .or_else(|| text.strip_suffix("…\""))
-            .or_else(|| text.strip_suffix("…]"))?;
-        let starts = self.patterns.iter().filter_map(|pattern| {
-            let longest = pattern.text.len().min(body.len());
-            let fits = (SECRET_BYTES_MIN..=longest).rev().find(|length| {
-                pattern.text.is_char_boundary(*length) && body.ends_with(&pattern.text[..*length])
-            })?;
-            Some((body.len() - fits, pattern.mask.as_str()))
-        });
-        starts.min_by_key(|(start, _)| *start)
-    }
-
-    /// Replaces every secret in every text of an outcome.
+    /// Replaces every secret in every text that a run has put into `outcome`.
     pub fn redact_outcome(&self, outcome: &mut Outcome) {
         if self.is_empty() {
             return;
         }
-        if let Some(failure) = &mut outcome.failure {
-            self.redact_failure(failure);
-        }
-        for step in &mut outcome.steps {
-            if let Some(failure) = &mut step.failure {
-                self.redact_failure(failure);
-            }
-            if let Some(note) = &mut step.note {
-                self.replace(note, MESSAGE_MAX);
-            }
-            for attempt in &mut step.attempts {
-                self.redact_failure(&mut attempt.failure);
-                attempt.hops.iter_mut().for_each(|hop| self.redact_hop(hop));
-            }
-            if let Some(status) = step.poll.as_mut().and_then(|poll| poll.last_status.as_mut()) {
-                self.replace(status, SHOWN_MAX);
-            }
-            step.hops.iter_mut().for_each(|hop| self.redact_hop(hop));
-            for value in step.attributes.values_mut() {
-                self.redact_attribute(value);
-            }
-            for (_, value) in &mut step.captures {
-                self.replace(value, usize::MAX);
-            }
-        }
-        for assertion in &mut outcome.assertions {
-            self.replace(&mut assertion.actual, SHOWN_MAX);
-            if let Cow::Owned(expected) = self.redact(&assertion.expected) {
-                assertion.expected = Cow::Owned(cut(expected, SHOWN_MAX));
-            }
-            if let Cow::Owned(name) = self.redact(&assertion.name) {
-                assertion.name = name.into();
-            }
-        }
+        outcome.change_texts(&mut |text| match self.redact(text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(redacted) => Some(redacted),
+        });
     }
 
-    fn redact_hop(&self, hop: &mut Hop) {
-        self.replace(&mut hop.label, usize::MAX);
-        if let Some(status) = &mut hop.status {
-            self.replace(status, SHOWN_MAX);
+    /// The parts of `text` that go, in order, apart from each other, at the borders of characters.
+    fn found(&self, text: &str) -> Vec<Found> {
+        let mut found = Vec::new();
+        let Some(search) = &self.search else { return found };
+        self.find(search, &View::whole(text), &mut found);
+        let mut layer = View::whole(text).unescaped();
+        for _ in 0..LAYERS_MAX {
+            let Some(view) = layer else { break };
+            self.find(search, &view, &mut found);
+            layer = view.unescaped();
         }
-        if let Some(exchange) = &mut hop.exchange {
-            self.redact_message(&mut exchange.request);
-            exchange.answer.iter_mut().for_each(|answer| self.redact_message(answer));
-        }
+        joined(found, text)
     }
 
-    fn redact_message(&self, message: &mut Message) {
-        message.head.iter_mut().for_each(|line| self.replace(line, usize::MAX));
-        message.body.iter_mut().for_each(|body| self.replace(body, usize::MAX));
+    /// Adds what is found in one layer, in places of the text.
+    fn find(&self, search: &AhoCorasick, view: &View<'_>, found: &mut Vec<Found>) {
+        let bytes = view.bytes();
+        // A value may repeat itself so that much of it is compared at every place; then the rest goes unseen.
+        let mut patience = bytes.len().saturating_mul(4);
+        for one in search.find_overlapping_iter(bytes) {
+            let pattern = one.pattern().as_usize();
+            let spelling = &self.patterns[pattern].spelling;
+            let rest = &spelling.text[one.end() - one.start()..];
+            let mut end = one.end();
+            if !rest.is_empty() {
+                let same = same(&rest[..rest.len().min(patience)], &bytes[end..]);
+                patience -= same;
+                end = if patience == 0 { bytes.len() } else { end + same };
+            }
+            if let Some((start, end)) = spelling.place(bytes, one.start(), end) {
+                let (start, end) = view.place(start, end);
+                found.push(Found { start, end, pattern });
+            }
+        }
+        self.find_cut(view, found);
     }
 
-    fn redact_failure(&self, failure: &mut Failure) {
-        self.replace(&mut failure.message, MESSAGE_MAX);
-        if let Cow::Owned(error_type) = self.redact(&failure.error_type) {
-            failure.error_type = Cow::Owned(error_type);
+    /// Adds the beginnings of spellings that stand before `…`.
+    fn find_cut(&self, view: &View<'_>, found: &mut Vec<Found>) {
+        let bytes = view.bytes();
+        let mut from = 0;
+        while let Some(at) = position(&bytes[from..], CUT).map(|at| from + at) {
+            let end = from + view::without_broken_escape(&bytes[from..at]);
+            // The longest beginning first; nothing before the last `…` can belong to it.
+            let longest = self.longest.min(end - from);
+            let begun = (SECRET_BYTES_MIN..=longest).rev().find_map(|length| {
+                let begun = &bytes[end - length..end];
+                let at = self.patterns.partition_point(|pattern| *pattern.spelling.text < *begun);
+                let pattern = self.patterns.get(at)?;
+                let fits = pattern.spelling.form != Form::Word && pattern.spelling.text.starts_with(begun);
+                fits.then_some((end - length, at))
+            });
+            if let Some((start, pattern)) = begun {
+                let (start, _) = view.place(start, end);
+                let (_, end) = view.place(end, at);
+                found.push(Found { start, end, pattern });
+            }
+            from = at + CUT.len();
         }
     }
+}
 
-    fn redact_attribute(&self, value: &mut AttributeValue) {
-        match value {
-            AttributeValue::Text(text) => self.replace(text, usize::MAX),
-            AttributeValue::List(texts) => texts.iter_mut().for_each(|text| self.replace(text, usize::MAX)),
-            AttributeValue::Bool(_) | AttributeValue::Int(_) | AttributeValue::Float(_) => {}
-        }
-    }
+fn search(patterns: &[Pattern]) -> AhoCorasick {
+    let sought = patterns.iter().map(|pattern| {
+        let text = &pattern.spelling.text;
+        &text[..text.len().min(SOUGHT_BYTES_MAX)]
+    });
+    AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        // Built in many runs for a few short texts: quick to build before quick to search.
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .build(sought)
+        .expect("secrets are far below the automaton's limit of 2^31 states")
+}
 
-    fn replace(&self, text: &mut String, bytes_max: usize) {
-        if let Cow::Owned(redacted) = self.redact(text) {
-            *text = cut(redacted, bytes_max);
+/// How many bytes both begin with.
+fn same(left: &[u8], right: &[u8]) -> usize {
+    left.iter().zip(right).take_while(|(left, right)| left == right).count()
+}
+
+fn position(bytes: &[u8], sought: &[u8]) -> Option<usize> {
+    bytes.windows(sought.len()).position(|window| window == sought)
+}
+
+/// Parts that overlap or touch become one, with the longest one's name.
+fn joined(mut found: Vec<Found>, text: &str) -> Vec<Found> {
+    for one in &mut found {
+        (one.start, one.end) = (text.floor_char_boundary(one.start), text.ceil_char_boundary(one.end));
+    }
+    found.sort_by_key(|one| (one.start, std::cmp::Reverse(one.end)));
+    let mut joined: Vec<(Found, usize)> = Vec::new();
+    for one in found {
+        let length = one.end - one.start;
+        match joined.last_mut() {
+            Some((last, longest)) if one.start < last.end => {
+                if length > *longest {
+                    (last.pattern, *longest) = (one.pattern, length);
+                }
+                last.end = last.end.max(one.end);
+            }
+            _ => joined.push((one, length)),
         }
     }
+    joined.into_iter().map(|(one, _)| one).collect()
 }
 
 /// Every text and number inside a captured value.
@@ -206,112 +289,5 @@ fn leaves(value: &serde_json::Value) -> Box<dyn Iterator<Item = Cow<'_, str>> + 
         Json::Array(items) => Box::new(items.iter().flat_map(leaves)),
         Json::Object(map) => Box::new(map.values().flat_map(leaves)),
         Json::Null | Json::Bool(_) => Box::new(std::iter::empty()),
-    }
-}
-
-/// The ways a secret may appear in a text.
-fn spellings(value: &str) -> Vec<String> {
-    let mut texts = vec![value.to_owned()];
-    // A file's last line break is often not part of what is sent.
-    let trimmed = value.trim();
-    if trimmed.len() >= SECRET_BYTES_MIN {
-        texts.push(trimmed.to_owned());
-    }
-    let escaped = serde_json::Value::from(value).to_string();
-    texts.push(escaped[1..escaped.len() - 1].to_owned());
-    for set in [NON_ALPHANUMERIC, UNRESERVED] {
-        let encoded = utf8_percent_encode(value, set).to_string();
-        texts.push(encoded.replace("%20", "+"));
-        texts.push(encoded.to_lowercase());
-        texts.push(encoded);
-    }
-    texts.extend(base64_spellings(value.as_bytes()));
-    texts.sort();
-    texts.dedup();
-    texts
-}
-
-/// Base64 as it is, and the part that stays the same wherever the secret stands in a longer text.
-fn base64_spellings(value: &[u8]) -> Vec<String> {
-    let mut texts = vec![STANDARD_NO_PAD.encode(value), URL_SAFE_NO_PAD.encode(value)];
-    for (before, skip) in [(0_usize, 0_usize), (1, 2), (2, 3)] {
-        let mut longer = vec![0; before];
-        longer.extend_from_slice(value);
-        let whole = longer.len() * 8 / 6;
-        if whole < skip + INNER_BASE64_MIN {
-            continue;
-        }
-        texts.push(STANDARD_NO_PAD.encode(&longer)[skip..whole].to_owned());
-        texts.push(URL_SAFE_NO_PAD.encode(&longer)[skip..whole].to_owned());
-    }
-    texts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::template::Captured;
-    use base64::engine::general_purpose::STANDARD;
-    use model::outcome::{FailureClass, Reason};
-
-    fn redactor() -> Redactor {
-        let mut secrets = Secrets::default();
-        secrets.set("password", "s3cr3t p/ss\"word");
-        secrets.set("long", "s3cr3t p/ss\"word-and-more");
-        secrets.set("tiny", "ab");
-        Redactor::new(&secrets)
-    }
-
-    #[test]
-    fn every_spelling_is_found() {
-        let redactor = redactor();
-        let value = "s3cr3t p/ss\"word";
-        for text in [
-            value.to_owned(),
-            STANDARD.encode(value),
-            STANDARD.encode(format!("u:{value}")),
-            STANDARD.encode(format!("me:{value}")),
-            STANDARD.encode(format!("you:{value}:x")),
-            utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
-            "s3cr3t+p%2Fss%22word".to_owned(),
-            serde_json::json!({ "p": value }).to_string(),
-        ] {
-            let shown = redactor.redact(&text);
-            assert!(shown.contains("•••(password)"), "{text} -> {shown}");
-            assert!(!shown.contains("s3cr3t"), "{shown}");
-        }
-        assert_eq!(redactor.redact("x s3cr3t p/ss\"word-and-more y"), "x •••(long) y");
-        assert_eq!(redactor.redact("about"), "about", "a secret of two letters is left alone");
-        assert!(matches!(redactor.redact("nothing here"), Cow::Borrowed(_)));
-    }
-
-    #[test]
-    fn a_secret_that_was_cut_off_is_found() {
-        let shown = redactor().redact("token is s3cr3t p/…").into_owned();
-        assert!(shown.starts_with("token is •••(") && !shown.contains("s3cr"), "{shown}");
-        assert_eq!(redactor().redact("plain end…"), "plain end…");
-    }
-
-    #[test]
-    fn secret_captures_are_added_for_the_run() {
-        let mut captures = Captures::default();
-        let base = redactor();
-        captures.set("open".into(), Captured { value: "visible".into(), secret: false });
-        assert!(matches!(base.with_captures(&captures), Cow::Borrowed(_)));
-        captures
-            .set("token".into(), Captured { value: serde_json::json!({ "a": ["tok-1234"] }), secret: true });
-        let redactor = base.with_captures(&captures);
-        assert_eq!(redactor.redact("Bearer tok-1234 visible"), "Bearer •••(token) visible");
-    }
-
-    #[test]
-    fn whole_outcomes_are_redacted() {
-        let mut outcome = Outcome::empty(Reason::Failed);
-        outcome.failure =
-            Some(Failure::new(FailureClass::Incorrect, "assert.body", "got s3cr3t p/ss\"word back"));
-        redactor().redact_outcome(&mut outcome);
-        assert_eq!(outcome.failure.unwrap().message, "got •••(password) back");
-        let debug = format!("{:?}", redactor());
-        assert!(!debug.contains("s3cr3t"), "{debug}");
     }
 }

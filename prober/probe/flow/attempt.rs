@@ -15,6 +15,9 @@ use super::now;
 use super::walk::Bounds;
 use crate::net::shared::Net;
 
+/// What stands for an answer that may hold a secret which is not known.
+const LEFT_OUT: &str = "(left out: it may hold a secret that could not be captured)";
+
 /// One step while it is tried; what was seen so far is in `record` even if the future is dropped.
 pub(super) struct Trying<'t, 'a> {
     pub(super) step: &'t StepPlan<Net>,
@@ -100,8 +103,29 @@ impl Trying<'_, '_> {
         };
         let scope = Scope { run, captures: self.captures, secrets: self.secrets };
         let context = StepContext { scope: &scope, began, deadline };
-        let shown = self.step.action.run(self.net, &context).await;
-        (shown, now().saturating_duration_since(began))
+        let mut shown = self.step.action.run(self.net, &context).await;
+        let took = now().saturating_duration_since(began);
+        self.hide_secrets(&mut shown, took);
+        (shown, took)
+    }
+
+    /// Takes care that nobody sees what a capture marks as secret, whether the step passes or not.
+    ///
+    /// What cannot be taken may still be in the answer, under another name or before it broke off: then the
+    /// answer is left out as a whole.
+    fn hide_secrets(&mut self, shown: &mut StepOutcome, took: Duration) {
+        let mut unknown = false;
+        for capture in self.step.captures.iter().filter(|capture| capture.is_secret()) {
+            match capture.take(&self.judge.observed(self.step, shown, took)) {
+                Ok(captured) => self.net.hide_value(capture.name(), captured.value),
+                Err(_) => unknown = true,
+            }
+        }
+        let exchanges = shown.hops.iter_mut().filter_map(|hop| hop.exchange.as_mut());
+        for answer in exchanges.filter_map(|exchange| exchange.answer.as_mut()).filter(|_| unknown) {
+            answer.head.truncate(1);
+            answer.body = answer.body.take().map(|_| LEFT_OUT.to_owned());
+        }
     }
 }
 

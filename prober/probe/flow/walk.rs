@@ -102,9 +102,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What came of it, `duration` after it began, what was captured, and what the network must hide.
-    pub(super) fn end(self, duration: Duration) -> (Outcome, Captures, Net) {
-        (self.judge.outcome(duration), self.captures, self.net)
+    /// What came of it, `duration` after it began, and the network, which knows what must be hidden.
+    pub(super) fn end(self, duration: Duration) -> (Outcome, Net) {
+        (self.judge.outcome(duration), self.net)
     }
 
     async fn step(&mut self, step: &StepPlan<Net>, bounds: Bounds<'_>) {

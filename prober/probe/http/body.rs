@@ -27,6 +27,8 @@ pub(crate) struct Body {
     cut_at: Option<u64>,
     /// Why the body cannot be looked at.
     trouble: Option<String>,
+    /// Whether its end was read.
+    whole: bool,
 }
 
 impl Body {
@@ -53,6 +55,7 @@ impl Body {
             }
             self.push(piece);
         }
+        self.whole = true;
         Ok(())
     }
 
@@ -101,6 +104,11 @@ impl Body {
             }
         }
         Ok(())
+    }
+
+    /// Whether its end was read.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// How many bytes came.

@@ -34,7 +34,10 @@ pub(super) fn answer(answer: &Answer, detail: Detail) -> Message {
     let first = format!("HTTP/{} {} {reason}", facts::version(answer.version), answer.status.as_str());
     let mut head = vec![first.trim_end().to_owned()];
     head.extend(lines(&answer.headers));
-    Message { head, body: body(detail, || answer.body.bytes()) }
+    // What did not come whole may end in the middle of a secret; `…` says so, also to whoever looks for those.
+    let end = if answer.body.is_whole() { "" } else { "…" };
+    let body = body(detail, || answer.body.bytes()).map(|text| cut(text + end, BODY_SHOWN_MAX));
+    Message { head, body }
 }
 
 fn lines(headers: &HeaderMap) -> impl Iterator<Item = String> + '_ {

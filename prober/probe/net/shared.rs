@@ -212,15 +212,22 @@ impl Net {
 
     /// Takes care that `text` is replaced by `•••(name)` in everything that people see of this run.
     pub(crate) fn hide(&mut self, name: &str, text: &str) {
+        self.hide_value(name, text.into());
+    }
+
+    /// The same for every text and number in `value`, beside what is hidden under that name already.
+    pub(crate) fn hide_value(&mut self, name: &str, value: serde_json::Value) {
         let mut known = match self.hidden.get(name) {
-            Some(Captured { value: serde_json::Value::Array(texts), .. }) => texts.clone(),
+            Some(Captured { value: serde_json::Value::Array(values), .. }) => values.clone(),
             _ => Vec::new(),
         };
-        known.push(text.into());
+        if !known.contains(&value) {
+            known.push(value);
+        }
         self.hidden.set(name.into(), Captured { value: known.into(), secret: true });
     }
 
-    /// What is to be replaced in everything that people see of this run, beside secrets and captures.
+    /// What is to be replaced in everything that people see of this run, beside the scenario's secrets.
     pub(crate) const fn hidden(&self) -> &Captures {
         &self.hidden
     }

@@ -86,6 +86,11 @@ impl Dsn {
         Ok(Self { config, address: HostPort { host: dialled, port }, host, tls, database })
     }
 
+    /// The password in it, if it is text.
+    pub(super) fn password(&self) -> Option<&str> {
+        self.config.get_password().and_then(|password| std::str::from_utf8(password).ok())
+    }
+
     /// Whether a password stands in it.
     pub(super) fn has_password(&self) -> bool {
         self.config.get_password().is_some()

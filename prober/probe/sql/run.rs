@@ -75,12 +75,15 @@ impl Action<Net> for Sql {
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
-        Box::pin(self.ask(net.shared(), context))
+        Box::pin(async move {
+            let shared = Arc::clone(net.shared());
+            self.ask(&shared, net, context).await
+        })
     }
 }
 
 impl Sql {
-    async fn ask(&self, shared: &Arc<Shared>, context: &StepContext<'_>) -> StepOutcome {
+    async fn ask(&self, shared: &Arc<Shared>, net: &mut Net, context: &StepContext<'_>) -> StepOutcome {
         let parsed;
         let dsn = match &self.place {
             Where::Now(dsn) => dsn,
@@ -92,6 +95,10 @@ impl Sql {
                 Err(failure) => return outcome(Vec::new(), Attributes::new(), Err(failure)),
             },
         };
+        if let Some(password) = dsn.password() {
+            // The dsn is secret as a whole; whoever sees the password alone sees enough.
+            net.hide("dsn", password);
+        }
         let mut conversation = Conversation {
             step: self,
             dsn,

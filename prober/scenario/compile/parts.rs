@@ -20,6 +20,7 @@ use crate::plan::{About, Plan};
 use crate::slo::Slo;
 use crate::source::Source;
 use crate::step::SharedAssertions;
+use crate::template::{Filter, Hole};
 use crate::tree::Node;
 
 impl<N> Compiler<'_, N> {
@@ -132,6 +133,7 @@ impl<N> Compiler<'_, N> {
             continue_on_failure: scenario.continue_on_failure,
             retried_is_bad: scenario.retried_is_bad,
             secrets: made.secrets,
+            chains: made.chains,
             slo: Arc::clone(&shared.slo),
             name_at: scenario.name.span,
             maintenance: self.maintenance(scenario),
@@ -165,6 +167,8 @@ pub(super) struct Made<N: 'static> {
     pub(super) parts: PlanParts<N>,
     pub(super) version: String,
     pub(super) secrets: Arc<[Arc<str>]>,
+    /// Values that are put through more than one filter.
+    pub(super) chains: Box<[(Hole, Vec<Filter>)]>,
     pub(super) region: Arc<str>,
 }
 

@@ -1,0 +1,132 @@
+//! Every text that a run has put into its outcome, in one place.
+//!
+//! Everything is taken apart field by field, without `..`, so that a field that is added later must be thought of
+//! here before anything compiles.
+//!
+//! Deliberately absent: names, which come from the scenario's file and not from the run.
+
+use std::borrow::Cow;
+
+use crate::attribute::AttributeValue;
+use crate::outcome::{Failure, MESSAGE_MAX, Outcome, cut};
+use crate::step::{
+    AddressAttempt, AssertionRecord, AttemptRecord, BODY_SHOWN_MAX, Exchange, Hop, Message, PollRecord,
+    SHOWN_MAX, StepRecord,
+};
+
+/// Gives what stands in a text's place; `None` if it stays.
+type Change<'a> = dyn FnMut(&str) -> Option<String> + 'a;
+
+impl Outcome {
+    /// Puts in the place of every text what `change` gives for it, cut to the text's own limit.
+    pub fn change_texts(&mut self, change: &mut Change<'_>) {
+        let Self {
+            reason: _,
+            failure,
+            marks: _,
+            duration: _,
+            freshness_age: _,
+            steps,
+            main: _,
+            assertions,
+            maintenance: _,
+            high_marks: _,
+        } = self;
+        failure.iter_mut().for_each(|failure| of_failure(failure, change));
+        steps.iter_mut().for_each(|step| of_step(step, change));
+        assertions.iter_mut().for_each(|assertion| of_assertion(assertion, change));
+    }
+}
+
+fn of_failure(failure: &mut Failure, change: &mut Change<'_>) {
+    let Failure { class: _, error_type, message, step: _ } = failure;
+    of_word(error_type, SHOWN_MAX, change);
+    of_text(message, MESSAGE_MAX, change);
+}
+
+fn of_step(step: &mut StepRecord, change: &mut Change<'_>) {
+    let StepRecord {
+        name: _,
+        kind: _,
+        state: _,
+        start: _,
+        duration: _,
+        failure,
+        note,
+        teardown: _,
+        poll,
+        attempts,
+        hops,
+        attributes,
+        captures,
+    } = step;
+    failure.iter_mut().for_each(|failure| of_failure(failure, change));
+    note.iter_mut().for_each(|note| of_text(note, MESSAGE_MAX, change));
+    if let Some(poll) = poll {
+        let PollRecord { count: _, hops_left_out: _, last_status, last_duration: _ } = poll;
+        last_status.iter_mut().for_each(|status| of_text(status, SHOWN_MAX, change));
+    }
+    for attempt in attempts {
+        let AttemptRecord { start: _, duration: _, failure, hops } = attempt;
+        of_failure(failure, change);
+        hops.iter_mut().for_each(|hop| of_hop(hop, change));
+    }
+    hops.iter_mut().for_each(|hop| of_hop(hop, change));
+    for value in attributes.values_mut() {
+        match value {
+            AttributeValue::Text(text) => of_text(text, usize::MAX, change),
+            AttributeValue::List(texts) => of_lines(texts, change),
+            AttributeValue::Bool(_) | AttributeValue::Int(_) | AttributeValue::Float(_) => {}
+        }
+    }
+    for (_name, value) in captures {
+        of_text(value, usize::MAX, change);
+    }
+}
+
+fn of_hop(hop: &mut Hop, change: &mut Change<'_>) {
+    let Hop { label, reused: _, phases: _, status, peer: _, attempts, exchange } = hop;
+    of_text(label, usize::MAX, change);
+    status.iter_mut().for_each(|status| of_text(status, SHOWN_MAX, change));
+    for attempt in attempts {
+        let AddressAttempt { peer: _, start: _, duration: _, error_type } = attempt;
+        of_word(error_type, SHOWN_MAX, change);
+    }
+    if let Some(exchange) = exchange {
+        let Exchange { request, answer } = &mut **exchange;
+        of_message(request, change);
+        answer.iter_mut().for_each(|answer| of_message(answer, change));
+    }
+}
+
+fn of_message(message: &mut Message, change: &mut Change<'_>) {
+    let Message { head, body } = message;
+    of_lines(head, change);
+    body.iter_mut().for_each(|body| of_text(body, BODY_SHOWN_MAX, change));
+}
+
+fn of_assertion(assertion: &mut AssertionRecord, change: &mut Change<'_>) {
+    let AssertionRecord { step: _, name, part: _, pass: _, expected, actual } = assertion;
+    // The path or header that was looked at is part of the name.
+    if let Some(changed) = change(name) {
+        *name = changed.into();
+    }
+    of_word(expected, SHOWN_MAX, change);
+    of_text(actual, SHOWN_MAX, change);
+}
+
+fn of_lines(texts: &mut [String], change: &mut Change<'_>) {
+    texts.iter_mut().for_each(|text| of_text(text, usize::MAX, change));
+}
+
+fn of_text(text: &mut String, bytes_max: usize, change: &mut Change<'_>) {
+    if let Some(changed) = change(text) {
+        *text = cut(changed, bytes_max);
+    }
+}
+
+fn of_word(text: &mut Cow<'static, str>, bytes_max: usize, change: &mut Change<'_>) {
+    if let Some(changed) = change(text) {
+        *text = Cow::Owned(cut(changed, bytes_max));
+    }
+}
