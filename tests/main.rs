@@ -6,6 +6,7 @@
 //! | `codes` | every code of a mistake: a file, its text, its example |
 //! | `command_line` | what each command prints, where, and with which exit code |
 //! | `demo_project` | the demo, from an empty folder to an explained failure |
+//! | `editor` | what an editor says of files: its mistakes, its offers, its help |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
 //! | `export` | the NDJSON exporter writes every event, rotates, and survives a kill |
 //! | `hanging` | targets that hang delay nobody else |
@@ -17,6 +18,7 @@
 //! | `promises` | objectives and routes as their owners see them |
 //! | `reload` | SIGHUP with wrong and right files |
 //! | `reuse` | templates, matrices, former names and maintenance through the whole program |
+//! | `schema` | the schemas for editors and the binder agree |
 //! | `secrets` | a target that echoes all it is told: no output, page, export or file has a secret |
 //! | `shipped` | the scenarios that come with the program |
 //! | `stopping` | stops in the middle of a flow, and what runs know of earlier ones |
@@ -28,6 +30,7 @@ mod account;
 mod codes;
 mod command_line;
 mod demo_project;
+mod editor;
 mod environment;
 mod export;
 mod hanging;
@@ -38,8 +41,9 @@ mod metrics;
 mod mistakes;
 mod promises;
 mod reload;
-mod secrets;
 mod reuse;
+mod schema;
+mod secrets;
 mod shipped;
 mod stopping;
 mod support;

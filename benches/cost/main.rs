@@ -3,12 +3,15 @@
 //! Instructions for each piece of pure code on the path of a run, counted by callgrind: they do not depend on the
 //! machine's mood, so two commits can be compared. Without valgrind it shows times, and says so.
 //!
+//! Beside them the time that `prober validate` takes over a project of ten thousand scenarios.
+//!
 //! `cargo bench --bench cost` takes a minute; `-- --quick` runs each piece once without counting.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod pieces;
+mod validate;
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -30,7 +33,8 @@ fn main() {
         for (name, _) in PIECES {
             pieces::run(name, 1);
         }
-        say(&format!("{} pieces ran", PIECES.len()));
+        validate::took(validate::FEW, 1);
+        say(&format!("{} pieces and a project of {} scenarios ran", PIECES.len(), validate::FEW));
         return;
     }
     let counted = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
@@ -45,6 +49,8 @@ fn main() {
         let cost = if has_valgrind { instructions(name) } else { nanoseconds(name) };
         say(&format!("| {what} | {cost} |"));
     }
+    say("");
+    say(&validate::report());
 }
 
 /// Instructions a turn.

@@ -15,7 +15,7 @@ use scenario::value::{Reading, Selector, Value};
 use schedule::slots::Timetable;
 
 /// The names of the pieces, and what each is.
-pub(crate) const PIECES: [(&str, &str); 7] = [
+pub(crate) const PIECES: [(&str, &str); 8] = [
     ("encode", "one HTTP event to JSON"),
     ("decode", "one HTTP event from JSON"),
     ("assert", "two assertions: a status, a body that contains a word"),
@@ -23,6 +23,7 @@ pub(crate) const PIECES: [(&str, &str); 7] = [
     ("next", "the next slot of an interval"),
     ("slot", "the id of a slot"),
     ("compile", "one scenario file to its plan"),
+    ("validate", "one scenario file of a project of many"),
 ];
 
 /// An event of an HTTP scenario, as the store keeps it.
@@ -50,6 +51,7 @@ pub(crate) fn run(name: &str, turns: u64) {
         "next" => next(turns),
         "slot" => slot(turns),
         "compile" => (0..turns).for_each(|_| drop(black_box(compiled()))),
+        "validate" => crate::validate::compiled(turns),
         other => panic!("there is no piece {other}"),
     }
 }

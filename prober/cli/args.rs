@@ -68,7 +68,7 @@ pub(crate) enum Command {
     Schedule(Schedule),
     /// Show stored events
     Events(Events),
-    /// Show a run, a scenario, or what an error code means
+    /// Show a run, a scenario, or what an error code or a word of the language means
     Explain(Explain),
     /// Look at what this machine has for a prober
     Doctor(Doctor),
@@ -84,6 +84,8 @@ pub(crate) enum Command {
     /// Print the names of the scenarios, for completions
     #[command(hide = true)]
     Names,
+    /// Print the JSON Schema of a file, for editors
+    Schema(Schema),
 }
 
 #[derive(Debug, Args)]
@@ -204,8 +206,9 @@ Examples:
   prober explain 01jd8f3c --curl     commands that ask the same, secrets left out
   prober explain E102                what a mistake means")]
 pub(crate) struct Explain {
-    /// A run id or the first digits of one, a scenario's name, or an error code such as E102;
-    /// `slo` or `vars` and a name for what its objective means in runs, or what its variables are
+    /// A run id or the first digits of one, a scenario's name, an error code such as E102, a kind, operator
+    /// or key, or one of: language, kinds, operators; `slo` or `vars` and a name for what its objective means
+    /// in runs, or what its variables are
     pub(crate) what: String,
     /// The scenario of `explain slo NAME` or `explain vars NAME`
     pub(crate) name: Option<String>,
@@ -218,4 +221,22 @@ pub(crate) struct Explain {
     /// Only print the requests as curl commands
     #[arg(long)]
     pub(crate) curl: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Of which file
+    #[arg(value_enum, default_value_t = SchemaOf::Scenario)]
+    pub(crate) of: SchemaOf,
+}
+
+/// The files that have a schema.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// A scenario file
+    Scenario,
+    /// The project file, prober.yaml
+    Project,
+    /// A template file
+    Template,
 }

@@ -1,4 +1,4 @@
-//! `prober explain`: a run, a scenario's last run, its variables, or an error code.
+//! `prober explain`: a run, a scenario's last run, its variables, an error code, or a word of the language.
 
 use std::sync::Arc;
 
@@ -36,6 +36,19 @@ pub(crate) fn explain(global: &Global, args: &Explain, out: &Out) -> Result<Exit
     if is_code(&args.what) {
         return Err(Stop::file(format!("there is no code `{}`", args.what)));
     }
+    if let Some(text) = scenario::explain::word(&args.what, &probe::KINDS) {
+        out.line(text.trim_end());
+        return Ok(Exit::Good);
+    }
+    let run = explain_a_run(global, args, out);
+    // Only what is nothing else is looked up among the keys: scenarios may be named like one.
+    let key = run.is_err().then(|| scenario::explain::key(&args.what, &probe::KINDS)).flatten();
+    let Some(text) = key else { return run };
+    out.line(&text);
+    Ok(Exit::Good)
+}
+
+fn explain_a_run(global: &Global, args: &Explain, out: &Out) -> Result<Exit, Stop> {
     // Runs by hand are in no store.
     if let Some(event) = KeptRuns::here().and_then(|kept| kept.find(&args.what)) {
         return if args.curl { curl(&event, out) } else { Ok(show(&plans_here(global), &event, None, out)) };
@@ -177,7 +190,8 @@ fn find(reader: &mut Reader, what: &str, former: Vec<String>) -> Result<Arc<SliE
     let ran = found.iter().position(|stored| stored.event.started.is_some()).unwrap_or(0);
     (ran < found.len()).then(|| found.swap_remove(ran).event).ok_or_else(|| {
         Stop::file(format!(
-            "`{what}` is no run, no scenario with events and no error code; `prober events` shows runs"
+            "`{what}` is no run, no scenario with events, no error code and no word of the language; \
+             `prober events` shows runs, `prober explain language` the words"
         ))
     })
 }

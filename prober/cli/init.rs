@@ -1,10 +1,12 @@
-//! `prober init`: a project file and a first scenario, ready to be run.
+//! `prober init`: a project file, a first scenario and the schemas for editors, ready to be run.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
+use super::args::SchemaOf;
 use super::out::Out;
+use super::schema;
 use crate::exit::{Exit, Stop};
 
 const PROJECT: &str = "\
@@ -40,25 +42,37 @@ http: ${vars.site}/
 #   good: { latency: { lt: 500ms } }
 ";
 
-/// Writes the files that are not there yet; never overwrites one.
+/// Writes the files that are not there yet. Never overwrites one, but for the schemas, which are the program's own.
 pub(crate) fn init(dir: &Path, out: &Out) -> Result<Exit, Stop> {
-    let cannot = |path: &Path, error: &std::io::Error| {
-        Stop::environment(format!("{} could not be written: {error}", path.display()))
-    };
-    let scenarios = dir.join("scenarios");
-    fs::create_dir_all(&scenarios).map_err(|error| cannot(&scenarios, &error))?;
-    for (path, text) in [(dir.join("prober.yaml"), PROJECT), (scenarios.join("home.yaml"), SCENARIO)] {
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        match file.and_then(|mut file| file.write_all(text.as_bytes())) {
-            Ok(()) => out.line(&format!("  wrote  {}", path.display())),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                out.line(&format!("  kept   {} (it was there already)", path.display()));
-            }
-            Err(error) => return Err(cannot(&path, &error)),
-        }
+    let mut files = vec![
+        ("prober.yaml".to_owned(), schema::modeline(SchemaOf::Project, "") + PROJECT),
+        ("scenarios/home.yaml".to_owned(), schema::modeline(SchemaOf::Scenario, "../") + SCENARIO),
+    ];
+    files.extend(schema::files());
+    for (path, text) in files {
+        let path = dir.join(path);
+        let word = put(&path, &text).map_err(|error| {
+            Stop::environment(format!("{} could not be written: {error}", path.display()))
+        })?;
+        out.line(&format!("  {word}", word = word.replace("{}", &path.display().to_string())));
     }
     let enter = if dir == Path::new(".") { String::new() } else { format!(" -C {}", dir.display()) };
     out.line("");
     out.line(&format!("Edit prober.yaml so that `site` is yours, then:\n\n  prober run{enter}        once, now\n  prober serve{enter}      on schedule, with a page on http://127.0.0.1:9899/"));
     Ok(Exit::Good)
+}
+
+/// Writes one file, and says what became of it; `{}` stands for its path.
+fn put(path: &Path, text: &str) -> std::io::Result<&'static str> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    match file.and_then(|mut file| file.write_all(text.as_bytes())) {
+        Ok(()) => Ok("wrote  {}"),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        Err(_) if !schema::is_generated(path) => Ok("kept   {} (it was there already)"),
+        Err(_) if fs::read(path)? == text.as_bytes() => Ok("kept   {} (it is current)"),
+        Err(_) => fs::write(path, text).map(|()| "wrote  {} (it was of another version)"),
+    }
 }

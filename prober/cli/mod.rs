@@ -19,6 +19,7 @@ mod promise;
 mod reports;
 mod run;
 mod schedule;
+mod schema;
 mod serve;
 mod show;
 mod validate;
@@ -73,5 +74,6 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Names => Ok(completions::names(global, out)),
         Command::Version(args) => Ok(version::version(args, out)),
         Command::Man(args) => man::man(args, out),
+        Command::Schema(args) => Ok(schema::schema(args.of, out)),
     }
 }

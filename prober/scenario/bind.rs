@@ -5,7 +5,7 @@ mod keys;
 mod scalar;
 
 pub(crate) use keys::{Elsewhere, Place};
-pub(crate) use scalar::{bind as scalar, duration as scalar_duration};
+pub(crate) use scalar::{bind as scalar, duration as scalar_duration, wanted_words};
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, JsonTemplate, Key, KeyType, Need};
@@ -53,6 +53,9 @@ impl Binder<'_, '_> {
         let mut sound = true;
         for (name, value) in entries {
             if let Some(key) = keys.iter().find(|key| key.name == name.value) {
+                if matches!(key.value, KeyType::Held(_)) {
+                    continue; // its reader says what is wrong with it
+                }
                 match self.value(value, &key.value, key.name) {
                     Some(value_bound) => bound.push((key.name, Spanned::new(value_bound, value.span))),
                     None => sound = false,
@@ -63,7 +66,8 @@ impl Binder<'_, '_> {
             }
         }
         let given = |key: &Key| entries.iter().any(|(name, _)| name.value == key.name);
-        for key in keys.iter().filter(|key| key.need == Need::Required && !given(key)) {
+        let held = |key: &Key| matches!(key.value, KeyType::Held(_)); // its reader says that it is missing
+        for key in keys.iter().filter(|key| key.need == Need::Required && !held(key) && !given(key)) {
             self.report.push(place.missing(key, at));
             sound = false;
         }
@@ -88,6 +92,9 @@ impl Binder<'_, '_> {
                 }
                 self.record(node, node.span, keys, &place).map(Bound::Record)
             }
+            KeyType::Formed(wanted, _) => self.value(node, wanted, key),
+            // Left to its reader.
+            KeyType::Held(_) => None,
             KeyType::Text
             | KeyType::Duration
             | KeyType::Bool

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::bind::Binder;
 use crate::capture::CapturePlan;
 use crate::diagnostic::Diagnostic;
-use crate::fields::{Bound, KeyType};
+use crate::fields::{Bound, Key, KeyType, Need};
 use crate::kind::{Kind, Shape, Subject};
 use crate::operators::{Selected, select_key};
 use crate::source::Spanned;
@@ -13,8 +13,26 @@ use crate::suggest::nearest;
 use crate::tree::{Node, NodeValue};
 use crate::value::{Selector, SubjectType};
 
+/// The keys of a capture beside the subject that it takes from.
+pub(crate) const CAPTURE_KEYS: &[Key] = &[
+    Key {
+        name: "regex",
+        value: KeyType::Text,
+        need: Need::Optional,
+        doc: "Takes what this regular expression matches in the text: its first group, or all of it.",
+        example: "'order-(\\d+)'",
+    },
+    Key {
+        name: "secret",
+        value: KeyType::Bool,
+        need: Need::Default("false"),
+        doc: "Whether the value is replaced in everything that people see.",
+        example: "true",
+    },
+];
+
 /// The subject that a lone `regex` looks at.
-const BODY: &str = "body";
+pub(crate) const BODY: &str = "body";
 
 impl Binder<'_, '_> {
     /// The captures of a step; mistakes are reported and leave theirs out.
@@ -121,7 +139,7 @@ impl Binder<'_, '_> {
 }
 
 /// The subjects that are values; that sources agree is none.
-fn takeable(subjects: &'static [Subject]) -> impl Iterator<Item = &'static Subject> {
+pub(crate) fn takeable(subjects: &'static [Subject]) -> impl Iterator<Item = &'static Subject> {
     subjects.iter().filter(|subject| subject.shape != Shape::Agree)
 }
 
@@ -135,11 +153,16 @@ fn find(subjects: &'static [Subject], word: &str) -> Option<&'static Subject> {
 }
 
 fn words(subjects: &'static [Subject]) -> Vec<&'static str> {
-    let word = |subject: &'static Subject| match subject.shape {
+    let own = CAPTURE_KEYS.iter().map(|key| key.name);
+    takeable(subjects).map(capture_word).chain(own).collect()
+}
+
+/// The word for a subject under a capture's name: one header of the `headers`.
+pub(crate) fn capture_word(subject: &Subject) -> &'static str {
+    match subject.shape {
         Shape::One(_) => subject.name,
         _ => subject.name.strip_suffix('s').unwrap_or(subject.name),
-    };
-    takeable(subjects).map(word).chain(["regex", "secret"]).collect()
+    }
 }
 
 fn unknown(key: &Spanned<String>, subjects: &'static [Subject]) -> Diagnostic {

@@ -8,7 +8,7 @@ use crate::source::{Span, Spanned};
 use crate::template::Template;
 
 /// One key of a map in a scenario file.
-#[derive(Debug)]
+#[derive(Copy, Clone, Debug)]
 pub struct Key {
     /// The key.
     pub name: &'static str,
@@ -29,8 +29,10 @@ pub enum Need {
     Required,
     /// It may be left out.
     Optional,
-    /// It may be left out, and then this holds (shown by `explain` and the schema).
+    /// It may be left out, and then this value holds, as YAML (shown by `explain` and the schema).
     Default(&'static str),
+    /// It may be left out, and then this holds, in words for people: no value that could be written.
+    Otherwise(&'static str),
 }
 
 /// What a key's value must be.
@@ -62,6 +64,65 @@ pub enum KeyType {
     Map(&'static KeyType),
     /// A map with its own table of keys.
     Record(&'static [Key]),
+    /// The same type, of which only some texts make sense; bound as that type.
+    Formed(&'static KeyType, &'static Form),
+    /// Read by what it holds, by code of its own; the binder only knows that the key is right here.
+    Held(Holds),
+}
+
+/// What texts under a key look like, for editors.
+///
+/// The binder does not look at it: the key's reader knows better and has the better message. So a form says
+/// what every right text has in common, and a text that it refuses is refused by the reader too.
+#[derive(Copy, Clone, Debug)]
+pub struct Form {
+    /// A regular expression that all right texts match; one with `${…}` in it is right anyway.
+    pub pattern: &'static str,
+    /// What is wanted, for people: "a URL like `https://shop.example/`".
+    pub words: &'static str,
+}
+
+/// What a value holds that is not bound by a table of typed keys.
+///
+/// The schema has a definition for each, so that a new key of one of these shapes is a line in a table.
+#[derive(Copy, Clone, Debug)]
+pub enum Holds {
+    /// Subjects of the step's kind, and what must hold for each: `expect` and its kin.
+    Assertions,
+    /// One such map, or a list of them of which any may hold.
+    Clauses,
+    /// Names, and what each takes out of what the step's kind shows.
+    Captures,
+    /// A list of steps.
+    Steps,
+    /// A list of steps beside those of the run itself.
+    Teardown,
+    /// Names of labels and their texts.
+    Labels,
+    /// Names and constants.
+    Vars,
+    /// Names, and where the value of each secret comes from.
+    Secrets,
+    /// Names of regions, and a map with these keys (or nothing) for each.
+    Regions(&'static [Key]),
+    /// A list of exporters, each a name with its settings; whoever knows the exporters checks those.
+    Exporters,
+    /// Names, and one kind of route for each.
+    Routes,
+    /// The name of a template.
+    Template,
+    /// Names of a template's parameters and their values.
+    Arguments,
+    /// Names and lists of values.
+    Matrix,
+    /// Names of parameters, each with these keys.
+    Params(&'static [Key]),
+    /// A single value.
+    Constant,
+    /// The keys of a scenario, but for those that make it one of its own.
+    Body,
+    /// A map with these keys, each read by what it holds.
+    Parts(&'static [Key]),
 }
 
 /// A bound value.

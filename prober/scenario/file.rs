@@ -6,10 +6,10 @@ mod repeat;
 mod sli;
 mod steps;
 
-pub use sli::RETRIED;
-
-pub use keys::{POLL_KEYS, POLL_PARTS, RETRY_KEYS, SCENARIO_KEYS, STEP_KEYS};
+pub(crate) use keys::{DEPENDENT, EXCLUSIVE};
+pub use keys::{POLL_KEYS, RETRY_KEYS, SCENARIO_KEYS, STEP_KEYS, STEP_PARTS};
 pub(crate) use repeat::{PollNode, RetryNode};
+pub use sli::RETRIED;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,6 @@ use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
 use crate::tree::Node;
 use crate::units::show_duration;
-use keys::{SCENARIO_PARTS, STEP_PARTS};
 use naming::{former_names, own_labels, scenario_name, with_defaults};
 
 /// The limit of a run where neither the scenario nor the project sets one.
@@ -202,7 +201,7 @@ fn head_fields<N>(
         )),
         _ => step_elsewhere(typed, kinds, root),
     };
-    let mut other: Vec<&str> = SCENARIO_PARTS.iter().chain(&STEP_PARTS).copied().collect();
+    let mut other: Vec<&str> = STEP_PARTS.iter().map(|part| part.name).collect();
     other.extend(kinds.iter().map(|kind| kind.name));
     let place = Place { words: "in a scenario".to_owned(), other, elsewhere: &elsewhere };
     let (fields, _) = binder.entries(root, at, SCENARIO_KEYS, &place);

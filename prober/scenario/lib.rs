@@ -29,6 +29,8 @@
 //! | [`repeat`] | steps that are done more than once: polls and retries |
 //! | [`redact`] | takes secrets out of what people see |
 //! | [`suggest`] | "did you mean" |
+//! | [`schema`] | JSON Schemas for editors, from the tables |
+//! | [`explain`] | kinds, operators and keys in words, from the tables |
 //! | [`units`] | durations and sizes with their units |
 
 pub mod assertion;
@@ -37,6 +39,7 @@ pub mod capture;
 pub mod codes;
 pub mod compile;
 pub mod diagnostic;
+pub mod explain;
 pub mod fields;
 pub mod file;
 pub mod kind;
@@ -47,6 +50,7 @@ pub mod redact;
 pub mod render;
 pub mod repeat;
 pub mod reuse;
+pub mod schema;
 pub mod scope;
 pub mod slo;
 pub mod source;

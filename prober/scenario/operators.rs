@@ -6,7 +6,8 @@ mod phrase;
 mod select;
 mod sense;
 
-pub(crate) use select::{Selected, select_key};
+pub(crate) use operand::{OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, item_type, type_words};
+pub(crate) use select::{Selected, select_key, words as selector_words};
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -236,9 +237,9 @@ impl Binder<'_, '_> {
         let mut matchers = Vec::with_capacity(entries.len());
         let mut phrases = Vec::with_capacity(entries.len());
         let mut sound = true;
-        let tolerance = entries.iter().find(|(key, _)| key.value == operand::FUTURE_TOLERANCE_KEY);
+        let tolerance = entries.iter().find(|(key, _)| key.value == TOLERANCE_KEY.name);
         for (operator, operand) in entries {
-            if operator.value == operand::FUTURE_TOLERANCE_KEY {
+            if operator.value == TOLERANCE_KEY.name {
                 continue;
             }
             match self.operator(operator, operand, value) {
@@ -281,13 +282,13 @@ impl Binder<'_, '_> {
 
     fn operator(&mut self, operator: &Spanned<String>, operand: &Node, value: ValueType) -> Option<Operand> {
         let typed = operator.value.as_str();
-        let Some(known) = operand::OPERATORS.iter().find(|known| known.name == typed) else {
+        let Some(known) = OPERATORS.iter().find(|known| known.name == typed) else {
             self.report.push(unknown_operator(operator, value));
             return None;
         };
         if !(known.fits)(value) {
             let fitting: Vec<_> = operators_for(value).collect();
-            let message = format!("`{typed}` cannot be used with {}", operand::type_words(value));
+            let message = format!("`{typed}` cannot be used with {}", type_words(value));
             let problem = Diagnostic::error("E308", operator.span, message);
             self.report.push(problem.help(format!("operators here are {}", fitting.join(", "))));
             return None;
@@ -297,7 +298,7 @@ impl Binder<'_, '_> {
 }
 
 fn operators_for(value: ValueType) -> impl Iterator<Item = &'static str> {
-    operand::OPERATORS.iter().filter(move |operator| (operator.fits)(value)).map(|operator| operator.name)
+    OPERATORS.iter().filter(move |operator| (operator.fits)(value)).map(|operator| operator.name)
 }
 
 fn unknown_operator(operator: &Spanned<String>, value: ValueType) -> Diagnostic {

@@ -21,7 +21,8 @@ use crate::name;
 use crate::names::{NOTHING, Names, Own, RegionNames, Shared, Var, Vars};
 use crate::source::{Span, Spanned};
 use crate::tree::{Node, NodeValue, ScalarKind};
-use keys::{DEFAULTS_KEYS, OWN_NAMES, SERVE_KEYS, STORE_KEYS};
+pub(crate) use keys::SECRET_KEYS;
+use keys::{DEFAULTS_KEYS, REGION_KEYS, SERVE_KEYS, STORE_KEYS};
 
 /// The region of a project that names none.
 pub const LOCAL: &str = "local";
@@ -156,8 +157,7 @@ impl Project {
                 .contains(&typed)
                 .then(|| Elsewhere::Hint(format!("`{typed}` belongs in a scenario file")))
         };
-        let place =
-            Place { words: "in prober.yaml".to_owned(), other: OWN_NAMES.to_vec(), elsewhere: &elsewhere };
+        let place = Place { words: "in prober.yaml".to_owned(), other: Vec::new(), elsewhere: &elsewhere };
         let at = first_key(root);
         let (fields, _) = binder.entries(root, at, PROJECT_KEYS, &place);
         let labels = root.get("defaults").and_then(|node| node.get("labels"));
@@ -266,8 +266,7 @@ impl Project {
                 "vars" => names.vars = read_vars(node, report),
                 "secrets" => names.secrets = self.read_secrets(node, Some(region), report),
                 _ => {
-                    let place = Place::under("regions").with(&["vars", "secrets"]);
-                    report.push(place.unknown_key(key, &[]));
+                    report.push(Place::under("regions").unknown_key(key, REGION_KEYS));
                 }
             }
         }
@@ -395,7 +394,12 @@ pub(crate) fn read_vars(node: &Node, report: &mut Report) -> Vars {
 impl Binder<'_, '_> {
     /// The labels of a scenario or of the defaults; wrong ones are reported and left out.
     pub(crate) fn labels(&mut self, node: &Node) -> Vec<(Arc<str>, Arc<str>)> {
-        let entries = map_of(node, "labels", self.report);
+        let Some(entries) = node.map() else {
+            let message = format!("expected a map of names and values, found {}", node.describe());
+            let problem = Diagnostic::error("E103", node.span, message);
+            self.report.push(problem.help("write labels: { name: value }"));
+            return Vec::new();
+        };
         if entries.len() > LABELS_MAX {
             let message = format!("{} labels, and {LABELS_MAX} are the most", entries.len());
             self.report.push(Diagnostic::error("E117", node.span, message));
@@ -438,7 +442,7 @@ fn secret_source(name: &Spanned<String>, node: &Node) -> Result<SecretSource, Di
         "exec" => Err(Diagnostic::error("E106", key.span, "`exec` is not supported by this version yet")),
         name => match SECRET_SOURCES.iter().find(|(known, _)| *known == name) {
             Some((_, source)) => Ok(source(text)),
-            None => Err(Place::under("secrets").with(&["env", "file"]).unknown_key(key, &[])),
+            None => Err(Place::under("secrets").unknown_key(key, SECRET_KEYS)),
         },
     }
 }

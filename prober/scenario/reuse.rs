@@ -33,7 +33,7 @@ mod merge;
 mod params;
 mod template_file;
 
-pub use keys::{MATRIX_KEY, PARAM_KEYS, TEMPLATE_KEYS, USE_KEYS};
+pub use keys::{ENVELOPE_KEYS, MATRIX_KEY, METADATA_KEYS, PARAM_KEYS, TEMPLATE_KEYS, USE_KEY, WITH_KEY};
 pub use matrix::{INSTANCES_MAX, base_name};
 
 pub(crate) use arguments::Arguments;
@@ -41,4 +41,4 @@ pub(crate) use assembled::Assembled;
 pub(crate) use envelope::unwrap;
 pub(crate) use matrix::{Cell, suffix};
 pub(crate) use params::Param;
-pub(crate) use template_file::Templates;
+pub(crate) use template_file::{SCENARIO_ONLY, Templates};

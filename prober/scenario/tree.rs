@@ -129,6 +129,23 @@ impl Node {
         }
     }
 
+    /// The value as JSON, without places: what other programs see in the file.
+    pub fn json(&self) -> serde_json::Value {
+        match &self.value {
+            NodeValue::List(items) => items.iter().map(Self::json).collect(),
+            NodeValue::Map(entries) => {
+                entries.iter().map(|(name, node)| (name.value.clone(), node.json())).collect()
+            }
+            NodeValue::Scalar(scalar) => match scalar.kind {
+                ScalarKind::Null => serde_json::Value::Null,
+                ScalarKind::Bool(value) => value.into(),
+                ScalarKind::Int(number) => number.into(),
+                ScalarKind::Float(number) => number.into(),
+                ScalarKind::Quoted | ScalarKind::Text => (&*scalar.text).into(),
+            },
+        }
+    }
+
     fn count(&self) -> (usize, usize) {
         let add = |(nodes, bytes): (usize, usize), node: &Self| {
             let (more_nodes, more_bytes) = node.count();

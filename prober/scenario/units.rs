@@ -8,10 +8,12 @@ use model::objective::Share;
 /// The longest duration that a file may name: ten years.
 pub const DURATION_MAX: Duration = Duration::from_hours(3_650 * 24);
 
-const DURATION_UNITS: &[(&str, f64)] =
+/// The units of time and their seconds.
+pub(crate) const DURATION_UNITS: &[(&str, f64)] =
     &[("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
 
-const SIZE_UNITS: &[(&str, u64)] = &[
+/// The units of size and their bytes.
+pub(crate) const SIZE_UNITS: &[(&str, u64)] = &[
     ("B", 1),
     ("kB", 1_000),
     ("MB", 1_000_000),

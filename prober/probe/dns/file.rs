@@ -39,7 +39,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "resolvers",
         value: KeyType::OneOrMany(&KeyType::Text),
-        need: Need::Default("the system's"),
+        need: Need::Otherwise("the system's"),
         doc: "Which servers are asked, as `address` or `address:port`; `expect` holds for each of them.",
         example: "[192.0.2.53, \"198.51.100.53:5353\"]",
     },

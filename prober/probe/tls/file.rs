@@ -33,7 +33,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "server_name",
         value: KeyType::Text,
-        need: Need::Default("the host"),
+        need: Need::Otherwise("the host"),
         doc: "The name that is asked for and that the certificate must be for.",
         example: "shop.example",
     },

@@ -31,13 +31,6 @@ fn nowhere(_: &str) -> Option<Elsewhere> {
     None
 }
 
-impl<'a> Place<'a> {
-    /// The same, with these keys valid beside those of a table.
-    pub(crate) fn with(self, other: &[&'a str]) -> Self {
-        Self { other: other.to_vec(), ..self }
-    }
-}
-
 impl Place<'static> {
     /// Under a key of a record.
     pub(crate) fn under(key: &str) -> Self {

@@ -18,6 +18,7 @@ pub(crate) fn bind(scalar: &Scalar, wanted: &KeyType, key: &str, span: Span) -> 
         KeyType::Choice(words) => choice(scalar, words, key, span).map(Bound::Choice),
         KeyType::Percent => percent(scalar, key, span).map(Bound::Percent),
         KeyType::DurationOr(words) => duration_or(scalar, words, key, span),
+        KeyType::Formed(wanted, _) => bind(scalar, wanted, key, span),
         _ => Err(wrong_type(wanted, span, &describe(scalar))),
     }
 }
@@ -248,6 +249,7 @@ pub(crate) fn wanted_words(wanted: &KeyType) -> String {
         KeyType::DurationOr(words) => format!("a duration like `30d`, {}", one_of(words.iter().copied())),
         KeyType::Json => "a value".to_owned(),
         KeyType::OneOrMany(item) => format!("{}, or a list of those", wanted_words(item)),
-        KeyType::Map(_) | KeyType::Record(_) => "a map".to_owned(),
+        KeyType::Formed(_, form) => form.words.to_owned(),
+        KeyType::Map(_) | KeyType::Record(_) | KeyType::Held(_) => "a map".to_owned(),
     }
 }

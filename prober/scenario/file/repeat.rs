@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::outcome::FailureClass;
 
-use super::keys::{POLL_KEYS, POLL_PARTS, RETRY_KEYS};
+use super::keys::{POLL_KEYS, RETRY_KEYS};
 use super::steps::Limit;
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::diagnostic::Diagnostic;
@@ -79,7 +79,7 @@ fn poll<'t>(node: &'t Node, limit: &Limit, binder: &mut Binder<'_, '_>) -> Optio
         }
         _ => None,
     };
-    let place = Place { elsewhere: &elsewhere, ..Place::under("poll").with(&POLL_PARTS) };
+    let place = Place { elsewhere: &elsewhere, ..Place::under("poll") };
     let mut fields = fields(node, POLL_KEYS, &place, binder)?;
     let every = fields.duration("every");
     let timeout = fields.duration("timeout");

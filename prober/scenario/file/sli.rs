@@ -1,5 +1,6 @@
 //! `sli`: which runs are good enough, and which do not count.
 
+use super::keys::SLI_KEYS;
 use crate::bind::{Binder, Place};
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
@@ -42,9 +43,7 @@ pub(super) fn read<'t>(root: &'t Node, binder: &mut Binder<'_, '_>) -> Sli<'t> {
                     retried = Some(Spanned::new(word, value.span));
                 }
             }
-            _ => binder
-                .report
-                .push(Place::under("sli").with(&["good", "ineligible", "retried"]).unknown_key(key, &[])),
+            _ => binder.report.push(Place::under("sli").unknown_key(key, SLI_KEYS)),
         }
     }
     (good, ineligible, retried)

@@ -77,7 +77,7 @@ fn key_at(node: &Node, name: &str) -> Option<Span> {
 
 /// Keys of a step that stand beside the list of steps.
 fn beside<N>(root: &Node, kinds: &'static [Kind<N>], report: &mut Report) {
-    let names = kinds.iter().map(|kind| kind.name).chain(STEP_PARTS);
+    let names = kinds.iter().map(|kind| kind.name).chain(STEP_PARTS.iter().map(|part| part.name));
     for (name, span) in names.filter_map(|name| Some((name, key_at(root, name)?))) {
         let problem = Diagnostic::error("E115", span, format!("`{name}` stands beside `steps`"))
             .other(key_at(root, "steps").unwrap_or(span), "the steps are here");
@@ -179,7 +179,7 @@ fn listed_step<'t, N>(
         }
         _ => step_elsewhere(typed, kinds, item),
     };
-    let other = STEP_PARTS.into_iter().chain(kinds.iter().map(|kind| kind.name)).collect();
+    let other = STEP_PARTS.iter().map(|part| part.name).chain(kinds.iter().map(|kind| kind.name)).collect();
     let place = Place { words: "in a step".to_owned(), other, elsewhere: &elsewhere };
     let (mut fields, _) = binder.entries(item, at, STEP_KEYS, &place);
     let found = the_kind(item, at, kinds, "a step", binder.report);

@@ -24,7 +24,7 @@ pub(crate) struct Selected {
 }
 
 /// What a keyed subject's keys are, and an example entry.
-pub(super) const fn words(shape: Shape) -> (&'static str, &'static str) {
+pub(crate) const fn words(shape: Shape) -> (&'static str, &'static str) {
     match shape {
         Shape::JsonPath => ("JSON paths", "$.status: UP"),
         Shape::XmlPath => ("XML paths", "/feed/title: Orders"),

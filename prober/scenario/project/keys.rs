@@ -1,9 +1,11 @@
 //! The keys of `prober.yaml`, as tables.
 
-use crate::fields::{Key, KeyType, Need};
+use crate::fields::{Form, Holds, Key, KeyType, Need};
 use crate::maintenance::MAINTENANCE;
 
-const LABELS: KeyType = KeyType::Map(&KeyType::Text);
+const LABELS: KeyType = KeyType::Held(Holds::Labels);
+const ADDRESS: Form =
+    Form { pattern: r"^.+:[0-9]+$", words: "an address and a port like \"127.0.0.1:9899\"" };
 
 /// The keys of a section.
 pub(super) const DEFAULTS_KEYS: &[Key] = &[
@@ -58,13 +60,13 @@ pub(super) const STORE_KEYS: &[Key] = &[
 /// The keys of a section.
 pub(super) const SERVE_KEYS: &[Key] = &[Key {
     name: "listen",
-    value: KeyType::Text,
+    value: KeyType::Formed(&KeyType::Text, &ADDRESS),
     need: Need::Default("127.0.0.1:9899"),
     doc: "Where the server listens, `address:port`.",
     example: "127.0.0.1:9899",
 }];
 
-/// The keys of the project file that have a type of their own.
+/// The keys of the project file.
 pub const PROJECT_KEYS: &[Key] = &[
     Key {
         name: "version",
@@ -109,7 +111,77 @@ pub const PROJECT_KEYS: &[Key] = &[
         doc: "Where the server listens.",
         example: "{ listen: \"127.0.0.1:9899\" }",
     },
+    Key {
+        name: "vars",
+        value: VARS,
+        need: Need::Optional,
+        doc: "Variables of all regions: `${vars.NAME}`.",
+        example: "{ shop: https://shop.example }",
+    },
+    Key {
+        name: "secrets",
+        value: KeyType::Held(Holds::Secrets),
+        need: Need::Optional,
+        doc: "Secrets of all regions and where their values come from: `${secrets.NAME}`.",
+        example: "{ probe_password: { env: PROBE_PASSWORD } }",
+    },
+    Key {
+        name: "regions",
+        value: KeyType::Held(Holds::Regions(REGION_KEYS)),
+        need: Need::Otherwise("the single region `local`"),
+        doc: "Where scenarios run, each place with variables and secrets of its own.",
+        example: "{ eu: { vars: { shop: https://eu.shop.example } } }",
+    },
+    Key {
+        name: "exporters",
+        value: KeyType::Held(Holds::Exporters),
+        need: Need::Optional,
+        doc: "Where events are sent or written beside the store.",
+        example: "[{ ndjson: { directory: events } }]",
+    },
+    Key {
+        name: "routes",
+        value: KeyType::Held(Holds::Routes),
+        need: Need::Optional,
+        doc: "Where alerts go, by the names that scenarios use under `alerts`.",
+        example: "{ shop-oncall: { alertmanager: http://127.0.0.1:9093 } }",
+    },
 ];
 
-/// The keys whose values are maps of the author's own names.
-pub(super) const OWN_NAMES: [&str; 5] = ["vars", "secrets", "regions", "exporters", "routes"];
+const VARS: KeyType = KeyType::Held(Holds::Vars);
+
+/// The keys of one region.
+pub(super) const REGION_KEYS: &[Key] = &[
+    Key {
+        name: "vars",
+        value: VARS,
+        need: Need::Optional,
+        doc: "Variables of this region, stronger than the project's.",
+        example: "{ shop: https://eu.shop.example }",
+    },
+    Key {
+        name: "secrets",
+        value: KeyType::Held(Holds::Secrets),
+        need: Need::Optional,
+        doc: "Secrets of this region, stronger than the project's.",
+        example: "{ probe_password: { file: probe_eu } }",
+    },
+];
+
+/// Where the value of a secret may come from; one of them.
+pub(crate) const SECRET_KEYS: &[Key] = &[
+    Key {
+        name: "env",
+        value: KeyType::Text,
+        need: Need::Optional,
+        doc: "A variable of the prober's environment.",
+        example: "PROBE_PASSWORD",
+    },
+    Key {
+        name: "file",
+        value: KeyType::Text,
+        need: Need::Optional,
+        doc: "A file, relative to the credentials folder.",
+        example: "probe_password",
+    },
+];

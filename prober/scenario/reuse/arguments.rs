@@ -29,7 +29,11 @@ impl<'a> Arguments<'a> {
             }
             return None;
         };
-        let name = node.scalar().filter(|scalar| !matches!(scalar.kind, ScalarKind::Null))?;
+        let Some(name) = node.scalar().filter(|scalar| !matches!(scalar.kind, ScalarKind::Null)) else {
+            let message = format!("expected the name of a template, found {}", node.describe());
+            report.push(Diagnostic::error("E103", node.span, message).help("write use: rest-health"));
+            return None;
+        };
         if name.text.contains("${") {
             let problem =
                 Diagnostic::error("E207", node.span, "the name of a template cannot have `${…}` in it");

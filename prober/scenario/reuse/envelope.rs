@@ -3,18 +3,15 @@
 //! It is taken off before anything else looks at the tree, so one binder reads both forms and every place
 //! stays right.
 
+use super::keys::{API_VERSION, ENVELOPE_KEYS, METADATA_KEYS};
 use crate::diagnostic::{Diagnostic, Report};
+use crate::fields::Key;
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
 use crate::tree::{Node, NodeValue};
 
-/// What `apiVersion` must say.
-const API_VERSION: &str = "prober.io/v1";
 /// What `kind` may say, and the key that `metadata.name` stands for.
 const KINDS: [(&str, &str); 2] = [("Scenario", "name"), ("Template", "template")];
-const KEYS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
-/// `annotations` and `namespace` belong to Kubernetes and mean nothing here.
-const METADATA_KEYS: [&str; 4] = ["name", "labels", "annotations", "namespace"];
 
 type Entry = (Spanned<String>, Node);
 
@@ -37,7 +34,7 @@ pub(crate) fn unwrap(root: Node, report: &mut Report) -> Node {
             "kind" => name_key = Some(kind(&node, report)),
             "metadata" => metadata = Some(node),
             "spec" => spec = Some(node),
-            _ => unknown(&key, &KEYS, "beside `spec`", report),
+            _ => unknown(&key, ENVELOPE_KEYS, "beside `spec`", report),
         }
     }
     let missing = |key: &str, value: &str, report: &mut Report| {
@@ -103,8 +100,8 @@ fn from_metadata(metadata: Node, name_key: &str, report: &mut Report) -> Vec<Ent
         match key.value.as_str() {
             "name" => inner.push((Spanned::new(name_key.to_owned(), key.span), node)),
             "labels" => inner.push((key, node)),
-            known if METADATA_KEYS.contains(&known) => {}
-            _ => unknown(&key, &METADATA_KEYS, "under `metadata`", report),
+            known if METADATA_KEYS.iter().any(|key| key.name == known) => {}
+            _ => unknown(&key, METADATA_KEYS, "under `metadata`", report),
         }
     }
     inner
@@ -130,9 +127,10 @@ fn add_spec(spec: Node, inner: &mut Vec<Entry>, report: &mut Report) {
     }
 }
 
-fn unknown(key: &Spanned<String>, known: &[&'static str], words: &str, report: &mut Report) {
+fn unknown(key: &Spanned<String>, known: &'static [Key], words: &str, report: &mut Report) {
     let shown = model::outcome::cut(key.value.clone(), 60);
     let problem = Diagnostic::error("E102", key.span, format!("unknown key `{shown}` {words}"));
+    let known: Vec<&str> = known.iter().map(|key| key.name).collect();
     let problem = match nearest(&key.value, known.iter().copied()) {
         Some(near) => problem.label(format!("did you mean `{near}`?")),
         None if words.starts_with("beside") => problem.label("inside the envelope it belongs under `spec`"),

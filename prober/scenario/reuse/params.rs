@@ -94,7 +94,7 @@ impl Param {
         }
         let shared = Shared::default();
         let mut names = Names::new(&shared, &NOTHING, None);
-        let place = Place { other: vec![DEFAULT], ..Place::under(&name.value) };
+        let place = Place::under(&name.value);
         let (mut fields, _) =
             Binder { report, names: &mut names }.entries(node, name.span, PARAM_KEYS, &place);
         let kind = fields.choice("type").and_then(|word| Type::of(word.value));

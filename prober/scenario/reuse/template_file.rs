@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::envelope::unwrap;
-use super::keys::{TEMPLATE_KEYS, TEMPLATE_PARTS};
+use super::keys::TEMPLATE_KEYS;
 use super::params::{self, Param};
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::diagnostic::{Diagnostic, Report};
@@ -17,7 +17,7 @@ use crate::suggest::nearest;
 use crate::tree::{Node, parse};
 
 /// Keys that belong to a scenario and so cannot stand in a body.
-const SCENARIO_ONLY: [&str; 5] = ["name", "use", "with", "matrix", "was"];
+pub(crate) const SCENARIO_ONLY: [&str; 5] = ["name", "use", "with", "matrix", "was"];
 
 /// All templates of a project.
 #[derive(Debug, Default)]
@@ -118,11 +118,7 @@ impl TemplateFile {
             "default" | "type" => Some(Elsewhere::Under("params".to_owned())),
             _ => Some(Elsewhere::Under("body".to_owned())),
         };
-        let place = Place {
-            words: "in a template".to_owned(),
-            other: TEMPLATE_PARTS.to_vec(),
-            elsewhere: &elsewhere,
-        };
+        let place = Place { words: "in a template".to_owned(), other: Vec::new(), elsewhere: &elsewhere };
         let at = first_key(root);
         let (mut fields, _) = Binder { report, names: &mut names }.entries(root, at, TEMPLATE_KEYS, &place);
         check_version(&mut fields, report);

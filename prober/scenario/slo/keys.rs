@@ -31,7 +31,7 @@ pub const SLO_KEYS: &[Key] = &[
     Key {
         name: "name",
         value: KeyType::Text,
-        need: Need::Default("the scenario's name"),
+        need: Need::Otherwise("the scenario's name"),
         doc: "What metrics and alerts call it.",
         example: "checkout-availability",
     },
