@@ -9,6 +9,7 @@
 //! | `editor` | what an editor says of files: its mistakes, its offers, its help |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
 //! | `export` | the NDJSON exporter writes every event, rotates, and survives a kill |
+//! | `fmt` | `prober fmt` on files, links and pipes; what is shipped is canonical
 //! | `hanging` | targets that hang delay nobody else |
 //! | `hostile_targets` | targets that break their protocols end in the right failure, in time |
 //! | `house_rules` | the layering of the crates |
@@ -33,6 +34,7 @@ mod demo_project;
 mod editor;
 mod environment;
 mod export;
+mod fmt;
 mod hanging;
 mod hostile_targets;
 mod house_rules;

@@ -118,14 +118,7 @@ impl Place {
             paths.retain(|path| !templates.contains(path));
             unmatched = paths.is_empty().then(|| patterns.scenarios.join(", "));
         }
-        for path in self.paths.iter().filter(|path| !is_project(path)) {
-            if path.is_dir() {
-                collect(path, "**/*.yaml", &mut paths)?;
-                collect(path, "**/*.yml", &mut paths)?;
-            } else {
-                paths.insert(path.clone());
-            }
-        }
+        self.collect_named(&mut paths)?;
         if paths.len() > FILES_MAX {
             return Err(FindError::TooMany);
         }
@@ -138,6 +131,54 @@ impl Place {
         let needed = whole || scenarios.iter().any(|scenario| scenario.text.contains("use:"));
         let templates = if needed { read(&templates)? } else { Vec::new() };
         Ok(Found { root, project, templates, scenarios, whole, unmatched, not_text })
+    }
+
+    /// Every file that was named, whatever it is; if that is the project, then all of its files.
+    ///
+    /// Files that are not UTF-8 come with their first wrong byte.
+    pub(crate) fn each(
+        &self,
+        patterns: impl Fn(&Source) -> Patterns,
+    ) -> Result<Vec<(Source, Option<usize>)>, FindError> {
+        let Found { project, templates, scenarios, whole, mut not_text, .. } = self.read(patterns)?;
+        let mut sources: Vec<Source> = Vec::new();
+        // Without names, or with only the project's, everything is wanted.
+        if self.paths.is_empty() || self.paths.iter().any(|path| is_project(path)) {
+            sources.extend(project);
+        }
+        if whole {
+            sources.extend(templates);
+        }
+        sources.extend(scenarios);
+        let mut named = BTreeSet::new();
+        self.collect_named(&mut named)?;
+        for path in named {
+            let more = self.read_file(&path, &mut not_text)?;
+            // A template that was named is no scenario.
+            if sources.iter().all(|source| source.path != more.path) {
+                sources.push(more);
+            }
+        }
+        let wrong =
+            |source: &Source| not_text.iter().find(|(path, _)| *path == source.path).map(|(_, at)| *at);
+        Ok(sources
+            .into_iter()
+            .map(|source| (wrong(&source), source))
+            .map(|(at, source)| (source, at))
+            .collect())
+    }
+
+    /// The files below the paths that were named, but for the project's.
+    fn collect_named(&self, paths: &mut BTreeSet<PathBuf>) -> Result<(), FindError> {
+        for path in self.paths.iter().filter(|path| !is_project(path)) {
+            if path.is_dir() {
+                collect(path, "**/*.yaml", paths)?;
+                collect(path, "**/*.yml", paths)?;
+            } else {
+                paths.insert(path.clone());
+            }
+        }
+        Ok(())
     }
 
     fn read_file(&self, path: &Path, not_text: &mut Vec<(String, usize)>) -> Result<Source, FindError> {

@@ -127,7 +127,7 @@ fn sources(place: &Place) -> Result<Read, FindError> {
 }
 
 /// The globs of a project file.
-fn patterns(source: &Source) -> Patterns {
+pub(crate) fn patterns(source: &Source) -> Patterns {
     let alone = Sources { project: Some(source.clone()), ..Sources::default() };
     let project = compile(alone, &KINDS, &Options::default()).project;
     let texts =

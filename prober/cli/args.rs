@@ -66,6 +66,8 @@ pub(crate) enum Command {
     List(List),
     /// Show when scenarios run next
     Schedule(Schedule),
+    /// Bring files into their canonical form; comments stay
+    Fmt(Fmt),
     /// Show stored events
     Events(Events),
     /// Show a run, a scenario, or what an error code or a word of the language means
@@ -123,6 +125,21 @@ pub(crate) struct Validate {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fmt {
+    /// Files, folders or project files, or `-` for standard input; default: the project
+    pub(crate) paths: Vec<PathBuf>,
+    /// Write nothing; name the files that would change, and exit with code 2 if there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Write nothing; show what would change
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Also bring files to the newest version of the language
+    #[arg(long)]
+    pub(crate) upgrade: bool,
 }
 
 /// Which scenarios, with which variables.

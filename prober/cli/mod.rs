@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod events;
 mod explain;
+mod fmt;
 mod formats;
 mod init;
 mod kept;
@@ -16,6 +17,7 @@ mod man;
 mod out;
 mod place;
 mod promise;
+mod replace;
 mod reports;
 mod run;
 mod schedule;
@@ -65,6 +67,7 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Run(args) => run::run(global, args, out),
         Command::Serve(args) => serve::serve(global, args, out),
         Command::List(args) => list::list(global, args, out),
+        Command::Fmt(args) => fmt::fmt(global, args, out),
         Command::Events(args) => events::events(global, args, out),
         Command::Explain(args) => explain::explain(global, args, out),
         Command::Schedule(args) => schedule::schedule(global, args, out),

@@ -21,6 +21,8 @@ mod tls;
 mod xml;
 
 #[cfg(test)]
+mod formatted;
+#[cfg(test)]
 mod trial;
 
 use scenario::kind::Kind;

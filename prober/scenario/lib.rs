@@ -27,6 +27,7 @@
 //! | [`plan`] | one scenario in one region, ready to run |
 //! | [`waiver`] | warnings that their author has thought about |
 //! | [`repeat`] | steps that are done more than once: polls and retries |
+//! | [`fmt`] | the canonical form of a file |
 //! | [`redact`] | takes secrets out of what people see |
 //! | [`suggest`] | "did you mean" |
 //! | [`schema`] | JSON Schemas for editors, from the tables |
@@ -42,6 +43,7 @@ pub mod diagnostic;
 pub mod explain;
 pub mod fields;
 pub mod file;
+pub mod fmt;
 pub mod kind;
 pub mod maintenance;
 pub mod plan;

@@ -13,6 +13,12 @@ use crate::suggest::nearest;
 
 /// How a waiver begins.
 const MARK: &str = "prober:";
+
+/// Whether a comment, with its `#`, is a waiver.
+pub(crate) fn is_waiver(comment: &str) -> bool {
+    comment.trim_start_matches('#').trim_start().starts_with(MARK)
+}
+
 /// Words after the mark that mean a waiver; only the first is right.
 const WORDS: [&str; 8] = ["allow", "ignore", "disable", "waive", "skip", "suppress", "noqa", "nolint"];
 const HELP: &str = "write # prober: allow W310 because …, with the reason why that is right";
