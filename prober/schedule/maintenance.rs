@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use model::maintenance::{Effect, Maintenance, When};
 use model::time::Timestamp;
 
-use crate::slots::NoTimetable;
+use crate::slots::{NoTimetable, occurrence};
 
 /// The maintenances of one stream.
 #[derive(Clone, Debug, Default)]
@@ -111,10 +111,7 @@ impl Kind {
 
 /// The first occurrence after `after`.
 fn next(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
-    // Whole seconds: croner sees no finer parts.
-    let second = after.as_nanos().div_euclid(1_000_000_000).checked_add(1)?;
-    let start = Timestamp::from_seconds(second).jiff().to_zoned(zone.clone());
-    cron.find_next_occurrence(&start, true).ok().map(|next| Timestamp::from(next.timestamp()))
+    occurrence(cron, zone, after.as_nanos().div_euclid(1_000_000_000).checked_add(1)?)
 }
 
 #[cfg(test)]

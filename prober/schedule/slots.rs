@@ -63,10 +63,7 @@ impl Timetable {
             }
             Kind::Cron { cron, zone } => {
                 // Whole seconds: croner sees no finer parts, and would take 12:00:00.5 for 12:00:00.
-                let seconds = ceil_millis(from).checked_add(999)?.div_euclid(1_000);
-                let start = Timestamp::from_seconds(seconds).jiff().to_zoned(zone.clone());
-                let next = cron.find_next_occurrence(&start, true).ok()?;
-                Some(Timestamp::from(next.timestamp()))
+                occurrence(cron, zone, ceil_millis(from).checked_add(999)?.div_euclid(1_000))
             }
         }
     }
@@ -115,6 +112,21 @@ fn phase(stream: &Stream, interval_ms: i64) -> i64 {
     let mut first = [0; 8];
     first.copy_from_slice(&hash.finalize().as_bytes()[..8]);
     i64::try_from(u64::from_le_bytes(first) >> 1).unwrap_or(0) % interval_ms
+}
+
+/// The first occurrence at or after the whole second `second` since 1970.
+///
+/// What is due in local times that a clock change skips is due when it has skipped them; croner sees that only
+/// from before the change, so it is asked from there.
+pub(crate) fn occurrence(cron: &Cron, zone: &TimeZone, second: i64) -> Option<Timestamp> {
+    let at = |second| Timestamp::from_seconds(second).jiff().to_zoned(zone.clone());
+    let (before, start) = (at(second.checked_sub(1)?), at(second));
+    let next = if start.offset() > before.offset() {
+        cron.find_next_occurrence(&before, false)
+    } else {
+        cron.find_next_occurrence(&start, true)
+    };
+    next.ok().map(|next| Timestamp::from(next.timestamp()))
 }
 
 fn ceil_millis(at: Timestamp) -> i64 {

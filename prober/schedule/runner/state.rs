@@ -298,11 +298,19 @@ impl<S: Sink, C: Clock> State<S, C> {
                     self.miss(index, scheduled, Reason::Drain, now);
                 } else if expired {
                     self.miss(index, scheduled, Reason::Overload, now);
+                } else if self.is_running(index) {
+                    // Slots of an old and a new schedule of one stream may both have waited.
+                    self.miss(index, scheduled, Reason::Overlap, now);
                 } else {
                     self.start(index, scheduled);
                 }
             }
         }
+    }
+
+    /// Whether the stream of this place has a run in flight.
+    fn is_running(&self, index: usize) -> bool {
+        self.scheduled[index].as_ref().is_some_and(|place| self.streams[place.stream].running.is_some())
     }
 
     fn expires(&self, waiting: &Waiting) -> Timestamp {

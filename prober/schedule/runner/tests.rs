@@ -496,18 +496,40 @@ fn the_account_holds_for_random_targets_and_reloads() {
     let sets = proptest::collection::vec((proptest::collection::vec(one, 0..8), 0_u64..8_000), 1..6);
     let settings = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(settings, |(sets in sets, permits in 1_usize..6)| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(async {
-            let bench = Bench::start(permits);
-            for (set, pause) in sets {
-                let mut named = BTreeMap::new();
-                for (name, every, target) in set {
-                    named.insert(name, entry(&format!("s{name}"), every, every, target));
-                }
-                bench.load(named.into_values().collect()).await;
-                tokio::time::sleep(ms(pause)).await;
-            }
-            bench.stop().await;
-        });
+        through(sets, permits);
     });
+}
+
+/// Names, intervals in milliseconds and targets; and how long until the next set is loaded, in milliseconds.
+type Set = (Vec<(u8, u64, Target)>, u64);
+
+/// Loads one set after the other, and compares the account with the schedules.
+fn through(sets: Vec<Set>, permits: usize) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let bench = Bench::start(permits);
+        for (set, pause) in sets {
+            let mut named = BTreeMap::new();
+            for (name, every, target) in set {
+                named.insert(name, entry(&format!("s{name}"), every, every, target));
+            }
+            bench.load(named.into_values().collect()).await;
+            tokio::time::sleep(ms(pause)).await;
+        }
+        bench.stop().await;
+    });
+}
+
+/// A slot waits for a permit, a reload changes the interval, and a slot of the new schedule waits beside it.
+#[test]
+fn an_old_and_a_new_schedule_of_one_stream_never_run_at_once() {
+    let first = vec![
+        (4, 1_113, Target::Answers(ms(1_007))),
+        (6, 4_128, Target::Answers(ms(115))),
+        (0, 1_684, Target::Answers(ms(2_108))),
+        (7, 2_167, Target::Answers(ms(471))),
+    ];
+    let second = vec![(6, 1_413, Target::Answers(ms(578)))];
+    through(vec![(vec![], 3_084), (vec![], 7_481), (vec![], 7_477), (first, 3_500), (second, 1_459)], 2);
 }
