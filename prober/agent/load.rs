@@ -14,6 +14,7 @@ use scenario::compile::{Compiled, Options, Sources, compile};
 use scenario::diagnostic::{Diagnostic, Severity};
 use scenario::plan::Plan;
 use scenario::project::Project;
+use scenario::redact::SECRET_BYTES_MIN;
 use scenario::scope::Scope;
 use scenario::source::Source;
 use scenario::template::Secrets;
@@ -165,7 +166,7 @@ impl Loader {
                 cards: Vec::with_capacity(compiled.plans.len()),
             },
             exporters: planned,
-            warnings: shown,
+            warnings: shown + &short(&secrets),
             alerting: alerting(&compiled.plans),
             root,
             project: compiled.project,
@@ -213,6 +214,19 @@ impl Loader {
         }
         if missing.is_empty() { Ok(opened) } else { Err(MissingSecrets(missing)) }
     }
+}
+
+/// Warnings about secrets that are too short to be kept out of everything.
+fn short(secrets: &BTreeMap<Arc<str>, Arc<Secrets>>) -> String {
+    let all = secrets.iter().flat_map(|(region, secrets)| secrets.iter().map(move |secret| (region, secret)));
+    let short = all.filter(|(_, (_, value))| value.len() < SECRET_BYTES_MIN);
+    let line = |(region, (name, _)): (&Arc<str>, (&str, &str))| {
+        format!(
+            "warning: the secret `{name}` (region {region}) has fewer than {SECRET_BYTES_MIN} bytes; so short a value is masked \
+             only where it stands as a word of its own\n"
+        )
+    };
+    short.map(line).collect()
 }
 
 impl Loaded {

@@ -7,6 +7,7 @@ use clap::parser::ValueSource;
 use scenario::compile::Compiled;
 use scenario::diagnostic::Report;
 use scenario::file::TIMEOUT_DEFAULT;
+use scenario::lint::is_secret_variable;
 use scenario::project::SecretSource;
 use scenario::render::locate;
 use scenario::source::Source;
@@ -64,6 +65,14 @@ struct Rows(Vec<SettingRow>);
 impl Rows {
     fn add(&mut self, name: &str, value: impl std::fmt::Display, source: impl Into<String>) {
         self.0.push(SettingRow { name: name.to_owned(), value: value.to_string(), source: source.into() });
+    }
+}
+
+impl Rows {
+    /// A variable; what should have been a secret is not shown.
+    fn var(&mut self, name: &str, place: &str, value: &str, source: String) {
+        let value = if is_secret_variable(name, value) { "•••" } else { value };
+        self.add(&format!("vars.{name}{place}"), value, source);
     }
 }
 
@@ -194,18 +203,18 @@ fn names(
     let given: BTreeMap<_, _> = pairs("var", &serve.vars)?.into_iter().collect();
     for (name, node) in file.entries(&["vars"]) {
         if !given.contains_key(&name) {
-            rows.add(&format!("vars.{name}"), plain(node), file.place(node));
+            rows.var(&name, "", &plain(node), file.place(node));
         }
     }
     for (name, value) in &given {
-        rows.add(&format!("vars.{name}"), value, "--var");
+        rows.var(name, "", value, "--var".to_owned());
     }
     for region in compiled.project.regions() {
         let source = file.or_built_in(&["regions", region]);
         rows.add("region", region, source);
         for (name, node) in file.entries(&["regions", region, "vars"]) {
             if !given.contains_key(&name) {
-                rows.add(&format!("vars.{name} in {region}"), plain(node), file.place(node));
+                rows.var(&name, &format!(" in {region}"), &plain(node), file.place(node));
             }
         }
         secrets(rows, compiled, file, region);

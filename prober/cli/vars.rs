@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use scenario::lint::is_secret_variable;
 use scenario::scope::{Binding, Layer, Scope};
 
 use super::args::Global;
@@ -38,9 +39,9 @@ fn shown(scope: &Scope) -> String {
         }
         let widths = widths(&region.bindings);
         for binding in &region.bindings {
-            row(&mut text, &binding.name, &binding.winner, widths);
+            row(&mut text, (&binding.name, &binding.name), &binding.winner, widths);
             for hidden in &binding.hidden {
-                row(&mut text, "  hides", hidden, widths);
+                row(&mut text, ("  hides", &binding.name), hidden, widths);
             }
         }
         text.push('\n');
@@ -53,18 +54,33 @@ fn shown(scope: &Scope) -> String {
 /// The widest name and value, as far as columns make sense.
 fn widths(bindings: &[Binding]) -> [usize; 2] {
     let names = bindings.iter().map(|binding| binding.name.chars().count());
-    let layers = bindings.iter().flat_map(|binding| std::iter::once(&binding.winner).chain(&binding.hidden));
-    let values = layers.map(|layer| visible(&layer.value).chars().count());
+    let layers = bindings.iter().flat_map(|binding| {
+        std::iter::once(&binding.winner).chain(&binding.hidden).map(|layer| told(layer, &binding.name))
+    });
+    let values = layers.map(|value| value.chars().count());
     [names.max().unwrap_or(0).min(40), values.max().unwrap_or(0).min(60)]
 }
 
-fn row(text: &mut String, name: &str, layer: &Layer, [name_width, value_width]: [usize; 2]) {
+fn row(
+    text: &mut String,
+    (name, binding): (&str, &str),
+    layer: &Layer,
+    [name_width, value_width]: [usize; 2],
+) {
     let place =
         layer.place.as_ref().map_or_else(String::new, |(path, line)| format!("{}:{line}", visible(path)));
-    let value = visible(&layer.value);
+    let value = told(layer, binding);
     let line = format!("  {name:name_width$}  {value:value_width$}  {:8}  {place}", layer.origin);
     text.push_str(line.trim_end());
     text.push('\n');
+}
+
+/// The value; what should have been a secret is not shown.
+fn told(layer: &Layer, binding: &str) -> String {
+    match binding.strip_prefix("vars.") {
+        Some(name) if is_secret_variable(name, &layer.value) => "•••".to_owned(),
+        _ => visible(&layer.value),
+    }
 }
 
 /// The text with control characters spelled out: a file cannot write to the terminal.

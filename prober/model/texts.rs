@@ -32,9 +32,15 @@ impl Outcome {
             maintenance: _,
             high_marks: _,
         } = self;
-        failure.iter_mut().for_each(|failure| of_failure(failure, change));
-        steps.iter_mut().for_each(|step| of_step(step, change));
-        assertions.iter_mut().for_each(|assertion| of_assertion(assertion, change));
+        if let Some(failure) = failure {
+            of_failure(failure, change);
+        }
+        for step in steps {
+            of_step(step, change);
+        }
+        for assertion in assertions {
+            of_assertion(assertion, change);
+        }
     }
 }
 
@@ -60,18 +66,28 @@ fn of_step(step: &mut StepRecord, change: &mut Change<'_>) {
         attributes,
         captures,
     } = step;
-    failure.iter_mut().for_each(|failure| of_failure(failure, change));
-    note.iter_mut().for_each(|note| of_text(note, MESSAGE_MAX, change));
+    if let Some(failure) = failure {
+        of_failure(failure, change);
+    }
+    if let Some(note) = note {
+        of_text(note, MESSAGE_MAX, change);
+    }
     if let Some(poll) = poll {
         let PollRecord { count: _, hops_left_out: _, last_status, last_duration: _ } = poll;
-        last_status.iter_mut().for_each(|status| of_text(status, SHOWN_MAX, change));
+        if let Some(status) = last_status {
+            of_text(status, SHOWN_MAX, change);
+        }
     }
     for attempt in attempts {
         let AttemptRecord { start: _, duration: _, failure, hops } = attempt;
         of_failure(failure, change);
-        hops.iter_mut().for_each(|hop| of_hop(hop, change));
+        for hop in hops {
+            of_hop(hop, change);
+        }
     }
-    hops.iter_mut().for_each(|hop| of_hop(hop, change));
+    for hop in hops {
+        of_hop(hop, change);
+    }
     for value in attributes.values_mut() {
         match value {
             AttributeValue::Text(text) => of_text(text, usize::MAX, change),
@@ -87,7 +103,9 @@ fn of_step(step: &mut StepRecord, change: &mut Change<'_>) {
 fn of_hop(hop: &mut Hop, change: &mut Change<'_>) {
     let Hop { label, reused: _, phases: _, status, peer: _, attempts, exchange } = hop;
     of_text(label, usize::MAX, change);
-    status.iter_mut().for_each(|status| of_text(status, SHOWN_MAX, change));
+    if let Some(status) = status {
+        of_text(status, SHOWN_MAX, change);
+    }
     for attempt in attempts {
         let AddressAttempt { peer: _, start: _, duration: _, error_type } = attempt;
         of_word(error_type, SHOWN_MAX, change);
@@ -95,14 +113,18 @@ fn of_hop(hop: &mut Hop, change: &mut Change<'_>) {
     if let Some(exchange) = exchange {
         let Exchange { request, answer } = &mut **exchange;
         of_message(request, change);
-        answer.iter_mut().for_each(|answer| of_message(answer, change));
+        if let Some(answer) = answer {
+            of_message(answer, change);
+        }
     }
 }
 
 fn of_message(message: &mut Message, change: &mut Change<'_>) {
     let Message { head, body } = message;
     of_lines(head, change);
-    body.iter_mut().for_each(|body| of_text(body, BODY_SHOWN_MAX, change));
+    if let Some(body) = body {
+        of_text(body, BODY_SHOWN_MAX, change);
+    }
 }
 
 fn of_assertion(assertion: &mut AssertionRecord, change: &mut Change<'_>) {
@@ -116,7 +138,9 @@ fn of_assertion(assertion: &mut AssertionRecord, change: &mut Change<'_>) {
 }
 
 fn of_lines(texts: &mut [String], change: &mut Change<'_>) {
-    texts.iter_mut().for_each(|text| of_text(text, usize::MAX, change));
+    for text in texts {
+        of_text(text, usize::MAX, change);
+    }
 }
 
 fn of_text(text: &mut String, bytes_max: usize, change: &mut Change<'_>) {

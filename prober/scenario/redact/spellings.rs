@@ -57,7 +57,8 @@ impl Spelling {
                 }
             }
             Form::Base64 { before, after } => {
-                let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(is_base64);
+                let digit =
+                    |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|byte| is_base64(*byte));
                 start -= usize::from(before && digit(start.checked_sub(1)));
                 end += usize::from(after && digit(Some(end)));
                 end += bytes[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
@@ -67,7 +68,7 @@ impl Spelling {
     }
 }
 
-fn is_base64(byte: &u8) -> bool {
+const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
