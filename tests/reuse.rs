@@ -205,7 +205,7 @@ fn slots_inside_a_maintenance_are_marked_and_leave_the_account() {
             let streams = account["streams"].as_array()?;
             streams.iter().find(|one| one["scenario"] == name)?["planned"].as_u64()
         };
-        (of("ineligible")? > 0 && of("pause")? > 0).then_some(account)
+        (of("ineligible")? > 0 && of("pause")? > 0 && of("mute").is_some()).then_some(account)
     });
     let streams = account["streams"].as_array().unwrap();
     let quiet = streams.iter().find(|one| one["scenario"] == "mute").unwrap();

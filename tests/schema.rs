@@ -109,7 +109,10 @@ fn compare(validator: &Validator, texts: &[String], refusals: &[Vec<&'static str
     for (text, codes) in texts.iter().zip(refusals) {
         let complaints = complaints(validator, text);
         // What a variable holds is nothing that an editor sees.
-        let visible = !text.contains("${") && codes.iter().any(|code| VISIBLE.contains(code));
+        // Nor how many resolvers there are where the key is left out.
+        let visible = !text.contains("${")
+            && (!text.contains("agree:") || text.contains("resolvers:"))
+            && codes.iter().any(|code| VISIBLE.contains(code));
         if !complaints.is_empty() && codes.is_empty() {
             differences.push(format!("only the schema refuses:\n{text}{}\n", complaints.join("\n")));
         }
@@ -301,6 +304,7 @@ fn the_list_of_operators_is_whole() {
     let ran = Project::new("").prober(&["explain", "operators"]);
     let listed: Vec<&str> =
         ran.out.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    let listed: Vec<&str> = listed.into_iter().take_while(|word| *word != "Beside").collect();
     assert_eq!(listed, OPERATORS[..OPERATORS.len() - 1]);
 }
 

@@ -65,8 +65,8 @@ impl Conditions {
         let (field, operator, value) = split(word)?;
         let own = operator == Operator::Equal;
         match field {
-            "scenario" if own && !value.contains(',') => self.filter.scenario = Some(value.to_owned()),
-            "region" if own && !value.contains(',') => self.filter.region = Some(value.to_owned()),
+            "scenario" if own && !is_list(value) => self.filter.scenario = Some(value.to_owned()),
+            "region" if own && !is_list(value) => self.filter.region = Some(value.to_owned()),
             "id" if own => self.filter.slot_prefix = Some(value.to_owned()),
             "since" if own => self.filter.since = Some(moment(word, value, now)?),
             "until" if own => self.filter.until = Some(moment(word, value, now)?),
@@ -106,6 +106,24 @@ fn split(word: &str) -> Result<(&str, Operator, &str), String> {
     }
 }
 
+/// Whether `value` is a list; the commas in a matrix instance's name, `a[x=1,y=2]`, make none.
+fn is_list(value: &str) -> bool {
+    listed(value).nth(1).is_some()
+}
+
+/// The parts of a list with commas between them.
+fn listed(value: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_u32;
+    value.split(move |letter| {
+        match letter {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        letter == ',' && depth == 0
+    })
+}
+
 fn words_of<T: std::str::FromStr<Err: std::fmt::Display>>(word: &str, value: &str) -> Result<Vec<T>, String> {
     value.split(',').map(|part| part.parse().map_err(|error| format!("`{word}`: {error}"))).collect()
 }
@@ -128,7 +146,7 @@ fn moment(word: &str, value: &str, now: Timestamp) -> Result<Timestamp, String> 
 /// The values between commas, where several make sense.
 fn values(operator: Operator, value: &str) -> Vec<String> {
     match operator {
-        Operator::Equal | Operator::NotEqual => value.split(',').map(str::to_owned).collect(),
+        Operator::Equal | Operator::NotEqual => listed(value).map(str::to_owned).collect(),
         _ => vec![value.to_owned()],
     }
 }

@@ -19,8 +19,8 @@ pub const STOCK_FILE: &str = "stock.csv";
 pub fn files(addresses: &Addresses, folder: &str) -> Vec<(&'static str, String)> {
     let mut files = vec![("prober.yaml", PROJECT.to_owned()), ("README.md", README.to_owned())];
     for (_, text) in &mut files {
-        for (name, mark, value) in values(addresses, folder) {
-            let value = if name == "folder" { quoted(&value) } else { value };
+        *text = text.replace("\"@FOLDER@\"", &scalar(folder));
+        for (_, mark, value) in values(addresses, folder) {
             *text = text.replace(mark, &value);
         }
         *text = text.replace("@TABLE@", faults::table().trim_end());
@@ -54,9 +54,17 @@ fn values(addresses: &Addresses, folder: &str) -> [(&'static str, &'static str, 
     ]
 }
 
-/// `text` as it stands between double quotes in YAML.
-fn quoted(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+/// A path as YAML: plain where nobody could misread it, else in double quotes.
+fn scalar(path: &str) -> String {
+    let plain = path.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/')
+        && path.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter))
+        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(path));
+    if plain {
+        return path.to_owned();
+    }
+    format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 const PROJECT: &str = include_str!("project/prober.yaml");

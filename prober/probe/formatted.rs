@@ -71,7 +71,7 @@ fn keeps_its_promises(text: &str) -> String {
 fn comments(text: &str) -> Vec<String> {
     let mut found: Vec<_> = text
         .lines()
-        .filter_map(|line| line.split_once("#c"))
+        .filter_map(|line| line.split_once("# c"))
         .map(|(_, rest)| rest.trim().to_owned())
         .collect();
     found.sort();

@@ -68,7 +68,7 @@ mod bind;
 mod capture_bind;
 mod history;
 mod interpolate;
-mod lint;
+pub mod lint;
 mod matcher;
 mod moment;
 mod name;

@@ -48,7 +48,7 @@ fn visit(key: &str, node: &Node, binder: &mut Binder<'_, '_>) {
         NodeValue::Map(entries) => entries.iter().for_each(|(key, node)| visit(&key.value, node, binder)),
         NodeValue::List(items) => items.iter().for_each(|node| visit(key, node, binder)),
         NodeValue::Scalar(scalar) => {
-            if is_literal_secret(key, scalar) {
+            if is_literal_secret(key, &scalar.text) {
                 let problem = Diagnostic::warning(
                     "W303",
                     node.span,
@@ -70,8 +70,7 @@ fn visit(key: &str, node: &Node, binder: &mut Binder<'_, '_>) {
     }
 }
 
-fn is_literal_secret(key: &str, scalar: &Scalar) -> bool {
-    let text = &*scalar.text;
+fn is_literal_secret(key: &str, text: &str) -> bool {
     if text.starts_with(PEM_START) && text.contains("PRIVATE KEY") {
         return true;
     }
@@ -98,13 +97,16 @@ fn password_in_url(text: &str) -> bool {
     user.split_once(':').is_some_and(|(_, password)| !password.is_empty())
 }
 
+/// Whether the value of a variable looks like a secret, so that it is not to be shown.
+pub fn is_secret_variable(name: &str, value: &str) -> bool {
+    let key = name.rsplit_once(['_', '-']).map_or(name, |(_, last)| last);
+    is_literal_secret(key, value) || is_literal_secret(name, value)
+}
+
 /// Variables are shown everywhere, and so hold no secrets.
 pub(crate) fn vars(node: &Node, report: &mut Report) {
     for (name, value) in node.map().unwrap_or_default() {
-        let key = name.value.rsplit_once(['_', '-']).map_or(name.value.as_str(), |(_, last)| last);
-        let secret =
-            |scalar: &Scalar| is_literal_secret(key, scalar) || is_literal_secret(&name.value, scalar);
-        if value.scalar().is_some_and(secret) {
+        if value.scalar().is_some_and(|scalar| is_secret_variable(&name.value, &scalar.text)) {
             let problem = Diagnostic::warning(
                 "W303",
                 value.span,

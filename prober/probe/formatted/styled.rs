@@ -46,7 +46,7 @@ impl<'a> Style<'a> {
 
     fn comment(&mut self) {
         self.comments += 1;
-        self.out.push_str("#c ");
+        self.out.push_str("# c ");
         self.out.push_str(&self.comments.to_string());
     }
 
