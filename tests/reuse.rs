@@ -201,11 +201,14 @@ fn slots_inside_a_maintenance_are_marked_and_leave_the_account() {
     assert_eq!((said(&quiet), text(&quiet, "prober.maintenance.id")), ("bad failed 404".into(), "the move"));
     let account = wait::some_blocking("planned slots in the account", PATIENCE, || {
         let account = api.json("/api/v1/account?since=1m");
-        let of = |name: &str| {
+        let count = |name: &str, field: &str| {
             let streams = account["streams"].as_array()?;
-            streams.iter().find(|one| one["scenario"] == name)?["planned"].as_u64()
+            streams.iter().find(|one| one["scenario"] == name)?[field].as_u64()
         };
-        (of("ineligible")? > 0 && of("pause")? > 0 && of("mute").is_some()).then_some(account)
+        let is_counted = count("ineligible", "planned")? > 0
+            && count("pause", "planned")? > 0
+            && count("mute", "bad")? > 0;
+        is_counted.then_some(account)
     });
     let streams = account["streams"].as_array().unwrap();
     let quiet = streams.iter().find(|one| one["scenario"] == "mute").unwrap();
