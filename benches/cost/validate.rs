@@ -28,7 +28,7 @@ fn text(index: u64) -> String {
     let mut text = format!("name: service-{index}\naim: Service {index} works for everyone.\nevery: 1m\n");
     let rest = match index % 10 {
         0 => {
-            "steps:\n  - name: login\n    http:\n      method: POST\n      url: ${vars.shop}/login\n      json: { user: probe, password: \"${secrets.token}\" }\n    expect: { status: 200 }\n    capture: { session: { json: $.session, secret: true } }\n  - name: order\n    http:\n      url: ${vars.shop}/orders\n      headers: { Authorization: \"Bearer ${session}\" }\n    expect:\n      status: [200, 201]\n      json: { $.items[0].id: { matches: \"^[0-9]+$\" }, $.at: { newer_than: 24h } }\n"
+            "steps:\n  - name: login\n    http:\n      method: POST\n      url: ${vars.shop}/login\n      json: { user: probe, password: \"${secrets.token}\" }\n    expect: { status: 200 }\n    capture: { session: { json: $.session, secret: true } }\n  - name: order\n    http:\n      url: ${vars.shop}/orders\n      headers: { Authorization: \"Bearer ${session}\" }\n    expect:\n      status: [200, 201]\n      json: { \"$.items[0].id\": { matches: \"^[0-9]+$\" }, $.at: { newer_than: 24h } }\n"
         }
         1 => {
             "dns: shop.example\nexpect: { rcode: NOERROR, ttl: { lte: 300 }, answers: { contains: 203.0.113.10 } }\n"
@@ -44,7 +44,10 @@ fn text(index: u64) -> String {
     if index % 10 == 3 {
         text = text.replace("every: 1m\n", "");
     }
-    write!(text, "{rest}").expect("a String takes every text");
+    // No two look at the same thing: that would be a warning.
+    let own = rest.replace("shop.example", &format!("s{index}.shop.example"));
+    let own = own.replace("/orders", &format!("/{index}/orders")).replace("/health", &format!("/{index}/health"));
+    write!(text, "{own}").expect("a String takes every text");
     text
 }
 
