@@ -46,7 +46,8 @@ fn text(index: u64) -> String {
     }
     // No two look at the same thing: that would be a warning.
     let own = rest.replace("shop.example", &format!("s{index}.shop.example"));
-    let own = own.replace("/orders", &format!("/{index}/orders")).replace("/health", &format!("/{index}/health"));
+    let own =
+        own.replace("/orders", &format!("/{index}/orders")).replace("/health", &format!("/{index}/health"));
     write!(text, "{own}").expect("a String takes every text");
     text
 }
@@ -71,7 +72,8 @@ pub(crate) fn took(count: u64, runs: usize) -> Duration {
         let output = Command::new(env!("CARGO_BIN_EXE_prober")).arg("validate").current_dir(&folder).output();
         let took = began.elapsed();
         let output = output.expect("prober can be run");
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
         assert!(output.status.success() && said.contains(&format!("{count} scenarios")), "{said}");
         took
     };
