@@ -236,7 +236,7 @@ fn a_long_text_and_many_secrets_take_a_bounded_time() {
 
 proptest! {
     // Each case builds a search and goes through all ways of writing.
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_way_of_writing_is_left(
