@@ -3,13 +3,15 @@
 //! | stage | faults |
 //! | --- | --- |
 //! | connecting | [`Unconnectable`] |
-//! | connected | [`Fault::HalfOpen`], [`Fault::CloseOnAccept`], [`Fault::ResetOnAccept`] |
+//! | connecting late | [`SlowToConnect`] |
+//! | connected | [`Fault::HalfOpen`], [`Fault::CloseOnAccept`], [`Fault::ResetOnAccept`], [`Fault::Trickle`], [`Fault::Flood`], [`Fault::Answer`] |
 //! | TLS | [`Fault::TlsStall`], [`Fault::TlsGarbage`], [`Fault::ResetAfterTls`], [`Fault::SilentAfterTls`] |
+//! | HTTP/2 | [`Fault::Http2`], made with [`http2`] |
 //! | HTTP | all others |
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -18,7 +20,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::runtime::{Spawner, Tasks, listen};
+use crate::runtime::{Spawner, Tasks, adopt, listen};
+
+pub mod http2;
 
 /// What a hostile target does with each connection.
 #[derive(Clone, Debug)]
@@ -65,6 +69,15 @@ pub enum Fault {
     Garbage,
     /// Sends exactly these bytes after the request, then closes.
     Raw(Vec<u8>),
+    /// Sends these bytes one at a time as soon as it is connected, with this pause before each, then nothing.
+    Trickle(Vec<u8>, Duration),
+    /// Sends these bytes again and again for ever as soon as it is connected, whatever the client says.
+    Flood(Vec<u8>),
+    /// Answers whatever comes first with exactly these bytes, then says nothing more and never closes.
+    Answer(Vec<u8>),
+    /// Reads an HTTP/2 client's first frames and sends these; then the second ones for ever, or nothing if there
+    /// are none.
+    Http2(Vec<u8>, Vec<u8>),
 }
 
 /// A running hostile target; dropping it closes its port and its connections.
@@ -78,6 +91,8 @@ pub struct Hostile {
 struct Count {
     accepted: AtomicUsize,
     open: AtomicUsize,
+    /// Bytes that went out on connections whose fault has no end.
+    poured: AtomicU64,
 }
 
 impl Hostile {
@@ -104,6 +119,11 @@ impl Hostile {
     pub fn open_connections(&self) -> usize {
         self.count.open.load(Ordering::SeqCst)
     }
+
+    /// How many bytes of a fault without end the client and the systems between have taken.
+    pub fn poured(&self) -> u64 {
+        self.count.poured.load(Ordering::SeqCst)
+    }
 }
 
 struct Held(Arc<Count>);
@@ -126,13 +146,13 @@ async fn accept(listener: TcpListener, fault: Fault, count: Arc<Count>, spawner:
         let fault = fault.clone();
         spawner.spawn(async move {
             // The client may hang up at any point; that is what these targets provoke.
-            let _end = misbehave(stream, fault).await;
+            let _end = misbehave(stream, fault, &held.0).await;
             drop(held);
         });
     }
 }
 
-async fn misbehave(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
+async fn misbehave(mut stream: TcpStream, fault: Fault, count: &Count) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     match fault {
         Fault::HalfOpen => std::future::pending().await,
@@ -155,23 +175,44 @@ async fn misbehave(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
             let mut stream = TlsAcceptor::from(config).accept(stream).await?;
             hang(&mut stream).await
         }
+        Fault::Trickle(bytes, pause) => {
+            trickle(&mut stream, &bytes, pause).await?;
+            hang(&mut stream).await
+        }
+        Fault::Flood(bytes) => endless(&mut stream, b"", &bytes, count).await,
+        Fault::Answer(bytes) => {
+            some_bytes(&mut stream).await?;
+            stream.write_all(&bytes).await?;
+            hang(&mut stream).await
+        }
+        Fault::Http2(first, ever) => {
+            http2::opening(&mut stream).await?;
+            stream.write_all(&first).await?;
+            if ever.is_empty() {
+                hang(&mut stream).await
+            } else {
+                endless(&mut stream, b"", &ever, count).await
+            }
+        }
         fault => {
             request(&mut stream).await?;
-            answer(&mut stream, fault).await
+            answer(&mut stream, fault, count).await
         }
     }
 }
 
-async fn answer(stream: &mut TcpStream, fault: Fault) -> std::io::Result<()> {
+async fn answer(stream: &mut TcpStream, fault: Fault, count: &Count) -> std::io::Result<()> {
     match fault {
         Fault::ResetAfterRequest => reset(stream),
         Fault::Drip(pause) => drip(stream, pause).await,
-        Fault::EndlessHeaders => endless(stream, b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n").await,
-        Fault::EndlessHeaderLine => {
-            endless(stream, b"HTTP/1.1 200 OK\r\nX-Long: ", b"aaaaaaaaaaaaaaaa").await
+        Fault::EndlessHeaders => {
+            endless(stream, b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n", count).await
         }
-        Fault::EndlessContinue => endless(stream, b"", b"HTTP/1.1 100 Continue\r\n\r\n").await,
-        Fault::EndlessBody => endless(stream, CHUNKED.as_bytes(), b"10\r\n0123456789abcdef\r\n").await,
+        Fault::EndlessHeaderLine => {
+            endless(stream, b"HTTP/1.1 200 OK\r\nX-Long: ", b"aaaaaaaaaaaaaaaa", count).await
+        }
+        Fault::EndlessContinue => endless(stream, b"", b"HTTP/1.1 100 Continue\r\n\r\n", count).await,
+        Fault::EndlessBody => endless(stream, CHUNKED.as_bytes(), b"10\r\n0123456789abcdef\r\n", count).await,
         Fault::ShortBody => send(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n0123456789").await,
         Fault::LongBody => {
             let body = "x".repeat(1000);
@@ -201,19 +242,26 @@ async fn send(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
 
 async fn drip(stream: &mut TcpStream, pause: Duration) -> std::io::Result<()> {
     let body = "d".repeat(1000);
-    for byte in format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{body}").bytes() {
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{body}");
+    trickle(stream, answer.as_bytes(), pause).await
+}
+
+/// Sends `bytes` one at a time, with `pause` before each.
+async fn trickle(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> std::io::Result<()> {
+    for byte in bytes {
         tokio::time::sleep(pause).await;
-        stream.write_all(&[byte]).await?;
+        stream.write_all(&[*byte]).await?;
     }
     Ok(())
 }
 
 /// Sends `start`, then `piece` for ever, in blocks, until the client hangs up.
-async fn endless(stream: &mut TcpStream, start: &[u8], piece: &[u8]) -> std::io::Result<()> {
+async fn endless(stream: &mut TcpStream, start: &[u8], piece: &[u8], count: &Count) -> std::io::Result<()> {
     stream.write_all(start).await?;
-    let block = piece.repeat(64);
+    let block = piece.repeat((2048 / piece.len()).max(1));
     loop {
         stream.write_all(&block).await?;
+        count.poured.fetch_add(block.len() as u64, Ordering::SeqCst);
     }
 }
 
@@ -274,6 +322,38 @@ impl Unconnectable {
     /// Where nobody gets a connection.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+}
+
+/// A loopback port whose queue is full until it is [`SlowToConnect::release`]d, and that then takes everybody.
+///
+/// A client that began before is let in when its kernel knocks again: one second after the first time (RFC 6298).
+pub struct SlowToConnect {
+    addr: SocketAddr,
+    listener: Option<Socket>,
+    fillers: Vec<Socket>,
+    tasks: Tasks,
+}
+
+impl SlowToConnect {
+    /// Takes a free port and fills its queue.
+    pub fn start() -> Self {
+        let Unconnectable { addr, _listener: listener, _fillers: fillers } = Unconnectable::start();
+        Self { addr, listener: Some(listener), fillers, tasks: Tasks::new() }
+    }
+
+    /// Where it listens.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Makes room; from now on every connection is answered with `answer` after its first bytes.
+    pub fn release(&mut self, answer: &'static [u8]) {
+        let Some(listener) = self.listener.take() else { return };
+        let (listener, _) = adopt(listener.into());
+        let spawner = self.tasks.spawner();
+        self.fillers.clear();
+        spawner.clone().spawn(accept(listener, Fault::Raw(answer.to_vec()), Arc::default(), spawner));
     }
 }
 
