@@ -19,6 +19,7 @@
 //! | [`file`] | keys, subjects, and how they become an action |
 //! | [`dsn`] | what a dsn says |
 //! | [`session`] | the conversation with the server, its bytes counted and its moments noted |
+//! | [`framing`] | where the messages of a server begin, and how long they may be |
 //! | [`cell`] | from PostgreSQL's binary values to ours |
 //! | [`rows`] | the rows as assertions see them |
 //! | [`run`] | the action |
@@ -26,6 +27,7 @@
 mod cell;
 mod dsn;
 mod file;
+mod framing;
 mod rows;
 mod run;
 mod session;

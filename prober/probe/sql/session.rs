@@ -16,6 +16,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Connection, Error, NoTls};
 
 use super::cell::Cell;
+use super::framing::Framing;
 use super::rows::Rows;
 
 /// The most bytes that a server may send in one run.
@@ -36,6 +37,7 @@ pub(super) struct Marks {
     /// Whether the server sent more than it may.
     pub(super) too_much: bool,
     received: u64,
+    framing: Framing,
 }
 
 impl Marks {
@@ -185,10 +187,15 @@ impl AsyncRead for Tap {
         if added > 0 {
             let mut marks = lock(&self.marks);
             marks.received += added as u64;
+            let allowed = marks.framing.allows(&buffer.filled()[before..], RECEIVED_MAX);
             if marks.sent.is_some() && marks.answered.is_none() {
                 marks.answered = Some(Instant::now());
             }
-            if marks.received > RECEIVED_MAX {
+            if !allowed && marks.framing.is_first() {
+                let error = "its first message would be longer than 4 MiB";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
+            }
+            if marks.received > RECEIVED_MAX || !allowed {
                 marks.too_much = true;
                 return Poll::Ready(Err(io::Error::other("the answer is too long")));
             }
