@@ -11,6 +11,11 @@ use model::outcome::{Failure, FailureClass};
 use super::decode::{Coding, RATIO_MAX, Unpacked};
 use super::speaker::Speaker;
 
+/// Pieces up to this length are put together: one byte a piece would cost forty times its size.
+const SMALL_BYTES: usize = 4 << 10;
+/// How many pieces are read before others get their turn.
+const TURN_PIECES: usize = 256;
+
 /// How many times the limit a body may have once it is unpacked.
 const UNPACKED_FACTOR: u64 = 4;
 
@@ -43,7 +48,12 @@ impl Body {
         mut incoming: Incoming,
         limit: u64,
     ) -> hyper::Result<()> {
+        let mut turn = 0;
         while let Some(frame) = speaker.drive(incoming.frame()).await {
+            turn += 1;
+            if turn % TURN_PIECES == 0 {
+                tokio::task::yield_now().await;
+            }
             let Ok(piece) = frame?.into_data() else { continue };
             let room = limit - self.wire;
             let length = piece.len() as u64;
@@ -61,7 +71,22 @@ impl Body {
 
     fn push(&mut self, piece: Bytes) {
         self.wire += piece.len() as u64;
-        if !piece.is_empty() {
+        if piece.is_empty() {
+            return;
+        }
+        // A small piece is copied: it would also keep the buffer alive that it was cut out of.
+        let joins = self.pieces.last().is_some_and(|last| last.len() < SMALL_BYTES);
+        if joins && piece.len() < SMALL_BYTES {
+            let last = self.pieces.pop().expect("it was just looked at");
+            // Nobody else holds what was put together before, so nothing is copied twice.
+            let mut joined = last.try_into_mut().unwrap_or_else(|shared| {
+                let mut own = BytesMut::with_capacity(2 * SMALL_BYTES);
+                own.extend_from_slice(&shared);
+                own
+            });
+            joined.extend_from_slice(&piece);
+            self.pieces.push(joined.freeze());
+        } else {
             self.pieces.push(piece);
         }
     }

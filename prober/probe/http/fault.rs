@@ -39,6 +39,12 @@ pub(super) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
     if error.is_parse() {
         return protocol("the server's answer is not HTTP/1.1".to_owned());
     }
+    // A request that never got onto the connection is cancelled; why, stands behind it.
+    if error.is_canceled()
+        && let Some(why) = error.source().and_then(|why| why.downcast_ref())
+    {
+        return of_exchange(why, answered);
+    }
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         return truncated(answered);
     }

@@ -109,17 +109,23 @@ impl Marks {
     }
 }
 
+/// How many times in a row a connection may read without a pause: a peer that never stops must not keep the thread
+/// from others, nor from its own deadline.
+const READS_MAX: u8 = 4;
+
 /// A stream that marks when bytes go by.
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: Stream,
     marks: Arc<Marks>,
+    /// How many times in a row something was there to be read.
+    reads: u8,
 }
 
 impl Wire {
     /// The stream, marking in `marks`.
     pub(super) const fn new(stream: Stream, marks: Arc<Marks>) -> Self {
-        Self { stream, marks }
+        Self { stream, marks, reads: 0 }
     }
 }
 
@@ -145,8 +151,14 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.reads >= READS_MAX {
+            self.reads = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = each!(self, stream => stream.poll_read(context, buffer));
+        self.reads = if read.is_ready() { self.reads + 1 } else { 0 };
         match self.marks.note_read(buffer.filled().len() - before) {
             Ok(()) => read,
             Err(error) => Poll::Ready(Err(io::Error::other(error))),
