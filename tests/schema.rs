@@ -247,7 +247,8 @@ fn subjects_and_operators_are_typed_in_both() {
 /// A key under a subject of which one value is chosen.
 fn chosen(shape: Shape) -> Option<&'static str> {
     match shape {
-        Shape::One(_) | Shape::Agree => None,
+        Shape::One(_) | Shape::Agree | Shape::Rule(_) => None,
+        Shape::Own(_) => Some("h1"),
         Shape::JsonPath => Some("$.a"),
         Shape::XmlPath => Some("/a"),
         Shape::Header => Some("X-A"),

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use scenario::own::BESIDE_BYTES_MAX;
 use scenario::source::Source;
 
 /// The name of a project file.
@@ -254,4 +255,21 @@ fn collect(root: &Path, pattern: &str, paths: &mut BTreeSet<PathBuf>) -> Result<
         }
     }
     Ok(())
+}
+/// The text of a file that a scenario names and that is read with it.
+///
+/// # Errors
+/// There is none, it is no file (reading might never end), too long, or no text; for people.
+pub(crate) fn beside(path: &Path) -> Result<String, String> {
+    // Asked before it is opened: opening a pipe waits for somebody to write.
+    if !std::fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
+        return Err("it is no file".to_owned());
+    }
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut text = Vec::new();
+    file.take(BESIDE_BYTES_MAX + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > BESIDE_BYTES_MAX {
+        return Err(format!("it is longer than {} KiB", BESIDE_BYTES_MAX >> 10));
+    }
+    String::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())
 }

@@ -12,6 +12,7 @@ use probe::flow::Scenario;
 use probe::{KINDS, Net, Shared};
 use scenario::compile::{Compiled, Options, Sources, compile};
 use scenario::diagnostic::{Diagnostic, Severity};
+use scenario::own::Beside;
 use scenario::plan::Plan;
 use scenario::project::Project;
 use scenario::redact::SECRET_BYTES_MIN;
@@ -23,7 +24,7 @@ use schedule::maintenance::Calendar;
 use schedule::slots::Timetable;
 
 use super::exporters;
-use super::files::{FindError, Found, Patterns, Place};
+use super::files::{FindError, Found, Patterns, Place, beside};
 use super::secrets::{MissingSecrets, Vault};
 use crate::exit::{Exit, Stop};
 
@@ -124,7 +125,9 @@ struct Read {
 
 fn sources(place: &Place) -> Result<Read, FindError> {
     let Found { root, project, templates, scenarios, whole, unmatched, not_text } = place.read(patterns)?;
-    Ok(Read { root, sources: Sources { project, templates, scenarios, whole }, unmatched, not_text })
+    let folder = root.clone();
+    let beside = Beside::new(move |path| beside(&folder.join(path)));
+    Ok(Read { root, sources: Sources { project, templates, scenarios, whole, beside }, unmatched, not_text })
 }
 
 /// The globs of a project file.

@@ -19,6 +19,7 @@ use scenario::value::{Reading, Selector, Value};
 
 use crate::KINDS;
 use crate::flow::Scenario;
+use crate::net::resolve::Servers;
 use crate::net::shared::{Net, NetConfig, Shared};
 
 /// How much later than its deadline a step may end.
@@ -67,8 +68,19 @@ pub(crate) async fn judge(step: &str) -> Outcome {
     judge_with(step, &[]).await
 }
 
+/// The same, asking `server` for addresses.
+pub(crate) async fn judge_asking(step: &str, server: std::net::SocketAddr) -> Outcome {
+    let servers = Servers::These(vec![server]);
+    let shared = Arc::new(Shared::new(NetConfig { servers, ..NetConfig::default() }));
+    judge_on(step, &[], shared).await
+}
+
 /// The same with these secrets.
 pub(crate) async fn judge_with(step: &str, given: &[(&str, &str)]) -> Outcome {
+    judge_on(step, given, shared()).await
+}
+
+async fn judge_on(step: &str, given: &[(&str, &str)], shared: Arc<Shared>) -> Outcome {
     let text = format!("name: trial\naim: Up.\nevery: 1m\n{step}\n");
     let named: Vec<_> = given.iter().map(|(name, _)| format!("  {name}: {{ env: NOWHERE }}\n")).collect();
     let project = format!("version: 1\nscenarios: [\"*.yaml\"]\nsecrets:\n{}", named.concat());
@@ -84,7 +96,7 @@ pub(crate) async fn judge_with(step: &str, given: &[(&str, &str)]) -> Outcome {
     for (name, value) in given {
         secrets.set(*name, *value);
     }
-    let scenario = Scenario::new(Arc::new(compiled.plans.remove(0)), shared(), Arc::new(secrets));
+    let scenario = Scenario::new(Arc::new(compiled.plans.remove(0)), shared, Arc::new(secrets));
     let (started, began) = (SystemClock.now(), Instant::now());
     let slot = Stream::new("trial", "local").slot(started);
     scenario.run(&RunContext::new(slot, started, (began, began + PATIENCE))).await

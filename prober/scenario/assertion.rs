@@ -107,6 +107,41 @@ impl Assertion {
 
     /// Looks at what a step showed.
     pub fn check(&self, observed: &Observed<'_>) -> Checked {
+        match observed.evidence.each() {
+            Some(each) if self.0.subject != LATENCY => self.check_each(each, observed),
+            _ => self.check_one(observed),
+        }
+    }
+
+    /// It must hold for each source by itself; those for which it does not are named.
+    fn check_each(&self, each: &[(String, Box<dyn Evidence>)], observed: &Observed<'_>) -> Checked {
+        let looks = each.iter().map(|(source, evidence)| {
+            (source.as_str(), self.check_one(&Observed { evidence: &**evidence, ..*observed }))
+        });
+        let looks: Vec<_> = looks.collect();
+        let bad: Vec<&str> =
+            looks.iter().filter(|(_, checked)| !checked.pass).map(|(source, _)| *source).collect();
+        let same = looks.windows(2).all(|pair| pair[0].1.actual == pair[1].1.actual);
+        let actual = || {
+            let each: Vec<_> =
+                looks.iter().map(|(source, checked)| format!("{} from {source}", checked.actual)).collect();
+            cut(each.join(", "), SHOWN_MAX)
+        };
+        let actual = if bad.is_empty() && !same { Some(actual()) } else { None };
+        let count = looks.len();
+        let at = format!("at {} ({} of {count}): ", bad.join(", "), bad.len());
+        let decides = looks.iter().position(|(_, checked)| !checked.pass).unwrap_or(0);
+        let Some((_, mut checked)) = looks.into_iter().nth(decides) else {
+            return Checked::broken("nothing".to_owned(), self.0.absent());
+        };
+        if !bad.is_empty() {
+            checked.message = cut(at + &checked.message, model::outcome::MESSAGE_MAX);
+        }
+        checked.actual = actual.unwrap_or(checked.actual);
+        checked
+    }
+
+    fn check_one(&self, observed: &Observed<'_>) -> Checked {
         let inner = &*self.0;
         let look = Look::new(observed.now, observed.earlier, &inner.name);
         match observed.read(inner.subject, &inner.selector) {
@@ -193,7 +228,7 @@ impl Inner {
 
     /// Several values: from a JSON path they are a list of nodes, otherwise each is an answer of its own.
     fn check_many(&self, values: &[Value<'_>], look: Look<'_>, sources: &[String]) -> Checked {
-        let nodes = matches!(self.selector, Selector::JsonPath(_) | Selector::Xml(_));
+        let nodes = matches!(self.selector, Selector::JsonPath(_) | Selector::Xml(_) | Selector::Own(_));
         let (whole, each): (Vec<_>, Vec<_>) =
             self.matchers.iter().partition(|matcher| nodes && matcher.looks_at_lists());
         let named = sources.len() == values.len();
@@ -268,8 +303,8 @@ impl Inner {
 
     fn absent(&self) -> String {
         let missing = match self.selector {
-            Selector::Whole => "is not there",
-            Selector::JsonPath(_) | Selector::Xml(_) => "has no match",
+            Selector::Whole | Selector::Rule(_) => "is not there",
+            Selector::JsonPath(_) | Selector::Xml(_) | Selector::Own(_) => "has no match",
             Selector::Header(_) => "was not sent",
             Selector::Row { .. } => "is not in the answer",
         };

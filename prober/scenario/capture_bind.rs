@@ -138,18 +138,14 @@ impl Binder<'_, '_> {
     }
 }
 
-/// The subjects that are values; that sources agree is none.
+/// The subjects that are values; that sources agree or that a rule is kept is none.
 pub(crate) fn takeable(subjects: &'static [Subject]) -> impl Iterator<Item = &'static Subject> {
-    subjects.iter().filter(|subject| subject.shape != Shape::Agree)
+    subjects.iter().filter(|subject| !matches!(subject.shape, Shape::Agree | Shape::Rule(_)))
 }
 
 /// The subject under its own name or its singular.
 fn find(subjects: &'static [Subject], word: &str) -> Option<&'static Subject> {
-    takeable(subjects).find(|subject| {
-        let singular =
-            !matches!(subject.shape, Shape::One(_)) && subject.name.strip_suffix('s') == Some(word);
-        subject.name == word || singular
-    })
+    takeable(subjects).find(|subject| subject.name == word || capture_word(subject) == word)
 }
 
 fn words(subjects: &'static [Subject]) -> Vec<&'static str> {
@@ -160,8 +156,8 @@ fn words(subjects: &'static [Subject]) -> Vec<&'static str> {
 /// The word for a subject under a capture's name: one header of the `headers`.
 pub(crate) fn capture_word(subject: &Subject) -> &'static str {
     match subject.shape {
-        Shape::One(_) => subject.name,
-        _ => subject.name.strip_suffix('s').unwrap_or(subject.name),
+        Shape::Header | Shape::Row => subject.name.strip_suffix('s').unwrap_or(subject.name),
+        _ => subject.name,
     }
 }
 
@@ -177,9 +173,11 @@ fn unknown(key: &Spanned<String>, subjects: &'static [Subject]) -> Diagnostic {
 
 fn example(subjects: &'static [Subject]) -> String {
     let keyed = takeable(subjects).find(|subject| !matches!(subject.shape, Shape::One(_)));
+    let own = keyed.map_or("", |subject| subject.name);
     match keyed.map(|subject| subject.shape) {
         Some(Shape::JsonPath) => "json: $.id".to_owned(),
         Some(Shape::XmlPath) => "xml: /feed/entry[1]/id".to_owned(),
+        Some(Shape::Own(chooser)) => format!("{own}: {}", chooser.example),
         Some(Shape::Header) => "header: Location".to_owned(),
         Some(Shape::Row) => "row: \"[0].id\"".to_owned(),
         _ => {

@@ -144,6 +144,8 @@ codes! {
     "E310" "contradiction" "Several operators in one map must all hold, and no value fulfils these."
     "E311" "nothing to look at" "The step can never show what is looked at: an answer to HEAD, say, has no body."
     "E312" "XML path" "Paths name elements from the top down: /feed/entry[1]/title, /feed/entry/@id."
+    "E313" "CSS selector" "Elements of an HTML page are chosen by CSS selectors, and an attribute behind them: h1.title, a[rel=next] @href."
+    "E314" "JSON Schema" "A schema follows json-schema.org and holds all that it refers to: nothing is fetched. A word that is nearly one of the language is a mistake, as it would be a check that is never made."
     "W301" "unused capture" "No later step uses the value."
     "W302" "secret in a host name" "Host names are sent in the clear to resolvers and shown in many places."
     "W303" "secret in the file" "The value looks like a password or token. Name its source under `secrets` instead."

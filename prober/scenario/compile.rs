@@ -15,6 +15,7 @@ use crate::file::{ScenarioFile, Surroundings, read};
 use crate::kind::Kind;
 use crate::maintenance::Context;
 use crate::names::{Names, Own, Var, Vars};
+use crate::own::Beside;
 use crate::plan::Plan;
 use crate::project::{Project, first_key};
 use crate::reuse::{Assembled, Templates, unwrap};
@@ -37,6 +38,8 @@ pub struct Sources {
     pub scenarios: Vec<Source>,
     /// Whether these are all files of the project: only then is it known what nothing uses.
     pub whole: bool,
+    /// How other files are read that scenarios name and that must be there when they are compiled.
+    pub beside: Beside,
 }
 
 /// What the command line adds.
@@ -157,7 +160,8 @@ pub(crate) struct Read {
 impl Read {
     pub(crate) fn of(sources: Sources, options: &Options, report: &mut Report) -> Self {
         let mut mentioned = Mentioned::default();
-        let project = read_project(sources.project.as_ref(), options, &mut mentioned, report);
+        let mut project = read_project(sources.project.as_ref(), options, &mut mentioned, report);
+        project.shared.beside = sources.beside;
         let templates_from = usize::from(sources.project.is_some());
         let templates = Templates::read(templates_from, &sources.templates, report);
         templates.nodes().for_each(|node| mentioned.note(node));

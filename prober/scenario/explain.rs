@@ -171,11 +171,12 @@ fn subject_lines(out: &mut String, subject: &Subject, indent: usize) {
     let words = match subject.shape {
         Shape::One(kind) => type_words(ValueType::One(kind)),
         Shape::Agree => "names of what it shows".to_owned(),
+        Shape::Rule(rule) => rule.words.to_owned(),
         shape => format!("a map of {} and what must hold", selector_words(shape).0),
     };
     let _ = writeln!(out, "{:indent$}{}", "", subject.doc);
     let captured = match subject.shape {
-        Shape::Agree => String::new(),
+        Shape::Agree | Shape::Rule(_) => String::new(),
         _ => format!("; captured with `{}`", capture_word(subject)),
     };
     let _ = writeln!(out, "{:indent$}{words}{captured}", "");

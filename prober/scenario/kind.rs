@@ -17,6 +17,7 @@ use model::step::Hop;
 
 use crate::diagnostic::Report;
 use crate::fields::{Fields, Key};
+use crate::own::{Chooser, Rule};
 use crate::template::Scope;
 use crate::value::{Reading, Selector, SubjectType};
 
@@ -81,6 +82,10 @@ pub enum Shape {
     Header,
     /// `rows: { "[0].last": … }`, the keys are row number and column name.
     Row,
+    /// `css: { "h1.title": Shop }`, the keys are texts that the kind itself takes apart.
+    Own(&'static Chooser),
+    /// `json_schema: order.schema.json`, a rule that the kind itself compiles; it is kept or broken.
+    Rule(&'static Rule),
     /// `agree: [soa.serial]`, the names of subjects that all sources must say the same of.
     Agree,
 }
@@ -143,6 +148,12 @@ pub trait Evidence: Send + Any {
     /// of each in their order.
     fn sources(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What each source showed, by its name, where a step asked several that each answered for itself: every
+    /// assertion must hold for each of them. [`Self::read`] is then about the first.
+    fn each(&self) -> Option<&[(String, Box<dyn Evidence>)]> {
+        None
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`fields`] | the typed keys of a map, as a table that binder and schema share |
 //! | [`template`] | `${…}` interpolation |
 //! | [`kind`] | the socket where probe kinds plug in |
+//! | [`own`] | parts of the language that a kind reads by itself |
 //! | [`xml_path`] | a path to elements of an XML document |
 //! | [`value`] | what a step observed, as assertions see it |
 //! | [`assertion`], [`capture`] | what must hold, and what later steps use, compiled |
@@ -46,6 +47,7 @@ pub mod file;
 pub mod fmt;
 pub mod kind;
 pub mod maintenance;
+pub mod own;
 pub mod plan;
 pub mod project;
 pub mod redact;

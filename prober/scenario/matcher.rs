@@ -45,6 +45,8 @@ pub(crate) enum Matcher {
     /// All sources say the same; looked at before the values are.
     Agree,
     Status(Box<[StatusRange]>),
+    /// The rule that the kind looked at is kept.
+    Kept,
 }
 
 /// A value of a file that observed values are compared with.
@@ -190,6 +192,7 @@ impl Matcher {
             Self::OlderThan(limit) => older_than(*limit, value, look.now),
             Self::Advances(within, tolerance) => history::advances(*within, *tolerance, value, look),
             Self::Agree => Finding::HOLDS,
+            Self::Kept => Finding::of(*value == Value::Bool(true)),
             Self::Status(ranges) => match value {
                 Value::Int(status) => Finding::of(ranges.iter().any(|range| range.holds(*status))),
                 _ => Finding::mismatch(value, "a status"),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::own::Beside;
 use crate::reuse::{Arguments, Cell};
 use crate::source::Span;
 use crate::suggest::nearest;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) given: Vars,
     pub(crate) project: RegionNames,
     pub(crate) regions: BTreeMap<Arc<str>, RegionNames>,
+    /// How files are read that scenarios name.
+    pub(crate) beside: Beside,
 }
 
 /// What belongs to one scenario, or to one instance of it.
@@ -131,6 +134,11 @@ impl<'a> Names<'a> {
             instanced: false,
             in_argument: false,
         }
+    }
+
+    /// How files are read that the scenario names.
+    pub(crate) const fn beside(&self) -> &'a Beside {
+        &self.shared.beside
     }
 
     pub(crate) fn declare(&mut self, captures: Vec<Capture>) {

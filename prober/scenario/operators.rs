@@ -3,6 +3,7 @@
 mod literal;
 mod operand;
 mod phrase;
+mod rule;
 mod select;
 mod sense;
 
@@ -120,6 +121,7 @@ impl Binder<'_, '_> {
         for (name, value) in entries {
             match subjects.find(&name.value) {
                 Some((subject, Shape::Agree)) => self.agree(subject, value, subjects, &mut assertions),
+                Some((subject, Shape::Rule(rule))) => assertions.extend(self.rule(subject, rule, value)),
                 Some((subject, shape)) => self.subject(subject, shape, value, &mut assertions),
                 None => self.report.push(subjects.unknown(name)),
             }

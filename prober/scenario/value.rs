@@ -90,6 +90,11 @@ pub enum Selector {
     JsonPath(Box<serde_json_path::JsonPath>),
     /// A path to elements of an XML document.
     Xml(crate::xml_path::XmlPath),
+    /// What the kind made of a key.
+    Own(crate::own::Chosen),
+    /// What the kind made of a rule for the whole subject; the reading is [`Value::Bool`] `true` if it is kept, and
+    /// else a text that says where it is broken.
+    Rule(crate::own::Chosen),
     /// A header's name in lower case.
     Header(Box<str>),
     /// A row's number and a column's name.

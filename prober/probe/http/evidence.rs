@@ -12,9 +12,11 @@ use scenario::xml_path::XmlPath;
 use serde_json::Value as Json;
 
 use super::body::Body;
-use super::facts;
+use super::page::{Choice, Page};
+use super::shape::Shape;
 use super::target::Target;
 use super::trail::Answer;
+use super::{cache, facts};
 use crate::xml::Element;
 
 /// The answer to the last request.
@@ -28,6 +30,8 @@ pub(super) struct HttpEvidence {
     pub(super) json: OnceCell<Result<Json, String>>,
     /// The body as XML; parsed when somebody first asks.
     pub(super) xml: OnceCell<Result<Element, String>>,
+    /// The body as HTML; parsed when somebody first asks.
+    pub(super) page: OnceCell<Result<Page, String>>,
 }
 
 impl Evidence for HttpEvidence {
@@ -37,6 +41,17 @@ impl Evidence for HttpEvidence {
             ("headers", Selector::Header(name)) => header(&self.answer.headers, name),
             ("json", Selector::JsonPath(path)) => self.json(path),
             ("xml", Selector::Xml(path)) => self.xml(path),
+            ("css", Selector::Own(chosen)) => {
+                chosen.made().map_or(Reading::Absent, |choice| self.css(choice))
+            }
+            ("json_schema", Selector::Rule(chosen)) => {
+                chosen.made().map_or(Reading::Absent, |shape| self.fits(shape))
+            }
+            ("cache", _) => Reading::One(Value::Text(Cow::Borrowed(cache::word(&self.answer.headers)))),
+            ("age", _) => match cache::age(&self.answer.headers) {
+                Some(age) => Reading::One(Value::Duration(age)),
+                None => Reading::Absent,
+            },
             ("body", _) => whole(&self.answer.body, |bytes| {
                 Value::Text(match bytes {
                     Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
@@ -77,6 +92,24 @@ impl HttpEvidence {
 }
 
 impl HttpEvidence {
+    fn fits(&self, shape: &Shape) -> Reading<'_> {
+        match self.json.get_or_init(|| parse(&self.answer.body)) {
+            Ok(json) => Reading::One(shape.look(json, self.answer.body.bytes().len())),
+            Err(why) => Reading::Unreadable(why.clone()),
+        }
+    }
+
+    fn css(&self, choice: &Choice) -> Reading<'_> {
+        let page = self.page.get_or_init(|| match self.answer.body.trouble() {
+            Some(why) => Err(why.to_owned()),
+            None => Page::read(&self.answer.body.bytes()),
+        });
+        match page {
+            Ok(page) => page.take(choice),
+            Err(why) => Reading::Unreadable(why.clone()),
+        }
+    }
+
     fn xml(&self, path: &XmlPath) -> Reading<'_> {
         let parsed = self.xml.get_or_init(|| {
             let body = &self.answer.body;

@@ -8,6 +8,7 @@ use model::outcome::cut;
 use model::step::SHOWN_MAX;
 use rustls::ProtocolVersion;
 
+use super::cache;
 use super::trail::Trail;
 use crate::net::certificate::CertificateFacts;
 use crate::net::shared::Shared;
@@ -91,6 +92,10 @@ fn note_caches(headers: &HeaderMap, attributes: &mut Attributes) {
         if !values.is_empty() {
             attributes.set(key, values);
         }
+    }
+    let word = cache::word(headers);
+    if word != "unknown" {
+        attributes.set("prober.http.cache", word);
     }
 }
 

@@ -16,6 +16,7 @@ use scenario::template::{Part, Template};
 use super::auth::{self, AuthPlan};
 use super::client::Client;
 use super::connect::Manner;
+use super::every;
 use super::parts::{BodyPlan, Content, PartPlan};
 use super::request::{RequestPlan, Version};
 use super::run::Http;
@@ -97,8 +98,15 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     };
     let manner = way::named(manner, name, &mut fields, report)?;
     let way = way::plan(&mut fields, report)?;
+    let every = fields.choice("addresses").filter(|given| given.value == "all");
+    if let Some(given) = &every
+        && !every::check(way.proxy.is_some(), given.span, report)
+    {
+        return None;
+    }
     let client = Client { manner, body_bytes_max: body_bytes_max? };
-    let http = Http { request, client, way, auth: auth.ok()?, follow, insecure };
+    let every_address = every.is_some();
+    let http = Http { request, client, way, auth: auth.ok()?, follow, insecure, every_address };
     super::lint::check(&http, fields.span, report);
     Some(Box::new(http))
 }

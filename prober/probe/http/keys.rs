@@ -5,6 +5,8 @@ use scenario::kind::{Shape, Subject};
 use scenario::value::SubjectType;
 
 use super::auth::file as auth;
+use super::{cache, page, shape};
+use crate::net::each;
 
 macro_rules! key {
     ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
@@ -151,6 +153,7 @@ pub(super) const KEYS: &[Key] = &[
         "What is shown to a server that asks who the client is; not to another origin.",
         "{ cert: certs/probe.pem, key: \"${secrets.probe_key}\" }"
     ),
+    each::KEY,
     key!(
         "body_limit",
         KeyType::Size,
@@ -207,6 +210,18 @@ pub(super) const SUBJECTS: &[Subject] = &[
         "Texts and attributes in an XML body; a name without a prefix fits every prefix, [1] is the first.",
         "{ /feed/updated: { newer_than: 24h }, \"/feed/entry[1]/@id\": { exists: true } }"
     ),
+    subject!(
+        "css",
+        Shape::Own(&page::CHOOSER),
+        "Texts of elements of an HTML body, or their attributes: a.next @href.",
+        "{ h1.title: Shop, \"a[rel=next] @href\": { starts_with: / } }"
+    ),
+    subject!(
+        "json_schema",
+        Shape::Rule(&shape::RULE),
+        "The JSON Schema that a JSON body must fit; what it refers to must stand in itself.",
+        "{ type: object, required: [status], properties: { status: { enum: [UP] } } }"
+    ),
     subject!("body", Shape::One(SubjectType::Any), "The body as a text.", "{ contains: Welcome }"),
     subject!("size", Shape::One(SubjectType::Size), "The length of the body, unpacked.", "{ lte: 100kB }"),
     subject!(
@@ -214,6 +229,18 @@ pub(super) const SUBJECTS: &[Subject] = &[
         Shape::One(SubjectType::Ordered(VERSIONS)),
         "The version of HTTP that the server spoke.",
         "{ gte: \"1.1\" }"
+    ),
+    subject!(
+        "cache",
+        Shape::One(SubjectType::Choice(cache::WORDS)),
+        "What caches on the way did, as Cache-Status, X-Cache and Age tell; unknown if none of them tells.",
+        "{ in: [hit, stale] }"
+    ),
+    subject!(
+        "age",
+        Shape::One(SubjectType::Duration),
+        "How long ago the answer was made, as the header Age says.",
+        "{ lte: 5m }"
     ),
     subject!("redirects", Shape::One(SubjectType::Int), "How many redirects were followed.", "{ lte: 1 }"),
     subject!("url", Shape::One(SubjectType::Text), "The URL after redirects.", "{ ends_with: /home }"),

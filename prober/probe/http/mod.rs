@@ -25,6 +25,10 @@
 //! | [`body`] | the answer's body, up to its limit |
 //! | [`decode`] | unpacking it |
 //! | [`session`] | open connections and cookies of one run |
+//! | [`page`] | HTML bodies and CSS selectors |
+//! | [`shape`] | JSON Schemas that a body must fit |
+//! | [`cache`] | what caches on the way did |
+//! | [`every`] | a step at each address of its name |
 //! | [`evidence`] | what assertions look at |
 //! | [`facts`] | attributes in OpenTelemetry's words |
 //! | [`lint`] | what is risky in a request |
@@ -36,9 +40,11 @@ use crate::net::shared::Net;
 
 pub(crate) mod auth;
 pub(crate) mod body;
+mod cache;
 pub(crate) mod client;
 pub(crate) mod connect;
 mod decode;
+mod every;
 mod evidence;
 mod exchange;
 pub(crate) mod facts;
@@ -46,12 +52,14 @@ mod fault;
 pub(crate) mod file;
 mod keys;
 mod lint;
+mod page;
 mod parts;
 mod record;
 mod redirect;
 pub(crate) mod request;
 mod run;
 mod session;
+mod shape;
 mod speaker;
 pub(crate) mod target;
 pub(crate) mod trail;

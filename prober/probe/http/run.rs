@@ -10,6 +10,7 @@ use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
 
 use super::auth::{AuthPlan, SignIn};
 use super::client::{Client, carry_on};
+use super::every;
 use super::evidence::HttpEvidence;
 use super::facts;
 use super::redirect;
@@ -30,15 +31,19 @@ pub(super) struct Http {
     pub(super) follow: u32,
     /// Why the certificate need not hold; `None` if it must.
     pub(super) insecure: Option<String>,
+    /// Whether every address of the name is asked by itself.
+    pub(super) every_address: bool,
 }
 
 impl Action<Net> for Http {
     fn target(&self) -> String {
-        format!("{} {}", self.request.method, self.request.url)
+        let at = if self.every_address { " at each address" } else { "" };
+        format!("{} {}{at}", self.request.method, self.request.url)
     }
 
     fn shows(&self, subject: &str) -> bool {
-        self.request.method != Method::HEAD || !matches!(subject, "json" | "xml" | "body" | "size")
+        self.request.method != Method::HEAD
+            || !matches!(subject, "json" | "xml" | "css" | "json_schema" | "body" | "size")
     }
 
     fn is_repeatable(&self) -> bool {
@@ -48,16 +53,10 @@ impl Action<Net> for Http {
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
-            let mut trail = Trail::new(context.began, net.detail());
-            let done = within(context.deadline, self.follow(net, context, &mut trail)).await;
-            let timed_out_in = trail.phases.current();
-            let failure = match done {
-                Some(done) => done.err(),
-                None => Some(late(&trail, context)),
-            };
-            let cut_off = if done_in_time(failure.as_ref()) { None } else { timed_out_in };
-            trail.end();
-            self.outcome(trail, failure, cut_off.map(model::step::Phase::as_str), context)
+            if self.every_address {
+                return every::address(self, net, context).await;
+            }
+            self.once(&self.client, net, context).await
         })
     }
 }
@@ -67,14 +66,34 @@ fn done_in_time(failure: Option<&Failure>) -> bool {
 }
 
 impl Http {
+    /// Does the step once, as `client` sends it.
+    pub(super) async fn once(
+        &self,
+        client: &Client,
+        net: &mut Net,
+        context: &StepContext<'_>,
+    ) -> StepOutcome {
+        let mut trail = Trail::new(context.began, net.detail());
+        let done = within(context.deadline, self.follow(client, net, context, &mut trail)).await;
+        let timed_out_in = trail.phases.current();
+        let failure = match done {
+            Some(done) => done.err(),
+            None => Some(late(&trail, context)),
+        };
+        let cut_off = if done_in_time(failure.as_ref()) { None } else { timed_out_in };
+        trail.end();
+        self.outcome(trail, failure, cut_off.map(model::step::Phase::as_str), context)
+    }
+
     /// Signs in, asks, and follows redirects; the last hop is left in `trail`, to be ended by the caller.
     async fn follow(
         &self,
+        client: &Client,
         net: &mut Net,
         context: &StepContext<'_>,
         trail: &mut Trail,
     ) -> Result<(), Failure> {
-        let client = self.way.client(&self.client, net, context.scope)?;
+        let client = self.way.client(client, net, context.scope)?;
         let mut ready = self.request.ready(context.scope).await?;
         let mut sign_in =
             SignIn::new(self.auth.as_ref(), &ready.target, &client, (net, context, trail)).await?;
@@ -106,6 +125,13 @@ impl Http {
         }
     }
 
+    /// What is asked in this run, for people, as far as it is known.
+    pub(super) fn target_of(&self, context: &StepContext<'_>) -> String {
+        let url = self.request.url.render(context.scope).ok();
+        let shown = url.and_then(|url| super::target::Target::parse(&url).ok()).map(|target| target.shown);
+        format!("{} {}", self.request.method, shown.unwrap_or_else(|| self.request.url.to_string().into()))
+    }
+
     fn outcome(
         &self,
         mut trail: Trail,
@@ -134,6 +160,7 @@ impl Http {
                     certificate,
                     json: OnceCell::new(),
                     xml: OnceCell::new(),
+                    page: OnceCell::new(),
                 })
             }
             _ => Box::new(Nothing),

@@ -52,6 +52,12 @@ pub(crate) struct Connection {
 }
 
 impl Session {
+    /// The same cookies, and no connection; `None` if there are none.
+    pub(super) fn cookies(&self) -> Option<Self> {
+        let jar = self.jar.clone()?;
+        Some(Self { open: Vec::new(), jar: Some(jar) })
+    }
+
     /// Keeps `connection` for later requests; the oldest goes if there are too many.
     pub(super) fn keep(&mut self, connection: Connection) {
         if self.open.len() >= OPEN_MAX {

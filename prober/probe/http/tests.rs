@@ -19,10 +19,13 @@ use crate::trial::{self, template, text};
 mod auth;
 mod bodies;
 mod descriptors;
+mod every;
 mod files;
 mod flows;
 mod hostile;
 mod idle;
+mod looks;
+mod moved;
 mod phases;
 mod ways;
 

@@ -10,6 +10,8 @@
 //! | [`address`] | a host and a port |
 //! | [`resolve`] | from a name to addresses, uncached |
 //! | [`dial`] | the TCP connection, several addresses raced |
+//! | [`each`] | every address of a name, each by itself |
+//! | [`together`] | several futures in one task |
 //! | [`tls`] | the handshake, with what the server showed |
 //! | [`proxy`] | through a proxy |
 //! | [`identity`] | a client's certificate and key |
@@ -22,6 +24,7 @@
 pub(crate) mod address;
 pub(crate) mod certificate;
 pub(crate) mod dial;
+pub(crate) mod each;
 pub(crate) mod fault;
 pub(crate) mod identity;
 pub(crate) mod phases;
@@ -31,4 +34,5 @@ pub(crate) mod roots;
 pub(crate) mod shared;
 pub(crate) mod stub;
 pub(crate) mod tls;
+pub(crate) mod together;
 pub(crate) mod verified;

@@ -227,6 +227,20 @@ impl Net {
         self.hidden.set(name.into(), Captured { value: known.into(), secret: true });
     }
 
+    /// Hides what `other` hides too.
+    pub(crate) fn hide_as(&mut self, other: &Self) {
+        for (name, captured) in other.hidden.iter() {
+            match &captured.value {
+                serde_json::Value::Array(values) => {
+                    for value in values {
+                        self.hide_value(name, value.clone());
+                    }
+                }
+                value => self.hide_value(name, value.clone()),
+            }
+        }
+    }
+
     /// What is to be replaced in everything that people see of this run, beside the scenario's secrets.
     pub(crate) const fn hidden(&self) -> &Captures {
         &self.hidden

@@ -259,3 +259,46 @@ fn common_expectations_are_not_copied_into_events() {
         assert!(matches!(record.expected, Cow::Borrowed(text) if text == expected));
     }
 }
+
+/// Evidence of several sources that each answered for itself.
+struct Several(Vec<(String, Box<dyn Evidence>)>);
+
+impl Evidence for Several {
+    fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a> {
+        self.0[0].1.read(subject, selector)
+    }
+
+    fn each(&self) -> Option<&[(String, Box<dyn Evidence>)]> {
+        Some(&self.0)
+    }
+}
+
+#[test]
+fn each_source_answers_for_itself() {
+    let several = |statuses: &[i64]| {
+        let source = |(index, status): (usize, &i64)| {
+            let facts = Facts { values: vec![("status", Value::Int(*status))], ..Facts::default() };
+            (format!("192.0.2.{index}:80"), Box::new(facts) as Box<dyn Evidence>)
+        };
+        Several(statuses.iter().enumerate().map(source).collect())
+    };
+    let check = |statuses: &[i64], actual: &str, message: &str| {
+        let evidence = several(statuses);
+        let observed = Observed::new(&evidence, Duration::from_millis(420), now());
+        let checked = assertion("status", "[200, 204]").check(&observed);
+        assert_eq!((checked.actual.as_str(), checked.message.as_str()), (actual, message));
+        assert_eq!(checked.pass, message.is_empty());
+        // How long the step took is one value whoever answered.
+        assert!(assertion("latency", "{ lt: 1s }").check(&observed).pass);
+    };
+    check(&[200, 200], "200", "");
+    check(&[200, 204], "200 from 192.0.2.0:80, 204 from 192.0.2.1:80", "");
+    check(&[200, 503, 200], "503", "at 192.0.2.1:80 (1 of 3): status is 503, expected one of 200, 204");
+    check(
+        &[500, 200, 503],
+        "500",
+        "at 192.0.2.0:80, 192.0.2.2:80 (2 of 3): status is 500, expected one of 200, 204",
+    );
+    let nobody = Several(Vec::new());
+    assert!(!assertion("status", "200").check(&Observed::new(&nobody, Duration::ZERO, now())).pass);
+}

@@ -569,6 +569,16 @@ expect: { json: { $.status: UP } }",
         right: r#"expect: { xml: { "/feed/entry[1]/title": Orders } }"#,
     },
     Example {
+        code: "E313",
+        wrong: r"expect: { css: { h1..title: Shop } }",
+        right: r"expect: { css: { h1.title: Shop } }",
+    },
+    Example {
+        code: "E314",
+        wrong: r"    requird: [status]",
+        right: r"    required: [status]",
+    },
+    Example {
         code: "W301",
         wrong: "capture: { id: { json: $.id } }",
         right: "expect: { json: { $.id: { exists: true } } }",

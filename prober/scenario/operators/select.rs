@@ -30,7 +30,8 @@ pub(crate) const fn words(shape: Shape) -> (&'static str, &'static str) {
         Shape::XmlPath => ("XML paths", "/feed/title: Orders"),
         Shape::Header => ("header names", "Content-Type: { contains: json }"),
         Shape::Row => ("rows and columns", "\"[0].total\": { gte: 1 }"),
-        Shape::One(_) | Shape::Agree => ("keys", "key: value"),
+        Shape::Own(chooser) => (chooser.words, chooser.entry),
+        Shape::One(_) | Shape::Agree | Shape::Rule(_) => ("keys", "key: value"),
     }
 }
 
@@ -42,7 +43,11 @@ pub(crate) fn select_key(
 ) -> Result<Selected, Diagnostic> {
     let text = key.value.as_str();
     let selector = match shape {
-        Shape::One(_) | Shape::Agree => Selector::Whole,
+        Shape::One(_) | Shape::Agree | Shape::Rule(_) => Selector::Whole,
+        Shape::Own(chooser) => Selector::Own(
+            (chooser.parse)(text)
+                .map_err(|wrong| Diagnostic::error(chooser.code, key.span, wrong.message).help(wrong.help))?,
+        ),
         Shape::JsonPath => Selector::JsonPath(Box::new(json_path(key)?)),
         Shape::XmlPath => Selector::Xml(
             XmlPath::parse(text)

@@ -265,11 +265,12 @@ impl<N> Builder<'_, N> {
 fn taken(subject: &Subject, word: &str) -> Object {
     let doc = format!("Takes: {}", subject.doc);
     let (example, schema) = match subject.shape {
-        Shape::One(_) | Shape::Agree => {
+        Shape::One(_) | Shape::Agree | Shape::Rule(_) => {
             ("true", json!({ "enum": [true], "errorMessage": "write `true` to take it, or leave it out" }))
         }
         Shape::JsonPath => ("$.id", chosen(subject.shape)),
         Shape::XmlPath => ("/feed/entry[1]/id", chosen(subject.shape)),
+        Shape::Own(chooser) => (chooser.example, chosen(subject.shape)),
         Shape::Header => ("Location", chosen(subject.shape)),
         Shape::Row => ("\"[0].id\"", chosen(subject.shape)),
     };

@@ -51,6 +51,11 @@ impl<N> Builder<'_, N> {
         let schema = match subject.shape {
             Shape::One(value) => self.matcher(ValueType::One(value), &format!("{kind}.{}", subject.name)),
             Shape::Agree => self.agree(kind),
+            Shape::Rule(rule) => object(json!({
+                "type": ["object", "string"],
+                "minProperties": 1,
+                "errorMessage": format!("expected {}", rule.words),
+            })),
             shape => object(json!({
                 "type": "object",
                 "minProperties": 1,
@@ -247,7 +252,8 @@ pub(super) fn selector(shape: Shape) -> Value {
             "[0].column",
             "write the row's number, counted from 0, and the column's name: \"[0].last\"",
         ),
-        Shape::One(_) | Shape::Agree => (r"^", "key", ""),
+        Shape::Own(chooser) => (chooser.pattern, "key", chooser.words),
+        Shape::One(_) | Shape::Agree | Shape::Rule(_) => (r"^", "key", ""),
     };
     json!({ "type": "string", "title": title, "pattern": pattern, "errorMessage": message })
 }

@@ -273,6 +273,7 @@ fn sources(project: &str, templates: &[&str], scenarios: &[&str]) -> Sources {
         templates: all("templates", templates),
         scenarios: all("scenarios", scenarios),
         whole: true,
+        ..Sources::default()
     }
 }
 

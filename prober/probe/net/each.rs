@@ -1,0 +1,162 @@
+//! A step that is done at every address of a name, each by itself, and what it came to as one outcome.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use model::attribute::Attributes;
+use model::outcome::{Failure, FailureClass, cut};
+use model::step::{Hop, SHOWN_MAX};
+use scenario::fields::{Key, KeyType, Need};
+use scenario::kind::{Evidence, Nothing, StepOutcome};
+use scenario::value::{Reading, Selector};
+
+use crate::net::address::{Host, HostPort};
+use crate::net::fault;
+use crate::net::phases::Phases;
+use crate::net::resolve::Family;
+use crate::net::shared::Shared;
+
+/// The most addresses of one name that are done; a run has a bounded number of connections.
+pub(crate) const ADDRESSES_MAX: usize = 16;
+
+/// The key that asks for it.
+pub(crate) const KEY: Key = Key {
+    name: "addresses",
+    value: KeyType::Choice(&["one", "all"]),
+    need: Need::Default("one"),
+    doc: "Whether one address of the name is enough, or each of them is probed by itself (16 at most): all must be good, and the failure says which is not.",
+    example: "all",
+};
+
+/// The addresses of a target, and how many there are beyond those.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// At most [`ADDRESSES_MAX`].
+    pub(crate) peers: Vec<SocketAddr>,
+    /// How many more there are.
+    pub(crate) left_out: usize,
+}
+
+/// The addresses of `target`.
+///
+/// Takes the phase `dns`, if there is a name to look up. The caller holds the deadline.
+///
+/// # Errors
+/// Class `dns`, or the address is not of the family.
+pub(crate) async fn addresses(
+    shared: &Shared,
+    target: &HostPort,
+    family: Family,
+    phases: &mut Phases,
+) -> Result<Found, Failure> {
+    let mut ips = match &target.host {
+        Host::Ip(ip) if family.has(*ip) => vec![*ip],
+        Host::Ip(ip) => {
+            return Err(fault::config(format!("{ip} is not of the address family that `ip` asks for")));
+        }
+        Host::Name(name) => {
+            let resolver = shared.resolver();
+            let found = Box::pin(resolver.addresses(name, family, phases)).await?;
+            phases.finish();
+            found
+        }
+    };
+    // A name server may give one address twice.
+    let mut seen = std::collections::HashSet::new();
+    ips.retain(|ip| seen.insert(*ip));
+    let left_out = ips.len().saturating_sub(ADDRESSES_MAX);
+    ips.truncate(ADDRESSES_MAX);
+    Ok(Found { peers: ips.into_iter().map(|ip| SocketAddr::new(ip, target.port)).collect(), left_out })
+}
+
+/// The failure of an address that this machine has no way to, which is no fault of the target's.
+///
+/// Nothing is sent: a UDP socket that is connected only looks for a route.
+pub(crate) fn no_way(peer: SocketAddr) -> Option<Failure> {
+    let any: IpAddr = match peer {
+        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let error = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(peer)).err()?;
+    let family = if peer.is_ipv4() { ("IPv4", "6") } else { ("IPv6", "4") };
+    let message = format!(
+        "the prober's machine has no way to {} ({error}); without {} here, write ip: \"{}\"",
+        peer.ip(),
+        family.0,
+        family.1
+    );
+    Some(Failure::new(FailureClass::Local, "local.family", message))
+}
+
+/// What each address showed.
+struct Each(Vec<(String, Box<dyn Evidence>)>);
+
+impl Evidence for Each {
+    /// What the first address showed; assertions look at each of them by itself.
+    fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a> {
+        self.0.first().map_or(Reading::Absent, |(_, evidence)| evidence.read(subject, selector))
+    }
+
+    fn each(&self) -> Option<&[(String, Box<dyn Evidence>)]> {
+        Some(&self.0)
+    }
+}
+
+/// The outcomes at all addresses as one; `lookup` is the hop in which they were found.
+pub(crate) fn joined(
+    lookup: Option<Hop>,
+    outcomes: Vec<(SocketAddr, StepOutcome)>,
+    left_out: usize,
+) -> StepOutcome {
+    let count = outcomes.len();
+    let results = outcomes.iter().map(|(peer, outcome)| result(*peer, outcome)).collect::<Vec<_>>();
+    // Those that are bad come last, where a list that is cut in its middle still has them.
+    let (bad, good): (Vec<_>, Vec<_>) =
+        outcomes.into_iter().partition(|(_, outcome)| outcome.failure.is_some());
+    let mut hops: Vec<Hop> = lookup.into_iter().collect();
+    let (mut attributes, mut failures, mut evidence) = (Attributes::new(), Vec::new(), Vec::new());
+    for (peer, outcome) in good.into_iter().chain(bad) {
+        hops.extend(outcome.hops.into_iter().map(|hop| at(hop, peer)));
+        match outcome.failure {
+            None => evidence.push((peer.to_string(), outcome.evidence)),
+            Some(failure) => failures.push((peer, failure)),
+        }
+        // The facts of one stand for all, and those of a bad one are worth more.
+        attributes = outcome.attributes;
+    }
+    attributes.set("prober.addresses", results);
+    if left_out > 0 {
+        attributes.set("prober.addresses.left_out", i64::try_from(left_out).unwrap_or(i64::MAX));
+    }
+    let failure = summary(failures, count);
+    let evidence: Box<dyn Evidence> =
+        if failure.is_none() { Box::new(Each(evidence)) } else { Box::new(Nothing) };
+    StepOutcome { hops, attributes, failure, evidence }
+}
+
+fn at(mut hop: Hop, peer: SocketAddr) -> Hop {
+    hop.label = format!("{} at {peer}", hop.label);
+    hop
+}
+
+/// `192.0.2.1:443 200`, `192.0.2.2:443 connect.refused`.
+fn result(peer: SocketAddr, outcome: &StepOutcome) -> String {
+    let status = outcome.hops.iter().rev().find_map(|hop| hop.status.as_deref());
+    let came_to = match &outcome.failure {
+        Some(failure) => &*failure.error_type,
+        None => status.unwrap_or("ok"),
+    };
+    cut(format!("{peer} {came_to}"), SHOWN_MAX)
+}
+
+/// One failure for all: that of the first address, before it what is the prober's own only if there is no other.
+fn summary(failures: Vec<(SocketAddr, Failure)>, count: usize) -> Option<Failure> {
+    let told: Vec<_> =
+        failures.iter().map(|(peer, failure)| format!("{peer}: {}", failure.message)).collect();
+    let is_ours = |failure: &Failure| failure.class == FailureClass::Local;
+    let (_, first) = failures.into_iter().min_by_key(|(_, failure)| is_ours(failure))?;
+    let message = match told.as_slice() {
+        [only] if count == 1 => only.clone(),
+        several => format!("{} of {count} addresses bad: {}", several.len(), several.join("; ")),
+    };
+    Some(Failure { message: cut(message, model::outcome::MESSAGE_MAX), ..first })
+}
