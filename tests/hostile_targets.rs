@@ -158,3 +158,58 @@ fn texts_of_a_target_do_no_harm_where_they_are_shown() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(!ran.out.contains('\u{1b}'), "{ran:?}");
 }
+
+/// The most that the program may ever hold while its targets pour out all they can, in KiB: a hundred runs that
+/// each took what they are allowed to would be more.
+const MEMORY_MAX_KIB: u64 = 160 << 10;
+
+#[test]
+fn targets_without_an_end_do_not_fill_the_memory() {
+    let alone = crate::support::alone();
+    let noise = || Fault::Flood(b"noise without an end ".to_vec());
+    // A message of 4 GiB is announced, and more of it comes for ever.
+    let huge = || Fault::Flood([&b"R\xff\xff\xff\xff"[..], &[b'x'; 1024]].concat());
+    let targets: Vec<_> = [
+        ("headers", Fault::EndlessHeaders),
+        ("header-line", Fault::EndlessHeaderLine),
+        ("continue", Fault::EndlessContinue),
+        ("body", Fault::EndlessBody),
+        ("noise", noise()),
+        ("noise-tls", noise()),
+        ("noise-tcp", noise()),
+        ("noise-sql", noise()),
+        ("huge-sql", huge()),
+        ("noise-s3", Fault::EndlessBody),
+    ]
+    .map(|(name, fault)| (name, Hostile::start(fault)))
+    .into();
+    let step = |name: &str, addr: &str| match name {
+        "noise-tls" => format!("tls: \"{addr}\""),
+        "noise-tcp" => format!("tcp: {{ address: \"{addr}\", read_until: never }}"),
+        "noise-sql" | "huge-sql" => {
+            format!("sql: {{ dsn: \"postgresql://probe@{addr}/shop?sslmode=disable\", query: select 1 }}")
+        }
+        "noise-s3" => format!("s3: {{ endpoint: \"http://{addr}\", bucket: shop }}"),
+        _ => format!("http: http://{addr}/\nexpect: {{ json: {{ $.status: UP }} }}"),
+    };
+    let scenarios: Vec<_> = targets
+        .iter()
+        .map(|(name, target)| {
+            let step = step(name, &target.addr().to_string());
+            (*name, format!("every: 1s\ntimeout: 900ms\n{step}"))
+        })
+        .collect();
+    let project = Project::with("", &scenarios);
+    let serving = project.serve();
+    let api = serving.api();
+    for (name, _) in &targets {
+        let events = api.until_events(&format!("scenario={name}"), 3);
+        // A slot may be missed where so many pour at once; none may be good.
+        assert!(events.iter().any(|event| event["prober.verdict"] == "bad"), "{name}: {:#}", events[0]);
+        assert!(events.iter().all(|event| event["prober.verdict"] != "good"), "{name}: {:#}", events[0]);
+    }
+    let peak = serving.memory_peak_kib();
+    assert!(peak < MEMORY_MAX_KIB, "the program held {peak} KiB");
+    drop(serving);
+    drop(alone);
+}

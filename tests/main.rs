@@ -5,6 +5,7 @@
 //! | `account` | kills at random instants lose nothing and every slot is accounted for; stops drain |
 //! | `codes` | every code of a mistake: a file, its text, its example |
 //! | `command_line` | what each command prints, where, and with which exit code |
+//! | `compared` | our verdicts and values beside curl's and the blackbox exporter's
 //! | `demo_project` | the demo, from an empty folder to an explained failure |
 //! | `editor` | what an editor says of files: its mistakes, its offers, its help |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
@@ -30,6 +31,7 @@
 mod account;
 mod codes;
 mod command_line;
+mod compared;
 mod demo_project;
 mod editor;
 mod environment;

@@ -23,6 +23,8 @@ mod xml;
 #[cfg(test)]
 mod formatted;
 #[cfg(test)]
+mod sweep;
+#[cfg(test)]
 mod trial;
 
 use scenario::kind::Kind;

@@ -150,3 +150,47 @@ fn a_signal_ends_a_run_with_130() {
         assert_eq!(run.end().code(), Some(130), "{}", run.err());
     }
 }
+
+#[test]
+fn schemas_are_read_with_the_scenarios() {
+    let schema =
+        r#"{ "type": "object", "required": ["status"], "properties": { "status": { "const": "UP" } } }"#;
+    let project = |path: &str, text: &str| {
+        let body = format!("http: ${{vars.http}}/hello.json\nexpect: {{ json_schema: {path} }}");
+        let project = Project::with("vars: { http: \"http://127.0.0.1:1\" }\n", &[("shape", body)]);
+        project.write("schemas/health.json", text);
+        project
+    };
+    let pki = Pki::new();
+    let nginx = Nginx::start(&pki.identity(&["127.0.0.1"], Flaw::None));
+    let at = format!("http=http://{}", nginx.http());
+    let run = |project: &Project| project.prober(&["run", "--var", &at]);
+    assert_eq!(run(&project("schemas/health.json", schema)).code, Some(0));
+    let down = run(&project("schemas/health.json", &schema.replace("UP", "DOWN")));
+    assert_eq!(down.code, Some(1), "{down:?}");
+    assert!(down.out.contains("json_schema schemas/health.json is broken at /status: "), "{down:?}");
+    // From wherever it is read, and before anything runs.
+    for (path, text, said) in [
+        ("schemas/nothing.json", schema, "the file `schemas/nothing.json` cannot be used: No such file"),
+        ("schemas", schema, "the file `schemas` cannot be used: it is no file"),
+        ("schemas/health.json", "{ \"type\": }", "it is not JSON: expected value at line 1 column 11"),
+        (
+            "schemas/health.json",
+            r#"{ "properties": { "a": { "minLenght": 1 } } }"#,
+            "schemas/health.json at /properties/a/minLenght: `minLenght` is not a word of JSON Schema",
+        ),
+        (
+            "schemas/health.json",
+            r#"{ "$ref": "http://127.0.0.1:1/other.json" }"#,
+            "schemas/health.json: this is not a JSON Schema",
+        ),
+    ] {
+        let project = project(path, text);
+        let outside = tempfile::tempdir().unwrap();
+        let place = project.dir().to_str().unwrap().to_owned();
+        let ran = project.prober_in(outside.path(), &["-C", &place, "validate"]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.contains("error[E314]") && ran.err.contains(said), "{said}\n{}", ran.err);
+        assert!(ran.err.contains("scenarios/shape.yaml:5:"), "{}", ran.err);
+    }
+}

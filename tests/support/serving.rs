@@ -67,6 +67,13 @@ impl Serving {
         let _gone = kill_process(pid, signal);
     }
 
+    /// The most memory that it ever held, in KiB.
+    pub(crate) fn memory_peak_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Ends it at this instant.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
