@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use demo::{Config, Ports, Shop, project as demo_project};
 use model::time::SystemClock;
-use testkit::servers::{Moto, Postgres, Stored};
+use testkit::pki::{Flaw, Pki};
+use testkit::servers::{Knot, Moto, Postgres, Signed, Signing, Stored, Unbound};
 
 use crate::support::{Project, said, text};
 
@@ -47,12 +48,24 @@ fn every_shipped_scenario_is_good_against_its_peer() {
     let moto = Moto::start(&[Stored { key: "orders/today.csv".into(), bytes: 64, age: 3600 }]);
     project.env("EXPORT_READER", moto.credentials("reader"));
     project.env("PROBE_PASSWORD", "tea-for-two");
+    let zone = "$ORIGIN demo.test.\n$TTL 60\n@ SOA ns hostmaster 7 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n\
+                shop A 127.0.0.1\n";
+    let signed = Signed::new("demo.test", zone, Signing::default());
+    let (pki, knot) = (Pki::new(), Knot::start("demo.test", &signed.zone));
+    let identity = pki.identity(&["127.0.0.1"], Flaw::None);
+    let unbound = Unbound::start("demo.test.", knot.addr(), &signed.ds, &identity);
+    let anchors = place.path().join("anchors");
+    fs::write(&anchors, &signed.key).unwrap();
     let addresses = shop.addresses();
     let vars = [
         format!("shop=http://{}", addresses.http),
         format!("shop_tls={}", addresses.https),
         format!("name_server={}", addresses.dns),
+        format!("name_server_port={}", addresses.dns.port()),
         format!("second_name_server={}", addresses.dns),
+        format!("secure_resolver=tls://{}", unbound.tls()),
+        format!("secure_resolver_ca={}", pki.root_file().display()),
+        format!("zone_anchors={}", anchors.display()),
         format!("mail={}", addresses.mail),
         format!("exports=http://{}", moto.addr()),
         format!("folder={}", folder.display()),

@@ -100,6 +100,12 @@ impl Assertion {
         Self(Arc::new(inner))
     }
 
+    /// The same as something that the kind expects without being told; `None` if it is shared already.
+    pub(crate) fn into_implied(self) -> Option<Self> {
+        let inner = Arc::into_inner(self.0)?;
+        Some(Self::new(Inner { implied: true, ..inner }))
+    }
+
     /// Everything that it says, as a text: two assertions of one spelling are the same.
     pub(crate) fn spelling(&self) -> String {
         format!("{:?}", self.0)
@@ -142,6 +148,18 @@ impl Assertion {
     }
 
     fn check_one(&self, observed: &Observed<'_>) -> Checked {
+        let mut checked = self.look(observed);
+        let explain = || observed.evidence.explain(self.0.subject);
+        if !checked.pass
+            && self.0.subject != LATENCY
+            && let Some(why) = explain()
+        {
+            checked.message = cut(format!("{}: {why}", checked.message), model::outcome::MESSAGE_MAX);
+        }
+        checked
+    }
+
+    fn look(&self, observed: &Observed<'_>) -> Checked {
         let inner = &*self.0;
         let look = Look::new(observed.now, observed.earlier, &inner.name);
         match observed.read(inner.subject, &inner.selector) {

@@ -85,7 +85,7 @@ codes! {
     "E120" "newer version" "The file asks for a version of the language that this program does not know."
     "E121" "reserved label" "Metrics use the label themselves."
     "E122" "URL" "The value is not a URL that starts with http:// or https://."
-    "E123" "address" "The value is not an IP address and a port, such as 127.0.0.1:9899."
+    "E123" "address" "The value is not an IP address and a port, such as 127.0.0.1:9899, nor whatever else the key takes: a resolver may also be tls://dns.example, a network 203.0.113.0/24."
     "E131" "name to look up" "A name to look up has labels of letters, digits and `-`, without scheme, port and path."
     "E132" "path of a file" "The path cannot be that of a file."
     "E133" "data source" "The data source is a URL such as postgresql://probe@db.example:5432/shop, or key=value pairs."

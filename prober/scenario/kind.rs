@@ -110,6 +110,12 @@ pub trait Action<N>: Send + Sync + fmt::Debug {
         true
     }
 
+    /// What this very step expects where the author says nothing about the subject, beside what its kind
+    /// does: `("dnssec", "secure")`, as YAML.
+    fn implies(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// How many sources are asked, if the file says so.
     fn sources(&self) -> Option<usize> {
         None
@@ -153,6 +159,11 @@ pub trait Evidence: Send + Any {
     /// What each source showed, by its name, where a step asked several that each answered for itself: every
     /// assertion must hold for each of them. [`Self::read`] is then about the first.
     fn each(&self) -> Option<&[(String, Box<dyn Evidence>)]> {
+        None
+    }
+
+    /// Why the subject is what it is, in a few words for the message of a broken assertion.
+    fn explain(&self, _subject: &str) -> Option<String> {
         None
     }
 }

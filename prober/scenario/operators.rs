@@ -351,6 +351,11 @@ pub(crate) fn implied<N>(
     let mut binder = Binder { report: &mut report, names: &mut names };
     let subjects = Subjects::of(kind);
     let (subject, shape) = subjects.find(subject)?;
+    if shape == Shape::Agree {
+        let mut assertions = Vec::with_capacity(1);
+        binder.agree(subject, &node, &subjects, &mut assertions);
+        return assertions.pop().and_then(Assertion::into_implied);
+    }
     let Shape::One(kind) = shape else { return None };
     let (matchers, expected) = binder.matchers(&node, ValueType::One(kind), subject)?;
     let expected = if *expected == *value { Cow::Borrowed(value) } else { expected };

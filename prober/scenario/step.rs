@@ -98,14 +98,15 @@ impl<N> StepNode<'_, N> {
             let said = |name: &str| self.expect.is_some_and(|node| node.get(name).is_some());
             !said(assertion.subject())
         };
-        let implied = implied.0.get(self.kind.name).map(Vec::as_slice).unwrap_or_default();
+        let usual = implied.0.get(self.kind.name).map(Vec::as_slice).unwrap_or_default();
+        let own = action.as_ref().map(|action| self.implied_by(&**action)).unwrap_or_default();
         let poll = self.poll.as_ref().map(|poll| PollPlan {
             every: poll.every,
             timeout: poll.timeout,
             until: part(Part::Until, Some(poll.until), binder).into(),
             stop_if: part(Part::StopIf, poll.stop_if, binder).into(),
         });
-        let mut all: Vec<_> = implied.iter().filter(silent).cloned().collect();
+        let mut all: Vec<_> = usual.iter().chain(&own).filter(silent).cloned().collect();
         all.append(&mut expect);
         let captures = self.capture.map(|node| binder.captures(node, self.kind)).unwrap_or_default();
         let needs = self.needs.iter().filter_map(|need| {
@@ -127,6 +128,13 @@ impl<N> StepNode<'_, N> {
             warn: warn.into(),
             captures: captures.into(),
         })
+    }
+
+    /// What this very action expects without being told.
+    fn implied_by(&self, action: &dyn Action<N>) -> Vec<Assertion> {
+        let said = |name: &str| self.expect.is_some_and(|node| node.get(name).is_some());
+        let unsaid = action.implies().iter().filter(|(subject, _)| !said(subject));
+        unsaid.filter_map(|(subject, value)| implied(self.kind, subject, value)).collect()
     }
 
     /// What is looked at must be something that this very step can show.

@@ -1,20 +1,24 @@
 //! A scriptable DNS server on one loopback port, UDP and TCP, that counts its packets.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener as StdListener, UdpSocket as StdUdp};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener, UdpSocket as StdUdp};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio_rustls::TlsAcceptor;
 
 use crate::runtime::{Spawner, Tasks, adopt, handle, lock};
 
+mod liar;
 mod reply;
 
+pub use liar::{Liar, Over};
 pub use reply::Reply;
 
 /// One query as it arrived.
@@ -34,6 +38,8 @@ pub struct Query {
     pub recursion: bool,
     /// The size of answer that the asker takes over UDP, in bytes.
     pub payload_max: u16,
+    /// The question as it came.
+    pub message: Message,
 }
 
 /// A running server; dropping it closes its port.
@@ -55,11 +61,25 @@ struct Shared {
 impl Server {
     /// Starts a server that answers NXDOMAIN to everything.
     pub fn start() -> Self {
-        let (tcp, udp, addr) = bind();
+        Self::serve(bind(), None)
+    }
+
+    /// The same at this address and port, which must be free.
+    pub fn start_at(ip: IpAddr, port: u16) -> Self {
+        let listener = StdListener::bind((ip, port)).expect("the script's port is free");
+        Self::serve(bind_beside(listener).expect("the script's port is free for UDP"), None)
+    }
+
+    /// The same whose streams begin with a TLS handshake, as RFC 7858 has it.
+    pub fn start_tls(config: Arc<ServerConfig>) -> Self {
+        Self::serve(bind(), Some(TlsAcceptor::from(config)))
+    }
+
+    fn serve((tcp, udp, addr): (TcpListener, UdpSocket, SocketAddr), tls: Option<TlsAcceptor>) -> Self {
         let (shared, tasks) = (Arc::new(Shared::default()), Tasks::new());
         let spawner = tasks.spawner();
         spawner.spawn(serve_udp(Arc::new(udp), Arc::clone(&shared), spawner.clone()));
-        spawner.clone().spawn(serve_tcp(tcp, Arc::clone(&shared), spawner));
+        spawner.clone().spawn(serve_tcp(tcp, tls, Arc::clone(&shared), spawner));
         Self { addr, shared, _tasks: tasks }
     }
 
@@ -109,6 +129,7 @@ impl Shared {
             from,
             recursion: message.metadata.recursion_desired,
             payload_max: message.max_payload(),
+            message: message.clone(),
         });
         // Names are equal whatever the case of their letters.
         let reply = lock(&self.replies).get(&(name.to_lowercase(), kind)).cloned();
@@ -130,14 +151,21 @@ impl Shared {
 fn bind() -> (TcpListener, UdpSocket, SocketAddr) {
     for _ in 0..100 {
         let listener = StdListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let addr = listener.local_addr().expect("a bound listener has an address");
-        let Ok(udp) = StdUdp::bind(addr) else { continue };
-        udp.set_nonblocking(true).expect("a socket can be made non-blocking");
-        let (tcp, addr) = adopt(listener);
-        let _inside = handle().enter();
-        return (tcp, UdpSocket::from_std(udp).expect("the peers' runtime is running"), addr);
+        if let Some(bound) = bind_beside(listener) {
+            return bound;
+        }
     }
     panic!("no loopback port is free for both TCP and UDP");
+}
+
+/// The same port for UDP, if it is free.
+fn bind_beside(listener: StdListener) -> Option<(TcpListener, UdpSocket, SocketAddr)> {
+    let addr = listener.local_addr().expect("a bound listener has an address");
+    let udp = StdUdp::bind(addr).ok()?;
+    udp.set_nonblocking(true).expect("a socket can be made non-blocking");
+    let (tcp, addr) = adopt(listener);
+    let _inside = handle().enter();
+    Some((tcp, UdpSocket::from_std(udp).expect("the peers' runtime is running"), addr))
 }
 
 async fn serve_udp(socket: Arc<UdpSocket>, shared: Arc<Shared>, spawner: Spawner) {
@@ -156,21 +184,30 @@ async fn serve_udp(socket: Arc<UdpSocket>, shared: Arc<Shared>, spawner: Spawner
     }
 }
 
-async fn serve_tcp(listener: TcpListener, shared: Arc<Shared>, spawner: Spawner) {
+async fn serve_tcp(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>, spawner: Spawner) {
     loop {
         let Ok((stream, from)) = listener.accept().await else {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             continue;
         };
-        let shared = Arc::clone(&shared);
+        let (shared, tls) = (Arc::clone(&shared), tls.clone());
         spawner.spawn(async move {
             // The asker ends the connection; how it does so is its own affair.
-            let _end = converse(stream, from, &shared).await;
+            let _end = match tls {
+                None => converse(stream, from, &shared).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => converse(stream, from, &shared).await,
+                    Err(error) => Err(error),
+                },
+            };
         });
     }
 }
 
-async fn converse(mut stream: TcpStream, from: SocketAddr, shared: &Shared) -> std::io::Result<()> {
+async fn converse<S>(mut stream: S, from: SocketAddr, shared: &Shared) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     loop {
         let length = stream.read_u16().await?;
         let mut packet = vec![0; usize::from(length)];
@@ -181,6 +218,7 @@ async fn converse(mut stream: TcpStream, from: SocketAddr, shared: &Shared) -> s
             let mut framed = length.to_be_bytes().to_vec();
             framed.extend_from_slice(&answer);
             stream.write_all(&framed).await?;
+            stream.flush().await?;
         }
     }
 }

@@ -4,15 +4,19 @@
 //! | --- | --- |
 //! | [`Nginx`] | nginx-light |
 //! | [`Knot`] | knot |
+//! | [`Unbound`] | unbound |
+//! | [`Signed`], no server but what signs a zone | bind9-utils |
 //! | [`Postgres`] | postgresql-15 |
 //! | [`Prometheus`] | prometheus |
 //! | [`Blackbox`] | prometheus-blackbox-exporter |
 //! | [`PassOn`] | tinyproxy-bin, microsocks |
+//! | [`Doq`] | none: the package aioquic for Python, in `target/peers` |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
 //!
 //! A missing one panics with what installs it.
 
 mod blackbox;
+mod doq;
 mod knot;
 mod moto;
 mod nginx;
@@ -20,14 +24,19 @@ mod postgres;
 mod process;
 mod prometheus;
 mod proxies;
+mod signed;
+mod unbound;
 
 pub use blackbox::Blackbox;
-pub use knot::Knot;
+pub use doq::Doq;
+pub use knot::{Knot, Place};
 pub use moto::{Moto, Stored};
 pub use nginx::Nginx;
 pub use postgres::Postgres;
 pub use prometheus::{Prometheus, check_metrics};
 pub use proxies::PassOn;
+pub use signed::{Signed, Signing};
+pub use unbound::Unbound;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use testkit::dns::{Reply, Server};
-use testkit::servers::Knot;
+use testkit::pki::{Flaw, Pki};
+use testkit::servers::{Doq, Knot, Signed, Signing, Unbound};
 
 use super::{assert_tiled, hops, phases};
 use crate::support::{Project, assert_said, event};
@@ -92,4 +93,60 @@ fn servers_that_are_silent_or_lie() {
     // Silence is asked once: nothing is repeated behind the author's back.
     let asked = server.queries().iter().filter(|query| query.name.starts_with("silent")).count();
     assert_eq!(asked, 1);
+}
+
+#[test]
+fn secured_servers_and_signed_zones() {
+    let good = Signed::new("shop.test", ZONE, Signing::default());
+    let expired = Signed::new("shop.test", ZONE, Signing::expired());
+    let (knot, stale) = (Knot::start("shop.test", &good.zone), Knot::start("shop.test", &expired.zone));
+    let pki = Pki::new();
+    let identity = pki.identity(&["127.0.0.1"], Flaw::None);
+    let unbound = Unbound::start("shop.test.", knot.addr(), &good.ds, &identity);
+    let doq = Doq::start(knot.addr(), &identity);
+    let ask = |server: &str, more: &str, expect: &str| {
+        format!("dns: {{ name: www.shop.test, resolvers: \"{server}\"{more} }}\n{expect}")
+    };
+    let ca = format!(", ca: \"{}\"", pki.root_file().display());
+    let validate =
+        |signed: &Signed| format!(", validate: true, trust_anchors: \"{}\"", signed.ds.replace('\t', " "));
+    let two = "expect: { answers: { equals_set: [192.0.2.1, 192.0.2.2] } }";
+    let project = Project::with(
+        "",
+        &[
+            ("tls", ask(&format!("tls://{}", unbound.tls()), &ca, two)),
+            ("https", ask(&format!("https://{}/dns-query", unbound.https()), &ca, two)),
+            ("quic", ask(&format!("quic://{}", doq.addr()), &ca, two)),
+            ("stranger", ask(&format!("tls://{}", unbound.tls()), "", two)),
+            ("secure", ask(&knot.addr().to_string(), &validate(&good), "expect: { dnssec.reason: none }")),
+            ("expired", ask(&stale.addr().to_string(), &validate(&expired), "")),
+            (
+                "believed",
+                ask(&unbound.plain().to_string(), ", dnssec_ok: true", "expect: { authenticated: true }"),
+            ),
+        ],
+    );
+    let (events, ran) = project.run();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for (name, wanted) in [
+        ("tls", "good ok"),
+        ("https", "good ok"),
+        ("quic", "good ok"),
+        ("stranger", "bad failed tls.untrusted"),
+        ("secure", "good ok"),
+        ("expired", "bad failed dns.bogus"),
+        ("believed", "good ok"),
+    ] {
+        assert_said(&events, name, wanted);
+    }
+    assert_eq!(phases(&hops(event(&events, "tls"), 0)[0]), "connect tls send wait receive");
+    assert_eq!(phases(&hops(event(&events, "https"), 0)[0]), "connect tls send wait receive");
+    assert_eq!(phases(&hops(event(&events, "quic"), 0)[0]), "handshake send wait receive");
+    let expired = event(&events, "expired");
+    assert_eq!(expired["prober.dns.dnssec.reason"], "signature_expired");
+    let message = expired["prober.failure.message"].as_str().unwrap_or_default();
+    assert!(message.contains("expired at"), "{expired:#}");
+    // The question and what proves its answer are told apart.
+    assert_eq!(hops(expired, 0).len(), 2, "{expired:#}");
+    events.iter().for_each(assert_tiled);
 }

@@ -75,6 +75,20 @@ fn add_answers(fields: &mut Fields, step: &StepRecord) {
         Some(answers) => fields.add("answers", value(answers)),
         None => {}
     }
+    if let Some(servers) = step.attributes.get("prober.dns.name_servers") {
+        fields.add("name servers", value(servers));
+    }
+    fields.add("server's name", text("prober.dns.nsid"));
+    if let Some(errors) = step.attributes.get("prober.dns.extended_errors") {
+        fields.add_in(Tone::Bad, "server's errors", value(errors));
+    }
+    let (state, detail) = (text("prober.dns.dnssec"), text("prober.dns.dnssec.detail"));
+    let tone = if state == "bogus" { Tone::Bad } else { Tone::Plain };
+    fields.add_in(
+        tone,
+        "DNSSEC",
+        if detail.is_empty() { state.to_owned() } else { format!("{state}: {detail}") },
+    );
 }
 
 /// `2h 05m`, or `40.0 s in the future`.

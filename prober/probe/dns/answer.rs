@@ -1,14 +1,20 @@
 //! What a reply says, as assertions and people see it.
+//!
+//! A reply is kept as it was decoded; texts are made of it only where somebody looks.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use hickory_proto::op::{Message, Metadata, ResponseCode};
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{RData, Record, RecordType};
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
+
+use super::dnssec::Proof;
+use super::{edns, types};
 
 /// The words of the subject `rcode`.
 ///
@@ -31,120 +37,220 @@ pub(super) const RCODES: &[&str] = &[
     "BADCOOKIE",
 ];
 
-/// What one resolver answered.
+/// Who answered.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// A server that the file or the system names by its address.
+    Address(SocketAddr),
+    /// The system's resolver as applications use it.
+    System,
+    /// Anyone else, for people: `tls://dns.example`, `ns1.shop.example (192.0.2.1:53)`.
+    Named(Arc<str>),
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(out),
+            Self::System => out.write_str("system"),
+            Self::Named(name) => out.write_str(name),
+        }
+    }
+}
+
+/// What one server answered.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     /// Who answered.
-    pub(super) server: SocketAddr,
-    /// The word of [`RCODES`], or `RCODE11` for a code without a name.
-    pub(super) rcode: Cow<'static, str>,
-    /// The records of the asked type as text, in the order they were served.
-    pub(super) texts: Vec<String>,
+    pub(super) source: Source,
+    pub(super) message: Message,
+    /// The type that was asked for.
+    pub(super) asked: RecordType,
     /// Whether the reply over UDP was cut off.
     pub(super) truncated: bool,
-    metadata: Metadata,
-    /// The smallest time to live of the answer section, in seconds.
-    ttl: Option<u32>,
-    answers: usize,
-    authorities: usize,
-    soa: Option<Soa>,
-}
-
-/// The numbers of a zone's start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Soa {
-    serial: u32,
-    refresh: i32,
-    retry: i32,
-    expire: i32,
-    minimum: u32,
+    /// Whether it is the system's, which shows addresses and nothing else of DNS.
+    pub(super) plain: bool,
+    /// From the first byte that was sent to the last of the reply, connections included.
+    pub(super) took: Duration,
+    /// What the zone's SOA record says, if it was asked for beside the question.
+    pub(super) zone_soa: Option<Record>,
+    /// What validation came to and how long it took, if it was asked for.
+    pub(super) proof: Option<(Proof, Duration)>,
 }
 
 impl Answer {
-    /// What `message` from `server` says about records of type `asked`.
-    pub(super) fn new(server: SocketAddr, message: &Message, asked: RecordType, truncated: bool) -> Self {
-        let metadata = message.metadata;
-        let wanted = |record: &&Record| asked == RecordType::ANY || record.record_type() == asked;
-        let texts: Vec<String> = message.answers.iter().filter(wanted).map(text).collect();
-        let soa = message.answers.iter().chain(&message.authorities).find_map(Soa::of);
-        Self {
-            server,
-            rcode: rcode(metadata.response_code, texts.is_empty() && !metadata.truncation),
-            truncated,
-            metadata,
-            ttl: message.answers.iter().map(|record| record.ttl).min(),
-            answers: message.answers.len(),
-            authorities: message.authorities.len(),
-            soa,
-            texts,
-        }
+    /// The word of [`RCODES`], or `RCODE11` for a code without a name.
+    pub(super) fn rcode(&self) -> Cow<'static, str> {
+        let empty = !self.message.metadata.truncation && self.records().next().is_none();
+        rcode(self.message.metadata.response_code, empty)
     }
 
     /// The code as the protocol has it, without our `NODATA`.
-    pub(super) fn response_code(&self) -> &str {
-        if self.rcode == "NODATA" { "NOERROR" } else { &self.rcode }
+    pub(super) fn response_code(&self) -> Cow<'static, str> {
+        rcode(self.message.metadata.response_code, false)
+    }
+
+    /// The records of the asked type, in the order they were served.
+    fn records(&self) -> impl Iterator<Item = &Record> {
+        let asked = self.asked;
+        let wanted = move |record: &&Record| asked == RecordType::ANY || record.record_type() == asked;
+        self.message.answers.iter().filter(wanted)
+    }
+
+    /// The same as text.
+    pub(super) fn texts(&self) -> impl Iterator<Item = String> {
+        self.records().map(types::text)
+    }
+
+    fn soa(&self) -> Option<&SOA> {
+        let mut all = self.zone_soa.iter().chain(&self.message.answers).chain(&self.message.authorities);
+        all.find_map(|record| match &record.data {
+            RData::SOA(soa) => Some(soa),
+            _ => None,
+        })
+    }
+
+    /// The set flags by their names, in the order of the protocol.
+    fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let head = self.message.metadata;
+        let all = [
+            ("aa", head.authoritative),
+            ("tc", head.truncation),
+            ("rd", head.recursion_desired),
+            ("ra", head.recursion_available),
+            ("ad", head.authentic_data),
+            ("cd", head.checking_disabled),
+        ];
+        all.into_iter().filter_map(|(name, set)| set.then_some(name))
     }
 
     /// The subject's value; `None` if this answer has none.
     fn value(&self, subject: &str) -> Option<Value<'_>> {
-        let count = |items: usize| Value::Int(i64::try_from(items).unwrap_or(i64::MAX));
-        let soa = self.soa.as_ref();
+        match subject {
+            "rcode" => return Some(Value::Text(self.rcode())),
+            "answers" => return Some(list(self.texts())),
+            "answer_count" => return Some(count(self.message.answers.len())),
+            "query_time" => return Some(Value::Duration(self.took)),
+            _ if self.plain => return None,
+            _ => {}
+        }
+        let head = &self.message.metadata;
+        let ttls = || self.message.answers.iter().map(|record| record.ttl);
         Some(match subject {
-            "rcode" => Value::Text(Cow::Borrowed(&self.rcode)),
-            "answers" => {
-                Value::List(self.texts.iter().map(|text| Value::Text(Cow::Borrowed(text.as_str()))).collect())
-            }
-            "ttl" => Value::Int(self.ttl?.into()),
-            "authoritative" => Value::Bool(self.metadata.authoritative),
+            "ttl" => Value::Int(ttls().min()?.into()),
+            "ttl.max" => Value::Int(ttls().max()?.into()),
+            "flags" => list(self.flags().map(str::to_owned)),
+            "authoritative" => Value::Bool(head.authoritative),
             "truncated" => Value::Bool(self.truncated),
-            "recursion_available" => Value::Bool(self.metadata.recursion_available),
-            "authenticated" => Value::Bool(self.metadata.authentic_data),
-            "answer_count" => count(self.answers),
-            "authority_count" => count(self.authorities),
-            "soa.serial" => Value::Int(soa?.serial.into()),
-            "soa.refresh" => Value::Int(soa?.refresh.into()),
-            "soa.retry" => Value::Int(soa?.retry.into()),
-            "soa.expire" => Value::Int(soa?.expire.into()),
-            "soa.minimum" => Value::Int(soa?.minimum.into()),
+            "recursion_desired" => Value::Bool(head.recursion_desired),
+            "recursion_available" => Value::Bool(head.recursion_available),
+            "authenticated" => Value::Bool(head.authentic_data),
+            "checking_disabled" => Value::Bool(head.checking_disabled),
+            "answer_section" => section(&self.message.answers),
+            "authority_count" => count(self.message.authorities.len()),
+            "authority_section" => section(&self.message.authorities),
+            "additional_count" => count(self.message.additionals.len()),
+            "additional_section" => section(&self.message.additionals),
+            _ => return self.rarer_value(subject),
+        })
+    }
+
+    fn rarer_value(&self, subject: &str) -> Option<Value<'_>> {
+        let proof = || self.proof.as_ref().map(|(proof, _)| proof);
+        let edns = self.message.edns.as_ref();
+        Some(match subject {
+            "soa.serial" => Value::Int(self.soa()?.serial.into()),
+            "soa.refresh" => Value::Int(self.soa()?.refresh.into()),
+            "soa.retry" => Value::Int(self.soa()?.retry.into()),
+            "soa.expire" => Value::Int(self.soa()?.expire.into()),
+            "soa.minimum" => Value::Int(self.soa()?.minimum.into()),
+            "nsid" => Value::Text(edns::nsid(&self.message)?.into()),
+            "extended_errors" => list(edns::errors(&self.message).into_iter()),
+            "edns" => Value::Bool(edns.is_some()),
+            "edns.payload" => Value::Int(edns?.max_payload().into()),
+            "edns.dnssec_ok" => Value::Bool(edns?.flags().dnssec_ok),
+            "client_subnet" => Value::Text(edns::subnet(&self.message)?.into()),
+            "dnssec" => Value::Text(Cow::Borrowed(proof()?.state.as_str())),
+            "dnssec.reason" => Value::Text(Cow::Borrowed(proof()?.reason.as_str())),
+            "validation_time" => Value::Duration(self.proof.as_ref()?.1),
             _ => return None,
         })
     }
-}
 
-impl Soa {
-    fn of(record: &Record) -> Option<Self> {
-        match &record.data {
-            RData::SOA(SOA { serial, refresh, retry, expire, minimum, .. }) => Some(Self {
-                serial: *serial,
-                refresh: *refresh,
-                retry: *retry,
-                expire: *expire,
-                minimum: *minimum,
-            }),
+    /// What makes a broken assertion about `subject` plain, if this answer says it.
+    fn remark(&self, subject: &str) -> Option<String> {
+        match subject {
+            "dnssec" | "dnssec.reason" => {
+                let (proof, _) = self.proof.as_ref()?;
+                (!proof.detail.is_empty()).then(|| proof.detail.clone())
+            }
+            "rcode" | "answers" => {
+                let errors = edns::errors(&self.message);
+                (!errors.is_empty()).then(|| errors.join(", "))
+            }
             _ => None,
         }
     }
 }
 
-/// What all resolvers of a step answered, in the order of the file.
+fn count(items: usize) -> Value<'static> {
+    Value::Int(i64::try_from(items).unwrap_or(i64::MAX))
+}
+
+fn list<'a>(texts: impl Iterator<Item = String>) -> Value<'a> {
+    Value::List(texts.map(|text| Value::Text(Cow::Owned(text))).collect())
+}
+
+fn section(records: &[Record]) -> Value<'static> {
+    list(records.iter().map(types::line))
+}
+
+/// What all servers of a step answered, in the order of the file.
 #[derive(Debug)]
-pub(super) struct Answers(pub(super) Vec<Answer>);
+pub(super) struct Answers {
+    pub(super) each: Vec<Answer>,
+    /// The name servers of the zone, where they were looked up.
+    pub(super) name_servers: Option<Vec<String>>,
+}
 
 impl Evidence for Answers {
-    /// One value if all resolvers agree on it, else one a resolver in the order of the file.
+    /// One value if all servers agree on it, else one a server in the order of the file.
     fn read<'a>(&'a self, subject: &str, _: &Selector) -> Reading<'a> {
-        let mut values: Vec<Option<Value<'a>>> = self.0.iter().map(|answer| answer.value(subject)).collect();
-        values.dedup();
-        if values.len() > 1 {
-            return Reading::Many(
-                self.0.iter().map(|answer| answer.value(subject).unwrap_or(Value::Null)).collect(),
-            );
+        if subject == "name_servers" {
+            let names = self.name_servers.as_ref().map(|names| list(names.iter().cloned()));
+            return names.map_or(Reading::Absent, Reading::One);
+        }
+        let mut values: Vec<Option<Value<'a>>> =
+            self.each.iter().map(|answer| answer.value(subject)).collect();
+        if values.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Reading::Many(values.into_iter().map(|value| value.unwrap_or(Value::Null)).collect());
         }
         values.pop().flatten().map_or(Reading::Absent, Reading::One)
     }
 
     fn sources(&self) -> Vec<String> {
-        self.0.iter().map(|answer| answer.server.to_string()).collect()
+        self.each.iter().map(|answer| answer.source.to_string()).collect()
+    }
+
+    fn explain(&self, subject: &str) -> Option<String> {
+        let mut remarks: Vec<(String, Vec<&Source>)> = Vec::new();
+        for answer in &self.each {
+            let Some(remark) = answer.remark(subject) else { continue };
+            match remarks.iter_mut().find(|(known, _)| *known == remark) {
+                Some((_, sources)) => sources.push(&answer.source),
+                None => remarks.push((remark, vec![&answer.source])),
+            }
+        }
+        let all = self.each.len();
+        let each = remarks.into_iter().map(|(remark, sources)| match sources.as_slice() {
+            sources if sources.len() == all => remark,
+            sources => {
+                let sources: Vec<_> = sources.iter().map(ToString::to_string).collect();
+                format!("{}: {remark}", sources.join(", "))
+            }
+        });
+        let joined = each.collect::<Vec<_>>().join("; ");
+        (!joined.is_empty()).then_some(joined)
     }
 }
 
@@ -166,24 +272,4 @@ fn rcode(code: ResponseCode, empty: bool) -> Cow<'static, str> {
         ResponseCode::BADCOOKIE => "BADCOOKIE",
         other => return Cow::Owned(format!("RCODE{}", u16::from(other))),
     })
-}
-
-/// A record's data as zone files and `dig +short` have it; the strings of a TXT record are joined, unquoted.
-fn text(record: &Record) -> String {
-    match &record.data {
-        RData::Unknown { rdata, .. } => unknown(&rdata.anything),
-        RData::NULL(null) => unknown(&null.anything),
-        // Neither has a text form; neither is asked for.
-        RData::OPT(_) | RData::Update0(_) => String::new(),
-        data => data.to_string(),
-    }
-}
-
-/// The form that RFC 3597 gives to data of a type without a form of its own.
-fn unknown(bytes: &[u8]) -> String {
-    let mut text = format!("\\# {} ", bytes.len());
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("writing into a String cannot fail");
-    }
-    text
 }

@@ -1,72 +1,111 @@
 //! The action of a `dns` step.
 
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::Poll;
+use std::sync::Arc;
 
 use hickory_proto::rr::RecordType;
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
-use model::step::Hop;
+use model::step::{Hop, Phase};
 use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::template::Template;
 
-use super::answer::{Answer, Answers};
-use super::exchange::{self, Reply};
-use super::question::Question;
+use super::answer::Answers;
+use super::ask::{Asked, Beside, ask_all};
+use super::authority::{self, Authority, Reach};
+use super::dnssec::anchor::AnchorSource;
+use super::facts;
+use super::question::{Manner, Question};
+use super::server::{Asking, Server};
+use super::types;
 use crate::net::fault;
 use crate::net::phases::Phases;
 use crate::net::shared::{Net, Shared};
 
-/// The most answers that are kept as an attribute.
-const ANSWERS_SHOWN: usize = 32;
+/// What is expected of a zone's own servers: that they know the zone, and the same of it.
+const IN_STEP: [(&str, &str); 2] = [("authoritative", "true"), ("agree", "[soa.serial]")];
+
+/// What is expected of an answer that is validated.
+const PROVED: (&str, &str) = ("dnssec", "secure");
 
 /// A `dns` step, ready to be run.
 #[derive(Debug)]
 pub(super) struct Dns {
-    pub(super) asking: Asking,
+    pub(super) words: Words,
     pub(super) kind: RecordType,
-    pub(super) recursion: bool,
+    pub(super) manner: Manner,
+    /// Who is asked, or who knows the zone's servers; empty for the system's name servers.
+    pub(super) servers: Vec<Server>,
+    /// Whether the system's name servers are asked over TCP alone.
     pub(super) over_tcp: bool,
-    /// Empty for the system's.
-    pub(super) resolvers: Vec<SocketAddr>,
+    /// How the zone's own name servers are reached, if they are to be asked.
+    pub(super) authority: Option<Reach>,
+    /// Which keys are trusted, if answers are validated.
+    pub(super) validate: Option<AnchorSource>,
 }
 
 /// The question: encoded when the file is compiled if the name is known by then.
 #[derive(Debug)]
-pub(super) enum Asking {
+pub(super) enum Words {
     /// The name and its question.
     Now(Box<str>, Question),
     /// A name with holes.
     Later(Template),
 }
 
-/// What asking one resolver gave.
-struct Asked {
-    hops: Vec<Hop>,
-    bytes: usize,
-    ignored: u32,
-    outcome: Result<Answer, Failure>,
-}
-
 impl Action<Net> for Dns {
     fn target(&self) -> String {
-        let kind = self.kind;
-        let mut text = match &self.asking {
-            Asking::Now(name, _) => format!("{kind} {name}"),
-            Asking::Later(template) => format!("{kind} {template}"),
+        let kind = types::type_name(self.kind);
+        let mut text = match &self.words {
+            Words::Now(name, _) => format!("{kind} {name}"),
+            Words::Later(template) => format!("{kind} {template}"),
         };
-        for (index, resolver) in self.resolvers.iter().enumerate() {
-            text.push_str(if index == 0 { " at " } else { ", " });
-            text.push_str(&resolver.to_string());
+        if self.authority.is_some() {
+            text.push_str(" at the zone's name servers");
+        }
+        for (index, server) in self.servers.iter().enumerate() {
+            text.push_str(match (index, self.authority) {
+                (0, None) => " at ",
+                (0, Some(_)) => ", found through ",
+                _ => ", ",
+            });
+            text.push_str(&server.to_string());
         }
         text
     }
 
+    fn shows(&self, subject: &str) -> bool {
+        match subject {
+            "dnssec" | "dnssec.reason" | "validation_time" => self.validate.is_some(),
+            "name_servers" => self.authority.is_some(),
+            "nsid" => self.manner.nsid,
+            "client_subnet" => self.manner.subnet.is_some(),
+            "agree" | "rcode" | "answers" | "answer_count" | "query_time" => true,
+            // Of the system's resolver, applications see addresses and nothing else.
+            _ => {
+                let plain = |server: &Server| matches!(server, Server::System);
+                self.servers.is_empty() || !self.servers.iter().all(plain)
+            }
+        }
+    }
+
+    fn implies(&self) -> &'static [(&'static str, &'static str)] {
+        match (self.authority.is_some(), self.validate.is_some()) {
+            (false, false) => &[],
+            (false, true) => &[PROVED],
+            (true, false) => &IN_STEP,
+            (true, true) => &[IN_STEP[0], IN_STEP[1], PROVED],
+        }
+    }
+
     fn sources(&self) -> Option<usize> {
-        // How many the system has is not in the file.
-        (!self.resolvers.is_empty()).then_some(self.resolvers.len())
+        // A zone has at least two name servers (RFC 1034, section 4.1); which, only the run shows. How many
+        // name servers the system has is not in the file either.
+        if self.authority.is_some() {
+            Some(2)
+        } else {
+            (!self.servers.is_empty()).then_some(self.servers.len())
+        }
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
@@ -75,11 +114,12 @@ impl Action<Net> for Dns {
 }
 
 impl Dns {
-    async fn ask(&self, shared: &Shared, context: &StepContext<'_>) -> StepOutcome {
+    async fn ask(&self, shared: &Arc<Shared>, context: &StepContext<'_>) -> StepOutcome {
+        let asking = Asking { shared, step: context };
         let rendered;
-        let (name, question) = match &self.asking {
-            Asking::Now(name, question) => (&**name, question),
-            Asking::Later(template) => match self.question(template, context) {
+        let (name, question) = match &self.words {
+            Words::Now(name, question) => (&**name, question),
+            Words::Later(template) => match self.question(template, context) {
                 Ok(made) => {
                     rendered = made;
                     (&*rendered.0, &rendered.1)
@@ -88,152 +128,122 @@ impl Dns {
             },
         };
         let system;
-        let resolvers = if self.resolvers.is_empty() {
-            system = shared.resolver();
-            &system.servers[..]
+        let servers = if self.servers.is_empty() {
+            system = self.system(shared);
+            &system[..]
         } else {
-            &self.resolvers
+            &self.servers
         };
-        let asked = match resolvers {
-            [] => {
-                let failure = fault::config("this machine has no resolver to ask; name one in `resolvers`");
-                return failed(Attributes::new(), Vec::new(), failure);
-            }
-            [one] => vec![self.ask_one(*one, question, context).await],
-            several => {
-                all(several.iter().map(|server| self.ask_one(*server, question, context)).collect()).await
-            }
-        };
-        self.conclude(name, asked)
+        if servers.is_empty() {
+            let failure = fault::config("this machine has no resolver to ask; name one in `resolvers`");
+            return failed(Attributes::new(), Vec::new(), failure);
+        }
+        if self.authority.is_none() && self.validate.is_none() {
+            let beside = Beside { soa: None, validate: None };
+            let asked = ask_all(servers, question, asking, beside).await;
+            return self.conclude(name, asked, None);
+        }
+        // Boxed: it is larger, and the plain question should not carry it.
+        Box::pin(self.ask_thoroughly(name, question, servers, asking)).await
+    }
+
+    /// The system's name servers, as the moment has them.
+    fn system(&self, shared: &Shared) -> Vec<Server> {
+        let each = shared.resolver();
+        let server = |address: &_| if self.over_tcp { Server::Tcp(*address) } else { Server::Udp(*address) };
+        each.servers.iter().map(server).collect()
     }
 
     fn question(&self, name: &Template, context: &StepContext<'_>) -> Result<(String, Question), Failure> {
         let name = name.render(context.scope).map_err(|error| fault::unresolved(&error))?;
-        let question = Question::new(&name, self.kind, self.recursion)
+        let question = Question::new(&name, self.kind, &self.manner)
             .map_err(|error| Failure::new(FailureClass::Incorrect, "dns.name", error.to_string()))?;
         Ok((name.into_owned(), question))
     }
 
-    /// Asks one resolver, over TCP again if its reply over UDP is cut off.
-    async fn ask_one(&self, server: SocketAddr, question: &Question, context: &StepContext<'_>) -> Asked {
-        let asked = question.ask();
-        let mut hops = Vec::with_capacity(1);
-        if !self.over_tcp {
-            let mut phases = Phases::start(context.began);
-            let reply = exchange::over_udp(server, &asked, context.deadline, &mut phases).await;
-            let cut_off = reply.as_ref().is_ok_and(|reply| reply.message.metadata.truncation);
-            let (hop, done) = Asked::of(server, "", phases, reply, (asked.kind(), cut_off));
-            hops.push(hop);
-            if !cut_off {
-                return Asked { hops, ..done };
-            }
-        }
-        let mut phases = Phases::start(context.began);
-        let reply = exchange::over_tcp(server, &asked, context.deadline, &mut phases).await;
-        let (hop, done) = Asked::of(server, " over TCP", phases, reply, (asked.kind(), !self.over_tcp));
-        hops.push(hop);
-        Asked { hops, ..done }
+    /// Asks the zone's own servers, validates, or both.
+    async fn ask_thoroughly(
+        &self,
+        name: &str,
+        question: &Question,
+        servers: &[Server],
+        asking: Asking<'_>,
+    ) -> StepOutcome {
+        let anchors = match &self.validate {
+            Some(source) => match source.read().await {
+                Ok(anchors) => Some(anchors),
+                Err(failure) => return failed(Attributes::new(), Vec::new(), failure),
+            },
+            None => None,
+        };
+        let Some(reach) = self.authority else {
+            let beside = Beside { soa: None, validate: anchors.as_ref().map(|anchors| (anchors, None)) };
+            let asked = ask_all(servers, question, asking, beside).await;
+            return self.conclude(name, asked, None);
+        };
+        let mut phases = Phases::start(asking.step.began);
+        phases.enter(Phase::Dns);
+        let found = authority::find(question.name(), servers, reach, asking).await;
+        let hop = phases.into_hop(format!("name servers for {name}"));
+        let mut found = match found {
+            Ok(found) => found,
+            Err(failure) => return failed(Attributes::new(), vec![hop], failure),
+        };
+        let soa = Question::of(found.zone.clone(), RecordType::SOA, &self.manner).ok();
+        let beside = Beside {
+            soa: soa.as_ref().filter(|_| self.kind != RecordType::SOA),
+            validate: anchors.as_ref().map(|anchors| (anchors, servers.first())),
+        };
+        let mut asked = ask_all(&found.servers, question, asking, beside).await;
+        let nowhere = std::mem::take(&mut found.nowhere).into_iter().map(Asked::of_nobody);
+        asked.extend(nowhere);
+        let mut outcome = self.conclude(name, asked, Some(found));
+        outcome.hops.insert(0, hop);
+        outcome
     }
 
-    fn conclude(&self, name: &str, asked: Vec<Asked>) -> StepOutcome {
-        let mut attributes = Attributes::new();
-        attributes.set("dns.question.name", name);
-        attributes.set("dns.question.type", type_name(self.kind));
-        let tcp = asked.iter().any(|one| one.hops.len() > 1) || self.over_tcp;
-        attributes.set("network.transport", if tcp { "tcp" } else { "udp" });
-        let ignored: u32 = asked.iter().map(|one| one.ignored).sum();
-        if ignored > 0 {
-            attributes.set("prober.dns.replies_ignored", i64::from(ignored));
-        }
-        let bytes = asked.iter().map(|one| one.bytes).sum::<usize>();
-        attributes.set("prober.dns.reply.size", i64::try_from(bytes).unwrap_or(i64::MAX));
-        let (mut hops, mut answers, mut failure) = (Vec::new(), Vec::new(), None);
+    fn conclude(&self, name: &str, asked: Vec<Asked>, authority: Option<Authority>) -> StepOutcome {
+        let mut attributes = facts::of_question(name, self.kind, &asked);
+        let (mut hops, mut answers, mut failures) = (Vec::new(), Vec::new(), Vec::new());
         for one in asked {
-            hops.extend(one.hops);
+            if hops.is_empty() {
+                hops = one.hops;
+            } else {
+                hops.extend(one.hops);
+            }
             match one.outcome {
                 Ok(answer) => answers.push(answer),
-                // The first resolver that failed speaks for the step; the hops show the others.
-                Err(why) => _ = failure.get_or_insert(why),
+                Err(why) => failures.push(why),
             }
         }
-        if let Some(peer) = hops.iter().find_map(|hop| hop.peer) {
-            attributes.set("server.address", peer.ip().to_string());
-            attributes.set("server.port", i64::from(peer.port()));
-            attributes.set("network.peer.address", peer.ip().to_string());
+        facts::of_peer(&mut attributes, &hops);
+        facts::of_answers(&mut attributes, &answers);
+        let name_servers = authority.map(|authority| {
+            attributes.set("prober.dns.zone", authority.zone.to_string());
+            attributes.set("prober.dns.name_servers", authority.names.clone());
+            authority.names
+        });
+        if let Some(failure) = together(failures) {
+            return failed(attributes, hops, failure);
         }
-        describe(&mut attributes, &answers);
-        match failure {
-            Some(failure) => failed(attributes, hops, failure),
-            None => StepOutcome { hops, attributes, failure: None, evidence: Box::new(Answers(answers)) },
-        }
+        let evidence = Box::new(Answers { each: answers, name_servers });
+        StepOutcome { hops, attributes, failure: None, evidence }
     }
 }
 
-impl Asked {
-    /// The hop of one exchange and what it came to.
-    fn of(
-        server: SocketAddr,
-        how: &str,
-        phases: Phases,
-        reply: Result<Reply, Failure>,
-        (kind, truncated): (RecordType, bool),
-    ) -> (Hop, Self) {
-        let mut hop = phases.into_hop(format!("{server}{how}"));
-        hop.peer = Some(server);
-        let (mut bytes, mut ignored) = (0, 0);
-        let outcome = reply.map(|reply| {
-            (bytes, ignored) = (reply.bytes, reply.ignored);
-            let answer = Answer::new(server, &reply.message, kind, truncated);
-            hop.status = Some(answer.response_code().to_owned());
-            answer
-        });
-        (hop, Self { hops: Vec::new(), bytes, ignored, outcome })
+/// One failure that says all: the first, and in its message the others'.
+fn together(failures: Vec<Failure>) -> Option<Failure> {
+    let mut failures = failures.into_iter();
+    let first = failures.next()?;
+    let mut message = first.message.clone();
+    for other in failures {
+        message.push_str("; ");
+        message.push_str(&other.message);
     }
+    Some(Failure::new(first.class, first.error_type, message))
 }
 
 fn failed(attributes: Attributes, hops: Vec<Hop>, failure: Failure) -> StepOutcome {
     let evidence: Box<dyn Evidence> = Box::new(Nothing);
     StepOutcome { hops, attributes, failure: Some(failure), evidence }
-}
-
-/// Notes what was answered; where resolvers differ, each answer names its resolver.
-fn describe(attributes: &mut Attributes, answers: &[Answer]) {
-    let Some(first) = answers.first() else { return };
-    let unusual = answers.iter().find(|answer| answer.response_code() != "NOERROR").unwrap_or(first);
-    attributes.set("dns.response_code", unusual.response_code());
-    let agree = answers.iter().all(|answer| answer.texts == first.texts);
-    let shown: Vec<String> = if agree {
-        first.texts.iter().take(ANSWERS_SHOWN).cloned().collect()
-    } else {
-        let each = answers
-            .iter()
-            .flat_map(|answer| answer.texts.iter().map(move |text| format!("{text} @{}", answer.server)));
-        each.take(ANSWERS_SHOWN).collect()
-    };
-    attributes.set("dns.answers", shown);
-}
-
-fn type_name(kind: RecordType) -> String {
-    match kind {
-        RecordType::Unknown(number) => format!("TYPE{number}"),
-        known => known.to_string(),
-    }
-}
-
-/// What every future gives, in their order; all of them are polled in this task.
-async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut futures: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
-    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, output) in futures.iter_mut().zip(&mut outputs) {
-            if output.is_none()
-                && let Poll::Ready(value) = future.as_mut().poll(context)
-            {
-                *output = Some(value);
-            }
-        }
-        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    outputs.into_iter().map(|output| output.expect("every future was polled to its end")).collect()
 }

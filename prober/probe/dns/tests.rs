@@ -1,5 +1,9 @@
 //! The kind `dns` against scripted servers, a real one, and hostile ones.
 
+mod authority;
+mod dig;
+mod secured;
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -7,12 +11,13 @@ use model::step::Phase;
 use proptest::prelude::*;
 use scenario::fields::Bound;
 use scenario::value::{Reading, Value};
-use testkit::dns::{Reply, Server};
+use testkit::dns::{Liar, Over, Reply, Server};
 use testkit::servers::Knot;
 
 use super::KIND;
 use super::file::{classify, short};
-use super::question::Question;
+use super::question::{Manner, QUESTION_BYTES_MAX, Question};
+use super::types::record_type;
 use crate::net::resolve::Servers;
 use crate::net::shared::{NetConfig, Shared};
 use crate::trial::{PATIENCE, Trial, compile, judge, run, shared, template, text, texts, told};
@@ -111,6 +116,65 @@ async fn response_codes_are_data() {
         assert_eq!(trial.value("rcode"), Value::Text(word.into()));
         assert_eq!(trial.outcome.failure, None);
     }
+}
+
+#[tokio::test]
+async fn what_a_reply_says_beside_its_records() {
+    let server = Server::start();
+    let reply = Reply::rcode(5).as_resolver().nsid(b"fra-1").extended_error(18, "not for you");
+    server.on("shop.test", "A", reply.of_zone("test", 9));
+    let keys = vec![
+        ("name", template("shop.test")),
+        ("resolvers", texts([server.addr()])),
+        ("nsid", Bound::Bool(true)),
+        ("dnssec_ok", Bound::Bool(true)),
+        ("checking_disabled", Bound::Bool(true)),
+        ("udp_size", Bound::Int(4096)),
+        ("client_subnet", text("203.0.113.77/24")),
+    ];
+    let trial = run(&KIND, keys, &shared(), PATIENCE).await;
+    assert_eq!(trial.value("nsid"), Value::Text("fra-1".into()));
+    assert_eq!(trial.value("extended_errors"), list(&["18 Prohibited: not for you"]));
+    assert_eq!(trial.value("flags"), list(&["rd", "ra", "ad", "cd"]));
+    assert_eq!(trial.value("authenticated"), Value::Bool(true));
+    assert_eq!(trial.value("checking_disabled"), Value::Bool(true));
+    assert_eq!(trial.value("recursion_desired"), Value::Bool(true));
+    assert_eq!(trial.value("edns"), Value::Bool(true));
+    assert_eq!(trial.value("edns.payload"), Value::Int(1232));
+    assert_eq!(trial.value("authority_count"), Value::Int(1));
+    assert_eq!(trial.value("additional_count"), Value::Int(0));
+    assert_eq!(
+        trial.value("authority_section"),
+        list(&["test. SOA ns1.test. hostmaster.test. 9 3600 600 86400 60"])
+    );
+    assert_eq!(trial.read("client_subnet"), Reading::Absent);
+    assert!(matches!(trial.value("query_time"), Value::Duration(took) if took < trial.took));
+    assert_eq!(trial.outcome.evidence.explain("rcode").as_deref(), Some("18 Prohibited: not for you"));
+    assert_eq!(trial.attribute("prober.dns.nsid"), "fra-1");
+    let asked = &server.queries()[0].message;
+    assert!(asked.metadata.checking_disabled);
+    let edns = asked.edns.as_ref().unwrap();
+    assert!(edns.flags().dnssec_ok && edns.max_payload() == 4096);
+    let subnet = format!("{:?}", edns.option(hickory_proto::rr::rdata::opt::EdnsCode::Subnet));
+    assert!(subnet.contains("203.0.113.0") && subnet.contains("source_prefix: 24"), "{subnet}");
+}
+
+#[tokio::test]
+async fn the_systems_resolver_is_asked_as_applications_ask() {
+    let keys = |name: &str, kind: &str| {
+        vec![("name", template(name)), ("type", text(kind)), ("resolvers", texts(["system"]))]
+    };
+    // Every machine has this name in its hosts file.
+    let trial = run(&KIND, keys("localhost", "A"), &shared(), PATIENCE).await;
+    assert_eq!(trial.value("answers"), list(&["127.0.0.1"]));
+    assert_eq!(trial.value("rcode"), Value::Text("NOERROR".into()));
+    assert_eq!(trial.phases(0), [Phase::Dns]);
+    assert_eq!(trial.read("ttl"), Reading::Absent);
+    assert_eq!(trial.outcome.hops[0].label, "system");
+    // Never looked up by the C library: it is too long for a name.
+    let long = format!("{}.test", vec!["x".repeat(60); 4].join("."));
+    let trial = run(&KIND, keys(&long, "AAAA"), &shared(), PATIENCE).await;
+    assert!(trial.outcome.failure.is_some() || trial.value("rcode") != Value::Text("NOERROR".into()));
 }
 
 #[test]
@@ -230,75 +294,96 @@ async fn garbage_does_not_end_the_wait_early_nor_late() {
     trial.ended_within(LIMIT);
 }
 
-/// A server that answers each question with what `forge` makes of it.
-fn forger(
-    forge: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
-) -> (SocketAddr, std::thread::JoinHandle<()>) {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let addr = socket.local_addr().unwrap();
-    let thread = std::thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        let (length, from) = socket.recv_from(&mut buffer).unwrap();
-        for reply in forge(&buffer[..length]) {
-            // The asker may have gone.
-            let _sent = socket.send_to(&reply, from);
-        }
-    });
-    (addr, thread)
-}
-
-/// The question as a response that claims one answer, followed by `answer`.
-fn answered(question: &[u8], answer: &[u8]) -> Vec<u8> {
-    let end = question.len() - 11;
-    let mut reply = question[..end].to_vec();
-    reply[2] |= 0x80;
-    reply[7] = 1;
-    (reply[10], reply[11]) = (0, 0);
-    reply.extend_from_slice(answer);
-    reply
-}
+/// One good answer: an address for the name that was asked.
+const GOOD: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xcb\0\x71\x0a";
 
 #[tokio::test]
 async fn malformed_answers_are_the_targets_failure() {
     for (answer, what) in [
         (&b"\xc0\x1b\0\x01\0\x01\0\0\0\x3c\0\x04\x01\x02\x03\x04"[..], "a name that points at itself"),
+        (
+            b"\xc0\x1d\xc0\x1b\0\x01\0\x01\0\0\0\x3c\0\x04\x01\x02\x03\x04",
+            "two names that point at each other",
+        ),
         (b"\xff\xff\0\x01\0\x01\0\0\0\x3c\0\x04\x01\x02\x03\x04", "a pointer behind the end"),
         (b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x01\x02", "an address cut short"),
         (b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\xff\xff\x01\x02\x03\x04", "a length beyond the end"),
         (b"", "no answer where one is claimed"),
     ] {
-        let (addr, thread) = forger(move |question| vec![answered(question, answer)]);
-        let trial = ask(addr, "shop.test", "A").await;
+        let liar = Liar::start(move |question, _| vec![Liar::answered(question, answer)]);
+        let trial = ask(liar.addr(), "shop.test", "A").await;
         assert_eq!(trial.failure(), "protocol dns.malformed", "{what}");
-        thread.join().unwrap();
+        assert_eq!(trial.phases(0), [Phase::Send, Phase::Wait]);
     }
 }
 
 #[tokio::test]
 async fn a_flood_of_strangers_replies_does_not_hide_the_answer() {
-    let (addr, thread) = forger(|question| {
+    let liar = Liar::start(|question, _| {
         let mut replies = vec![vec![7; 100]; 50];
-        replies.push(answered(question, b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xcb\0\x71\x0a"));
+        replies.push(Liar::answered(question, GOOD));
         replies
     });
-    let trial = ask(addr, "shop.test", "A").await;
+    let trial = ask(liar.addr(), "shop.test", "A").await;
     assert_eq!(trial.value("answers"), list(&["203.0.113.10"]));
     assert_eq!(trial.outcome.attributes.int("prober.dns.replies_ignored"), Some(50));
-    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_from_another_port_is_not_heard() {
+    let liar = Liar::from_elsewhere(|question, _| vec![Liar::answered(question, GOOD)]);
+    let trial = ask_all(&[liar.addr()], "shop.test", "A", LIMIT).await;
+    assert_eq!(trial.failure(), "dns dns.timeout");
+    trial.ended_within(LIMIT);
 }
 
 #[tokio::test]
 async fn an_oversized_datagram_is_malformed() {
-    let (addr, thread) = forger(|question| {
-        let mut reply = answered(question, b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xcb\0\x71\x0a");
+    let liar = Liar::start(|question, _| {
+        let mut reply = Liar::answered(question, GOOD);
         reply.resize(9000, 0);
         vec![reply]
     });
-    let trial = ask(addr, "shop.test", "A").await;
+    let trial = ask(liar.addr(), "shop.test", "A").await;
     assert_eq!(trial.failure(), "protocol dns.malformed");
     assert!(trial.message().contains("longer than 4096 bytes"), "{}", trial.message());
-    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn what_follows_a_cut_off_reply_ends_in_time() {
+    let cut_off = |question: &[u8]| {
+        let mut reply = Liar::answered(question, b"");
+        (reply[2], reply[7]) = (reply[2] | 0x02, 0);
+        reply
+    };
+    let framed = |reply: Vec<u8>, length: u16| [&length.to_be_bytes()[..], &reply].concat();
+    let check = async |stream: fn(Vec<u8>) -> Vec<u8>, claimed: u16, expected: &str, last: Phase| {
+        let liar = Liar::start(move |question, over| match over {
+            Over::Udp => vec![cut_off(question)],
+            Over::Tcp => vec![framed(stream(Liar::answered(question, GOOD)), claimed)],
+        });
+        let trial = ask_all(&[liar.addr()], "shop.test", "A", LIMIT).await;
+        assert_eq!(trial.failure(), expected);
+        assert_eq!(trial.outcome.hops.len(), 2);
+        assert_eq!(trial.phases(1).last(), Some(&last), "{expected}");
+        trial.ended_within(LIMIT);
+    };
+    // As long as can be, and nothing of it is DNS.
+    check(|_| vec![0xff; 65_535], 65_535, "protocol dns.malformed", Phase::Receive).await;
+    // More is claimed than comes.
+    check(|reply| reply, 65_535, "dns dns.timeout", Phase::Receive).await;
+    // Half of the length.
+    check(|_| Vec::new(), 0, "protocol dns.malformed", Phase::Receive).await;
+    check(
+        |mut reply| {
+            reply[0] ^= 1;
+            reply
+        },
+        43,
+        "protocol dns.malformed",
+        Phase::Receive,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -424,6 +509,7 @@ async fn a_scenario_file_says_it_all() {
 #[test]
 fn mistakes_in_the_file() {
     let check = |keys: Vec<(&'static str, Bound)>| compile(&KIND, keys).err().unwrap_or_default();
+    let resolver = |text: &str| vec![("name", template("shop.test")), ("resolvers", texts([text]))];
     assert_eq!(
         check(vec![("name", template("https://shop.test/")), ("type", text("AXFR"))]),
         ["E105: `AXFR` is not a record type that can be asked for"]
@@ -442,35 +528,66 @@ fn mistakes_in_the_file() {
     for resolver in ["192.0.2.1", "192.0.2.1:53", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:53"] {
         assert!(check(vec![("name", template("shop.test")), ("resolvers", texts([resolver]))]).is_empty());
     }
+    for server in ["udp://192.0.2.1", "tcp://192.0.2.1:53", "tls://dns.test", "tls://[2001:db8::1]:8853"] {
+        assert_eq!(check(resolver(server)), [""; 0], "{server}");
+    }
+    for server in ["https://dns.test/dns-query", "https://dns.test/q{?dns}", "quic://dns.test", "system"] {
+        assert_eq!(check(resolver(server)), [""; 0], "{server}");
+    }
+    for (server, mistake) in [
+        ("http://dns.test/", "`http://` is no way to ask a resolver"),
+        ("https://user@dns.test/", "this URL has a user name or password in it"),
+        ("tls://", "`` has no host"),
+        ("udp://dns.test", "`dns.test` is not the address of a resolver"),
+    ] {
+        assert_eq!(check(resolver(server)), [format!("E123: {mistake}")], "{server}");
+    }
+    let with = |server: &str, more: (&'static str, Bound)| {
+        let mut keys = resolver(server);
+        keys.push(more);
+        check(keys).concat()
+    };
+    assert!(with("192.0.2.1", ("ca", text("ca.pem"))).starts_with("E135: `ca` and `server_name` are for"));
+    assert!(with("192.0.2.1", ("port", Bound::Int(5353))).starts_with("E135: `port` is that of a zone's"));
+    assert!(
+        with("system", ("type", text("MX"))).starts_with("E135: the system's resolver looks up addresses")
+    );
+    assert!(with("system", ("validate", Bound::Bool(true))).starts_with("E135: the system's resolver shows"));
+    assert!(
+        with("192.0.2.1", ("client_subnet", text("192.0.2.0"))).starts_with("E123: `192.0.2.0` is not a")
+    );
+    assert!(with("192.0.2.1", ("client_subnet", text("192.0.2.0/33"))).starts_with("E123"));
+    assert!(with("192.0.2.1", ("trust_anchors", texts(["shop.test. A 192.0.2.1"]))).starts_with("E123"));
     assert_eq!(short("shop.test"), [("name", 0..9)]);
 }
 
 #[test]
 fn an_address_is_asked_for_by_its_reverse_name() {
-    let kind = super::question::record_type("PTR").unwrap();
-    let question = Question::new("127.0.0.1", kind, true).unwrap();
-    let asked = question.ask();
+    let kind = record_type("PTR").unwrap();
+    let question = Question::new("127.0.0.1", kind, &Manner::default()).unwrap();
     let name = b"\x011\x010\x010\x03127\x07in-addr\x04arpa\0";
-    assert_eq!(&asked.bytes()[12..12 + name.len()], name);
+    let mut room = [0; 2 + QUESTION_BYTES_MAX];
+    assert_eq!(&question.ask().write(&mut room)[12..12 + name.len()], name);
 }
 
 proptest! {
     /// No reply whatever makes the decoder panic, and only a response to the question is taken.
     #[test]
     fn any_bytes_are_survived(head in any::<[u8; 10]>(), tail in proptest::collection::vec(any::<u8>(), 0..600)) {
-        let question = Question::new("shop.test", super::question::record_type("A").unwrap(), true).unwrap();
+        let question = Question::new("shop.test", record_type("A").unwrap(), &Manner::default()).unwrap();
         let asked = question.ask();
-        let mut reply = asked.bytes().to_vec();
+        let mut reply = asked.write(&mut [0; 2 + QUESTION_BYTES_MAX]).to_vec();
         prop_assert!(!asked.is_answered_by(&reply));
         reply.truncate(reply.len() - 11);
         reply[2..12].copy_from_slice(&head);
         (reply[2], reply[4], reply[5]) = (reply[2] | 0x80, 0, 1);
         reply.extend_from_slice(&tail);
         prop_assert!(asked.is_answered_by(&reply));
-        let server = "127.0.0.1:53".parse().unwrap();
         if let Ok(message) = hickory_proto::op::Message::from_vec(&reply) {
-            let answer = super::answer::Answer::new(server, &message, asked.kind(), false);
-            prop_assert!(!answer.rcode.is_empty());
+            for record in message.answers.iter().chain(&message.authorities).chain(&message.additionals) {
+                prop_assert!(!super::types::line(record).is_empty());
+            }
+            super::edns::errors(&message);
         }
     }
 }

@@ -169,6 +169,15 @@ impl TlsSetup {
         }
     }
 
+    /// What QUIC does its handshake with, and what shows how it went.
+    #[cfg(feature = "doq")]
+    pub(crate) fn for_quic(&self) -> (ClientConfig, Watch) {
+        let recorder = Arc::new(self.recorder());
+        let mut config = self.config.clone();
+        config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
+        (config, Watch(recorder))
+    }
+
     fn recorder(&self) -> Recorder {
         Recorder {
             inner: Arc::clone(&self.verifier),
@@ -186,6 +195,19 @@ pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, Failure> {
         Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| {
             Failure::new(FailureClass::Tls, "tls.handshake", format!("`{name}` cannot be a TLS server name"))
         }),
+    }
+}
+
+/// What a server shows in a handshake that somebody else does.
+#[cfg(feature = "doq")]
+#[derive(Debug)]
+pub(crate) struct Watch(Arc<Recorder>);
+
+#[cfg(feature = "doq")]
+impl Watch {
+    /// The failure of a chain that does not hold for `name`, if one was shown.
+    pub(crate) fn defect(&self, name: &ServerName<'_>) -> Option<Failure> {
+        self.0.lock().error.as_ref().map(|defect| of_certificate(defect, name))
     }
 }
 

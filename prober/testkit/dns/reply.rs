@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
+use hickory_proto::op::{Edns, Message, MessageType, Query, ResponseCode};
+use hickory_proto::rr::rdata::opt::{EdnsOption, NSIDPayload};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, NS, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
@@ -16,6 +17,10 @@ pub struct Reply {
     authoritative: bool,
     delay: Duration,
     lie: Option<Lie>,
+    authority: Vec<Record>,
+    options: Vec<EdnsOption>,
+    recursion_available: bool,
+    authenticated: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +48,10 @@ impl Reply {
             authoritative: true,
             delay: Duration::ZERO,
             lie: None,
+            authority: Vec::new(),
+            options: Vec::new(),
+            recursion_available: false,
+            authenticated: false,
         }
     }
 
@@ -151,6 +160,43 @@ impl Reply {
         self
     }
 
+    /// Adds a record to the authority section, at the name `owner`.
+    #[must_use]
+    pub fn authority(mut self, owner: &str, data: RData) -> Self {
+        self.authority.push(Record::from_rdata(name(owner), 60, data));
+        self
+    }
+
+    /// The zone's start for the authority section of an answer without records.
+    #[must_use]
+    pub fn of_zone(self, zone: &str, serial: u32) -> Self {
+        let (server, mail) = (name("ns1.test"), name("hostmaster.test"));
+        self.authority(zone, RData::SOA(SOA::new(server, mail, serial, 3600, 600, 86_400, 60)))
+    }
+
+    /// Says who answers (RFC 5001).
+    #[must_use]
+    pub fn nsid(mut self, bytes: &[u8]) -> Self {
+        let payload = NSIDPayload::new(bytes).expect("the script's name is short");
+        self.options.push(EdnsOption::NSID(payload));
+        self
+    }
+
+    /// Says what went wrong (RFC 8914).
+    #[must_use]
+    pub fn extended_error(mut self, code: u16, text: &str) -> Self {
+        let bytes = [&code.to_be_bytes(), text.as_bytes()].concat();
+        self.options.push(EdnsOption::Unknown(15, bytes));
+        self
+    }
+
+    /// Offers recursion and says that the answer was validated, as a resolver does.
+    #[must_use]
+    pub fn as_resolver(mut self) -> Self {
+        (self.authoritative, self.recursion_available, self.authenticated) = (false, true, true);
+        self
+    }
+
     pub(super) const fn delay(&self) -> Duration {
         self.delay
     }
@@ -171,6 +217,15 @@ impl Reply {
         message.metadata.message_type = MessageType::Response;
         message.metadata.response_code = self.rcode;
         message.metadata.authoritative = self.authoritative;
+        message.metadata.recursion_available = self.recursion_available;
+        message.metadata.authentic_data = self.authenticated;
+        message.add_authorities(self.authority.iter().cloned());
+        if !self.options.is_empty() {
+            let mut edns = Edns::new();
+            edns.set_max_payload(1232);
+            self.options.iter().for_each(|option| edns.options_mut().insert(option.clone()));
+            message.set_edns(edns);
+        }
         let owner = query.queries.first().map(|question| question.name().clone()).unwrap_or_default();
         message.add_answers(self.records.iter().map(|record| {
             let mut record = record.clone();

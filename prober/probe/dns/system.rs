@@ -1,0 +1,105 @@
+//! Names as applications on this machine see them: through the C library's `getaddrinfo`.
+//!
+//! The library cannot be told to stop, so a lookup that outlives its deadline goes on in a thread of its own until
+//! the library gives up. How many may do so is bounded, and a run that finds no place is the prober's fault.
+
+use std::io;
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+
+use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use model::outcome::{Failure, FailureClass};
+use model::step::Phase;
+use tokio::sync::Semaphore;
+
+use super::server::Asking;
+use crate::net::fault::{self, within};
+use crate::net::phases::Phases;
+use crate::net::resolve::Family;
+
+/// The most lookups of all scenarios that are under way in the library.
+const LOOKUPS_MAX: usize = 32;
+
+static PLACES: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
+
+/// Words of the C library (glibc's, then musl's) and the response code that they stand for.
+const WORDS: &[(&str, ResponseCode)] = &[
+    ("Name or service not known", ResponseCode::NXDomain),
+    ("Name does not resolve", ResponseCode::NXDomain),
+    ("No address associated with hostname", ResponseCode::NoError),
+    ("Address family for hostname not supported", ResponseCode::NoError),
+    ("Name has no usable address", ResponseCode::NoError),
+    ("Temporary failure in name resolution", ResponseCode::ServFail),
+    ("Try again", ResponseCode::ServFail),
+    ("Non-recoverable failure in name resolution", ResponseCode::Refused),
+    ("Unrecoverable error", ResponseCode::Refused),
+];
+
+/// What the library says of the addresses of `name`, in its order, as if it were a reply.
+///
+/// Takes the phase `dns`.
+///
+/// # Errors
+/// The deadline passed, or this machine has no room for one more lookup.
+pub(super) async fn look_up(
+    name: &Name,
+    kind: RecordType,
+    asking: Asking<'_>,
+    phases: &mut Phases,
+) -> Result<Message, Failure> {
+    phases.enter(Phase::Dns);
+    let deadline = asking.deadline();
+    let Some(place) = within(deadline, PLACES.acquire()).await else {
+        let message = format!("{LOOKUPS_MAX} lookups of the system's resolver are still under way");
+        return Err(Failure::new(FailureClass::Local, "local.lookups", message));
+    };
+    let place = place.map_err(|error| fault::config(error.to_string()))?;
+    let family = if kind == RecordType::AAAA { Family::V6 } else { Family::V4 };
+    let text: Arc<str> = name.to_ascii().trim_end_matches('.').into();
+    let looked_up = tokio::task::spawn_blocking(move || {
+        let found = (&*text, 0).to_socket_addrs().map(|all| all.map(|address| address.ip()).collect());
+        drop(place);
+        found
+    });
+    let found: io::Result<Vec<IpAddr>> = match within(deadline, looked_up).await {
+        Some(Ok(found)) => found,
+        Some(Err(error)) => return Err(Failure::new(FailureClass::Local, fault::BUG, error.to_string())),
+        None => return Err(timed_out(phases, asking)),
+    };
+    phases.finish();
+    let (code, addresses) = match found {
+        Ok(found) => (ResponseCode::NoError, found),
+        Err(error) => (code(&error)?, Vec::new()),
+    };
+    Ok(message(name, code, addresses.into_iter().filter(|address| family.has(*address))))
+}
+
+fn timed_out(phases: &Phases, asking: Asking<'_>) -> Failure {
+    let slow = fault::timed_out(phases, asking.deadline());
+    Failure::new(FailureClass::Dns, "dns.timeout", format!("the system's resolver: {}", slow.message))
+}
+
+fn code(error: &io::Error) -> Result<ResponseCode, Failure> {
+    if let Some(local) = fault::local(error) {
+        return Err(local);
+    }
+    let text = error.to_string();
+    let known = WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, code)| *code);
+    known.ok_or_else(|| {
+        Failure::new(FailureClass::Dns, "dns.no_answer", format!("the system's resolver failed: {text}"))
+    })
+}
+
+fn message(name: &Name, code: ResponseCode, addresses: impl Iterator<Item = IpAddr>) -> Message {
+    let mut message = Message::new(0, MessageType::Response, OpCode::Query);
+    message.metadata.response_code = code;
+    message.add_answers(addresses.map(|address| {
+        let data = match address {
+            IpAddr::V4(address) => RData::A(address.into()),
+            IpAddr::V6(address) => RData::AAAA(address.into()),
+        };
+        Record::from_rdata(name.clone(), 0, data)
+    }));
+    message
+}
