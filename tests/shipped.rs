@@ -128,6 +128,19 @@ fn what_init_writes_has_no_mistake() {
     assert_eq!(project.prober_in(place.path(), &["init"]).code, Some(0));
     let ran = project.prober_in(place.path(), &["validate", "--strict"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    // The example for a pipeline: every line that it runs, against a site that answers.
+    let site = Server::start();
+    site.on("/", Reply::ok("hello"));
+    let pipeline = fs::read_to_string(place.path().join("ci/github-workflow.yaml")).unwrap();
+    let lines: Vec<_> = pipeline.lines().filter_map(|line| line.trim().strip_prefix("- run: prober ")).collect();
+    assert_eq!(lines.len(), 3, "{pipeline}");
+    for line in lines {
+        let line = line.replace("$SITE", site.url("").trim_end_matches('/'));
+        let ran = project.prober_in(place.path(), &line.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
+    }
+    let report = fs::read_to_string(place.path().join("prober.xml")).unwrap();
+    assert!(report.contains("<testsuites"), "{report}");
     // A second time it keeps what is there.
     let file = place.path().join("prober.yaml");
     fs::write(&file, "version: 1\n").unwrap();

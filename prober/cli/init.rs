@@ -1,4 +1,5 @@
-//! `prober init`: a project file, a first scenario and the schemas for editors, ready to be run.
+//! `prober init`: a project file, a first scenario, the schemas for editors and an example for a pipeline, ready to
+//! be run.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -42,11 +43,40 @@ http: ${vars.site}/
 #   good: { latency: { lt: 500ms } }
 ";
 
+/// The commands are the same in every pipeline; the frame is GitHub's.
+const PIPELINE: &str = "\
+# An example: copy it to .github/workflows/prober.yaml of the repository that holds these files, or take its `run`
+# lines into a pipeline of another kind. It wants `prober` on the PATH of the machine.
+name: prober
+on: [push, workflow_dispatch]
+jobs:
+  files:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      # Every mistake becomes an annotation at its line; a warning is one too.
+      - run: prober validate --strict
+      - run: prober fmt --check
+  after-deploy:
+    needs: files
+    runs-on: ubuntu-latest
+    env:
+      SITE: ${{ vars.SITE }} # what was deployed, such as https://preview.example.com
+    steps:
+      - uses: actions/checkout@v4
+      # The same scenarios as in production, against what was just deployed; exit code 1 stops the pipeline.
+      - run: prober run --var site=$SITE --wait-for 60s --report junit=prober.xml
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with: { name: prober, path: prober.xml }
+";
+
 /// Writes the files that are not there yet. Never overwrites one, but for the schemas, which are the program's own.
 pub(crate) fn init(dir: &Path, out: &Out) -> Result<Exit, Stop> {
     let mut files = vec![
         ("prober.yaml".to_owned(), schema::modeline(SchemaOf::Project, "") + PROJECT),
         ("scenarios/home.yaml".to_owned(), schema::modeline(SchemaOf::Scenario, "../") + SCENARIO),
+        ("ci/github-workflow.yaml".to_owned(), PIPELINE.to_owned()),
     ];
     files.extend(schema::files());
     for (path, text) in files {
