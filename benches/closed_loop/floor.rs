@@ -21,14 +21,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
-use crate::IN_FLIGHT;
 use crate::common::process;
 use crate::common::target::{DNS_ANSWER, DNS_NAME, addresses};
+use crate::{FLOW_STEPS, IN_FLIGHT};
 
 /// What a probe needs.
 #[derive(Clone)]
 enum Probe {
-    Http,
+    /// So many requests on one connection.
+    Http(usize),
     Https(Arc<ClientConfig>),
     Dns(Name),
 }
@@ -37,7 +38,8 @@ enum Probe {
 pub(crate) fn play(arguments: &[String]) {
     let addresses: Arc<[SocketAddr]> = addresses(&arguments[1]).into();
     let probe = match arguments[0].as_str() {
-        "http" => Probe::Http,
+        "http" => Probe::Http(1),
+        "flow" => Probe::Http(FLOW_STEPS),
         "https" => Probe::Https(Arc::new(client(&arguments[2]))),
         _ => Probe::Dns(Name::from_ascii(format!("{DNS_NAME}.")).expect("a well-formed name")),
     };
@@ -68,12 +70,12 @@ async fn probe_all(probe: &Probe, addresses: &Arc<[SocketAddr]>, probes: usize) 
 
 async fn once(probe: &Probe, address: SocketAddr, number: usize) -> bool {
     match probe {
-        Probe::Http => get(connect(address).await, address).await,
+        Probe::Http(requests) => get(connect(address).await, address, *requests).await,
         Probe::Https(config) => {
             let connector = tokio_rustls::TlsConnector::from(Arc::clone(config));
             let name = ServerName::IpAddress(address.ip().into());
             let stream = connector.connect(name, connect(address).await).await;
-            get(stream.expect("the target speaks TLS"), address).await
+            get(stream.expect("the target speaks TLS"), address, 1).await
         }
         Probe::Dns(name) => ask(name, address, number).await,
     }
@@ -85,22 +87,31 @@ async fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-async fn get(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, address: SocketAddr) -> bool {
+async fn get(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    address: SocketAddr,
+    requests: usize,
+) -> bool {
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.expect("a fresh connection is free");
-    let request = hyper::Request::get("/").header("host", address.to_string()).body(Empty::<Bytes>::new());
-    let request = request.expect("a well-formed request");
-    let exchange = async {
-        let answer = sender.send_request(request).await.expect("the target answers");
-        let status = answer.status();
-        let body = answer.into_body().collect().await.expect("the target sends the whole body");
-        status == 200 && !body.to_bytes().is_empty()
+    let exchanges = async {
+        let mut right = true;
+        for _ in 0..requests {
+            sender.ready().await.expect("the target keeps the connection open");
+            let request = hyper::Request::get("/").header("host", address.to_string());
+            let request = request.body(Empty::<Bytes>::new()).expect("a well-formed request");
+            let answer = sender.send_request(request).await.expect("the target answers");
+            let status = answer.status();
+            let body = answer.into_body().collect().await.expect("the target sends the whole body");
+            right &= status == 200 && !body.to_bytes().is_empty();
+        }
+        right
     };
-    let mut exchange = std::pin::pin!(exchange);
+    let mut exchanges = std::pin::pin!(exchanges);
     // In one task: nothing is woken across tasks.
     tokio::select! {
-        right = &mut exchange => right,
-        _ = connection => exchange.await,
+        right = &mut exchanges => right,
+        _ = connection => exchanges.await,
     }
 }
 

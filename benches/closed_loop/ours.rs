@@ -22,9 +22,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::IN_FLIGHT;
 use crate::common::process;
 use crate::common::target::{DNS_ANSWER, DNS_NAME, addresses};
+use crate::{FLOW_STEPS, IN_FLIGHT};
 
 /// Scenarios an address.
 const EACH: usize = 4;
@@ -69,6 +69,9 @@ fn files(kind: &str, addresses: &[SocketAddr], root: &str) -> Vec<Source> {
     let file = |(number, address): (usize, &SocketAddr)| {
         let step = match kind {
             "http" => format!("http: http://{address}/\nexpect: {{ status: 200 }}\n"),
+            "flow" => (0..FLOW_STEPS).fold("steps:\n".to_owned(), |steps, step| {
+                format!("{steps}- {{ name: page-{step}, http: \"http://{address}/\", expect: {{ status: 200 }} }}\n")
+            }),
             "https" => {
                 format!(
                     "http: {{ url: \"https://{address}/\", ca: \"{root}\" }}\nexpect: {{ status: 200 }}\n"

@@ -1,12 +1,17 @@
-//! What the benches share: processes with a role, CPU time by process, targets, and figures.
+//! What the benches share: processes with a role, CPU time by process, targets, the real prober and its judge, and
+//! figures.
 //!
 //! Every measured subject is a process of its own: the bench starts itself again with a role, so that one
 //! subject's CPU time, memory and sockets are never another's.
 #![allow(dead_code, reason = "each bench uses its part")]
 
 pub(crate) mod cpu;
+pub(crate) mod delay;
 pub(crate) mod figures;
+pub(crate) mod judge;
+pub(crate) mod prober;
 pub(crate) mod process;
+pub(crate) mod project;
 pub(crate) mod target;
 
 /// The bench's arguments without what cargo adds.

@@ -17,12 +17,13 @@ use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::delay::Delays;
 use super::process::{Role, play};
 
 /// Over how many addresses a target spreads.
 const SPREAD: u8 = 32;
 /// The answer of every HTTP target.
-const ANSWER: &[u8] =
+pub(super) const ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nhello, world";
 /// The address in every DNS answer.
 pub(crate) const DNS_ANSWER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
@@ -39,7 +40,7 @@ pub(crate) struct Target {
 pub(crate) type Arrival = (u32, i64);
 
 impl Target {
-    /// Starts the target `kind` (`http`, `https` or `dns`); `https` with the chain of `identity`.
+    /// Starts the target `kind` (`http`, `https`, `dns`, `hang` or `delay`); `https` with the chain of `identity`.
     pub(crate) fn start(kind: &str, identity: Option<&Identity>) -> Self {
         let paths = identity.map(|identity| (text(&identity.cert_file), text(&identity.key_file)));
         let mut arguments = vec!["target", kind];
@@ -90,7 +91,7 @@ pub(crate) fn listed(addresses: &[SocketAddr]) -> String {
 pub(crate) fn serve(arguments: &[String]) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime can be built");
-    let log = Log::default();
+    let (log, mut delays) = (Log::default(), Delays::default());
     let mut tasks = JoinSet::new();
     let guard = runtime.enter();
     let addresses: Vec<_> = match arguments[0].as_str() {
@@ -102,12 +103,22 @@ pub(crate) fn serve(arguments: &[String]) {
             tasks.spawn(answer_dns(socket));
             bound
         }),
+        "hang" => spread(|address| {
+            let listener = listen(address)?;
+            let bound = listener.local_addr();
+            tasks.spawn(keep(listener));
+            bound
+        }),
+        "delay" => spread(|address| {
+            let listener = std::net::TcpListener::bind(address)?;
+            let bound = listener.local_addr();
+            delays.serve(listener, log.clone());
+            bound
+        }),
         kind => {
             let tls = (kind == "https").then(|| acceptor(&arguments[1], &arguments[2]));
             spread(|address| {
-                let socket = TcpSocket::new_v4()?;
-                socket.bind(address)?;
-                let listener = socket.listen(4_096)?;
+                let listener = listen(address)?;
                 let bound = listener.local_addr();
                 tasks.spawn(accept(listener, tls.clone(), log.clone()));
                 bound
@@ -120,8 +131,25 @@ pub(crate) fn serve(arguments: &[String]) {
             std::fs::write(path, log.take()).expect("the bench's folder takes a file");
             "written".to_owned()
         }
+        None if line == "lateness" => delays.lateness_p99_ms().to_string(),
         _ => "what?".to_owned(),
     });
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(address)?;
+    socket.listen(4_096)
+}
+
+/// Accepts, and never says a word; a connection ends when its peer ends it.
+async fn keep(listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((mut stream, _)) = listener.accept().await else { continue };
+        while connections.try_join_next().is_some() {}
+        connections.spawn(async move { drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await) });
+    }
 }
 
 fn spread(mut bind: impl FnMut(SocketAddr) -> io::Result<SocketAddr>) -> Vec<SocketAddr> {
@@ -131,14 +159,22 @@ fn spread(mut bind: impl FnMut(SocketAddr) -> io::Result<SocketAddr>) -> Vec<Soc
 
 /// The log of arrivals: number and stamp, 12 bytes each.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn note(&self, number: u32) {
+    pub(super) fn note(&self, number: u32) {
         let at = SystemClock.now().as_nanos();
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         log.extend_from_slice(&number.to_le_bytes());
         log.extend_from_slice(&at.to_le_bytes());
+    }
+
+    /// Notes the number in a request like `GET /12345 HTTP/1.1`, if there is one.
+    pub(super) fn note_request(&self, head: &[u8]) {
+        let digits = head.get(5..).unwrap_or_default().split(|byte| *byte == b' ').next().unwrap_or_default();
+        if let Some(number) = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()) {
+            self.note(number);
+        }
     }
 
     fn take(&self) -> Vec<u8> {
@@ -189,11 +225,7 @@ async fn answer_http(mut stream: impl AsyncRead + AsyncWrite + Unpin, log: &Log)
         }
         filled += more;
         if buffer[..filled].ends_with(b"\r\n\r\n") {
-            // `GET /12345 HTTP/1.1`
-            let digits = buffer[5..filled].split(|byte| *byte == b' ').next().unwrap_or_default();
-            if let Some(number) = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()) {
-                log.note(number);
-            }
+            log.note_request(&buffer[..filled]);
             stream.write_all(ANSWER).await?;
             filled = 0;
         }

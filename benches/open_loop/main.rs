@@ -11,21 +11,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod judge;
-mod prober;
-mod project;
-
-use std::path::Path;
 use std::time::Duration;
 
 use common::cpu::{self, Look, NOISE_MAX};
 use common::figures::held;
+use common::judge::{self, Seen};
+use common::prober::Prober;
+use common::project::{Project, data};
 use common::say;
 use common::target::{self, Target};
-use judge::Seen;
 use model::time::{Clock as _, SystemClock};
-use prober::Prober;
-use project::Project;
 
 /// What `performance.md` asks.
 const MEMORY_MAX_MIB: f64 = 64.0;
@@ -84,7 +79,7 @@ fn main() {
 fn measure(size: &Size) -> Figures {
     let folder = tempfile::tempdir().expect("the temporary folder takes a folder");
     let mut target = Target::start("http", None);
-    let project = Project { scenarios: size.scenarios, every: size.every };
+    let project = Project { scenarios: size.scenarios, every: size.every, hanging: 0 };
     project.write(folder.path(), &target.addresses);
     let mut prober = Prober::start(folder.path());
     let pids = [prober.pid(), target.role.pid(), std::process::id()];
@@ -105,11 +100,6 @@ fn measure(size: &Size) -> Figures {
     let arrivals = target.arrivals(&folder.path().join("arrivals"));
     let seen = judge::judge(&project, (from, to), &arrivals, &data(folder.path()));
     Figures { seen, scheduled_within, peak_kib, resting_kib, cpu, others }
-}
-
-/// The data directory of the prober in `folder`.
-fn data(folder: &Path) -> std::path::PathBuf {
-    folder.join("data")
 }
 
 fn print(scenarios: u32, figures: &Figures) {

@@ -1,16 +1,18 @@
 //! What the target saw against what was planned, and against what the prober says of itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use model::outcome::Reason;
+use model::event::SliEvent;
+use model::outcome::{FailureClass, Reason};
+use model::step::Phase;
 use model::time::Timestamp;
 use schedule::slots::Timetable;
 use store::{EventFilter, LIMIT_MAX, Reader};
 
-use crate::common::figures::percentile;
-use crate::common::target::Arrival;
-use crate::project::{Project, number};
+use super::figures::percentile;
+use super::project::{Project, hangs, number};
+use super::target::Arrival;
 
 /// What a right run showed.
 pub(crate) struct Seen {
@@ -22,6 +24,10 @@ pub(crate) struct Seen {
     pub(crate) own_lag_ms: [f64; 3],
     /// How far the two are apart for the same slot, 99th percentile.
     pub(crate) disagreement_p99_ms: f64,
+    /// How long each run waited for its answer, as its event says, in ms.
+    pub(crate) waits_ms: Vec<f64>,
+    /// How the runs whose target never answers ended, and how many each.
+    pub(crate) hanging: BTreeMap<&'static str, usize>,
 }
 
 /// A scenario's number and a slot's start in ms.
@@ -45,7 +51,7 @@ pub(crate) fn judge(
             assert!(again.is_none(), "scenario {number} ran twice in its slot {slot}");
         }
     }
-    let lags = lags(window, data);
+    let Told { lags, waits_ms, hanging } = told(window, data);
     let mut planned = 0;
     for (number, timetable) in (0..).zip(&timetables) {
         for slot in timetable.between(window.0, window.1) {
@@ -63,6 +69,8 @@ pub(crate) fn judge(
         start_error_ms: shown(errors.values().copied()),
         own_lag_ms: shown(lags.values().copied()),
         disagreement_p99_ms,
+        waits_ms,
+        hanging,
     }
 }
 
@@ -78,28 +86,56 @@ fn slot_of(timetable: &Timetable, at: Timestamp) -> (Timestamp, f64) {
     (slot, at.seconds_since(slot))
 }
 
-/// How late each run of the window started, in ms, as the stored events say.
-fn lags((from, to): (Timestamp, Timestamp), data: &Path) -> HashMap<Key, f64> {
+/// What the stored events of a window say.
+#[derive(Default)]
+struct Told {
+    /// How late each run of a healthy scenario started, in ms.
+    lags: HashMap<Key, f64>,
+    waits_ms: Vec<f64>,
+    hanging: BTreeMap<&'static str, usize>,
+}
+
+/// Reads the events; each must be what its scenario is there for.
+fn told((from, to): (Timestamp, Timestamp), data: &Path) -> Told {
     let mut reader = Reader::open(data).expect("the prober has stopped in order");
-    let mut lags = HashMap::new();
+    let mut told = Told::default();
     let mut filter =
         EventFilter { since: Some(from), until: Some(to), limit: LIMIT_MAX, ..EventFilter::default() };
     loop {
         let page = reader.query(&filter).expect("the store can be read");
-        let Some(last) = page.last() else { return lags };
+        let Some(last) = page.last() else { return told };
         filter.after_seq = Some(last.seq);
         for stored in page {
-            let event = stored.event;
-            let name = &event.origin.stream.scenario;
-            assert_eq!(event.outcome.reason, Reason::Ok, "{name}: {:?}", event.outcome.failure);
-            let lag = event.lag().expect("a good event has a run").as_secs_f64() * 1e3;
-            let again = lags.insert((number(name), event.slot.scheduled.as_millis()), lag);
-            assert!(again.is_none(), "{name} has two events for its slot {}", event.slot.scheduled);
+            told.note(&stored.event);
         }
     }
 }
 
-fn shown(values: impl Iterator<Item = f64>) -> [f64; 3] {
+impl Told {
+    fn note(&mut self, event: &SliEvent) {
+        let (name, outcome) = (&event.origin.stream.scenario, &event.outcome);
+        if hangs(name) {
+            let timed_out = outcome.failure.as_ref().is_some_and(|why| why.class == FailureClass::Timeout);
+            let ended = if timed_out { "timed out" } else { outcome.reason.as_str() };
+            assert!(
+                timed_out || outcome.reason == Reason::Overload,
+                "{name} ended {ended}: {:?}",
+                outcome.failure
+            );
+            *self.hanging.entry(ended).or_default() += 1;
+            return;
+        }
+        assert_eq!(outcome.reason, Reason::Ok, "{name}: {:?}", outcome.failure);
+        let lag = event.lag().expect("a good event has a run").as_secs_f64() * 1e3;
+        let again = self.lags.insert((number(name), event.slot.scheduled.as_millis()), lag);
+        assert!(again.is_none(), "{name} has two events for its slot {}", event.slot.scheduled);
+        let wait = outcome.main_step().and_then(|step| step.timing(Phase::Wait));
+        self.waits_ms.extend(wait.map(|wait| wait.as_secs_f64() * 1e3));
+    }
+}
+
+/// Median, 99th percentile, most.
+pub(crate) fn shown(values: impl Iterator<Item = f64>) -> [f64; 3] {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     [percentile(&values, 0.5), percentile(&values, 0.99), percentile(&values, 1.0)]

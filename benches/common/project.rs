@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::slot::{Cadence, Stream};
@@ -12,6 +12,25 @@ use schedule::slots::Timetable;
 pub(crate) struct Project {
     pub(crate) scenarios: u32,
     pub(crate) every: Duration,
+    /// Scenarios beside them whose target never answers; each is due every [`HANGING_EVERY`].
+    pub(crate) hanging: u32,
+}
+
+/// How often a scenario whose target never answers is due, in seconds.
+const HANGING_EVERY: u32 = 20;
+/// How long such a scenario waits for its answer, in seconds.
+const HANGING_TIMEOUT: u32 = 10;
+/// What the names of such scenarios begin with.
+const HANGING: &str = "hang-";
+
+/// Whether the scenario `name` is one whose target never answers.
+pub(crate) fn hangs(name: &str) -> bool {
+    name.starts_with(HANGING)
+}
+
+/// The data directory of the prober in `folder`.
+pub(crate) fn data(folder: &Path) -> PathBuf {
+    folder.join("data")
 }
 
 /// The region that scenarios of a project without regions run in.
@@ -36,6 +55,19 @@ impl Project {
             })();
             let text = text.expect("a String takes every text");
             std::fs::write(scenarios.join(format!("{name}.yaml")), text).expect("the folder takes a file");
+        }
+    }
+
+    /// Writes the files of the scenarios whose target, at `addresses`, never answers.
+    pub(crate) fn write_hanging(&self, folder: &Path, addresses: &[SocketAddr]) {
+        for number in 0..self.hanging {
+            let address = addresses[number as usize % addresses.len()];
+            let name = format!("{HANGING}{number:05}");
+            let text = format!(
+                "name: {name}\naim: Page {number} is never seen.\nevery: {HANGING_EVERY}s\ntimeout: {HANGING_TIMEOUT}s\nhttp: http://{address}/{number}\n"
+            );
+            let file = folder.join("scenarios").join(format!("{name}.yaml"));
+            std::fs::write(file, text).expect("the folder takes a file");
         }
     }
 
