@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::event::{Origin, SliEvent};
+use model::high_mark::HighMark;
 use model::missed::MissedSlots;
 use model::outcome::{Outcome, Reason};
 use model::probe::{BoxFuture, Probe, RunContext};
@@ -54,6 +55,10 @@ impl Sink for Counts {
 
     fn is_full(&self) -> bool {
         false
+    }
+
+    fn high_marks(&self, _: &Stream) -> Arc<[HighMark]> {
+        Arc::default()
     }
 
     async fn epochs(&self, _: Vec<(Arc<Origin>, Cadence)>, _: Timestamp) -> Result<(), String> {
@@ -116,6 +121,8 @@ fn entries(scenarios: u32, interval_ms: u64) -> Vec<Entry> {
             cadence: cadence.clone(),
             timetable: Arc::new(timetable),
             timeout: Duration::from_secs(10),
+            grace: Duration::ZERO,
+            maintenance: Arc::default(),
             probe: Arc::clone(&probe),
         }
     };
