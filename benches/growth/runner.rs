@@ -131,21 +131,22 @@ fn entries(scenarios: u32, interval_ms: u64) -> Vec<Entry> {
 
 /// Compares the runs with the timetables; gives how many slots the window had.
 fn judge(timetables: &[Arc<Timetable>], (from, to): (Timestamp, Timestamp), counts: &Counts) -> usize {
-    // Slots of the last moment may still be on their way, and those of the first were taken before it.
-    let (from, to) = (from.plus(EDGE), to.minus(EDGE));
-    let mut seen: Vec<_> = counts.take();
+    // Slots of the last moment may still be on their way, and those of the first were taken before it. Slots start on
+    // whole milliseconds, so the window does, too.
+    let whole = |at: Timestamp| Timestamp::from_millis(at.as_millis());
+    let (from, to) = (whole(from.plus(EDGE)), whole(to.minus(EDGE)));
+    let mut seen = counts.take();
     let all = seen.len();
     seen.retain(|(_, slot)| (from.as_millis()..to.as_millis()).contains(slot));
     seen.sort_unstable();
     let planned = timetables.iter().zip(0_u32..).flat_map(|(timetable, number)| {
         timetable.between(from, to).map(move |slot| (number, slot.as_millis()))
     });
-    let planned: Vec<_> =
-        planned.filter(|(_, slot)| (from.as_millis()..to.as_millis()).contains(slot)).collect();
+    let planned: Vec<_> = planned.collect();
     assert_eq!(seen.len(), planned.len(), "runs in the window beside its slots");
     assert!(seen == planned, "a slot had no run, or two");
     all
 }
 
-/// What is not looked at of a window's ends.
-const EDGE: Duration = Duration::from_millis(100);
+/// What is not looked at of a window's ends: a run that starts later than this is a slot missed.
+const EDGE: Duration = Duration::from_millis(500);
