@@ -111,7 +111,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Runs that a declared retry saved.",
         write: |out, name, cell, state| {
             out.name(name, &cell.labels(), &[]);
-            out.count(state.flaky);
+            out.count(state.troubles().flaky);
         },
     },
     Family {
@@ -120,7 +120,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Runs whose teardown failed and may have left something behind; no matter for the SLI.",
         write: |out, name, cell, state| {
             out.name(name, &cell.labels(), &[]);
-            out.count(state.teardown_failures);
+            out.count(state.troubles().teardown_failures);
         },
     },
     Family {

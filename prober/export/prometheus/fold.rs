@@ -159,8 +159,6 @@ pub(super) struct State {
     pub(super) expected: u64,
     pub(super) duration: Histogram<{ DURATION_EDGES.len() + 1 }>,
     pub(super) streak: u32,
-    pub(super) flaky: u64,
-    pub(super) teardown_failures: u64,
     extras: Extras,
     pub(super) last: Seen,
     pub(super) freshness: Seen,
@@ -176,6 +174,8 @@ pub(super) struct Troubles {
     pub(super) failures: [u64; FailureClass::ALL.len()],
     pub(super) ineligible: [u64; INELIGIBLE.len()],
     pub(super) missed: [u64; MISSED.len()],
+    pub(super) flaky: u64,
+    pub(super) teardown_failures: u64,
     pub(super) failure: Option<Exemplar>,
     pub(super) slow: Option<Exemplar>,
 }
@@ -185,6 +185,8 @@ impl Troubles {
         failures: [0; FailureClass::ALL.len()],
         ineligible: [0; INELIGIBLE.len()],
         missed: [0; MISSED.len()],
+        flaky: 0,
+        teardown_failures: 0,
         failure: None,
         slow: None,
     };
@@ -275,9 +277,13 @@ impl Cell {
         if event.started.is_some() {
             state.runs += 1;
         }
-        let has = |mark| u64::from(event.outcome.marks.contains(&mark));
-        state.flaky += has(Mark::Flaky);
-        state.teardown_failures += has(Mark::TeardownFailed);
+        for mark in &event.outcome.marks {
+            match mark {
+                Mark::Flaky => state.troubles_mut().flaky += 1,
+                Mark::TeardownFailed => state.troubles_mut().teardown_failures += 1,
+                _ => {}
+            }
+        }
         let reason = event.outcome.reason;
         match reason.verdict() {
             Verdict::Good | Verdict::Bad => state.eligible(event, &mut room),
