@@ -200,8 +200,7 @@ impl Kept {
     }
 
     fn ready(&self, method: &Method) -> Ready {
-        // Room for a cookie and one more.
-        let mut headers = HeaderMap::with_capacity(self.headers.len() + 2);
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
         }
