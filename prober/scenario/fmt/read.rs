@@ -229,7 +229,12 @@ impl<'t> Reader<'t> {
         if in_list {
             return self.dashes.front().map_or(0, |dash| dash + 1);
         }
-        self.layout.entries.last().and_then(|entry| entry.key.as_ref()).map_or(0, |key| key.end)
+        let Some(last) = self.layout.entries.last() else { return 0 };
+        // With its value there, what comes is the next key: a block text after `?`.
+        match &last.value {
+            Some(value) => value.group().map_or(value.end, |group| self.layout.groups[group].end),
+            None => last.key.as_ref().map_or(0, |key| key.end),
+        }
     }
 
     fn finish(mut self) -> Layout<'t> {

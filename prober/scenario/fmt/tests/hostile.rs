@@ -85,3 +85,12 @@ fn a_key_longer_than_yaml_allows_on_one_line_is_left_alone() {
     assert_eq!(outcome(&format!("? {}\n: 1\n", "x".repeat(2_000))), "unsafe");
     assert_eq!(outcome(&format!("? {}\n: 1\n", "x".repeat(900))), "");
 }
+
+#[test]
+fn block_texts_as_keys() {
+    // Each follows what ends in a way of its own: an alias, a list, a map, a text.
+    for before in ["&n a: *n", "a: [x]", "a:\n  b: {}", "a:\n- b", "a: |\n  x", "a:"] {
+        assert_eq!(outcome(&format!("{before}\n? >\n")), "", "{before}");
+        assert_eq!(outcome(&format!("{before}\n? |\n  long\n: b\n")), "", "{before}");
+    }
+}
