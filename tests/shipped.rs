@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use demo::{Config, Ports, Shop, project as demo_project};
 use model::time::SystemClock;
+use testkit::http::{Reply, Server};
 use testkit::pki::{Flaw, Pki};
 use testkit::servers::{Knot, Moto, Postgres, Signed, Signing, Stored, Unbound};
 
@@ -132,7 +133,8 @@ fn what_init_writes_has_no_mistake() {
     let site = Server::start();
     site.on("/", Reply::ok("hello"));
     let pipeline = fs::read_to_string(place.path().join("ci/github-workflow.yaml")).unwrap();
-    let lines: Vec<_> = pipeline.lines().filter_map(|line| line.trim().strip_prefix("- run: prober ")).collect();
+    let lines: Vec<_> =
+        pipeline.lines().filter_map(|line| line.trim().strip_prefix("- run: prober ")).collect();
     assert_eq!(lines.len(), 3, "{pipeline}");
     for line in lines {
         let line = line.replace("$SITE", site.url("").trim_end_matches('/'));
