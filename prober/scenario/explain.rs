@@ -245,12 +245,13 @@ fn takes_words(takes: &Takes) -> String {
 
 /// The types that an operator can be used with, for people.
 fn fitting(operator: &Operator) -> String {
-    const TYPES: [(ValueType, &str); 11] = [
+    const TYPES: [(ValueType, &str); 12] = [
         (ValueType::Dynamic, "values in JSON, headers and rows"),
         (ValueType::One(SubjectType::Status), "statuses"),
         (ValueType::One(SubjectType::Int), "whole numbers"),
         (ValueType::One(SubjectType::Size), "sizes"),
         (ValueType::One(SubjectType::Duration), "durations"),
+        (ValueType::One(SubjectType::Percent), "shares"),
         (ValueType::One(SubjectType::Bool), "yes and no"),
         (ValueType::One(SubjectType::Text), "texts"),
         (ValueType::One(SubjectType::Any), "texts that may be times"),

@@ -88,6 +88,7 @@ const SUBJECTS: &[Subject] = &[
     one("answers", SubjectType::Texts),
     one("modified", SubjectType::Any),
     one("count", SubjectType::Int),
+    one("loss", SubjectType::Percent),
     many("rows", Shape::Row),
 ];
 
