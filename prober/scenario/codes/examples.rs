@@ -281,6 +281,11 @@ tcp: ${vars.mail}",
         right: r"  send: 'QUIT\r\n'",
     },
     Example {
+        code: "E137",
+        wrong: r#"  send: "0d0""#,
+        right: r#"  send: "0d0a""#,
+    },
+    Example {
         code: "E140",
         wrong: "exporters: [csv: { directory: out }]",
         right: "exporters: [ndjson: { directory: out }]",
