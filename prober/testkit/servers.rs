@@ -11,6 +11,9 @@
 //! | [`Blackbox`] | prometheus-blackbox-exporter |
 //! | [`PassOn`] | tinyproxy-bin, microsocks |
 //! | [`Doq`] | none: the package aioquic for Python, in `target/peers` |
+//! | [`MariaDb`] | mariadb-server-core, mariadb-client-core |
+//! | [`Nats`] | nats-server |
+//! | [`Python`] | none: grpcio, websockets and aiosmtpd for Python, in `target/peers` |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
 //!
 //! A missing one panics with what installs it.
@@ -18,23 +21,29 @@
 mod blackbox;
 mod doq;
 mod knot;
+mod mariadb;
 mod moto;
+mod nats;
 mod nginx;
 mod postgres;
 mod process;
 mod prometheus;
 mod proxies;
+mod python;
 mod signed;
 mod unbound;
 
 pub use blackbox::Blackbox;
 pub use doq::Doq;
 pub use knot::{Knot, Place};
+pub use mariadb::MariaDb;
 pub use moto::{Moto, Stored};
+pub use nats::{Nats, NatsSetup};
 pub use nginx::Nginx;
 pub use postgres::Postgres;
 pub use prometheus::{Prometheus, check_metrics};
 pub use proxies::PassOn;
+pub use python::Python;
 pub use signed::{Signed, Signing};
 pub use unbound::Unbound;
 
