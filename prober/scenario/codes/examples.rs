@@ -262,7 +262,7 @@ tcp: ${vars.mail}",
     },
     Example {
         code: "E133",
-        wrong: r#"sql: { dsn: "mysql://probe@db.example/shop", query: select 1 }"#,
+        wrong: r#"sql: { dsn: "oracle://probe@db.example/shop", query: select 1 }"#,
         right: r#"sql: { dsn: "postgresql://probe@db.example/shop", query: select 1 }"#,
     },
     Example {
