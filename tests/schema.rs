@@ -251,6 +251,7 @@ fn chosen(shape: Shape) -> Option<&'static str> {
         Shape::Own(_) => Some("h1"),
         Shape::JsonPath => Some("$.a"),
         Shape::XmlPath => Some("/a"),
+        Shape::Pattern => Some("a.c"),
         Shape::Header => Some("X-A"),
         Shape::Row => Some("\"[0].a\""),
     }

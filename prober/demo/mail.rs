@@ -53,7 +53,8 @@ async fn converse(stream: TcpStream, busy: bool) -> std::io::Result<()> {
             _ if length == 0 => return Ok(()),
             _ if line.last() != Some(&b'\n') => (b"500 line too long\r\n", true),
             "QUIT" => (b"221 mail.demo.test closing\r\n", true),
-            "EHLO" | "HELO" => (b"250 mail.demo.test\r\n", false),
+            "EHLO" => (b"250-mail.demo.test\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n", false),
+            "HELO" => (b"250 mail.demo.test\r\n", false),
             "NOOP" => (b"250 ok\r\n", false),
             _ => (b"502 this demo takes no mail\r\n", false),
         };

@@ -210,7 +210,7 @@ async fn the_mail_server_greets_or_refuses() {
     };
     assert_eq!(
         talk("EHLO x\r\nquit\r\n").await,
-        "220 mail.demo.test ESMTP demo shop\r\n250 mail.demo.test\r\n221 mail.demo.test closing\r\n"
+        "220 mail.demo.test ESMTP demo shop\r\n250-mail.demo.test\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n221 mail.demo.test closing\r\n"
     );
     assert!(talk(&"x".repeat(512)).await.ends_with("500 line too long\r\n"));
     demo.at(45);

@@ -3,21 +3,30 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`flow`] | a whole scenario: its steps in order, judged |
-//! | `xml`, `sigv4` | what several kinds read or sign |
+//! | `xml`, `octets`, `sigv4` | what several kinds read, write or sign |
 //! | `net` | addresses, connections, TLS and phases |
-//! | `http`, `dns`, `tls`, `tcp`, `file`, `sql`, `s3` | one kind of step each |
+//! | `http`, `grpc`, `websocket` | one kind of step each, over HTTP |
+//! | `dns`, `tls`, `tcp`, `udp`, `icmp`, `smtp` | one kind of step each, below and beside it |
+//! | `file`, `sql`, `s3`, `jetstream` | one kind of step each, for data |
 
 pub mod flow;
 
 mod dns;
 mod file;
+mod grpc;
 mod http;
+mod icmp;
+mod jetstream;
 mod net;
+mod octets;
 mod s3;
 mod sigv4;
+mod smtp;
 mod sql;
 mod tcp;
 mod tls;
+mod udp;
+mod websocket;
 mod xml;
 
 #[cfg(test)]
@@ -33,5 +42,18 @@ pub use net::resolve::Servers;
 pub use net::shared::{Net, NetConfig, Shared};
 
 /// Every kind of step; what is not in this table does not exist for a scenario file.
-pub static KINDS: [Kind<Net>; 7] =
-    [http::KIND, dns::KIND, tls::KIND, tcp::KIND, file::KIND, sql::KIND, s3::KIND];
+pub static KINDS: [Kind<Net>; 13] = [
+    http::KIND,
+    dns::KIND,
+    tls::KIND,
+    tcp::KIND,
+    udp::KIND,
+    icmp::KIND,
+    grpc::KIND,
+    websocket::KIND,
+    smtp::KIND,
+    file::KIND,
+    sql::KIND,
+    s3::KIND,
+    jetstream::KIND,
+];

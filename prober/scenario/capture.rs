@@ -87,6 +87,7 @@ fn to_json(value: Value<'_>) -> Json {
         Value::Float(value) => value.into(),
         Value::Text(text) => text.into_owned().into(),
         Value::Duration(duration) => duration.as_secs_f64().into(),
+        Value::Share(share) => (f64::from(share.millionths()) / 10_000.0).into(),
         Value::Time(at) => at.jiff().to_string().into(),
         Value::List(items) => items.into_iter().map(to_json).collect(),
         Value::Object(map) => Json::Object(map.clone()),

@@ -138,9 +138,11 @@ impl Binder<'_, '_> {
     }
 }
 
-/// The subjects that are values; that sources agree or that a rule is kept is none.
+/// The subjects that are values; that sources agree or that a rule is kept is none, and a regular expression has a key
+/// of its own here.
 pub(crate) fn takeable(subjects: &'static [Subject]) -> impl Iterator<Item = &'static Subject> {
-    subjects.iter().filter(|subject| !matches!(subject.shape, Shape::Agree | Shape::Rule(_)))
+    let none = |shape| matches!(shape, Shape::Agree | Shape::Rule(_) | Shape::Pattern);
+    subjects.iter().filter(move |subject| !none(subject.shape))
 }
 
 /// The subject under its own name or its singular.

@@ -251,6 +251,7 @@ fn fitting(operator: &Operator) -> String {
         (ValueType::One(SubjectType::Int), "whole numbers"),
         (ValueType::One(SubjectType::Size), "sizes"),
         (ValueType::One(SubjectType::Duration), "durations"),
+        (ValueType::One(SubjectType::Percent), "shares"),
         (ValueType::One(SubjectType::Bool), "yes and no"),
         (ValueType::One(SubjectType::Text), "texts"),
         (ValueType::One(SubjectType::Any), "texts that may be times"),

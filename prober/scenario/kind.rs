@@ -78,6 +78,8 @@ pub enum Shape {
     JsonPath,
     /// `xml: { /feed/entry[1]/title: … }`, the keys are paths of names from the top element down.
     XmlPath,
+    /// `regex: { 'updated: (\S+)': … }`, the keys are regular expressions that match somewhere in a text.
+    Pattern,
     /// `headers: { Last-Modified: … }`, the keys are header names, case does not matter.
     Header,
     /// `rows: { "[0].last": … }`, the keys are row number and column name.
@@ -148,6 +150,18 @@ pub struct StepOutcome {
     pub failure: Option<Failure>,
     /// What the assertions look at.
     pub evidence: Box<dyn Evidence>,
+}
+
+impl StepOutcome {
+    /// The outcome of a step that failed before it asked anybody.
+    pub fn failed(failure: Failure) -> Self {
+        Self {
+            hops: Vec::new(),
+            attributes: Attributes::new(),
+            failure: Some(failure),
+            evidence: Box::new(Nothing),
+        }
+    }
 }
 
 /// What a step observed.

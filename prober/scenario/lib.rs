@@ -16,6 +16,7 @@
 //! | [`template`] | `${…}` interpolation |
 //! | [`kind`] | the socket where probe kinds plug in |
 //! | [`own`] | parts of the language that a kind reads by itself |
+//! | [`pattern`] | regular expressions within limits |
 //! | [`xml_path`] | a path to elements of an XML document |
 //! | [`value`] | what a step observed, as assertions see it |
 //! | [`assertion`], [`capture`] | what must hold, and what later steps use, compiled |
@@ -48,6 +49,7 @@ pub mod fmt;
 pub mod kind;
 pub mod maintenance;
 pub mod own;
+pub mod pattern;
 pub mod plan;
 pub mod project;
 pub mod redact;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use model::high_mark::MarkValue;
+use model::objective::Share;
 use model::outcome::Reason;
 use model::time::Timestamp;
 use regex::Regex;
@@ -54,6 +55,7 @@ pub(crate) enum Matcher {
 pub(crate) enum Literal {
     Json(serde_json::Value),
     Duration(Duration),
+    Share(Share),
 }
 
 /// The four orders.
@@ -215,6 +217,7 @@ impl Literal {
     fn equals(&self, value: &Value<'_>) -> bool {
         match self {
             Self::Duration(wanted) => matches!(value, Value::Duration(found) if found == wanted),
+            Self::Share(wanted) => matches!(value, Value::Share(found) if found == wanted),
             Self::Json(wanted) => json_equals(wanted, value),
         }
     }
@@ -222,6 +225,7 @@ impl Literal {
     fn family(&self) -> &'static str {
         match self {
             Self::Duration(_) => "a duration",
+            Self::Share(_) => "a share",
             Self::Json(value) => family(&Value::of_json(value)),
         }
     }
@@ -270,6 +274,7 @@ fn family(value: &Value<'_>) -> &'static str {
         Value::Int(_) | Value::Float(_) => "a number",
         Value::Text(_) => "a text",
         Value::Duration(_) => "a duration",
+        Value::Share(_) => "a share",
         Value::Time(_) => "a time",
         Value::List(_) => "a list",
         Value::Object(_) => "an object",
@@ -279,6 +284,7 @@ fn family(value: &Value<'_>) -> &'static str {
 fn compare(comparison: Comparison, literal: &Literal, value: &Value<'_>) -> Finding {
     let order = match (literal, value) {
         (Literal::Duration(wanted), Value::Duration(found)) => found.partial_cmp(wanted),
+        (Literal::Share(wanted), Value::Share(found)) => found.millionths().partial_cmp(&wanted.millionths()),
         (Literal::Json(wanted), Value::Int(found)) => match wanted.as_i64() {
             Some(wanted) => found.partial_cmp(&wanted),
             None => wanted.as_f64().and_then(|wanted| (*found as f64).partial_cmp(&wanted)),
@@ -351,7 +357,7 @@ impl JsonType {
                 self == Self::Number || (self == Self::Integer && number.fract().abs() < f64::EPSILON)
             }
             Value::Text(_) | Value::Time(_) => self == Self::String,
-            Value::Duration(_) => self == Self::Number,
+            Value::Duration(_) | Value::Share(_) => self == Self::Number,
             Value::List(_) => self == Self::Array,
             Value::Object(_) => self == Self::Object,
         }
@@ -395,6 +401,7 @@ impl Literal {
         match self {
             Self::Json(value) => crate::shown::show_value(&Value::of_json(value), true),
             Self::Duration(duration) => crate::units::show_duration(*duration),
+            Self::Share(share) => share.to_string(),
         }
     }
 }

@@ -64,6 +64,7 @@ fn write_value(out: &mut String, value: &Value<'_>, quoted: bool) {
             Ok(())
         }
         Value::Duration(duration) => write!(out, "{}", show_duration(*duration)),
+        Value::Share(share) => write!(out, "{share}"),
         Value::Time(at) => write!(out, "{}", at.jiff()),
         Value::List(values) => {
             out.push('[');

@@ -89,6 +89,7 @@ const SUBJECTS: &[Subject] = &[
     one("accepts", SubjectType::Words(&["old", "new"])),
     one("modified", SubjectType::Any),
     one("count", SubjectType::Int),
+    one("loss", SubjectType::Percent),
     many("rows", Shape::Row),
 ];
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use model::objective::Share;
+
 /// The type of a subject that is one value.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub enum SubjectType {
@@ -16,6 +18,8 @@ pub enum SubjectType {
     Bool,
     /// A duration: `300ms`, `21d`.
     Duration,
+    /// A share with its sign: `5%`.
+    Percent,
     /// An HTTP status: `200`, `2xx`, or a list of those.
     Status,
     /// One of these words.
@@ -45,6 +49,8 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// A duration.
     Duration(Duration),
+    /// A share of a whole.
+    Share(Share),
     /// A point in time.
     Time(model::time::Timestamp),
     /// A list.
@@ -83,6 +89,21 @@ pub enum Reading<'a> {
     Unreadable(String),
 }
 
+impl<'a> Reading<'a> {
+    /// What the first match of `pattern` in `text` has in its first group, or all of it without groups.
+    pub fn matched(pattern: &regex::Regex, text: Cow<'a, str>) -> Self {
+        let range = pattern.captures(&text).and_then(|groups| {
+            let found = groups.get(1).or_else(|| groups.get(0));
+            found.map(|found| found.range())
+        });
+        let Some(range) = range else { return Self::Absent };
+        Self::One(Value::Text(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[range]),
+            Cow::Owned(text) => Cow::Owned(text[range].to_owned()),
+        }))
+    }
+}
+
 /// How a value is chosen from a subject; made when the file is compiled.
 #[derive(Clone, Debug)]
 pub enum Selector {
@@ -97,6 +118,8 @@ pub enum Selector {
     /// What the kind made of a rule for the whole subject; the reading is [`Value::Bool`] `true` if it is kept, and
     /// else a text that says where it is broken.
     Rule(crate::own::Chosen),
+    /// What a regular expression matches: its first group, or all of it.
+    Pattern(Box<regex::Regex>),
     /// A header's name in lower case.
     Header(Box<str>),
     /// A row's number and a column's name.

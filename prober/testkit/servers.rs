@@ -14,6 +14,9 @@
 //! | [`Plaintext`] | python3-aiosmtpd, slapd, mariadb-server-core, prosody |
 //! | [`PassOn`] | tinyproxy-bin, microsocks |
 //! | [`Doq`] | none: the package aioquic for Python, in `target/peers` |
+//! | [`MariaDb`] | mariadb-server-core, mariadb-client-core |
+//! | [`Nats`] | nats-server |
+//! | [`Python`] | none: grpcio, websockets and aiosmtpd for Python, in `target/peers` |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
 //!
 //! A missing one panics with what installs it.
@@ -21,13 +24,16 @@
 mod blackbox;
 mod doq;
 mod knot;
+mod mariadb;
 mod moto;
+mod nats;
 mod nginx;
 mod openssl;
 mod postgres;
 mod process;
 mod prometheus;
 mod proxies;
+mod python;
 mod signed;
 mod unbound;
 mod starttls;
@@ -35,12 +41,15 @@ mod starttls;
 pub use blackbox::Blackbox;
 pub use doq::Doq;
 pub use knot::{Knot, Place};
+pub use mariadb::MariaDb;
 pub use moto::{Moto, Stored};
+pub use nats::{Nats, NatsSetup};
 pub use nginx::Nginx;
 pub use openssl::{OpenSsl, openssl, s_client};
 pub use postgres::Postgres;
 pub use prometheus::{Prometheus, check_metrics};
 pub use proxies::PassOn;
+pub use python::Python;
 pub use signed::{Signed, Signing};
 pub use unbound::Unbound;
 pub use starttls::{Dovecot, Plaintext};

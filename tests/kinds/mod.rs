@@ -1,10 +1,12 @@
 //! Each kind of step, through the program, against a real server.
 
+mod datagrams;
 mod dns;
 mod files;
 mod flow;
 mod freshness;
 mod http;
+mod peers;
 mod sql;
 mod tls;
 

@@ -116,47 +116,17 @@ pub(super) fn authorities(patient: &Patient) -> Finding {
     }
 }
 
-/// Whether ICMP echo needs no further permission.
-pub(super) fn icmp(_: &Patient) -> Finding {
+/// Whether the kind `icmp` may ping: a socket is opened, and nothing sent.
+pub(super) fn icmp(patient: &Patient) -> Finding {
     const NAME: &str = "ICMP";
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").unwrap_or_default();
-    if may_send_raw(&status) || is_in_group(&status, &range) {
-        ok(NAME, "echo requests may be sent")
-    } else {
-        let remedy = "sysctl -w net.ipv4.ping_group_range='0 2147483647', or give the process CAP_NET_RAW";
-        warn(NAME, "echo requests may not be sent", remedy)
-    }
-}
-
-/// Whether the capabilities in effect have `CAP_NET_RAW`, bit 13 (capabilities(7)).
-fn may_send_raw(status: &str) -> bool {
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits & (1 << 13) != 0)
-}
-
-/// Whether a group of the process is in the range of those that may ping (icmp(7)).
-fn is_in_group(status: &str, range: &str) -> bool {
-    let mut ends = range.split_whitespace().filter_map(|end| end.parse::<u64>().ok());
-    let (Some(first), Some(last)) = (ends.next(), ends.next()) else { return false };
-    let lines = status.lines().filter_map(|line| line.strip_prefix("Gid:").or(line.strip_prefix("Groups:")));
-    let mut groups = lines.flat_map(str::split_whitespace).filter_map(|group| group.parse::<u64>().ok());
-    groups.any(|group| (first..=last).contains(&group))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn permission_to_ping_is_read_from_the_kernel_s_words() {
-        assert!(may_send_raw("Name:\tprober\nCapEff:\t0000000000002000\n"));
-        assert!(!may_send_raw("CapEff:\t0000000000001000\n"));
-        assert!(!may_send_raw(""));
-        let status = "Gid:\t1000\t1000\t1000\t1000\nGroups:\t4 27\n";
-        assert!(is_in_group(status, "0\t2147483647\n"));
-        assert!(is_in_group(status, "27 27"));
-        assert!(!is_in_group(status, "1\t0\n"), "the kernel's default lets nobody");
-        assert!(!is_in_group(status, ""));
+    match patient.shared.may_ping() {
+        Ok(()) => ok(NAME, "pings may be sent"),
+        Err(error) => {
+            let range = std::fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").unwrap_or_default();
+            let range = range.split_whitespace().collect::<Vec<_>>().join(" ");
+            let seen = format!("pings may not be sent: {error} (net.ipv4.ping_group_range is \"{range}\")");
+            let remedy = "for icmp scenarios: sysctl -w net.ipv4.ping_group_range='0 2147483647'";
+            warn(NAME, seen, remedy)
+        }
     }
 }

@@ -65,6 +65,12 @@ pub(super) const SUBJECTS: &[Subject] = &[
         shape: Shape::One(SubjectType::Text),
         example: "{ contains: complete }",
     },
+    Subject {
+        name: "regex",
+        doc: "What regular expressions match in the content, as with `content`: the first group, or all of it.",
+        shape: Shape::Pattern,
+        example: "{ '^# written (\\S+)': { newer_than: 24h } }",
+    },
 ];
 
 /// `file: /var/exports/orders.csv` is its path.

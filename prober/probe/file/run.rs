@@ -161,7 +161,7 @@ fn timestamp(at: std::time::SystemTime) -> Timestamp {
 }
 
 impl Evidence for Found {
-    fn read<'a>(&'a self, subject: &str, _: &Selector) -> Reading<'a> {
+    fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a> {
         if subject == "exists" {
             return Reading::One(Value::Bool(self.0.is_some()));
         }
@@ -170,9 +170,10 @@ impl Evidence for Found {
             "modified" => seen.modified.map_or(Reading::Absent, |at| Reading::One(Value::Time(at))),
             "size" => Reading::One(Value::Int(i64::try_from(seen.size).unwrap_or(i64::MAX))),
             "type" => Reading::One(Value::Text(Cow::Borrowed(seen.kind))),
-            "content" => match &seen.content {
-                Ok(text) => Reading::One(Value::Text(Cow::Borrowed(text))),
-                Err(why) => Reading::Unreadable(why.clone()),
+            "content" | "regex" => match (&seen.content, selector) {
+                (Err(why), _) => Reading::Unreadable(why.clone()),
+                (Ok(text), Selector::Pattern(pattern)) => Reading::matched(pattern, Cow::Borrowed(text)),
+                (Ok(text), _) => Reading::One(Value::Text(Cow::Borrowed(text))),
             },
             _ => Reading::Absent,
         }

@@ -24,6 +24,7 @@ mod advances;
 mod fake;
 mod poll;
 mod retry;
+mod sources;
 mod teardown;
 
 const PROJECT: &str = "version: 1\nsecrets: { password: { env: PASSWORD }, gone: { env: GONE } }\n";

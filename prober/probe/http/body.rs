@@ -34,6 +34,8 @@ pub(crate) struct Body {
     trouble: Option<String>,
     /// Whether its end was read.
     whole: bool,
+    /// The headers behind it, if there were any.
+    trailers: Option<HeaderMap>,
 }
 
 impl Body {
@@ -54,7 +56,13 @@ impl Body {
             if turn % TURN_PIECES == 0 {
                 tokio::task::yield_now().await;
             }
-            let Ok(piece) = frame?.into_data() else { continue };
+            let piece = match frame?.into_data() {
+                Ok(piece) => piece,
+                Err(frame) => {
+                    self.trailers = frame.into_trailers().ok();
+                    continue;
+                }
+            };
             let room = limit - self.wire;
             let length = piece.len() as u64;
             if length > room {
@@ -134,6 +142,11 @@ impl Body {
     /// Whether its end was read.
     pub(super) const fn is_whole(&self) -> bool {
         self.whole
+    }
+
+    /// The headers behind it, if there were any.
+    pub(crate) const fn trailers(&self) -> Option<&HeaderMap> {
+        self.trailers.as_ref()
     }
 
     /// How many bytes came.

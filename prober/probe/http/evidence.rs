@@ -12,6 +12,7 @@ use scenario::xml_path::XmlPath;
 use serde_json::Value as Json;
 
 use super::body::Body;
+use super::clock::Offset;
 use super::page::{Choice, Page};
 use super::shape::Shape;
 use super::target::Target;
@@ -26,6 +27,8 @@ pub(super) struct HttpEvidence {
     pub(super) redirects: usize,
     /// When the server's certificate ends, and the time now; `None` without TLS.
     pub(super) certificate: Option<(Timestamp, Timestamp)>,
+    /// By how much the target's clock differs, if the answer shows it.
+    pub(super) clock: Option<Offset>,
     /// The body as JSON; parsed when somebody first asks.
     pub(super) json: OnceCell<Result<Json, String>>,
     /// The body as XML; parsed when somebody first asks.
@@ -52,17 +55,19 @@ impl Evidence for HttpEvidence {
                 Some(age) => Reading::One(Value::Duration(age)),
                 None => Reading::Absent,
             },
-            ("body", _) => whole(&self.answer.body, |bytes| {
-                Value::Text(match bytes {
-                    Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-                    Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-                })
-            }),
+            ("regex", Selector::Pattern(pattern)) => match self.answer.body.trouble() {
+                Some(why) => Reading::Unreadable(why.to_owned()),
+                None => Reading::matched(pattern, text(self.answer.body.bytes())),
+            },
+            ("body", _) => whole(&self.answer.body, |bytes| Value::Text(text(bytes))),
             ("size", _) => {
                 whole(&self.answer.body, |bytes| Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX)))
             }
             ("http_version", _) => {
                 Reading::One(Value::Text(Cow::Borrowed(facts::version(self.answer.version))))
+            }
+            ("clock_offset", _) => {
+                self.clock.map_or(Reading::Absent, |offset| Reading::One(Value::Duration(offset.by)))
             }
             ("redirects", _) => Reading::One(Value::Int(i64::try_from(self.redirects).unwrap_or(i64::MAX))),
             ("url", _) => Reading::One(Value::Text(Cow::Borrowed(self.target.url.as_str()))),
@@ -139,6 +144,13 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Reading<'a> {
         (None, _) => Reading::Absent,
         (Some(only), None) => Reading::One(only),
         (Some(first), Some(second)) => Reading::Many([first, second].into_iter().chain(values).collect()),
+    }
+}
+
+fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     }
 }
 

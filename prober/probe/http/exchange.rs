@@ -13,7 +13,7 @@ use crate::net::phases::Phases;
 
 /// The most that is read until the head of an answer is complete: twice the head, as the body may follow it
 /// in the same read, and some interim answers.
-const HEAD_READ_MAX: u64 = 4 * HEAD_BYTES_MAX as u64;
+pub(crate) const HEAD_READ_MAX: u64 = 4 * HEAD_BYTES_MAX as u64;
 
 /// Sends `request` on `connection` and waits for the answer's head.
 ///
@@ -44,7 +44,7 @@ pub(super) async fn exchange(
 }
 
 /// Moves to the phase that the bytes gone by stand for, so that a failure names the right one.
-fn advance(phases: &mut Phases, marks: &Marks, h2: bool) {
+pub(crate) fn advance(phases: &mut Phases, marks: &Marks, h2: bool) {
     let answered = if h2 { None } else { marks.first_read() };
     // A server may answer before it has read everything.
     if phases.current() == Some(Phase::Send)

@@ -25,7 +25,7 @@ const CACHE_VALUES_MAX: usize = 4;
 
 /// What a TLS handshake showed, as far as events and assertions want it.
 #[derive(Clone, Debug)]
-pub(super) struct TlsFacts {
+pub(crate) struct TlsFacts {
     pub(super) protocol: Option<&'static str>,
     pub(super) cipher: Option<String>,
     pub(super) leaf: Option<Arc<CertificateFacts>>,
@@ -35,7 +35,7 @@ pub(super) struct TlsFacts {
 
 impl TlsFacts {
     /// The facts of `shown`.
-    pub(super) fn new(shown: &Handshake, shared: &Shared) -> Self {
+    pub(crate) fn new(shown: &Handshake, shared: &Shared) -> Self {
         let protocol = match shown.protocol {
             Some(ProtocolVersion::TLSv1_2) => Some("1.2"),
             Some(ProtocolVersion::TLSv1_3) => Some("1.3"),
@@ -49,7 +49,8 @@ impl TlsFacts {
         }
     }
 
-    fn note(&self, attributes: &mut Attributes) {
+    /// Says it in attributes.
+    pub(crate) fn note(&self, attributes: &mut Attributes) {
         if let Some(protocol) = self.protocol {
             attributes.set("tls.protocol.version", protocol);
         }

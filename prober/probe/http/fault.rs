@@ -10,7 +10,7 @@ use super::wire::NoHead;
 use crate::net::fault;
 
 /// The failure of an exchange that broke; `answered` says whether the answer had begun.
-pub(super) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
+pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
     let doing = if answered { "reading the answer" } else { "waiting for the answer" };
     if let Some(cause) = io_cause(error) {
         if cause.kind() == io::ErrorKind::UnexpectedEof {

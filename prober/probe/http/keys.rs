@@ -171,7 +171,7 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 /// The keys of `client_certificate`.
-const IDENTITY: &[Key] = &[
+pub(crate) const IDENTITY: &[Key] = &[
     key!(
         "cert",
         KeyType::Template,
@@ -230,6 +230,12 @@ pub(super) const SUBJECTS: &[Subject] = &[
         "{ type: object, required: [status], properties: { status: { enum: [UP] } } }"
     ),
     subject!("body", Shape::One(SubjectType::Any), "The body as a text.", "{ contains: Welcome }"),
+    subject!(
+        "regex",
+        Shape::Pattern,
+        "What regular expressions match in the body: the first group, or all of it.",
+        "{ 'generated at (\\S+)': { newer_than: 24h } }"
+    ),
     subject!("size", Shape::One(SubjectType::Size), "The length of the body, unpacked.", "{ lte: 100kB }"),
     subject!(
         "http_version",
@@ -248,6 +254,12 @@ pub(super) const SUBJECTS: &[Subject] = &[
         Shape::One(SubjectType::Duration),
         "How long ago the answer was made, as the header Age says.",
         "{ lte: 5m }"
+    ),
+    subject!(
+        "clock_offset",
+        Shape::One(SubjectType::Duration),
+        "By how much the target's clock differs at least from the prober's, by the header Date; nothing for an answer out of a cache.",
+        "{ lt: 5s }"
     ),
     subject!("redirects", Shape::One(SubjectType::Int), "How many redirects were followed.", "{ lte: 1 }"),
     subject!("url", Shape::One(SubjectType::Text), "The URL after redirects.", "{ ends_with: /home }"),

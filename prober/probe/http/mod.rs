@@ -30,6 +30,7 @@
 //! | [`cache`] | what caches on the way did |
 //! | [`every`] | a step at each address of its name |
 //! | [`evidence`] | what assertions look at |
+//! | [`clock`] | how far the target's clock is from ours |
 //! | [`facts`] | attributes in OpenTelemetry's words |
 //! | [`lint`] | what is risky in a request |
 //! | [`fault`] | from hyper's errors to failures |
@@ -42,15 +43,16 @@ pub(crate) mod auth;
 pub(crate) mod body;
 mod cache;
 pub(crate) mod client;
+mod clock;
 pub(crate) mod connect;
 mod decode;
 mod every;
 mod evidence;
-mod exchange;
+pub(crate) mod exchange;
 pub(crate) mod facts;
-mod fault;
+pub(crate) mod fault;
 pub(crate) mod file;
-mod keys;
+pub(crate) mod keys;
 mod lint;
 mod page;
 mod parts;
@@ -63,8 +65,8 @@ mod shape;
 mod speaker;
 pub(crate) mod target;
 pub(crate) mod trail;
-mod way;
-mod wire;
+pub(crate) mod way;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use super::parts::BodyPlan;
 use super::redirect;
 use super::target::Target;
 use crate::net::address::HostPort;
-use crate::net::fault;
+use crate::net::fault::{self, unusable};
 use crate::sigv4;
 
 /// The header of W3C Trace Context.
@@ -239,7 +239,7 @@ impl Ready {
 }
 
 /// The `traceparent` of `run`: its slot is the trace, its root span the parent, and it is sampled.
-pub(super) fn traceparent(run: &RunFacts) -> HeaderValue {
+pub(crate) fn traceparent(run: &RunFacts) -> HeaderValue {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut text = Vec::with_capacity(55);
     let mut push = |bytes: &[u8]| {
@@ -269,15 +269,4 @@ pub(crate) fn user_agent(run: &RunFacts) -> HeaderValue {
     const NAME: &str = concat!("prober/", env!("CARGO_PKG_VERSION"));
     let text = format!("{NAME} (+scenario {})", run.scenario);
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(NAME))
-}
-
-/// A filled template that cannot stand where it is: the target's fault if a capture filled it, else ours.
-fn unusable(template: &Template, what: &str) -> Failure {
-    let captured = template.parts().iter().any(|part| matches!(part, Part::Hole(Hole::Capture(_), _)));
-    if captured {
-        let message = format!("a captured value cannot be used: {what}");
-        Failure::new(FailureClass::Incorrect, "assert.capture", message)
-    } else {
-        fault::config(what)
-    }
 }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use http::Method;
 use model::outcome::Failure;
 use model::probe::BoxFuture;
+use model::time::{Clock as _, SystemClock};
 use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
 
 use super::auth::{AuthPlan, SignIn};
 use super::client::{Client, carry_on};
+use super::clock;
 use super::every;
 use super::evidence::HttpEvidence;
 use super::facts;
@@ -43,7 +45,7 @@ impl Action<Net> for Http {
 
     fn shows(&self, subject: &str) -> bool {
         self.request.method != Method::HEAD
-            || !matches!(subject, "json" | "xml" | "css" | "json_schema" | "body" | "size")
+            || !matches!(subject, "json" | "xml" | "css" | "json_schema" | "regex" | "body" | "size")
     }
 
     fn is_repeatable(&self) -> bool {
@@ -153,11 +155,18 @@ impl Http {
                 // Good enough for days: the time at the run's start.
                 let certificate = leaf.map(|leaf| (leaf.not_after, run.started_at));
                 let redirects = trail.redirects;
+                let moments =
+                    trail.hops.last().and_then(|hop| clock::moments(hop, context.began, SystemClock.now()));
+                let clock = moments.and_then(|(asked, at)| clock::offset(&answer.headers, asked, at));
+                if let Some(offset) = clock {
+                    attributes.set("prober.http.clock_offset", offset.seconds());
+                }
                 Box::new(HttpEvidence {
                     answer,
                     target,
                     redirects,
                     certificate,
+                    clock,
                     json: OnceCell::new(),
                     xml: OnceCell::new(),
                     page: OnceCell::new(),

@@ -25,7 +25,7 @@ use crate::net::tls::TlsChoice;
 
 /// The parts of the way with holes.
 #[derive(Debug, Default)]
-pub(super) struct WayPlan {
+pub(crate) struct WayPlan {
     pub(super) proxy: Option<Template>,
     /// Certificate and key: each a path, or PEM itself.
     pub(super) identity: Option<(Template, Template)>,
@@ -36,7 +36,7 @@ impl WayPlan {
     ///
     /// # Errors
     /// A hole cannot be filled, or what filled it names no proxy.
-    pub(super) fn client<'c>(
+    pub(crate) fn client<'c>(
         &self,
         client: &'c Client,
         net: &mut Net,
@@ -110,7 +110,7 @@ fn source(given: &Spanned<String>, family: Family, report: &mut Report) -> Optio
 }
 
 /// What of the way is known only in the run; `None` if the report says why not.
-pub(super) fn plan(fields: &mut Fields, report: &mut Report) -> Option<WayPlan> {
+pub(crate) fn plan(fields: &mut Fields, report: &mut Report) -> Option<WayPlan> {
     let proxy = match fields.template("proxy") {
         None => None,
         Some(given) => {

@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 /// The bytes of one connection, plain or secured.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     /// TCP.
     Plain(TcpStream),
     /// TLS on TCP.
@@ -25,7 +25,7 @@ pub(super) enum Stream {
 /// The other holder of these is the [`Wire`] that a connection owns; both live in the same task, so relaxed
 /// order is enough.
 #[derive(Debug)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     base: Instant,
     /// Nanoseconds from `base`, plus one; zero if nothing was written.
     wrote: AtomicU64,
@@ -40,11 +40,11 @@ pub(super) struct Marks {
 /// More was read than the head of any answer needs; the server sends interim answers for ever.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer does not begin")]
-pub(super) struct NoHead;
+pub(crate) struct NoHead;
 
 impl Marks {
     /// No marks yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             base: Instant::now(),
             wrote: AtomicU64::new(0),
@@ -55,23 +55,23 @@ impl Marks {
     }
 
     /// Lets no more than `bytes` be read from now on; reading more is the error [`NoHead`].
-    pub(super) fn limit(&self, bytes: u64) {
+    pub(crate) fn limit(&self, bytes: u64) {
         self.room.store(bytes, Ordering::Relaxed);
     }
 
     /// Forgets the marks of the exchange before.
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.wrote.store(0, Ordering::Relaxed);
         self.read.store(0, Ordering::Relaxed);
     }
 
     /// When the last byte was written, if nothing is left to be written.
-    pub(super) fn sent(&self) -> Option<Instant> {
+    pub(crate) fn sent(&self) -> Option<Instant> {
         if self.blocked.load(Ordering::Relaxed) { None } else { self.at(&self.wrote) }
     }
 
     /// When the first byte was read.
-    pub(super) fn first_read(&self) -> Option<Instant> {
+    pub(crate) fn first_read(&self) -> Option<Instant> {
         self.at(&self.read)
     }
 
@@ -115,7 +115,7 @@ const READS_MAX: u8 = 4;
 
 /// A stream that marks when bytes go by.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: Stream,
     marks: Arc<Marks>,
     /// How many times in a row something was there to be read.
@@ -124,7 +124,7 @@ pub(super) struct Wire {
 
 impl Wire {
     /// The stream, marking in `marks`.
-    pub(super) const fn new(stream: Stream, marks: Arc<Marks>) -> Self {
+    pub(crate) const fn new(stream: Stream, marks: Arc<Marks>) -> Self {
         Self { stream, marks, reads: 0 }
     }
 }

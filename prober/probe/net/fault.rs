@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use model::outcome::{Failure, FailureClass};
 use model::step::Phase;
 use rustix::io::Errno;
-use scenario::template::Unresolved;
+use scenario::template::{Hole, Part, Template, Unresolved};
 
 use crate::net::phases::Phases;
 
@@ -75,6 +75,19 @@ pub(crate) fn of_io(error: &io::Error, doing: &str) -> Failure {
     })
 }
 
+/// The failure of datagrams to `peer`, which ICMP refused or this machine could not send.
+pub(crate) fn of_datagram(error: &io::Error, peer: impl Display) -> Failure {
+    local(error).unwrap_or_else(|| {
+        if error.kind() == io::ErrorKind::ConnectionRefused {
+            let why = "nobody listens there (ICMP port unreachable)";
+            let message = format!("{peer} refused the datagram: {why}");
+            return Failure::new(FailureClass::Connect, "connect.refused", message);
+        }
+        let message = format!("{peer} cannot be reached: {error}");
+        Failure::new(FailureClass::Connect, "connect.unreachable", message)
+    })
+}
+
 /// How much of a run's addresses' evidence a failure carries; the greatest is shown for several addresses.
 pub(crate) fn weight(failure: &Failure) -> u8 {
     match (failure.class, &*failure.error_type) {
@@ -96,6 +109,17 @@ pub(crate) fn unresolved(error: &Unresolved) -> Failure {
 /// The failure of an environment that lacks what a scenario needs.
 pub(crate) fn config(message: impl Into<String>) -> Failure {
     Failure::new(FailureClass::Local, CONFIG, message)
+}
+
+/// A filled template that cannot stand where it is: the target's fault if a capture filled it, else ours.
+pub(crate) fn unusable(template: &Template, what: &str) -> Failure {
+    let captured = template.parts().iter().any(|part| matches!(part, Part::Hole(Hole::Capture(_), _)));
+    if captured {
+        let message = format!("a captured value cannot be used: {what}");
+        Failure::new(FailureClass::Incorrect, "assert.capture", message)
+    } else {
+        config(what)
+    }
 }
 
 /// The failure of a deadline that passed in `phases`' current phase, for the step that began at its origin.

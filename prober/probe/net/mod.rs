@@ -9,9 +9,12 @@
 //! | [`shared`] | what all runs have in common, and what one run carries from step to step |
 //! | [`address`] | a host and a port |
 //! | [`resolve`] | from a name to addresses, uncached |
+//! | [`reach`] | where a step connects, known when it is compiled or in the run |
 //! | [`dial`] | the TCP connection, several addresses raced |
 //! | [`each`] | every address of a name, each by itself |
 //! | [`together`] | several futures in one task |
+//! | [`datagram`] | datagrams to one peer |
+//! | [`lines`] | a protocol of lines, read within limits |
 //! | [`tls`] | the handshake, with what the server showed |
 //! | [`proxy`] | through a proxy |
 //! | [`identity`] | a client's certificate and key |
@@ -26,12 +29,15 @@
 pub(crate) mod address;
 pub(crate) mod certificate;
 pub(crate) mod crl;
+pub(crate) mod datagram;
 pub(crate) mod dial;
 pub(crate) mod each;
 pub(crate) mod fault;
 pub(crate) mod identity;
+pub(crate) mod lines;
 pub(crate) mod phases;
 pub(crate) mod proxy;
+pub(crate) mod reach;
 pub(crate) mod resolve;
 pub(crate) mod roots;
 pub(crate) mod shared;

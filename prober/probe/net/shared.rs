@@ -16,6 +16,7 @@ use rustls_pki_types::CertificateDer;
 use scenario::template::{Captured, Captures};
 
 use crate::net::certificate::{CertificateCache, CertificateFacts};
+use crate::net::datagram;
 use crate::net::fault;
 use crate::net::resolve::{Resolver, ResolverSource, Servers};
 use crate::net::roots::{self, Roots, Trusted};
@@ -111,6 +112,14 @@ impl Shared {
             asked.push((*server, answer));
         }
         asked
+    }
+
+    /// Opens a ping socket as the kind `icmp` does, and closes it.
+    ///
+    /// # Errors
+    /// The system's: permission is denied where no group of this process is in `net.ipv4.ping_group_range`.
+    pub fn may_ping(&self) -> std::io::Result<()> {
+        datagram::may_ping()
     }
 
     /// Who is asked for addresses at the moment.

@@ -24,7 +24,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "dsn",
         value: KeyType::Template,
         need: Need::Required,
-        doc: "Where the database is and who signs in: a postgresql:// URL or `key=value` pairs.",
+        doc: "Where the database is and who signs in: a postgresql:// or mysql:// URL, or PostgreSQL's `key=value` pairs.",
         example: "${secrets.warehouse_dsn}",
     },
     Key {
@@ -100,7 +100,7 @@ fn place(dsn: Spanned<Template>, report: &mut Report) -> Option<Where> {
         Err(error) => {
             let diagnostic = Diagnostic::error("E133", dsn.span, error.to_string());
             report
-                .push(diagnostic.help("for example postgresql://probe@db.example:5432/shop?sslmode=require"));
+                .push(diagnostic.help("for example postgresql://probe@db.example:5432/shop?sslmode=require, or mysql://probe@db.example/shop?ssl-mode=required"));
             None
         }
     }

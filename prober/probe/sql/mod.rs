@@ -1,4 +1,4 @@
-//! The kind `sql`: one question to a PostgreSQL database and the rows of its answer.
+//! The kind `sql`: one question to a PostgreSQL, MySQL or MariaDB database and the rows of its answer.
 //!
 //! ```yaml
 //! sql: { dsn: "${secrets.warehouse_dsn}", query: select max(updated_at) as last from mart.orders }
@@ -11,8 +11,8 @@
 //! the query (`send`, `wait`, `receive`).
 //!
 //! The dsn is usually a secret, so nothing of it but host, port and database is ever shown. `sslmode=require`
-//! and `verify-full` mean verified TLS; anything else is a plain connection. Deliberately absent: other
-//! databases, Unix sockets, several hosts in one dsn, channel binding.
+//! and `verify-full` (for MySQL `ssl-mode=required` and its kin) mean verified TLS; anything else is a plain
+//! connection. Deliberately absent: other databases, Unix sockets, several hosts in one dsn, channel binding.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -23,11 +23,13 @@
 //! | [`cell`] | from PostgreSQL's binary values to ours |
 //! | [`rows`] | the rows as assertions see them |
 //! | [`run`] | the action |
+//! | [`mysql`] | the same for MySQL and MariaDB |
 
 mod cell;
 mod dsn;
 mod file;
 mod framing;
+mod mysql;
 mod rows;
 mod run;
 mod session;
@@ -42,7 +44,7 @@ use crate::net::shared::Net;
 /// The kind `sql`.
 pub(crate) const KIND: Kind<Net> = Kind {
     name: "sql",
-    summary: "asks a PostgreSQL database one read-only question",
+    summary: "asks a PostgreSQL or MySQL database one read-only question",
     keys: file::KEYS,
     short: None,
     subjects: file::SUBJECTS,

@@ -14,7 +14,7 @@ use scenario::template::Template;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::dsn::Dsn;
+use super::dsn::{Dsn, Login};
 use super::rows::Rows;
 use super::session::{Duplex, Session, SessionError};
 use crate::net::dial::dial;
@@ -28,7 +28,7 @@ use crate::net::tls::{TlsChoice, server_name};
 /// The length and the code of PostgreSQL's request to go on in TLS.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// How long the goodbye may take.
-const GOODBYE: Duration = Duration::from_millis(50);
+pub(super) const GOODBYE: Duration = Duration::from_millis(50);
 /// SQLSTATE `query_canceled`: the statement timeout that we set ourselves.
 const QUERY_CANCELED: &str = "57014";
 /// The longest part of the query that is kept as an attribute, in bytes.
@@ -54,22 +54,22 @@ pub(super) enum Where {
 }
 
 /// One run of the step.
-struct Conversation<'a> {
-    step: &'a Sql,
-    dsn: &'a Dsn,
-    shared: &'a Arc<Shared>,
-    deadline: Instant,
+pub(super) struct Conversation<'a> {
+    pub(super) step: &'a Sql,
+    pub(super) dsn: &'a Dsn,
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) deadline: Instant,
     /// The way in.
-    entry: Phases,
+    pub(super) entry: Phases,
     /// The query; nothing in it until the session is open.
-    query: Phases,
-    attributes: Attributes,
+    pub(super) query: Phases,
+    pub(super) attributes: Attributes,
 }
 
 impl Action<Net> for Sql {
     fn target(&self) -> String {
         match &self.place {
-            Where::Now(dsn) => format!("postgresql://{dsn}"),
+            Where::Now(dsn) => format!("{}://{dsn}", dsn.system()),
             Where::Later(template) => template.to_string(),
         }
     }
@@ -118,7 +118,7 @@ impl Sql {
         attributes.set("server.address", dsn.address.host.to_string());
         attributes.set("server.port", i64::from(dsn.address.port));
         attributes.set("network.transport", "tcp");
-        attributes.set("db.system.name", "postgresql");
+        attributes.set("db.system.name", dsn.system());
         attributes.set("db.namespace", dsn.database.as_str());
         attributes.set("db.query.text", cut(self.query.clone(), QUERY_SHOWN));
         attributes
@@ -139,10 +139,14 @@ fn outcome(hops: Vec<Hop>, attributes: Attributes, rows: Result<Rows, Failure>) 
 
 impl Conversation<'_> {
     async fn rows(&mut self) -> Result<Rows, Failure> {
+        let config = match &self.dsn.login {
+            Login::Postgres(config) => config,
+            Login::MySql(user, password) => return self.mysql_rows(user, password).await,
+        };
         let stream = self.connect().await?;
         self.entry.enter(Phase::Wait);
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let opened = Session::open(stream, &self.dsn.config, left).await;
+        let opened = Session::open(stream, config, left).await;
         let mut session = opened.map_err(|error| self.failure(&error))?;
         self.entry.finish();
         self.query.enter(Phase::Send);
@@ -173,6 +177,11 @@ impl Conversation<'_> {
             let message = format!("{} does not offer TLS, which the dsn requires", self.dsn);
             return Err(Failure::new(FailureClass::Tls, "tls.handshake", message));
         }
+        self.encrypt(stream).await
+    }
+
+    /// The same connection in TLS.
+    pub(super) async fn encrypt(&mut self, stream: TcpStream) -> Result<Box<dyn Duplex>, Failure> {
         let roots = self.step.ca.clone().map_or(Roots::System, Roots::File);
         let setup = self.shared.tls(&TlsChoice { roots, ..TlsChoice::default() }).await?;
         let name = server_name(&self.dsn.host)?;
@@ -184,7 +193,7 @@ impl Conversation<'_> {
         Ok(Box::new(connected?))
     }
 
-    fn timed_out(&self) -> Failure {
+    pub(super) fn timed_out(&self) -> Failure {
         let phases = if self.query.current().is_some() { &self.query } else { &self.entry };
         let failure = fault::timed_out(phases, self.deadline);
         let message = format!("{}: {}", self.dsn, failure.message);
@@ -292,6 +301,6 @@ fn is_broken(error: &io::Error) -> bool {
 }
 
 /// A SQLSTATE as it may stand in an error type; a server may send anything.
-fn word(code: &str) -> &str {
+pub(super) fn word(code: &str) -> &str {
     if code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()) { code } else { "unknown" }
 }

@@ -371,7 +371,7 @@ fn a_dsn_is_a_url_or_a_list() {
         assert_eq!(format!("{dsn:?}"), format!("Dsn({shown})"));
     }
     for (text, error) in [
-        ("mysql://u@db.test/shop", DsnError::Syntax),
+        ("redis://u@db.test/shop", DsnError::Syntax),
         ("postgresql://u@db.test/shop?sslrootcert=x", DsnError::Syntax),
         ("postgresql://db.test/shop", DsnError::NoUser),
         ("user=u dbname=shop", DsnError::NoHost),

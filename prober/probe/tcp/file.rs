@@ -5,18 +5,21 @@ use std::ops::Range;
 
 use model::outcome::FailureClass;
 use scenario::diagnostic::{Diagnostic, Report};
-use scenario::fields::{Fields, Key, KeyType, Need};
+use scenario::fields::{Bound, Fields, Key, KeyType, Need};
 use scenario::kind::{Action, Shape, Subject};
-use scenario::source::{Span, Spanned};
-use scenario::template::{Part, Template};
+use scenario::pattern;
+use scenario::source::Spanned;
 use scenario::value::SubjectType;
 
-use super::run::{Reach, Reading, Tcp};
-use crate::net::address::HostPort;
+use super::run::{Reading, Round, Tcp};
+use crate::net::reach::Reach;
 use crate::net::shared::Net;
+use crate::octets::{self, Encoding, Payload, unescape};
 
 const LIMIT_DEFAULT: usize = 64 * 1024;
 const LIMIT_MAX: u64 = 1024 * 1024;
+/// The most rounds of one conversation; each is a hop.
+const ROUNDS_MAX: usize = 20;
 
 /// The keys of the map form.
 pub(super) const KEYS: &[Key] = &[
@@ -49,6 +52,14 @@ pub(super) const KEYS: &[Key] = &[
         example: "true",
     },
     Key {
+        name: "exchange",
+        value: KeyType::OneOrMany(&KeyType::Record(ROUND)),
+        need: Need::Optional,
+        doc: "A conversation, round by round: what is sent, and a regular expression that what comes must match before it goes on.",
+        example: "[{ expect: \"^220 \" }, { send: \"EHLO probe\\r\\n\", expect: \"^250 \" }]",
+    },
+    octets::KEY,
+    Key {
         name: "read_limit",
         value: KeyType::Size,
         need: Need::Default("64KiB"),
@@ -57,13 +68,37 @@ pub(super) const KEYS: &[Key] = &[
     },
 ];
 
+/// The keys of one round of a conversation.
+const ROUND: &[Key] = &[
+    Key {
+        name: "send",
+        value: KeyType::Template,
+        need: Need::Optional,
+        doc: "What is sent; nothing if it is left out.",
+        example: "\"EHLO probe\\r\\n\"",
+    },
+    Key {
+        name: "expect",
+        value: KeyType::Text,
+        need: Need::Optional,
+        doc: "What comes is read until this regular expression matches in it; `(?m)` makes `^` and `$` those of lines.",
+        example: "\"(?m)^250 \"",
+    },
+];
+
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
     Subject {
         name: "response",
-        doc: "What the server sent, as text; bytes that are not UTF-8 are shown as �.",
-        shape: Shape::One(SubjectType::Text),
+        doc: "What the server sent, written as `encoding` says; in a text, bytes that are not UTF-8 are shown as �.",
+        shape: Shape::One(SubjectType::Any),
         example: "{ starts_with: \"220\" }",
+    },
+    Subject {
+        name: "responses",
+        doc: "The same, one for each round of an `exchange`.",
+        shape: Shape::One(SubjectType::Texts),
+        example: "{ any: { contains: STARTTLS } }",
     },
     Subject {
         name: "size",
@@ -85,11 +120,22 @@ pub(super) fn classify(_: &str, _: &str, _: bool) -> Option<(FailureClass, Cow<'
 
 /// Makes the action.
 pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
-    let send = fields.template("send").map(|given| unescaped(&given, report).ok_or(())).transpose();
+    let encoding = Encoding::take(&mut fields);
+    let rounds = match fields.list("exchange") {
+        Some(given) => conversation(given, &fields, encoding, report),
+        None => single(&mut fields, encoding, report).map(|round| vec![round]),
+    };
+    let limit = limit(&mut fields, report);
+    let reach = Reach::new(fields.template("address")?, None, "mail.example:25", report);
+    Some(Box::new(Tcp { reach: reach?, rounds: rounds?, encoding, limit: limit? }))
+}
+
+/// What `send`, `read` and `read_until` say.
+fn single(fields: &mut Fields, encoding: Encoding, report: &mut Report) -> Option<Round> {
+    let send = fields.template("send");
+    let send = send.map(|given| Payload::new(&given, encoding, "send", report).ok_or(())).transpose();
     let until = fields.text("read_until").map(|given| marker(&given, report).ok_or(())).transpose();
     let read = fields.bool("read");
-    let limit = limit(&mut fields, report);
-    let reach = reach(fields.template("address")?, report);
     let (send, until) = (send.ok()?, until.ok()?);
     if let (Some(read), Some(_)) = (&read, &until)
         && !read.value
@@ -104,19 +150,50 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         None if wanted => Reading::UntilQuiet,
         None => Reading::Nothing,
     };
-    Some(Box::new(Tcp { reach: reach?, send, reading, limit: limit? }))
+    Some(Round { send, reading })
 }
 
-fn reach(address: Spanned<Template>, report: &mut Report) -> Option<Reach> {
-    let Some(text) = address.value.constant() else { return Some(Reach::Later(address.value)) };
-    match HostPort::parse(text, None) {
-        Ok(parsed) => Some(Reach::Now(parsed)),
-        Err(error) => {
-            let help = "write a host and a port, like mail.example:25";
-            report.push(Diagnostic::error("E134", address.span, error.to_string()).help(help));
-            None
-        }
+/// The rounds of `exchange`, which stands alone.
+fn conversation(
+    given: Spanned<Vec<Spanned<Bound>>>,
+    fields: &Fields,
+    encoding: Encoding,
+    report: &mut Report,
+) -> Option<Vec<Round>> {
+    if let Some(key) = ["send", "read_until", "read"].into_iter().find(|key| fields.has(key)) {
+        let message = format!("`{key}` and `exchange` both say what is said and heard");
+        let span = fields.span_of(key).unwrap_or(given.span);
+        let help = "leave one of them out; a round has its own `send`";
+        report.push(Diagnostic::error("E135", span, message).help(help));
+        return None;
     }
+    if !(1..=ROUNDS_MAX).contains(&given.value.len()) {
+        let message = format!("a conversation has between 1 and {ROUNDS_MAX} rounds");
+        report.push(Diagnostic::error("E104", given.span, message));
+        return None;
+    }
+    let rounds: Vec<_> = given.value.into_iter().map(|item| round(item, encoding, report)).collect();
+    rounds.into_iter().collect()
+}
+
+fn round(given: Spanned<Bound>, encoding: Encoding, report: &mut Report) -> Option<Round> {
+    let Bound::Record(mut fields) = given.value else { return None };
+    let send = fields.template("send");
+    let send = send.map(|given| Payload::new(&given, encoding, "send", report).ok_or(())).transpose();
+    let expected = fields.text("expect").map(|given| {
+        pattern::compile_bytes(&given.value, given.span).map_err(|mistake| report.push(mistake))
+    });
+    let (send, expected) = (send.ok()?, expected.transpose().ok()?);
+    let reading = match expected {
+        Some(expected) => Reading::Matching(expected),
+        None if send.is_some() => Reading::Nothing,
+        None => {
+            let message = "a round says what is sent, what is expected, or both";
+            report.push(Diagnostic::error("E104", given.span, message).help("add send or expect"));
+            return None;
+        }
+    };
+    Some(Round { send, reading })
 }
 
 fn limit(fields: &mut Fields, report: &mut Report) -> Option<usize> {
@@ -135,39 +212,4 @@ fn marker(given: &Spanned<String>, report: &mut Report) -> Option<String> {
         return None;
     }
     Some(text)
-}
-
-/// The template with its escapes replaced; what fills its holes is sent as it is.
-fn unescaped(given: &Spanned<Template>, report: &mut Report) -> Option<Template> {
-    let parts = given.value.parts().iter().map(|part| match part {
-        Part::Text(text) => Some(Part::Text(unescape(text, given.span, report)?.into())),
-        hole @ Part::Hole(..) => Some(hole.clone()),
-    });
-    parts.collect::<Option<Vec<_>>>().map(Template::new)
-}
-
-fn unescape(text: &str, span: Span, report: &mut Report) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        if letter != '\\' {
-            out.push(letter);
-            continue;
-        }
-        out.push(match letters.next() {
-            Some('r') => '\r',
-            Some('n') => '\n',
-            Some('t') => '\t',
-            Some('0') => '\0',
-            Some('\\') => '\\',
-            other => {
-                let shown = other.map_or_else(|| "\\".to_owned(), |letter| format!("\\{letter}"));
-                let message = format!("`{shown}` is not an escape that is known here");
-                let help = "known are \\r \\n \\t \\0, and \\\\ for a backslash";
-                report.push(Diagnostic::error("E136", span, message).help(help));
-                return None;
-            }
-        });
-    }
-    Some(out)
 }

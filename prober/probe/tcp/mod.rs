@@ -10,12 +10,18 @@
 //! server pauses for 100 ms. Reading also ends where the server closes the connection and at `read_limit`; a
 //! `read_until` that never came is a failure.
 //!
+//! `exchange` is a conversation instead: in each round something is sent, and what comes is read until it matches
+//! a regular expression. What came beyond the match belongs to the next round. Each round is a hop. `encoding`
+//! writes and shows bytes that are no text. Deliberately absent: STARTTLS, which is the kind `tls`.
+//!
 //! | file | holds |
 //! | --- | --- |
 //! | [`file`] | keys, subjects, and how they become an action |
 //! | [`run`] | the action and its evidence |
+//! | [`heard`] | what comes, read within limits and looked at |
 
 mod file;
+mod heard;
 mod run;
 
 #[cfg(test)]
@@ -28,7 +34,7 @@ use crate::net::shared::Net;
 /// The kind `tcp`.
 pub(crate) const KIND: Kind<Net> = Kind {
     name: "tcp",
-    summary: "opens a TCP connection, and says and hears a text on it if told so",
+    summary: "opens a TCP connection, and says and hears something on it if told so",
     keys: file::KEYS,
     short: Some(file::short),
     subjects: file::SUBJECTS,

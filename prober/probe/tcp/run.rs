@@ -1,53 +1,48 @@
 //! The action of a `tcp` step and its evidence.
 
-use std::borrow::Cow;
-use std::io;
 use std::time::{Duration, Instant};
 
-use model::attribute::Attributes;
-use model::outcome::{Failure, FailureClass, cut};
-use model::probe::BoxFuture;
-use model::step::Phase;
+use model::outcome::{Failure, FailureClass};
+use model::probe::{BoxFuture, Detail};
+use model::step::{Hop, Phase};
+use regex::bytes::Regex;
 use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
-use scenario::template::{Scope, Template};
 use scenario::value::{self, Selector, Value};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::heard::Heard;
 use crate::net::address::HostPort;
 use crate::net::dial::dial;
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
+use crate::net::reach::{self, Reach};
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
+use crate::octets::{self, Encoding, Payload};
 
 /// How long a pause ends an answer whose end is not known.
 const QUIET: Duration = Duration::from_millis(100);
-/// How much is read at once.
-const CHUNK: usize = 4096;
-/// The longest part of an answer that a message shows, in bytes.
-const SHOWN: usize = 200;
 
 /// A `tcp` step, ready to be run.
 #[derive(Debug)]
 pub(super) struct Tcp {
     pub(super) reach: Reach,
-    pub(super) send: Option<Template>,
-    pub(super) reading: Reading,
+    /// At least one.
+    pub(super) rounds: Vec<Round>,
+    pub(super) encoding: Encoding,
     /// The most that is read, in bytes.
     pub(super) limit: usize,
 }
 
-/// Where to connect: parsed when the file is compiled if it is known by then.
+/// What is said, and what is heard of it.
 #[derive(Debug)]
-pub(super) enum Reach {
-    /// A constant.
-    Now(HostPort),
-    /// An address with holes.
-    Later(Template),
+pub(super) struct Round {
+    pub(super) send: Option<Payload>,
+    pub(super) reading: Reading,
 }
 
-/// What is read once connected.
+/// What is read in a round.
 #[derive(Debug)]
 pub(super) enum Reading {
     /// Nothing.
@@ -56,195 +51,227 @@ pub(super) enum Reading {
     Until(Box<str>),
     /// Until the server pauses.
     UntilQuiet,
+    /// Until this matches.
+    Matching(Regex),
 }
 
-/// What the server sent; `None` if nothing was read.
-struct Heard(Option<Vec<u8>>);
+/// One run of the step.
+struct Conversation<'a> {
+    step: &'a Tcp,
+    /// What is sent in each round.
+    said: &'a [Vec<u8>],
+    heard: Heard,
+    /// What was heard in each round that ended.
+    answers: Vec<Vec<u8>>,
+    hops: Vec<Hop>,
+    phases: Phases,
+    label: String,
+    detail: Detail,
+}
 
 impl Action<Net> for Tcp {
     fn target(&self) -> String {
-        match &self.reach {
-            Reach::Now(address) => address.to_string(),
-            Reach::Later(template) => template.to_string(),
-        }
+        self.reach.to_string()
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
-        Box::pin(self.talk(net.shared(), context))
+        Box::pin(self.talk(net.shared(), net.detail(), context))
     }
 }
 
-impl Reach {
-    /// The address in this run.
+impl Tcp {
+    async fn talk(&self, shared: &Shared, detail: Detail, context: &StepContext<'_>) -> StepOutcome {
+        let prepared = self.reach.resolve(context.scope).and_then(|address| {
+            let said = self.rounds.iter().map(|round| {
+                round.send.as_ref().map_or(Ok(Vec::new()), |payload| payload.render(context.scope))
+            });
+            Ok((address, said.collect::<Result<Vec<_>, _>>()?))
+        });
+        let (address, said) = match prepared {
+            Ok(prepared) => prepared,
+            Err(failure) => return StepOutcome::failed(failure),
+        };
+        let mut attributes = reach::facts(&address, "tcp");
+        let mut conversation = Conversation {
+            step: self,
+            said: &said,
+            heard: Heard::new(self.limit),
+            answers: Vec::with_capacity(self.rounds.len()),
+            hops: Vec::with_capacity(self.rounds.len()),
+            phases: Phases::start(context.began),
+            label: address.to_string(),
+            detail,
+        };
+        let done = within(context.deadline, conversation.hold(shared, &address)).await;
+        let done = done.unwrap_or_else(|| Err(conversation.timed_out(context.deadline)));
+        if let Some(peer) = conversation.phases.peer {
+            attributes.set("network.peer.address", peer.ip().to_string());
+        }
+        let reads = self.rounds.iter().any(|round| !matches!(round.reading, Reading::Nothing));
+        if conversation.hops.len() < self.rounds.len() {
+            conversation.end_hop();
+        }
+        let Conversation { answers, hops, .. } = conversation;
+        let bytes = answers.concat();
+        if reads && done.is_ok() {
+            attributes.set("network.io.size", i64::try_from(bytes.len()).unwrap_or(i64::MAX));
+        }
+        let evidence: Box<dyn Evidence> = match done {
+            Ok(()) if reads => Box::new(Said { bytes, answers, encoding: self.encoding }),
+            Ok(()) => Box::new(Unread),
+            Err(_) => Box::new(Nothing),
+        };
+        StepOutcome { hops, attributes, failure: done.err(), evidence }
+    }
+}
+
+impl Conversation<'_> {
+    async fn hold(&mut self, shared: &Shared, address: &HostPort) -> Result<(), Failure> {
+        let mut stream = dial(shared, address, Family::Any, &mut self.phases).await?;
+        for index in 0..self.step.rounds.len() {
+            let said = &self.said[index];
+            if !said.is_empty() {
+                self.phases.enter(Phase::Send);
+                let sent = stream.write_all(said).await;
+                sent.map_err(|error| fault::of_io(&error, "sending"))?;
+            }
+            let length = self.listen(index, &stream).await?;
+            let heard = self.heard.end_round(length).to_vec();
+            self.answers.push(heard);
+            self.end_hop();
+        }
+        Ok(())
+    }
+
+    /// Reads what the round wants; how much of it the round has heard.
+    async fn listen(&mut self, index: usize, stream: &TcpStream) -> Result<usize, Failure> {
+        let step = self.step;
+        let reading = &step.rounds[index].reading;
+        if !matches!(reading, Reading::Nothing) {
+            self.phases.enter(Phase::Wait);
+        }
+        match reading {
+            Reading::Nothing => Ok(0),
+            Reading::UntilQuiet => {
+                self.heard.read(stream, &mut self.phases).await?;
+                while !self.heard.is_ended() {
+                    let more = self.heard.read(stream, &mut self.phases);
+                    let Some(read) = within(Instant::now() + QUIET, more).await else { break };
+                    read?;
+                }
+                Ok(self.heard.round().len())
+            }
+            Reading::Until(marker) => {
+                let mut seen = 0;
+                loop {
+                    if let Some(end) = self.heard.found(marker.as_bytes(), seen) {
+                        return Ok(end);
+                    }
+                    seen = self.heard.round().len();
+                    self.more(stream, || format!("sent {marker:?}"), || format!("send {marker:?}")).await?;
+                }
+            }
+            Reading::Matching(wanted) => loop {
+                if let Some(end) = self.heard.matched(wanted, step.encoding) {
+                    return Ok(end);
+                }
+                let which = || format!("match `{}`{}", wanted.as_str(), step.place(index));
+                let sent = || format!("sent what would {}", which());
+                self.more(stream, sent, || format!("send what would {}", which())).await?;
+            },
+        }
+    }
+
+    /// Reads more, of which the round needs something.
     ///
     /// # Errors
-    /// A name has no value, or what it is filled with is no address.
-    pub(super) fn resolve(&self, scope: &Scope<'_>) -> Result<Cow<'_, HostPort>, Failure> {
-        match self {
-            Self::Now(address) => Ok(Cow::Borrowed(address)),
-            Self::Later(template) => {
-                let text = template.render(scope).map_err(|error| fault::unresolved(&error))?;
-                HostPort::parse(&text, None).map(Cow::Owned).map_err(|error| fault::config(error.to_string()))
-            }
+    /// There is no more; `sent` and `send` say in two tenses what was needed.
+    async fn more(
+        &mut self,
+        stream: &TcpStream,
+        sent: impl Fn() -> String,
+        send: impl Fn() -> String,
+    ) -> Result<(), Failure> {
+        if !self.heard.is_ended() {
+            return self.heard.read(stream, &mut self.phases).await;
+        }
+        let what = if self.heard.is_full() {
+            format!("did not {} within the first {} bytes", send(), self.step.limit)
+        } else {
+            format!("closed the connection before it {}", sent())
+        };
+        let said = self.step.encoding.quote(self.heard.round());
+        let message = format!("the server {what}; it sent {said}");
+        Err(Failure::new(FailureClass::Incorrect, "assert.response", message))
+    }
+
+    fn timed_out(&self, deadline: Instant) -> Failure {
+        let failure = fault::timed_out(&self.phases, deadline);
+        let index = self.hops.len();
+        let Some(Reading::Matching(wanted)) = self.step.rounds.get(index).map(|round| &round.reading) else {
+            return failure;
+        };
+        let said = match self.heard.round() {
+            [] => String::new(),
+            bytes => format!("; so far came {}", self.step.encoding.quote(bytes)),
+        };
+        let place = self.step.place(index);
+        let message = format!("{} for `{}`{place}{said}", failure.message, wanted.as_str());
+        Failure::new(failure.class, failure.error_type, message)
+    }
+
+    /// Ends the hop of a round; the next one is on the same connection.
+    fn end_hop(&mut self) {
+        let next = Phases::start(self.phases.origin());
+        let phases = std::mem::replace(&mut self.phases, next);
+        let index = self.hops.len();
+        let (reused, peer) = (index > 0, phases.peer);
+        let mut hop = phases.into_hop(format!("{}{}", self.label, self.step.place(index)));
+        hop.reused = reused;
+        let heard = self.answers.get(index).map_or(self.heard.round(), Vec::as_slice);
+        let said = self.said.get(index).map(Vec::as_slice).unwrap_or_default();
+        hop.exchange = octets::kept(self.detail, self.step.encoding, said, heard);
+        self.hops.push(hop);
+        if let Some(peer) = peer {
+            self.phases.connected(peer);
         }
     }
 }
 
 impl Tcp {
-    async fn talk(&self, shared: &Shared, context: &StepContext<'_>) -> StepOutcome {
-        let mut attributes = Attributes::new();
-        let prepared = self.reach.resolve(context.scope).and_then(|address| {
-            let send = self.send.as_ref().map(|send| send.render(context.scope)).transpose();
-            Ok((address, send.map_err(|error| fault::unresolved(&error))?))
-        });
-        let (address, send) = match prepared {
-            Ok(prepared) => prepared,
-            Err(failure) => {
-                let evidence = Box::new(Nothing);
-                return StepOutcome { hops: Vec::new(), attributes, failure: Some(failure), evidence };
-            }
-        };
-        attributes.set("server.address", address.host.to_string());
-        attributes.set("server.port", i64::from(address.port));
-        attributes.set("network.transport", "tcp");
-        let mut phases = Phases::start(context.began);
-        let exchange = self.exchange(shared, &address, send.as_deref(), &mut phases);
-        let heard = within(context.deadline, exchange).await;
-        let heard = heard.unwrap_or_else(|| Err(fault::timed_out(&phases, context.deadline)));
-        if let Some(peer) = phases.peer {
-            attributes.set("network.peer.address", peer.ip().to_string());
-        }
-        if let Ok(Heard(Some(bytes))) = &heard {
-            attributes.set("network.io.size", i64::try_from(bytes.len()).unwrap_or(i64::MAX));
-        }
-        let hops = vec![phases.into_hop(address.to_string())];
-        match heard {
-            Ok(heard) => StepOutcome { hops, attributes, failure: None, evidence: Box::new(heard) },
-            Err(failure) => {
-                StepOutcome { hops, attributes, failure: Some(failure), evidence: Box::new(Nothing) }
-            }
-        }
-    }
-
-    async fn exchange(
-        &self,
-        shared: &Shared,
-        address: &HostPort,
-        send: Option<&str>,
-        phases: &mut Phases,
-    ) -> Result<Heard, Failure> {
-        let mut stream = dial(shared, address, Family::Any, phases).await?;
-        if let Some(text) = send {
-            phases.enter(Phase::Send);
-            let sent = stream.write_all(text.as_bytes()).await;
-            sent.map_err(|error| fault::of_io(&error, "sending"))?;
-        }
-        let heard = match &self.reading {
-            Reading::Nothing => None,
-            Reading::Until(text) => Some(self.read_until(&stream, text, phases).await?),
-            Reading::UntilQuiet => Some(self.read_until_quiet(&stream, phases).await?),
-        };
-        phases.finish();
-        Ok(Heard(heard))
-    }
-
-    async fn read_until(
-        &self,
-        stream: &TcpStream,
-        text: &str,
-        phases: &mut Phases,
-    ) -> Result<Vec<u8>, Failure> {
-        let marker = text.as_bytes();
-        let mut heard = Vec::new();
-        phases.enter(Phase::Wait);
-        loop {
-            // The marker may have begun in the bytes before.
-            let from = heard.len().saturating_sub(marker.len() - 1);
-            let more = self.read_some(stream, &mut heard, phases).await?;
-            if let Some(at) = heard[from..].windows(marker.len()).position(|part| part == marker) {
-                heard.truncate(from + at + marker.len());
-                return Ok(heard);
-            }
-            if !more {
-                let what = if heard.len() >= self.limit {
-                    format!("did not send {text:?} within the first {} bytes", self.limit)
-                } else {
-                    format!("closed the connection before it sent {text:?}")
-                };
-                let said = cut(String::from_utf8_lossy(&heard).into_owned(), SHOWN);
-                let message = format!("the server {what}; it sent {said:?}");
-                return Err(Failure::new(FailureClass::Incorrect, "assert.response", message));
-            }
-        }
-    }
-
-    async fn read_until_quiet(&self, stream: &TcpStream, phases: &mut Phases) -> Result<Vec<u8>, Failure> {
-        let mut heard = Vec::new();
-        phases.enter(Phase::Wait);
-        let mut more = self.read_some(stream, &mut heard, phases).await?;
-        while more {
-            match within(Instant::now() + QUIET, self.read_some(stream, &mut heard, phases)).await {
-                Some(read) => more = read?,
-                None => break,
-            }
-        }
-        Ok(heard)
-    }
-
-    /// Reads what is there; false at the end of the connection and at the limit.
-    async fn read_some(
-        &self,
-        stream: &TcpStream,
-        heard: &mut Vec<u8>,
-        phases: &mut Phases,
-    ) -> Result<bool, Failure> {
-        let room = (self.limit - heard.len()).min(CHUNK);
-        let count = loop {
-            stream.readable().await.map_err(|error| broken(&error, heard))?;
-            // Readiness may be a false alarm; nothing is kept across the wait, which may be cut short.
-            match take(stream, heard, room) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => break read.map_err(|error| broken(&error, heard))?,
-            }
-        };
-        if count > 0 && phases.current() == Some(Phase::Wait) {
-            phases.enter(Phase::Receive);
-        }
-        Ok(count > 0 && heard.len() < self.limit)
+    /// Which round it is, where there are several.
+    fn place(&self, index: usize) -> String {
+        if self.rounds.len() > 1 { format!(" (round {})", index + 1) } else { String::new() }
     }
 }
 
-/// Moves at most `room` bytes that have arrived to the end of `heard`.
-fn take(stream: &TcpStream, heard: &mut Vec<u8>, room: usize) -> io::Result<usize> {
-    let mut chunk = [0; CHUNK];
-    let count = stream.try_read(&mut chunk[..room])?;
-    heard.extend_from_slice(&chunk[..count]);
-    Ok(count)
+/// What the server sent.
+struct Said {
+    /// All that the rounds heard.
+    bytes: Vec<u8>,
+    answers: Vec<Vec<u8>>,
+    encoding: Encoding,
 }
 
-fn broken(error: &io::Error, heard: &[u8]) -> Failure {
-    let failure = fault::of_io(error, "reading the answer");
-    if heard.is_empty() {
-        return failure;
-    }
-    let said = cut(String::from_utf8_lossy(heard).into_owned(), SHOWN);
-    Failure::new(
-        failure.class,
-        failure.error_type,
-        format!("{}, after it had sent {said:?}", failure.message),
-    )
-}
-
-impl Evidence for Heard {
+impl Evidence for Said {
     fn read<'a>(&'a self, subject: &str, _: &Selector) -> value::Reading<'a> {
-        let Some(bytes) = &self.0 else {
-            let why = "nothing is read without `read_until`, `send` or `read: true`";
-            return value::Reading::Unreadable(why.to_owned());
-        };
-        match subject {
-            "response" => value::Reading::One(Value::Text(String::from_utf8_lossy(bytes))),
-            "size" => value::Reading::One(Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX))),
-            _ => value::Reading::Absent,
-        }
+        value::Reading::One(match subject {
+            "response" => Value::Text(self.encoding.show(&self.bytes)),
+            "responses" => {
+                Value::List(self.answers.iter().map(|bytes| Value::Text(self.encoding.show(bytes))).collect())
+            }
+            "size" => Value::Int(i64::try_from(self.bytes.len()).unwrap_or(i64::MAX)),
+            _ => return value::Reading::Absent,
+        })
+    }
+}
+
+/// Nothing was read, because nothing asked for it.
+struct Unread;
+
+impl Evidence for Unread {
+    fn read<'a>(&'a self, _: &str, _: &Selector) -> value::Reading<'a> {
+        let why = "nothing is read without `read_until`, `send`, `read: true` or an `expect` in `exchange`";
+        value::Reading::Unreadable(why.to_owned())
     }
 }

@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use model::step::Phase;
-use scenario::fields::Bound;
+use scenario::fields::{Bound, Fields};
+use scenario::source::{Span, Spanned};
 use scenario::template::{Hole, Part, Secrets, Template};
 use scenario::value::{Reading, Value};
 use testkit::hostile::{Fault, Hostile};
@@ -226,6 +227,95 @@ async fn a_scenario_file_says_it_all() {
     }
 }
 
+/// The rounds of a conversation: what is sent and what is expected, either may be empty.
+fn rounds(rounds: &[(&str, &str)]) -> (&'static str, Bound) {
+    let spanned = |bound| Spanned::new(bound, Span::default());
+    let one = |(send, expect): &(&str, &str)| {
+        let mut entries = Vec::new();
+        if !send.is_empty() {
+            entries.push(("send", spanned(template(*send))));
+        }
+        if !expect.is_empty() {
+            entries.push(("expect", spanned(text(*expect))));
+        }
+        spanned(Bound::Record(Fields::new(Span::default(), entries)))
+    };
+    ("exchange", Bound::List(rounds.iter().map(one).collect()))
+}
+
+/// A mail server as far as the greeting, which answers two commands that come at once in one piece.
+fn mail(mut stream: TcpStream) {
+    stream.write_all(b"220 mail.test ESMTP\r\n").unwrap();
+    let mut asked = [0; 13];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"EHLO probe\r\nN");
+    stream.write_all(b"250-mail.test\r\n250 STARTTLS\r\n250 done\r\n").unwrap();
+    until_closed(&stream);
+}
+
+#[tokio::test]
+async fn a_conversation_goes_round_by_round() {
+    let (addr, thread) = server(mail);
+    let said = [("", "^220 "), ("EHLO probe\\r\\nN", "(?m)^250 .*\r\n"), ("", "^250 done")];
+    let trial = talk(addr, vec![rounds(&said)], PATIENCE).await;
+    assert_eq!(trial.outcome.failure, None);
+    let texts = ["220 ", "mail.test ESMTP\r\n250-mail.test\r\n250 STARTTLS\r\n", "250 done"];
+    assert_eq!(trial.value("responses"), Value::List(texts.map(|text| Value::Text(text.into())).into()));
+    assert_eq!(trial.value("response"), Value::Text(texts.concat().into()));
+    assert_eq!(trial.outcome.hops.len(), 3);
+    assert_eq!(trial.phases(0), [Phase::Connect, Phase::Wait, Phase::Receive]);
+    assert_eq!(trial.phases(1)[..2], [Phase::Send, Phase::Wait]);
+    assert!(trial.outcome.hops[1].reused && trial.outcome.hops[1].label.ends_with("(round 2)"));
+    drop(trial);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn bytes_are_said_and_heard_in_hexadecimal() {
+    let (addr, thread) = server(|mut stream| {
+        let mut asked = [0; 3];
+        stream.read_exact(&mut asked).unwrap();
+        assert_eq!(asked, [5, 1, 0]);
+        stream.write_all(&[5, 0]).unwrap();
+        until_closed(&stream);
+    });
+    let keys = vec![("encoding", Bound::Choice("hex")), rounds(&[("05 01 00", "^0500$")])];
+    let trial = talk(addr, keys, PATIENCE).await;
+    assert_eq!(trial.value("response"), Value::Text("0500".into()));
+    drop(trial);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_round_that_is_not_answered_right_says_which() {
+    let (addr, thread) = server(|mut stream| {
+        stream.write_all(b"220 mail.test\r\n554 no\r\n").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        until_closed(&stream);
+    });
+    let trial = talk(addr, vec![rounds(&[("", "^220 .*\n"), ("", "^250 ")])], PATIENCE).await;
+    assert_eq!(trial.failure(), "incorrect assert.response");
+    assert_eq!(
+        trial.message(),
+        "the server closed the connection before it sent what would match `^250 ` (round 2); it sent \"554 no\\r\\n\""
+    );
+    assert_eq!(trial.outcome.hops.len(), 2);
+    drop(trial);
+    thread.join().unwrap();
+    for fault in [Fault::HalfOpen, Fault::Drip(Duration::from_millis(20))] {
+        let target = Hostile::start(fault);
+        let said = [("GET / HTTP/1.1\\r\\n\\r\\n", "never comes")];
+        let trial = talk(target.addr(), vec![rounds(&said)], LIMIT).await;
+        assert_eq!(trial.failure(), "timeout timeout");
+        assert!(trial.message().contains("for `never comes`"), "{}", trial.message());
+        trial.ended_within(LIMIT);
+    }
+    let target = Hostile::start(Fault::EndlessBody);
+    let said = [("GET / HTTP/1.1\\r\\n\\r\\n", "never comes")];
+    let trial = talk(target.addr(), vec![rounds(&said)], PATIENCE).await;
+    assert!(trial.message().contains("within the first 65536 bytes"), "{}", trial.message());
+}
+
 #[test]
 fn mistakes_in_the_file() {
     let check = |keys: Vec<(&'static str, Bound)>| compile(&KIND, keys).err().unwrap_or_default();
@@ -251,4 +341,21 @@ fn mistakes_in_the_file() {
         ("read", Bound::Bool(false)),
     ];
     assert_eq!(check(both), ["E135: `read: false` and `read_until` contradict each other"]);
+    let address = ("address", template("mail.test:25"));
+    assert_eq!(
+        check(vec![address.clone(), rounds(&[("", "^220")]), ("send", template("x"))]),
+        ["E135: `send` and `exchange` both say what is said and heard"]
+    );
+    assert_eq!(
+        check(vec![address.clone(), rounds(&[("", "(")])]),
+        ["E301: this is not a regular expression: unclosed group"]
+    );
+    assert_eq!(
+        check(vec![address.clone(), rounds(&[("", "")])]),
+        ["E104: a round says what is sent, what is expected, or both"]
+    );
+    assert_eq!(
+        check(vec![address, ("encoding", Bound::Choice("hex")), ("send", template("0"))]),
+        ["E137: `send` does not stand for bytes: it is not pairs of hexadecimal digits"]
+    );
 }

@@ -39,6 +39,16 @@ fn check_one(subject: &'static str, yaml: &str, value: Value<'static>, expected:
 }
 
 #[test]
+fn shares_are_compared_with_their_sign() {
+    let share = |millionths| Value::Share(model::objective::Share::of_millionths(millionths).unwrap());
+    check_one("loss", "{ lte: 5% }", share(50_000), "");
+    check_one("loss", "0%", share(0), "");
+    check_one("loss", "{ lt: 34% }", share(333_333), "");
+    check_one("loss", "{ lte: 5% }", share(333_333), "loss is 33.3333%, expected ≤ 5%");
+    check_one("loss", "{ in: [0%, 50%] }", share(500_000), "");
+}
+
+#[test]
 fn json_values() {
     check_json("confirmed", json!("confirmed"), "");
     check_json("confirmed", json!("pending"), r#"json $.v is "pending", expected "confirmed""#);

@@ -262,7 +262,7 @@ tcp: ${vars.mail}",
     },
     Example {
         code: "E133",
-        wrong: r#"sql: { dsn: "mysql://probe@db.example/shop", query: select 1 }"#,
+        wrong: r#"sql: { dsn: "oracle://probe@db.example/shop", query: select 1 }"#,
         right: r#"sql: { dsn: "postgresql://probe@db.example/shop", query: select 1 }"#,
     },
     Example {
@@ -279,6 +279,11 @@ tcp: ${vars.mail}",
         code: "E136",
         wrong: r"  send: 'QUIT\q'",
         right: r"  send: 'QUIT\r\n'",
+    },
+    Example {
+        code: "E137",
+        wrong: r#"  send: "0d0""#,
+        right: r#"  send: "0d0a""#,
     },
     Example {
         code: "E140",

@@ -7,6 +7,7 @@ use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
 use crate::matcher::{Literal, StatusRange};
+use crate::pattern;
 use crate::suggest::{nearest, one_of};
 use crate::tree::Node;
 use crate::value::SubjectType;
@@ -47,6 +48,7 @@ impl Binder<'_, '_> {
             ValueType::One(SubjectType::Size) => &KeyType::Size,
             ValueType::One(SubjectType::Bool) => &KeyType::Bool,
             ValueType::One(SubjectType::Duration) => &KeyType::Duration,
+            ValueType::One(SubjectType::Percent) => &KeyType::Percent,
             ValueType::One(
                 SubjectType::Choice(words) | SubjectType::Ordered(words) | SubjectType::Words(words),
             ) => {
@@ -62,6 +64,7 @@ impl Binder<'_, '_> {
             Bound::Size(size) => Literal::Json(size.into()),
             Bound::Bool(value) => Literal::Json(value.into()),
             Bound::Duration(duration) => Literal::Duration(duration),
+            Bound::Percent(share) => Literal::Share(share),
             Bound::Text(text) => Literal::text(text),
             _ => return None,
         };
@@ -130,33 +133,8 @@ impl Binder<'_, '_> {
     /// A compiled regular expression.
     pub(crate) fn regex(&mut self, node: &Node, key: &str) -> Option<regex::Regex> {
         let Some(Bound::Text(text)) = self.value(node, &KeyType::Text, key) else { return None };
-        let built =
-            regex::RegexBuilder::new(&text).size_limit(REGEX_BYTES_MAX).nest_limit(REGEX_NEST_MAX).build();
-        self.report_err(built.map_err(|error| bad_regex(node, &error)))
+        self.report_err(pattern::compile(&text, node.span))
     }
-}
-
-/// The largest compiled regular expression.
-const REGEX_BYTES_MAX: usize = 256 * 1024;
-/// The deepest nesting of a regular expression.
-const REGEX_NEST_MAX: u32 = 50;
-
-fn bad_regex(node: &Node, error: &regex::Error) -> Diagnostic {
-    if let regex::Error::CompiledTooBig(_) = error {
-        let problem = Diagnostic::error("E301", node.span, "this regular expression is too large");
-        return problem.help("a repetition such as {1000} of a large class is usually the cause");
-    }
-    // The last line of the parser's text is the reason, the ones before draw the place.
-    let text = error.to_string();
-    let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let unsupported = reason.contains("look-around") || reason.contains("backreferences");
-    let problem = Diagnostic::error("E301", node.span, format!("this is not a regular expression: {reason}"));
-    if unsupported {
-        return problem.help("the engine takes linear time and so has no look-around and no backreferences");
-    }
-    problem.help(
-        "a sign that is meant as itself has a `\\` before it, such as '\\(' or '\\['; single quotes keep it",
-    )
 }
 
 fn status(text: &str) -> Option<StatusRange> {

@@ -338,6 +338,7 @@ pub(crate) fn type_words(value: ValueType) -> String {
             SubjectType::Text => "a text".to_owned(),
             SubjectType::Bool => "`true` or `false`".to_owned(),
             SubjectType::Duration => "a duration like `300ms`".to_owned(),
+            SubjectType::Percent => "a share like `5%`".to_owned(),
             SubjectType::Status => "a whole number of 100–599, `2xx`, or a list of those".to_owned(),
             SubjectType::Choice(words) | SubjectType::Ordered(words) if words.len() <= 8 => {
                 one_of(words.iter().copied())
@@ -393,7 +394,7 @@ impl Binder<'_, '_> {
             let words = phrase::list(&texts.1);
             let json = texts.0.into_iter().filter_map(|literal| match literal {
                 Literal::Json(value) => Some(value),
-                Literal::Duration(_) => None,
+                Literal::Duration(_) | Literal::Share(_) => None,
             });
             return Some(Operand { matcher: Matcher::Equals(Literal::Json(json.collect())), words });
         }
@@ -468,8 +469,10 @@ impl Binder<'_, '_> {
             }
             _ => self.literal(node, value, key)?,
         };
-        let orderable =
-            matches!(&literal, Literal::Duration(_) | Literal::Json(serde_json::Value::Number(_)));
+        let orderable = matches!(
+            &literal,
+            Literal::Duration(_) | Literal::Share(_) | Literal::Json(serde_json::Value::Number(_))
+        );
         if !orderable {
             let message = format!("`{key}` compares numbers, found {}", node.describe());
             let problem = Diagnostic::error("E305", node.span, message);

@@ -6,6 +6,7 @@ use serde_json_path::JsonPath;
 
 use crate::diagnostic::Diagnostic;
 use crate::kind::Shape;
+use crate::pattern;
 use crate::source::Spanned;
 use crate::value::Selector;
 use crate::xml_path::XmlPath;
@@ -28,6 +29,7 @@ pub(crate) const fn words(shape: Shape) -> (&'static str, &'static str) {
     match shape {
         Shape::JsonPath => ("JSON paths", "$.status: UP"),
         Shape::XmlPath => ("XML paths", "/feed/title: Orders"),
+        Shape::Pattern => ("regular expressions", "'updated: (\\S+)': { newer_than: 24h }"),
         Shape::Header => ("header names", "Content-Type: { contains: json }"),
         Shape::Row => ("rows and columns", "\"[0].total\": { gte: 1 }"),
         Shape::Own(chooser) => (chooser.words, chooser.entry),
@@ -53,6 +55,7 @@ pub(crate) fn select_key(
             XmlPath::parse(text)
                 .map_err(|(message, help)| Diagnostic::error("E312", key.span, message).help(help))?,
         ),
+        Shape::Pattern => Selector::Pattern(Box::new(pattern::compile(text, key.span)?)),
         Shape::Header => Selector::Header(header(key)?),
         Shape::Row => row(key)?,
     };

@@ -3,6 +3,8 @@
 //! An assertion that holds whatever the target does looks like a check and is none: a warning. Two that cannot
 //! hold together are a mistake.
 
+use model::objective::Share;
+
 use super::ValueType;
 use crate::assertion::LATENCY;
 use crate::bind::Binder;
@@ -84,6 +86,7 @@ fn always_holds(matcher: &Matcher, value: ValueType, key: &str) -> bool {
             let (least, most) = match subject {
                 SubjectType::Status => (100.0, 599.0),
                 SubjectType::Int | SubjectType::Size => (0.0, f64::INFINITY),
+                SubjectType::Percent => (0.0, f64::from(Share::WHOLE)),
                 SubjectType::Duration if key == LATENCY => (0.0, f64::INFINITY),
                 _ => return false,
             };
@@ -147,6 +150,7 @@ fn contradiction(matchers: &[Matcher]) -> Option<(usize, usize)> {
 fn number(literal: &Literal) -> Option<f64> {
     match literal {
         Literal::Duration(duration) => Some(duration.as_secs_f64()),
+        Literal::Share(share) => Some(share.millionths().into()),
         Literal::Json(value) => value.as_f64(),
     }
 }
@@ -166,6 +170,10 @@ mod tests {
         check("latency: { gte: 0s }", &["W343"]);
         check("latency: { gte: 1ms, lt: 300ms }", &[]);
         check("expires_in: { gte: 0s }", &[]);
+        check("loss: { lte: 100% }", &["W343"]);
+        check("loss: { lte: 5% }", &[]);
+        check("loss: { gt: 10%, lt: 5% }", &["E310"]);
+        check("loss: 5", &["E160"]);
         check("size: { gte: 0 }", &["W343"]);
         check("size: { gt: 0 }", &[]);
         check("status: { lt: 600 }", &["W343"]);

@@ -265,7 +265,7 @@ impl<N> Builder<'_, N> {
 fn taken(subject: &Subject, word: &str) -> Object {
     let doc = format!("Takes: {}", subject.doc);
     let (example, schema) = match subject.shape {
-        Shape::One(_) | Shape::Agree | Shape::Rule(_) => {
+        Shape::One(_) | Shape::Agree | Shape::Rule(_) | Shape::Pattern => {
             ("true", json!({ "enum": [true], "errorMessage": "write `true` to take it, or leave it out" }))
         }
         Shape::JsonPath => ("$.id", chosen(subject.shape)),

@@ -91,6 +91,7 @@ impl<N> Builder<'_, N> {
             ValueType::One(SubjectType::Text) => "match.text".to_owned(),
             ValueType::One(SubjectType::Bool) => "match.yes-no".to_owned(),
             ValueType::One(SubjectType::Duration) => "match.duration".to_owned(),
+            ValueType::One(SubjectType::Percent) => "match.percent".to_owned(),
             ValueType::One(SubjectType::Status) => "match.status".to_owned(),
             ValueType::One(SubjectType::Texts) => "match.texts".to_owned(),
             ValueType::One(SubjectType::Words(_)) => format!("match.list.{own}"),
@@ -210,6 +211,7 @@ fn single(value: ValueType) -> Object {
         SubjectType::Size => scalar(&KeyType::Size),
         SubjectType::Bool => scalar(&KeyType::Bool),
         SubjectType::Duration => scalar(&KeyType::Duration),
+        SubjectType::Percent => scalar(&KeyType::Percent),
         SubjectType::Text | SubjectType::Texts | SubjectType::Any => scalar(&KeyType::Text),
         SubjectType::Choice(words) | SubjectType::Ordered(words) | SubjectType::Words(words) => {
             choice(words, &format!("expected {}", one_of(words.iter().copied())))
@@ -248,6 +250,7 @@ pub(super) fn selector(shape: Shape) -> Value {
         Shape::XmlPath => {
             ("^/[^/]", "/path", "an XML path names every element from the top, like /feed/entry[1]/title")
         }
+        Shape::Pattern => (r"^[\s\S]", "regular expression", "a regular expression that matches in the text"),
         Shape::Header => (
             r"^[0-9A-Za-z!#$%&'*+.^_`|~-]{1,256}$",
             "Header-Name",

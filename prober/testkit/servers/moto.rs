@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::process::{Process, file, folder, loopback, on_free_port, text};
 
 /// Where `tests/run` puts the packages for Python.
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/peers/bin/python");
+pub(super) const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/peers/bin/python");
 
 /// A running moto with the bucket `exports`; dropping it ends it.
 pub struct Moto {

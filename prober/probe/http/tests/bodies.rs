@@ -293,3 +293,37 @@ async fn an_xml_body_is_looked_at_by_paths() {
         assert!(trial::told(&outcome).starts_with(told), "{step}: {}", trial::told(&outcome));
     }
 }
+
+#[tokio::test]
+async fn times_are_found_in_any_text_and_clocks_compared() {
+    let server = Server::start();
+    server.on("/", Reply::ok("<p>built 2026-01-31T12:00:00Z, again 2026-02-01</p>"));
+    let look =
+        async |path: &str| trial::run(&KIND, get(server.url(path)), &trial::shared(), trial::PATIENCE).await;
+    let trial = look("/").await;
+    let find = |pattern: &str| {
+        let pattern = scenario::pattern::compile(pattern, Span::default()).unwrap();
+        let selector = scenario::value::Selector::Pattern(Box::new(pattern));
+        trial.outcome.evidence.read("regex", &selector)
+    };
+    let text = |text: &'static str| Reading::One(Value::Text(text.into()));
+    assert_eq!(find(r"built (\S+Z)"), text("2026-01-31T12:00:00Z"));
+    assert_eq!(find(r"\d{4}-\d\d-\d\d"), text("2026-01-31"));
+    assert_eq!(find("nothing"), Reading::Absent);
+    // The test server runs on this machine's clock.
+    assert_eq!(trial.value("clock_offset"), Value::Duration(Duration::ZERO));
+    let ahead = SystemClock.now().plus(Duration::from_hours(1));
+    let date = ahead.jiff().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    server.on("/ahead", Reply::ok("").header("date", &date));
+    server.on("/cached", Reply::ok("").header("date", &date).header("age", "7"));
+    let trial = look("/ahead").await;
+    let Value::Duration(offset) = trial.value("clock_offset") else { panic!("a duration") };
+    assert!((3590..3600).contains(&offset.as_secs()), "{offset:?}");
+    let Some(model::attribute::AttributeValue::Float(signed)) =
+        trial.outcome.attributes.get("prober.http.clock_offset")
+    else {
+        panic!("a number")
+    };
+    assert!(*signed > 3590.0, "{signed}");
+    assert_eq!(look("/cached").await.read("clock_offset"), Reading::Absent);
+}

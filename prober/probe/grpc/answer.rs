@@ -1,0 +1,112 @@
+//! What a gRPC server says of its health, as assertions and people see it.
+
+use http::{HeaderMap, HeaderValue};
+use model::attribute::Attributes;
+use model::outcome::{Failure, FailureClass, cut};
+use model::step::SHOWN_MAX;
+use percent_encoding::percent_decode_str;
+use scenario::kind::Evidence;
+use scenario::value::{Reading, Selector, Value};
+
+use super::message::{self, CODES, SERVING};
+use crate::http::trail::Answer;
+
+/// How a call ended, and what it said.
+#[derive(Debug)]
+pub(super) struct Health {
+    /// The number of the status code; one that nobody knows is `UNKNOWN`.
+    code: usize,
+    /// What the server says about it.
+    message: String,
+    /// Whether the service works; `None` if the call did not get that far.
+    serving: Option<&'static str>,
+    /// What stood before and behind the message.
+    metadata: HeaderMap,
+}
+
+impl Health {
+    /// What `answer` says.
+    ///
+    /// # Errors
+    /// Class `protocol`: it is not gRPC, or not the answer to a health check.
+    pub(super) fn of(answer: &Answer) -> Result<Self, Failure> {
+        let mut metadata = answer.headers.clone();
+        // An answer without a message has its status in the head.
+        if let Some(trailers) = answer.body.trailers() {
+            for (name, value) in trailers {
+                metadata.append(name, value.clone());
+            }
+        }
+        let Some(code) = metadata.get("grpc-status") else { return Err(no_grpc(answer)) };
+        let code = code.to_str().ok().and_then(|text| text.parse::<usize>().ok());
+        let code = code.filter(|code| *code < CODES.len()).unwrap_or(2);
+        let message = metadata.get("grpc-message").map(HeaderValue::as_bytes).unwrap_or_default();
+        let message = percent_decode_str(&String::from_utf8_lossy(message)).decode_utf8_lossy().into_owned();
+        let serving = match code {
+            0 if answer.body.cut_at().is_some() => return Err(wrong("the answer is too long")),
+            0 => Some(message::serving(&answer.body.bytes()).map_err(|why| wrong(&why))?),
+            message::NOT_FOUND => Some(SERVING[3]),
+            _ => None,
+        };
+        Ok(Self { code, message, serving, metadata })
+    }
+
+    /// The name of the status code.
+    pub(super) fn code(&self) -> &'static str {
+        CODES[self.code]
+    }
+
+    /// Says it in attributes.
+    pub(super) fn describe(&self, attributes: &mut Attributes) {
+        attributes.set("rpc.grpc.status_code", i64::try_from(self.code).unwrap_or(2));
+        if let Some(serving) = self.serving {
+            attributes.set("prober.grpc.health", serving);
+        }
+        if !self.message.is_empty() {
+            attributes.set("prober.grpc.message", cut(self.message.clone(), SHOWN_MAX));
+        }
+    }
+}
+
+impl Evidence for Health {
+    fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a> {
+        match (subject, selector) {
+            ("grpc_status", _) => Reading::One(Value::Text(self.code().into())),
+            ("status", _) => {
+                self.serving.map_or(Reading::Absent, |word| Reading::One(Value::Text(word.into())))
+            }
+            ("message", _) => Reading::One(Value::Text(self.message.as_str().into())),
+            ("metadata", Selector::Header(name)) => {
+                let values = self.metadata.get_all(&**name).iter();
+                let mut values: Vec<_> =
+                    values.map(|value| Value::Text(String::from_utf8_lossy(value.as_bytes()))).collect();
+                match values.len() {
+                    0 => Reading::Absent,
+                    1 => Reading::One(values.remove(0)),
+                    _ => Reading::Many(values),
+                }
+            }
+            _ => Reading::Absent,
+        }
+    }
+}
+
+/// The failure of an answer without a status of gRPC.
+fn no_grpc(answer: &Answer) -> Failure {
+    let status = answer.status.as_str();
+    if !answer.status.is_success() {
+        let message = format!("the call was answered with the HTTP status {status} and none of gRPC");
+        return Failure::new(FailureClass::Protocol, status.to_owned(), message);
+    }
+    let kind = answer.headers.get("content-type").map(|kind| String::from_utf8_lossy(kind.as_bytes()));
+    match kind {
+        Some(kind) if !kind.starts_with("application/grpc") => {
+            wrong(&format!("what answers is no gRPC server: it sent {}", cut(kind.into_owned(), 60)))
+        }
+        _ => wrong("the call ended without a status"),
+    }
+}
+
+fn wrong(why: &str) -> Failure {
+    Failure::new(FailureClass::Protocol, "grpc.protocol", why)
+}

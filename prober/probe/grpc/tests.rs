@@ -1,0 +1,191 @@
+//! The kind `grpc` against grpcio's server, and against peers that are none.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use model::step::Phase;
+use scenario::fields::Bound;
+use scenario::source::{Span, Spanned};
+use scenario::value::{Reading, Selector, Value};
+use testkit::hostile::{Fault, Hostile};
+use testkit::http::{Reply, Server};
+use testkit::pki::{Flaw, Pki, Speech};
+use testkit::servers::Python;
+
+use super::KIND;
+use crate::trial::{PATIENCE, Trial, compile, judge, run, shared, template, text, told};
+
+const LIMIT: Duration = Duration::from_millis(400);
+const PLAIN: (&str, Bound) = ("tls", Bound::Bool(false));
+
+async fn check(addr: SocketAddr, keys: Vec<(&'static str, Bound)>, limit: Duration) -> Trial {
+    let keys = [vec![("address", template(addr.to_string()))], keys].concat();
+    run(&KIND, keys, &shared(), limit).await
+}
+
+fn metadata(name: &str, value: &str) -> (&'static str, Bound) {
+    let name = Spanned::new(name.to_owned(), Span::default());
+    ("metadata", Bound::Map(vec![(name, Spanned::new(template(value), Span::default()))]))
+}
+
+fn word(trial: &Trial, subject: &str) -> String {
+    match trial.value(subject) {
+        Value::Text(text) => text.into_owned(),
+        other => panic!("{subject} is {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_real_server_says_how_its_services_are() {
+    let server = Python::grpc(None);
+    for (service, status, code) in [
+        ("", "SERVING", "OK"),
+        ("shop.Orders", "SERVING", "OK"),
+        ("shop.Search", "NOT_SERVING", "OK"),
+        ("shop.Nothing", "SERVICE_UNKNOWN", "NOT_FOUND"),
+    ] {
+        let trial = check(server.addr(), vec![PLAIN, ("service", template(service))], PATIENCE).await;
+        assert_eq!((word(&trial, "status"), word(&trial, "grpc_status")), (status.into(), code.into()));
+        assert_eq!(trial.phases(0), [Phase::Connect, Phase::Send, Phase::Wait, Phase::Receive]);
+        assert_eq!(trial.outcome.hops[0].status.as_deref(), Some(code));
+        assert_eq!(trial.attribute("rpc.service"), "grpc.health.v1.Health");
+    }
+    let trial = check(server.addr(), vec![PLAIN, metadata("X-Tenant", "test")], PATIENCE).await;
+    let heard = trial.outcome.evidence.read("metadata", &Selector::Header("x-heard".into()));
+    assert_eq!(heard, Reading::One(Value::Text("test".into())));
+    let trial = check(server.addr(), vec![PLAIN, metadata("x-deny", "yes")], PATIENCE).await;
+    assert_eq!(word(&trial, "grpc_status"), "PERMISSION_DENIED");
+    assert_eq!(word(&trial, "message"), "not for you: caf\u{e9} closed");
+    assert_eq!(trial.read("status"), Reading::Absent);
+}
+
+#[tokio::test]
+async fn a_real_server_in_tls() {
+    let pki = Pki::new();
+    let identity = pki.identity(&["orders.test"], Flaw::None);
+    let server = Python::grpc(Some(&identity));
+    let ca = ("ca", text(pki.root_file().to_str().unwrap()));
+    let name = ("server_name", text("orders.test"));
+    let trial = check(server.addr(), vec![ca.clone(), name.clone()], PATIENCE).await;
+    assert_eq!(word(&trial, "status"), "SERVING");
+    assert_eq!(trial.phases(0), [Phase::Connect, Phase::Tls, Phase::Send, Phase::Wait, Phase::Receive]);
+    assert_eq!(trial.attribute("tls.protocol.version"), "1.3");
+    let trial = check(server.addr(), vec![name], PATIENCE).await;
+    assert_eq!(trial.failure(), "tls tls.untrusted");
+    let trial = check(server.addr(), vec![ca], PATIENCE).await;
+    assert_eq!(trial.failure(), "tls tls.name_mismatch");
+    let insecure = ("insecure", text("a test"));
+    let trial = check(server.addr(), vec![insecure], PATIENCE).await;
+    assert_eq!(word(&trial, "status"), "SERVING");
+    assert_eq!(trial.attribute("prober.tls.insecure"), "a test");
+    // In the clear to a server that wants TLS.
+    let trial = check(server.addr(), vec![PLAIN], PATIENCE).await;
+    assert!(["protocol grpc.protocol", "connect connect.reset"].contains(&trial.failure().as_str()));
+}
+
+#[tokio::test]
+async fn verdicts_of_scenarios() {
+    let server = Python::grpc(None);
+    for (keys, expected) in [
+        ("tls: false }", "ok"),
+        ("tls: false, service: shop.Orders }\nexpect: { status: SERVING, message: \"\" }", "ok"),
+        ("tls: false, service: shop.Search }", "failed protocol grpc.not_serving: status is NOT_SERVING"),
+        ("tls: false, service: shop.Search }\nexpect: { status: NOT_SERVING }", "ok"),
+        ("tls: false, service: shop.None }", "failed protocol grpc.not_found: grpc_status is NOT_FOUND"),
+        (
+            "tls: false, service: shop.None }\nexpect: { status: SERVICE_UNKNOWN, grpc_status: NOT_FOUND }",
+            "ok",
+        ),
+        ("tls: false, service: shop.Search }\nexpect: { status: SERVING }", "failed incorrect assert.status"),
+    ] {
+        let told = told(&judge(&format!("grpc: {{ address: \"{}\", {keys}", server.addr())).await);
+        assert!(told.starts_with(expected), "{keys}\n{told}");
+    }
+}
+
+#[tokio::test]
+async fn peers_that_do_not_answer() {
+    let pki = Pki::new();
+    let config = pki.identity(&["127.0.0.1"], Flaw::None).server_config(&Speech::h2());
+    let insecure = || vec![("insecure", text("a test"))];
+    for (fault, keys, last) in [
+        (Fault::HalfOpen, vec![PLAIN], Phase::Wait),
+        (Fault::HalfOpen, insecure(), Phase::Tls),
+        (Fault::TlsStall, insecure(), Phase::Tls),
+        (Fault::SilentAfterTls(config), insecure(), Phase::Wait),
+    ] {
+        let target = Hostile::start(fault);
+        let trial = check(target.addr(), keys, LIMIT).await;
+        assert_eq!(trial.failure(), "timeout timeout");
+        assert_eq!(*trial.phases(0).last().unwrap(), last);
+        trial.ended_within(LIMIT);
+    }
+    let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_eq!(check(addr, vec![PLAIN], PATIENCE).await.failure(), "connect connect.refused");
+}
+
+#[tokio::test]
+async fn peers_that_are_no_grpc_server() {
+    for fault in [
+        Fault::Garbage,
+        Fault::EndlessBody,
+        Fault::CloseOnAccept,
+        Fault::CloseAfterRequest,
+        Fault::ResetOnAccept,
+    ] {
+        let target = Hostile::start(fault.clone());
+        let trial = check(target.addr(), vec![PLAIN], PATIENCE).await;
+        let failure = trial.failure();
+        assert!(
+            ["protocol grpc.protocol", "connect connect.reset"].contains(&failure.as_str()),
+            "{fault:?}: {failure}"
+        );
+    }
+    let pki = Pki::new();
+    let identity = pki.identity(&["127.0.0.1"], Flaw::None);
+    let server = Server::start_tls(identity.server_config(&Speech::h2()));
+    let ca = || vec![("ca", text(pki.root_file().to_str().unwrap()))];
+    server.on("/grpc.health.v1.Health/Check", Reply::ok("hello").header("content-type", "text/html"));
+    let trial = check(server.addr(), ca(), PATIENCE).await;
+    assert_eq!(trial.failure(), "protocol grpc.protocol");
+    assert_eq!(trial.message(), "what answers is no gRPC server: it sent text/html");
+    server.on("/grpc.health.v1.Health/Check", Reply::status(503));
+    let trial = check(server.addr(), ca(), PATIENCE).await;
+    assert_eq!(trial.failure(), "protocol 503");
+    // A status in the head, with a body that is no message.
+    for (body, error) in [("", "the answer has no message"), ("junk!", "bytes where")] {
+        let reply = Reply::ok(body).header("content-type", "application/grpc").header("grpc-status", "0");
+        server.on("/grpc.health.v1.Health/Check", reply);
+        let trial = check(server.addr(), ca(), PATIENCE).await;
+        assert_eq!(trial.failure(), "protocol grpc.protocol");
+        assert!(trial.message().contains(error) || body.len() == 5, "{}", trial.message());
+    }
+    let h1 = Server::start_tls(identity.server_config(&Speech::h1()));
+    let trial = check(h1.addr(), ca(), PATIENCE).await;
+    assert!(["protocol grpc.protocol", "tls tls.handshake"].contains(&trial.failure().as_str()));
+}
+
+#[test]
+fn mistakes_in_the_file() {
+    let check = |keys: Vec<(&'static str, Bound)>| compile(&KIND, keys).err().unwrap_or_default();
+    let address = ("address", template("orders.test:443"));
+    assert_eq!(
+        check(vec![("address", template("orders.test")), metadata("grpc-timeout", "1S")]),
+        [
+            "E134: `orders.test` has no port",
+            "E173: the header grpc-timeout belongs to the call and cannot be set"
+        ]
+    );
+    assert_eq!(
+        check(vec![address.clone(), PLAIN, ("ca", text("ca.pem"))]),
+        ["E135: `ca` says something about TLS, and `tls: false` wants none"]
+    );
+    assert_eq!(
+        check(vec![address.clone(), ("server_name", text("https://x/"))]),
+        ["E178: `https://x/` is not a host name or an IP address"]
+    );
+    assert_eq!(
+        check(vec![address, ("service", template("x".repeat(2000)))]),
+        ["E104: the name of the service is longer than 1024 bytes"]
+    );
+}

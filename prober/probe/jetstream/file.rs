@@ -1,0 +1,189 @@
+//! The keys and subjects of a `jetstream` step, and how they become an action.
+
+use std::borrow::Cow;
+
+use model::outcome::FailureClass;
+use scenario::diagnostic::{Diagnostic, Report};
+use scenario::fields::{Fields, Key, KeyType, Need};
+use scenario::kind::{Action, Shape, Subject};
+use scenario::source::{Span, Spanned};
+use scenario::template::Template;
+use scenario::value::SubjectType;
+
+use super::run::{JetStream, SignIn};
+use super::session::{is_stream, is_subject};
+use crate::net::reach::Reach;
+use crate::net::roots::Roots;
+use crate::net::shared::Net;
+use crate::net::tls::TlsChoice;
+
+/// The port of NATS.
+const PORT: u16 = 4222;
+
+macro_rules! key {
+    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
+        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
+    };
+}
+
+/// The keys of the map form.
+pub(super) const KEYS: &[Key] = &[
+    key!(
+        "address",
+        KeyType::Template,
+        Need::Required,
+        "The host, and the port if it is not 4222.",
+        "nats.example"
+    ),
+    key!("stream", KeyType::Template, Need::Required, "The stream's name.", "ORDERS"),
+    key!(
+        "subject",
+        KeyType::Template,
+        Need::Otherwise("all subjects of the stream"),
+        "Of which subject the last message is looked at; `*` stands for a part, `>` at the end for all that follow.",
+        "orders.confirmed"
+    ),
+    key!("domain", KeyType::Text, Need::Optional, "The JetStream domain that the stream is in.", "hub"),
+    key!("user", KeyType::Template, Need::Optional, "Who signs in, with `password`.", "probe"),
+    key!(
+        "password",
+        KeyType::Template,
+        Need::Optional,
+        "The password of `user`.",
+        "${secrets.nats_password}"
+    ),
+    key!("token", KeyType::Template, Need::Optional, "A token that signs in.", "${secrets.nats_token}"),
+    key!(
+        "tls",
+        KeyType::Bool,
+        Need::Default("false"),
+        "Whether the connection is encrypted; a server that wants TLS refuses one that is not.",
+        "true"
+    ),
+    key!(
+        "ca",
+        KeyType::Text,
+        Need::Optional,
+        "A PEM file of the authorities to trust instead of the system's.",
+        "certs/internal-root.pem"
+    ),
+];
+
+/// What assertions may look at.
+pub(super) const SUBJECTS: &[Subject] = &[
+    Subject {
+        name: "last",
+        doc: "When the last message was stored; nothing if there is none.",
+        shape: Shape::One(SubjectType::Any),
+        example: "{ newer_than: 15m }",
+    },
+    Subject {
+        name: "sequence",
+        doc: "The number of the last message in the stream.",
+        shape: Shape::One(SubjectType::Int),
+        example: "{ advances: { within: 1h } }",
+    },
+    Subject {
+        name: "count",
+        doc: "How many messages there are: of the `subject`, or in the whole stream.",
+        shape: Shape::One(SubjectType::Int),
+        example: "{ gte: 1 }",
+    },
+    Subject {
+        name: "message_subject",
+        doc: "The subject of the last message; only where the step names a `subject`.",
+        shape: Shape::One(SubjectType::Text),
+        example: "{ starts_with: orders. }",
+    },
+    Subject {
+        name: "size",
+        doc: "How much all messages of the stream have together.",
+        shape: Shape::One(SubjectType::Size),
+        example: "{ lte: 1GiB }",
+    },
+];
+
+/// A broken assertion is `incorrect`, `assert.SUBJECT`.
+pub(super) fn classify(_: &str, _: &str, _: bool) -> Option<(FailureClass, Cow<'static, str>)> {
+    None
+}
+
+/// Makes the action.
+pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
+    let reach = Reach::new(fields.template("address")?, Some(PORT), "nats.example:4222", report);
+    let stream = named(fields.template("stream"), report, is_stream, "the name of a stream");
+    let subject = match fields.template("subject") {
+        None => Some(None),
+        given => named(given, report, is_subject, "a subject").map(Some),
+    };
+    let domain = match fields.text("domain") {
+        None => Some(None),
+        Some(given) if is_stream(&given.value) => Some(Some(given.value)),
+        Some(given) => {
+            report.push(not(given.span, "the name of a domain"));
+            None
+        }
+    };
+    let sign_in = sign_in(&mut fields, report);
+    let secure = fields.bool("tls").is_some_and(|given| given.value);
+    let ca = fields.text("ca");
+    if let Some(ca) = ca.as_ref().filter(|_| !secure) {
+        let message = "`ca` says something about TLS, and there is none";
+        report.push(Diagnostic::error("E135", ca.span, message).help("write tls: true"));
+        return None;
+    }
+    let roots = ca.map_or(Roots::System, |given| Roots::File(given.value.into()));
+    let tls = secure.then(|| TlsChoice { roots, ..TlsChoice::default() });
+    Some(Box::new(JetStream {
+        reach: reach?,
+        stream: stream?,
+        subject: subject?,
+        domain: domain?,
+        sign_in: sign_in?,
+        tls,
+    }))
+}
+
+/// A name that may have holes.
+fn named(
+    given: Option<Spanned<Template>>,
+    report: &mut Report,
+    fits: fn(&str) -> bool,
+    what: &str,
+) -> Option<Template> {
+    let given = given?;
+    if given.value.constant().is_none_or(fits) {
+        return Some(given.value);
+    }
+    report.push(not(given.span, what));
+    None
+}
+
+fn not(span: Span, what: &str) -> Diagnostic {
+    let message = format!("this is not {what}");
+    Diagnostic::error("E104", span, message)
+        .help("letters, digits, `-` and `_`; the parts of a subject have dots between them")
+}
+
+fn sign_in(fields: &mut Fields, report: &mut Report) -> Option<SignIn> {
+    let (user, password) = (fields.template("user"), fields.template("password"));
+    let token = fields.template("token");
+    for secret in [&password, &token].into_iter().flatten() {
+        if secret.value.constant().is_some() {
+            let message = "credentials stand in this file";
+            let help = "keep it as a secret and write ${secrets.NAME}";
+            report.push(Diagnostic::error("E180", secret.span, message).masked().help(help));
+            return None;
+        }
+    }
+    match (user, password, token) {
+        (None, None, None) => Some(SignIn::Nobody),
+        (None, None, Some(token)) => Some(SignIn::Token(token.value)),
+        (Some(user), Some(password), None) => Some(SignIn::User(user.value, password.value)),
+        _ => {
+            let message = "`user` and `password` belong together, and `token` stands alone";
+            report.push(Diagnostic::error("E183", fields.span, message).help("leave one of them out"));
+            None
+        }
+    }
+}

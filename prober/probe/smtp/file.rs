@@ -1,0 +1,146 @@
+//! The keys and subjects of an `smtp` step, and how they become an action.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use model::outcome::FailureClass;
+use scenario::diagnostic::{Diagnostic, Report};
+use scenario::fields::{Fields, Key, KeyType, Need};
+use scenario::kind::{Action, Shape, Subject};
+use scenario::value::SubjectType;
+
+use super::run::{Secure, Smtp};
+use crate::net::address::Host;
+use crate::net::reach::Reach;
+use crate::net::roots::Roots;
+use crate::net::shared::Net;
+use crate::net::tls::TlsChoice;
+
+/// The ports of mail servers (RFC 5321 and RFC 8314).
+const PORT: u16 = 25;
+const PORT_IMPLICIT: u16 = 465;
+
+macro_rules! key {
+    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
+        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
+    };
+}
+
+/// The keys of the map form.
+pub(super) const KEYS: &[Key] = &[
+    key!(
+        "address",
+        KeyType::Template,
+        Need::Required,
+        "The host, and the port if it is not 25 (465 with `tls: implicit`).",
+        "mail.example:587"
+    ),
+    key!(
+        "hello",
+        KeyType::Text,
+        Need::Default("localhost"),
+        "What the prober calls itself in EHLO: a name or [address].",
+        "probe.example"
+    ),
+    key!(
+        "tls",
+        KeyType::Choice(&["none", "starttls", "implicit"]),
+        Need::Default("none"),
+        "Whether the connection is encrypted: not at all, after STARTTLS, or from the first byte.",
+        "starttls"
+    ),
+    key!(
+        "server_name",
+        KeyType::Text,
+        Need::Otherwise("the host"),
+        "The name that the certificate must be for.",
+        "mail.example"
+    ),
+    key!(
+        "ca",
+        KeyType::Text,
+        Need::Optional,
+        "A PEM file of the authorities to trust instead of the system's.",
+        "certs/internal-root.pem"
+    ),
+];
+
+/// What assertions may look at.
+pub(super) const SUBJECTS: &[Subject] = &[
+    Subject {
+        name: "code",
+        doc: "The code of the greeting.",
+        shape: Shape::One(SubjectType::Int),
+        example: "220",
+    },
+    Subject {
+        name: "banner",
+        doc: "The text of the greeting.",
+        shape: Shape::One(SubjectType::Text),
+        example: "{ contains: ESMTP }",
+    },
+    Subject {
+        name: "capabilities",
+        doc: "What the server says after EHLO that it can do, a line each; after STARTTLS what it says then.",
+        shape: Shape::One(SubjectType::Texts),
+        example: "{ contains: STARTTLS }",
+    },
+];
+
+/// `smtp: mail.example` is its address.
+pub(super) fn short(text: &str) -> Vec<(&'static str, Range<usize>)> {
+    vec![("address", 0..text.len())]
+}
+
+/// The failure that a broken assertion stands for: the code says itself what went wrong where nobody asked about it.
+pub(super) fn classify(
+    subject: &str,
+    actual: &str,
+    implied: bool,
+) -> Option<(FailureClass, Cow<'static, str>)> {
+    (subject == "code" && implied).then(|| (FailureClass::Protocol, Cow::Owned(format!("smtp.{actual}"))))
+}
+
+/// Makes the action.
+pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
+    let secure = match fields.choice("tls").map(|given| given.value) {
+        Some("starttls") => Secure::StartTls,
+        Some("implicit") => Secure::Implicit,
+        _ => Secure::No,
+    };
+    let hello = hello(&mut fields, report);
+    if secure == Secure::No
+        && let Some(key) = ["ca", "server_name"].into_iter().find(|key| fields.has(key))
+    {
+        let span = fields.span_of(key).unwrap_or(fields.span);
+        let message = format!("`{key}` says something about TLS, and there is none");
+        report.push(Diagnostic::error("E135", span, message).help("write tls: starttls or tls: implicit"));
+        return None;
+    }
+    let name = fields.text("server_name").map(|given| {
+        Host::parse(&given.value).map_err(|error| {
+            let help = "write a name like mail.example, without scheme and port";
+            report.push(Diagnostic::error("E178", given.span, error.to_string()).help(help));
+        })
+    });
+    let roots = fields.text("ca").map_or(Roots::System, |given| Roots::File(given.value.into()));
+    let port = if secure == Secure::Implicit { PORT_IMPLICIT } else { PORT };
+    let reach = Reach::new(fields.template("address")?, Some(port), "mail.example:587", report);
+    let tls = TlsChoice { roots, ..TlsChoice::default() };
+    Some(Box::new(Smtp { reach: reach?, hello: hello?, secure, name: name.transpose().ok()?, tls }))
+}
+
+fn hello(fields: &mut Fields, report: &mut Report) -> Option<String> {
+    let Some(given) = fields.text("hello") else { return Some("localhost".to_owned()) };
+    let literal = given.value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let fits = match literal {
+        Some(inner) => inner.strip_prefix("IPv6:").unwrap_or(inner).parse::<std::net::IpAddr>().is_ok(),
+        None => matches!(Host::parse(&given.value), Ok(Host::Name(_))),
+    };
+    if fits {
+        return Some(given.value);
+    }
+    let message = "EHLO takes a name or an address in brackets";
+    report.push(Diagnostic::error("E178", given.span, message).help("like probe.example or [192.0.2.7]"));
+    None
+}

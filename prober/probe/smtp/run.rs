@@ -1,0 +1,289 @@
+//! The action of an `smtp` step and its evidence.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::attribute::Attributes;
+use model::outcome::{Failure, FailureClass, cut};
+use model::probe::{BoxFuture, Detail};
+use model::step::{Hop, SHOWN_MAX};
+use rustls_pki_types::ServerName;
+use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::value::{Reading, Selector, Value};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::reply::Reply;
+use crate::http::facts::TlsFacts;
+use crate::net::address::{Host, HostPort};
+use crate::net::dial::dial;
+use crate::net::fault::{self, within};
+use crate::net::lines::Lines;
+use crate::net::phases::Phases;
+use crate::net::reach::{self, Reach};
+use crate::net::resolve::Family;
+use crate::net::shared::{Net, Shared};
+use crate::net::tls::{TlsChoice, TlsSetup, server_name};
+use crate::octets::{self, Encoding};
+
+/// The most that a server may say in one run, in bytes.
+const SAID_MAX: usize = 64 * 1024;
+/// How long the goodbye may take.
+const GOODBYE: Duration = Duration::from_millis(50);
+
+/// An `smtp` step, ready to be run.
+#[derive(Debug)]
+pub(super) struct Smtp {
+    pub(super) reach: Reach,
+    /// What the prober calls itself.
+    pub(super) hello: String,
+    pub(super) secure: Secure,
+    /// The name that the certificate must be for, if it is not the address's host.
+    pub(super) name: Option<Host>,
+    pub(super) tls: TlsChoice,
+}
+
+/// Whether the connection is encrypted.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Secure {
+    /// Not at all.
+    No,
+    /// After STARTTLS.
+    StartTls,
+    /// From the first byte.
+    Implicit,
+}
+
+/// One run of the step.
+struct Dialogue<'a> {
+    step: &'a Smtp,
+    shared: &'a Arc<Shared>,
+    address: &'a HostPort,
+    deadline: Instant,
+    hops: Vec<Hop>,
+    phases: Phases,
+    detail: Detail,
+    attributes: Attributes,
+}
+
+/// What a mail server said of itself.
+struct Greeted {
+    greeting: Reply,
+    /// `None` if the greeting was none.
+    capabilities: Option<Vec<String>>,
+}
+
+impl Action<Net> for Smtp {
+    fn target(&self) -> String {
+        self.reach.to_string()
+    }
+
+    fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
+        Box::pin(self.look(net.shared(), net.detail(), context))
+    }
+}
+
+impl Smtp {
+    async fn look(&self, shared: &Arc<Shared>, detail: Detail, context: &StepContext<'_>) -> StepOutcome {
+        let address = match self.reach.resolve(context.scope) {
+            Ok(address) => address,
+            Err(failure) => return StepOutcome::failed(failure),
+        };
+        let mut attributes = reach::facts(&address, "tcp");
+        attributes.set("network.protocol.name", "smtp");
+        let mut dialogue = Dialogue {
+            step: self,
+            shared,
+            address: &address,
+            deadline: context.deadline,
+            hops: Vec::with_capacity(4),
+            phases: Phases::start(context.began),
+            detail,
+            attributes,
+        };
+        let done = within(context.deadline, dialogue.hold()).await;
+        let done = done.unwrap_or_else(|| Err(fault::timed_out(&dialogue.phases, context.deadline)));
+        dialogue.conclude(done)
+    }
+}
+
+impl Dialogue<'_> {
+    async fn hold(&mut self) -> Result<Greeted, Failure> {
+        // Files are read before anything is measured.
+        let setup = if self.step.secure == Secure::No {
+            None
+        } else {
+            let name = server_name(self.step.name.as_ref().unwrap_or(&self.address.host))?;
+            Some((self.shared.tls(&self.step.tls).await?, name))
+        };
+        let tcp = dial(self.shared, self.address, Family::Any, &mut self.phases).await?;
+        match (setup, self.step.secure) {
+            (Some(setup), Secure::Implicit) => {
+                let tls = self.encrypt(tcp, &setup).await?;
+                let mut lines = Lines::new(tls, SAID_MAX);
+                let greeted = self.greet(&mut lines).await?;
+                self.quit(&mut lines).await;
+                Ok(greeted)
+            }
+            (Some(setup), _) => self.start_tls(tcp, &setup).await,
+            (None, _) => {
+                let mut lines = Lines::new(tcp, SAID_MAX);
+                let greeted = self.greet(&mut lines).await?;
+                self.quit(&mut lines).await;
+                Ok(greeted)
+            }
+        }
+    }
+
+    async fn start_tls(
+        &mut self,
+        tcp: TcpStream,
+        setup: &(Arc<TlsSetup>, ServerName<'static>),
+    ) -> Result<Greeted, Failure> {
+        let mut lines = Lines::new(tcp, SAID_MAX);
+        let mut greeted = self.greet(&mut lines).await?;
+        let Some(capabilities) = &greeted.capabilities else { return Ok(greeted) };
+        if !capabilities.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS")) {
+            let message = format!("{} does not offer STARTTLS", self.address);
+            return Err(Failure::new(FailureClass::Tls, "tls.handshake", message));
+        }
+        let reply = self.command(&mut lines, "STARTTLS").await?;
+        if reply.code != 220 {
+            return Err(reply.refusal("STARTTLS"));
+        }
+        // Whatever came before the handshake could be anybody's (CVE-2011-0411 and its kin).
+        let tcp = lines.into_inner().ok_or_else(|| {
+            let message = "the server said more after STARTTLS, before the connection was encrypted";
+            Failure::new(FailureClass::Protocol, "smtp.protocol", message)
+        })?;
+        let tls = self.encrypt(tcp, setup).await?;
+        self.end_hop("STARTTLS", b"STARTTLS\r\n", &reply);
+        let mut lines = Lines::new(tls, SAID_MAX);
+        greeted.capabilities = Some(self.hello(&mut lines).await?);
+        self.quit(&mut lines).await;
+        Ok(greeted)
+    }
+
+    async fn encrypt(
+        &mut self,
+        tcp: TcpStream,
+        (setup, name): &(Arc<TlsSetup>, ServerName<'static>),
+    ) -> Result<TlsStream<TcpStream>, Failure> {
+        let (stream, shown) = setup.connect(tcp, name, &mut self.phases).await;
+        TlsFacts::new(&shown, self.shared).note(&mut self.attributes);
+        stream
+    }
+
+    /// Reads the greeting, and says EHLO if it is one.
+    async fn greet<S>(&mut self, lines: &mut Lines<S>) -> Result<Greeted, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.phases.enter(model::step::Phase::Wait);
+        let greeting = Reply::read(lines, &mut self.phases).await?;
+        let label = self.address.to_string();
+        self.end_hop(&label, b"", &greeting);
+        let capabilities = match greeting.code {
+            220 => Some(self.hello(lines).await?),
+            _ => None,
+        };
+        Ok(Greeted { greeting, capabilities })
+    }
+
+    /// Says EHLO; what the server can do.
+    async fn hello<S>(&mut self, lines: &mut Lines<S>) -> Result<Vec<String>, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let command = format!("EHLO {}", self.step.hello);
+        let reply = self.command(lines, &command).await?;
+        if reply.code != 250 {
+            return Err(reply.refusal("EHLO"));
+        }
+        self.end_hop("EHLO", format!("{command}\r\n").as_bytes(), &reply);
+        // The first line is the server's name.
+        Ok(reply.lines.into_iter().skip(1).collect())
+    }
+
+    async fn command<S>(&mut self, lines: &mut Lines<S>, command: &str) -> Result<Reply, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        lines.write(format!("{command}\r\n").as_bytes(), &mut self.phases).await?;
+        Reply::read(lines, &mut self.phases).await
+    }
+
+    /// Says goodbye, so that the server does not log a lost connection; its time is not the answer's.
+    async fn quit<S>(&self, lines: &mut Lines<S>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut aside = Phases::start(self.phases.origin());
+        let until = self.deadline.min(Instant::now() + GOODBYE);
+        let _said = within(until, async {
+            lines.write(b"QUIT\r\n", &mut aside).await?;
+            Reply::read(lines, &mut aside).await
+        })
+        .await;
+    }
+
+    /// Ends a hop whose answer has come; the next one is on the same connection.
+    fn end_hop(&mut self, label: &str, said: &[u8], reply: &Reply) {
+        let next = Phases::start(self.phases.origin());
+        let phases = std::mem::replace(&mut self.phases, next);
+        if let Some(peer) = phases.peer {
+            self.phases.connected(peer);
+        }
+        let mut hop = phases.into_hop(label.to_owned());
+        hop.reused = !self.hops.is_empty();
+        hop.status = Some(reply.code.to_string());
+        let heard = format!("{} {}", reply.code, reply.lines.join("\n"));
+        hop.exchange = octets::kept(self.detail, Encoding::Text, said, heard.as_bytes());
+        self.hops.push(hop);
+    }
+
+    fn conclude(mut self, done: Result<Greeted, Failure>) -> StepOutcome {
+        if let Some(peer) = self.phases.peer {
+            self.attributes.set("network.peer.address", peer.ip().to_string());
+        }
+        if done.is_err() {
+            let label =
+                if self.hops.is_empty() { self.address.to_string() } else { "the next command".to_owned() };
+            let mut hop = self.phases.into_hop(label);
+            hop.reused = !self.hops.is_empty();
+            self.hops.push(hop);
+        }
+        match done {
+            Ok(greeted) => {
+                let banner = cut(greeted.greeting.lines.join(" "), SHOWN_MAX);
+                self.attributes.set("prober.smtp.banner", banner);
+                self.attributes.set("prober.smtp.code", i64::from(greeted.greeting.code));
+                let (hops, attributes) = (self.hops, self.attributes);
+                StepOutcome { hops, attributes, failure: None, evidence: Box::new(greeted) }
+            }
+            Err(failure) => StepOutcome {
+                hops: self.hops,
+                attributes: self.attributes,
+                failure: Some(failure),
+                evidence: Box::new(Nothing),
+            },
+        }
+    }
+}
+
+impl Evidence for Greeted {
+    fn read<'a>(&'a self, subject: &str, _: &Selector) -> Reading<'a> {
+        match subject {
+            "code" => Reading::One(Value::Int(self.greeting.code.into())),
+            "banner" => Reading::One(Value::Text(self.greeting.lines.join("\n").into())),
+            "capabilities" => match &self.capabilities {
+                Some(lines) => {
+                    Reading::One(Value::List(lines.iter().map(|line| Value::Text(line.into())).collect()))
+                }
+                None => Reading::Unreadable("EHLO is said after a greeting of 220 only".to_owned()),
+            },
+            _ => Reading::Absent,
+        }
+    }
+}

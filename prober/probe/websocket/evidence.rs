@@ -1,0 +1,73 @@
+//! What assertions and captures look at.
+
+use std::cell::OnceCell;
+
+use scenario::kind::Evidence;
+use scenario::value::{Reading, Selector, Value};
+use serde_json::Value as Json;
+
+use super::handshake::Opened;
+use super::talk::Heard;
+use crate::octets::Encoding;
+
+/// What an open WebSocket showed.
+pub(super) struct WebSocketEvidence {
+    pub(super) opened: Opened,
+    pub(super) heard: Heard,
+    pub(super) encoding: Encoding,
+    /// The last message as JSON; parsed when somebody first asks.
+    pub(super) json: OnceCell<Result<Json, String>>,
+}
+
+impl Evidence for WebSocketEvidence {
+    fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a> {
+        let text = |bytes: &'a Vec<u8>| Value::Text(self.encoding.show(bytes));
+        let one = |value: Option<Value<'a>>| value.map_or(Reading::Absent, Reading::One);
+        match (subject, selector) {
+            ("message", _) => one(self.heard.messages.last().map(text)),
+            ("messages", _) => one(Some(Value::List(self.heard.messages.iter().map(text).collect()))),
+            ("json", Selector::JsonPath(path)) => self.json(path),
+            ("subprotocol", _) => {
+                one(self.opened.subprotocol.as_deref().map(|name| Value::Text(name.into())))
+            }
+            ("headers", Selector::Header(name)) => {
+                let values = self.opened.headers.get_all(&**name).iter();
+                let mut values: Vec<_> =
+                    values.map(|value| Value::Text(String::from_utf8_lossy(value.as_bytes()))).collect();
+                match values.len() {
+                    0 => Reading::Absent,
+                    1 => Reading::One(values.remove(0)),
+                    _ => Reading::Many(values),
+                }
+            }
+            ("close_code", _) => one(self.heard.closed.as_ref().map(|(code, _)| Value::Int((*code).into()))),
+            ("close_reason", _) => {
+                one(self.heard.closed.as_ref().map(|(_, reason)| Value::Text(reason.as_str().into())))
+            }
+            ("size", _) => {
+                let size: usize = self.heard.messages.iter().map(Vec::len).sum();
+                one(Some(Value::Int(i64::try_from(size).unwrap_or(i64::MAX))))
+            }
+            _ => Reading::Absent,
+        }
+    }
+}
+
+impl WebSocketEvidence {
+    fn json(&self, path: &serde_json_path::JsonPath) -> Reading<'_> {
+        let parsed = self.json.get_or_init(|| {
+            let last = self.heard.messages.last().ok_or("no message came")?;
+            serde_json::from_slice(last).map_err(|error| format!("the message is not JSON: {error}"))
+        });
+        let json = match parsed {
+            Ok(json) => json,
+            Err(why) => return Reading::Unreadable(why.clone()),
+        };
+        let mut found: Vec<_> = path.query(json).all().into_iter().map(Value::of_json).collect();
+        match found.len() {
+            0 => Reading::Absent,
+            1 => Reading::One(found.remove(0)),
+            _ => Reading::Many(found),
+        }
+    }
+}

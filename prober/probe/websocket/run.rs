@@ -1,0 +1,256 @@
+//! The action of a `websocket` step.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use http::header::HeaderName;
+use model::attribute::Attributes;
+use model::outcome::Failure;
+use model::probe::{BoxFuture, Detail};
+use model::step::{Hop, Phase};
+use regex::bytes::Regex;
+use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::template::Template;
+
+use super::evidence::WebSocketEvidence;
+use super::handshake::{Opened, Opening};
+use super::talk::{Heard, Talk};
+use super::url;
+use crate::http::facts::TlsFacts;
+use crate::http::target::Target;
+use crate::http::wire::{Marks, Stream, Wire};
+use crate::net::dial::dial;
+use crate::net::fault::{self, timed_out, unusable, within};
+use crate::net::phases::Phases;
+use crate::net::reach;
+use crate::net::resolve::Family;
+use crate::net::shared::{Net, Shared};
+use crate::net::tls::{TlsChoice, server_name};
+use crate::octets::{self, Encoding, Payload};
+
+/// The most messages that one step waits for, and the most that it takes.
+pub(super) const MESSAGES_MAX: i64 = 1000;
+
+/// A `websocket` step, ready to be run.
+#[derive(Debug)]
+pub(super) struct WebSocket {
+    pub(super) url: Template,
+    pub(super) headers: Vec<(HeaderName, Template)>,
+    /// What is offered, most wanted first.
+    pub(super) subprotocols: Vec<String>,
+    /// At least one.
+    pub(super) rounds: Vec<Round>,
+    pub(super) encoding: Encoding,
+    /// Whether the server is to close by itself.
+    pub(super) wait_close: bool,
+    /// The longest message, in bytes.
+    pub(super) message_bytes_max: usize,
+    pub(super) tls: TlsChoice,
+    pub(super) family: Family,
+    /// Why the certificate need not hold; `None` if it must.
+    pub(super) insecure: Option<String>,
+}
+
+/// What is said, and what is heard of it.
+#[derive(Debug)]
+pub(super) struct Round {
+    pub(super) send: Vec<Payload>,
+    pub(super) until: Until,
+}
+
+/// What is waited for in a round.
+#[derive(Debug)]
+pub(super) enum Until {
+    /// So many messages.
+    Count(usize),
+    /// A message that matches.
+    Match(Regex),
+}
+
+/// The messages that are sent in each round.
+type Said = Vec<Vec<Vec<u8>>>;
+
+/// One run of the step.
+struct Run<'a> {
+    step: &'a WebSocket,
+    /// What is sent in each round.
+    said: Said,
+    shown: String,
+    hops: Vec<Hop>,
+    phases: Phases,
+    detail: Detail,
+    attributes: Attributes,
+    opened: Option<Opened>,
+    heard: Heard,
+}
+
+impl Action<Net> for WebSocket {
+    fn target(&self) -> String {
+        self.url.to_string()
+    }
+
+    fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
+        Box::pin(self.go(net.shared(), net.detail(), context))
+    }
+}
+
+impl WebSocket {
+    async fn go(&self, shared: &Arc<Shared>, detail: Detail, context: &StepContext<'_>) -> StepOutcome {
+        let (target, opening, said) = match self.prepare(context) {
+            Ok(prepared) => prepared,
+            Err(failure) => return StepOutcome::failed(failure),
+        };
+        let shown = url::shown(&target);
+        let mut attributes = reach::facts(&target.address, "tcp");
+        attributes.set("url.full", shown.as_str());
+        attributes.set("network.protocol.name", "websocket");
+        if let Some(why) = &self.insecure {
+            attributes.set("prober.tls.insecure", why.as_str());
+        }
+        let mut run = Run {
+            step: self,
+            said,
+            shown,
+            hops: Vec::with_capacity(1 + self.rounds.len()),
+            phases: Phases::start(context.began),
+            detail,
+            attributes,
+            opened: None,
+            heard: Heard::default(),
+        };
+        let done = within(context.deadline, run.hold(shared, (&target, opening), context)).await;
+        let failure = match done {
+            Some(done) => done.err(),
+            None => Some(timed_out(&run.phases, context.deadline)),
+        };
+        run.conclude(failure)
+    }
+
+    fn prepare(&self, context: &StepContext<'_>) -> Result<(Target, Opening, Said), Failure> {
+        let text = self.url.render(context.scope).map_err(|error| fault::unresolved(&error))?;
+        let target = url::parse(&text).map_err(|error| unusable(&self.url, &error.to_string()))?;
+        let opening = Opening::new(self, &target, context.scope)?;
+        let said = self.rounds.iter().map(|round| {
+            let payloads = round.send.iter().map(|payload| payload.render(context.scope));
+            payloads.collect::<Result<Vec<_>, _>>()
+        });
+        Ok((target, opening, said.collect::<Result<_, _>>()?))
+    }
+
+    /// Which round it is, where there are several.
+    fn place(&self, index: usize) -> String {
+        if self.rounds.len() > 1 { format!(" (round {})", index + 1) } else { String::new() }
+    }
+}
+
+impl Run<'_> {
+    async fn hold(
+        &mut self,
+        shared: &Arc<Shared>,
+        (target, opening): (&Target, Opening),
+        context: &StepContext<'_>,
+    ) -> Result<(), Failure> {
+        let marks = Arc::new(Marks::new());
+        let stream = self.connect(shared, target).await?;
+        let wire = Wire::new(stream, Arc::clone(&marks));
+        let offered = (&*marks, self.step.subprotocols.as_slice());
+        let (wire, read, opened) = opening.open(wire, offered, &mut self.phases).await?;
+        self.opened = Some(opened);
+        self.end_hop(None);
+        let mut talk = Talk::new(wire, &read, (marks, self.step.encoding, self.step.message_bytes_max)).await;
+        let talked = self.talk(&mut talk).await;
+        if talked.is_ok() && !self.step.wait_close {
+            talk.close(context.deadline).await;
+        }
+        self.heard = talk.heard;
+        talked
+    }
+
+    async fn connect(&mut self, shared: &Arc<Shared>, target: &Target) -> Result<Stream, Failure> {
+        // Files are read before anything is measured.
+        let setup = if target.secure { Some(shared.tls(&self.step.tls).await?) } else { None };
+        let tcp = dial(shared, &target.address, self.step.family, &mut self.phases).await?;
+        let Some(setup) = setup else { return Ok(Stream::Plain(tcp)) };
+        let name = server_name(&target.address.host)?;
+        let (stream, shown) = setup.connect(tcp, &name, &mut self.phases).await;
+        TlsFacts::new(&shown, shared).note(&mut self.attributes);
+        Ok(Stream::Tls(Box::new(stream?)))
+    }
+
+    async fn talk(&mut self, talk: &mut Talk) -> Result<(), Failure> {
+        for (index, round) in self.step.rounds.iter().enumerate() {
+            let from = talk.heard.messages.len();
+            let last = index + 1 == self.step.rounds.len();
+            let quiet = round.send.is_empty() && matches!(round.until, Until::Count(0));
+            if quiet && !(last && self.step.wait_close) {
+                continue;
+            }
+            let done = self.round(index, from, talk).await;
+            if done.is_ok() && last && self.step.wait_close {
+                talk.until_closed().await?;
+            }
+            done?;
+            self.end_hop(Some((index, &talk.heard.messages[from..])));
+        }
+        Ok(())
+    }
+
+    async fn round(&mut self, index: usize, from: usize, talk: &mut Talk) -> Result<(), Failure> {
+        let round = &self.step.rounds[index];
+        if !round.send.is_empty() {
+            self.phases.enter(Phase::Send);
+            for message in &self.said[index] {
+                talk.say(message).await?;
+            }
+        }
+        match talk.sent().filter(|_| !round.send.is_empty()) {
+            Some(at) => self.phases.enter_at(Phase::Wait, at),
+            None => self.phases.enter(Phase::Wait),
+        }
+        talk.hear(&round.until, from, &mut self.phases).await
+    }
+
+    /// Ends the hop in progress: the handshake, or a round with what was heard in it.
+    fn end_hop(&mut self, round: Option<(usize, &[Vec<u8>])>) {
+        let next = Phases::start(self.phases.origin());
+        let phases = std::mem::replace(&mut self.phases, next);
+        let peer = phases.peer;
+        let first = self.hops.is_empty();
+        let label = match round {
+            None => self.shown.clone(),
+            Some((index, _)) => format!("messages on {}{}", self.shown, self.step.place(index)),
+        };
+        let mut hop = phases.into_hop(label);
+        hop.reused = !first;
+        if first && self.opened.is_some() {
+            hop.status = Some("101".to_owned());
+        }
+        if let Some((index, heard)) = round {
+            hop.exchange =
+                octets::kept(self.detail, self.step.encoding, &self.said[index].concat(), &heard.concat());
+        }
+        self.hops.push(hop);
+        if let Some(peer) = peer {
+            self.phases.connected(peer);
+            self.attributes.set("network.peer.address", peer.ip().to_string());
+        }
+    }
+
+    fn conclude(mut self, failure: Option<Failure>) -> StepOutcome {
+        if failure.is_some() {
+            // The handshake, or the round that failed.
+            let round = self.hops.len().checked_sub(1);
+            self.end_hop(round.map(|index| (index.min(self.step.rounds.len() - 1), &[][..])));
+        }
+        let evidence: Box<dyn Evidence> = match (&failure, self.opened) {
+            (None, Some(opened)) => Box::new(WebSocketEvidence {
+                opened,
+                heard: self.heard,
+                encoding: self.step.encoding,
+                json: OnceCell::new(),
+            }),
+            _ => Box::new(Nothing),
+        };
+        StepOutcome { hops: self.hops, attributes: self.attributes, failure, evidence }
+    }
+}

@@ -1,0 +1,74 @@
+//! Servers in Python, each a script with a library that others use in earnest.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::moto::PYTHON;
+use super::process::{Process, file, folder, loopback, on_free_port, text};
+use crate::pki::Identity;
+
+/// A running server in Python; dropping it ends it.
+pub struct Python {
+    addr: SocketAddr,
+    _process: Process,
+    _folder: TempDir,
+}
+
+/// The library grpcio, with its health service.
+const GRPC: (&str, &str) = ("grpc", include_str!("grpc_server.py"));
+/// The library websockets.
+const WEBSOCKET: (&str, &str) = ("websocket", include_str!("websocket_server.py"));
+/// The library aiosmtpd.
+const SMTP: (&str, &str) = ("smtp", include_str!("smtp_server.py"));
+
+impl Python {
+    /// A gRPC server with the health service: it works, as does `shop.Orders`, and `shop.Search` does not.
+    ///
+    /// Calls with the metadata `x-deny: yes` are refused; what others say as `x-tenant` comes back as `x-heard`.
+    pub fn grpc(identity: Option<&Identity>) -> Self {
+        Self::start(GRPC, identity, None)
+    }
+
+    /// A WebSocket server with the paths `/echo`, `/hello`, `/closed`, `/count`, `/abort` and `/forbidden`.
+    pub fn websocket(identity: Option<&Identity>) -> Self {
+        Self::start(WEBSOCKET, identity, None)
+    }
+
+    /// A mail server; with an `identity` it offers STARTTLS.
+    pub fn smtp(identity: Option<&Identity>) -> Self {
+        Self::start(SMTP, identity, None)
+    }
+
+    /// A mail server in TLS from the first byte.
+    pub fn smtps(identity: &Identity) -> Self {
+        Self::start(SMTP, Some(identity), Some("implicit"))
+    }
+
+    /// Where it listens.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    fn start((name, source): (&'static str, &str), identity: Option<&Identity>, more: Option<&str>) -> Self {
+        let program = PathBuf::from(PYTHON);
+        assert!(program.exists(), "the {name} server's Python is missing: tests/run peers");
+        on_free_port(|port| {
+            let folder = folder();
+            let script = file(folder.path(), "server.py", source);
+            let port_text = port.to_string();
+            let mut args = vec![text(&script), port_text.as_str()];
+            if let Some(identity) = identity {
+                args.extend([text(&identity.cert_file), text(&identity.key_file)]);
+            }
+            args.extend(more);
+            let mut process = Process::start(name, &program, &args, folder.path(), None);
+            let log = folder.path().join(format!("{name}.log"));
+            process.wait_until(|| {
+                std::fs::read_to_string(&log).is_ok_and(|log| log.lines().any(|line| line == "ready"))
+            })?;
+            Ok(Self { addr: loopback(port), _process: process, _folder: folder })
+        })
+    }
+}
