@@ -8,7 +8,7 @@ use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass, cut};
 use model::probe::BoxFuture;
 use model::step::Phase;
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::template::{Scope, Template};
 use scenario::value::{self, Selector, Value};
 use tokio::io::AsyncWriteExt as _;
@@ -66,6 +66,13 @@ impl Action<Net> for Tcp {
         match &self.reach {
             Reach::Now(address) => address.to_string(),
             Reach::Later(template) => template.to_string(),
+        }
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.reach {
+            Reach::Now(address) => vec![address.endpoint()],
+            Reach::Later(_) => Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use model::attribute::Attributes;
 use model::outcome::Failure;
 use model::probe::BoxFuture;
 use model::time::Timestamp;
-use scenario::kind::{Action, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Nothing, StepContext, StepOutcome};
 use scenario::template::{Scope, Template};
 use tokio::io::AsyncWriteExt as _;
 
@@ -62,6 +62,13 @@ impl Action<Net> for Tls {
         match &self.reach {
             Reach::Now(address) => address.to_string(),
             Reach::Later(template) => template.to_string(),
+        }
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.reach {
+            Reach::Now(address) => vec![address.endpoint()],
+            Reach::Later(_) => Vec::new(),
         }
     }
 
