@@ -7,6 +7,7 @@
 //! | `command_line` | what each command prints, where, and with which exit code |
 //! | `compared` | our verdicts and values beside curl's and the blackbox exporter's
 //! | `demo_project` | the demo, from an empty folder to an explained failure |
+//! | `distrust` | lost networks, resolvers that are dead or lie, starved processors: nothing becomes bad |
 //! | `editor` | what an editor says of files: its mistakes, its offers, its help |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
 //! | `export` | the NDJSON exporter writes every event, rotates, and survives a kill |
@@ -33,6 +34,7 @@ mod codes;
 mod command_line;
 mod compared;
 mod demo_project;
+mod distrust;
 mod editor;
 mod environment;
 mod export;

@@ -10,7 +10,7 @@ fn project(server: &Server) -> Project {
     let project = Project::new("");
     project.write(
         "prober.yaml",
-        "version: 1\nroutes:\n  shop-oncall: { alertmanager: \"http://127.0.0.1:9093\" }\n  shop-tickets: { webhook: \"https://hooks.example/ticket\" }\n",
+        "version: 1\nnetwork: { private: allow }\nroutes:\n  shop-oncall: { alertmanager: \"http://127.0.0.1:9093\" }\n  shop-tickets: { webhook: \"https://hooks.example/ticket\" }\n",
     );
     let head = format!(
         "aim: The cart answers.\nowner: shop\nrunbook: https://wiki.example/cart\nevery: 1m\nhttp: {}\n",

@@ -60,7 +60,7 @@ const CANDIDATES: &[&str] = &[
     "\"${vars.time}\"",
 ];
 
-const PROJECT: &str = "version: 1\nvars: { word: UP, number: 7, time: 5s }\n";
+const PROJECT: &str = "version: 1\nnetwork: { private: allow }\nvars: { word: UP, number: 7, time: 5s }\n";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -471,7 +471,7 @@ fn refused_project(text: &str) -> Vec<&'static str> {
         .map(|one| one.code)
         .collect();
     if text.contains("ndjson") || text.contains("pigeon: {}") {
-        let project = Project::with("", &[("a", "http: http://127.0.0.1:9/".to_owned())]);
+        let project = Project::with("", &[("a", "http: https://shop.example/".to_owned())]);
         project.write("prober.yaml", text);
         if project.prober(&["validate"]).code == Some(2) {
             codes.push("E102");

@@ -23,6 +23,8 @@ const ENDS_WITHIN: Duration = Duration::from_mins(1);
 pub(crate) struct Project {
     folder: TempDir,
     env: Vec<(String, String)>,
+    /// What stands in front of the program: words that run it in a network of its own.
+    before: Vec<String>,
 }
 
 /// What a command that has ended left behind.
@@ -37,8 +39,12 @@ pub(crate) struct Ran {
 impl Project {
     /// A project whose file is `text` after the version and the pattern of scenario files.
     pub(crate) fn new(text: &str) -> Self {
-        let project = Self { folder: tempfile::tempdir().unwrap(), env: Vec::new() };
-        project.write("prober.yaml", &format!("version: 1\nscenarios: [\"scenarios/*.yaml\"]\n{text}"));
+        let project = Self { folder: tempfile::tempdir().unwrap(), env: Vec::new(), before: Vec::new() };
+        // The peers are on this machine; at the end, so that the text's lines keep their numbers.
+        let network = if text.contains("network:") { "" } else { "network: { private: allow }\n" };
+        let line_break = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        let head = "version: 1\nscenarios: [\"scenarios/*.yaml\"]\n";
+        project.write("prober.yaml", &format!("{head}{text}{line_break}{network}"));
         project
     }
 
@@ -84,6 +90,11 @@ impl Project {
         self.env.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Puts words in front of the program that is started to serve.
+    pub(crate) fn run_by(&mut self, words: Vec<String>) {
+        self.before = words;
+    }
+
     /// Runs the program in the project's folder until it ends.
     pub(crate) fn prober(&self, args: &[&str]) -> Ran {
         self.prober_in(self.dir(), args)
@@ -92,7 +103,7 @@ impl Project {
     /// Runs the program in `folder` until it ends.
     pub(crate) fn prober_in(&self, folder: &Path, args: &[&str]) -> Ran {
         let logs = tempfile::tempdir().unwrap();
-        let child = start(folder, args, &self.env, logs.path());
+        let child = start((&[], folder), args, &self.env, logs.path());
         end(child, logs.path(), args)
     }
 
@@ -119,7 +130,7 @@ impl Project {
     /// Starts to serve, and does not wait for it.
     pub(crate) fn start(&self, args: &[&str]) -> Serving {
         let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
-        Serving::start(self.dir(), &args, &self.env)
+        Serving::start_by(&self.before, self.dir(), &args, &self.env)
     }
 
     /// Tries to serve something that must be refused.
@@ -159,9 +170,16 @@ pub(crate) fn assert_said(events: &[Value], name: &str, wanted: &str) {
 /// Starts the program; its output goes to files in `logs`.
 ///
 /// It gets a SIGKILL when the thread of the test ends in any way, so no prober outlives its test.
-fn start(folder: &Path, args: &[&str], env: &[(String, String)], logs: &Path) -> Child {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_prober")]).args(args).current_dir(folder);
+fn start(
+    (before, folder): (&[String], &Path),
+    args: &[&str],
+    env: &[(String, String)],
+    logs: &Path,
+) -> Child {
+    let words = ["setpriv", "--pdeathsig", "KILL", env!("CARGO_BIN_EXE_prober")];
+    let mut words = before.iter().map(String::as_str).chain(words);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(args).current_dir(folder);
     // Nothing of whoever runs the tests, a pipeline or a terminal, changes what the program does.
     for inherited in [
         "PROBER_PROJECT",

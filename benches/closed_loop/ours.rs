@@ -90,7 +90,12 @@ fn files(kind: &str, addresses: &[SocketAddr], root: &str) -> Vec<Source> {
 impl Prober {
     fn new(files: Vec<Source>, data: &Path) -> Self {
         let options = Options { prober: "bench".to_owned(), ..Options::default() };
-        let compiled = compile(Sources { scenarios: files, ..Sources::default() }, &probe::KINDS, &options);
+        let compiled = {
+            // The targets are on this machine.
+            let text = "version: 1\nnetwork: { private: allow }\n".to_owned();
+            let project = Some(Source { path: "prober.yaml".to_owned(), text });
+            compile(Sources { project, scenarios: files, ..Sources::default() }, &probe::KINDS, &options)
+        };
         assert!(!compiled.has_errors(), "{:?}", compiled.diagnostics);
         let shared = Arc::new(probe::Shared::new(probe::NetConfig::default()));
         let opened = Store::open(Config::new(data), Arc::new(SystemClock)).expect("the directory is ours");

@@ -41,7 +41,7 @@ impl Project {
     pub(crate) fn write(&self, folder: &Path, addresses: &[SocketAddr]) {
         let scenarios = folder.join("scenarios");
         std::fs::create_dir(&scenarios).expect("the bench's folder takes a folder");
-        let project = "version: 1\nscenarios: [\"scenarios/*.yaml\"]\n";
+        let project = "version: 1\nscenarios: [\"scenarios/*.yaml\"]\nnetwork: { private: allow }\n";
         std::fs::write(folder.join("prober.yaml"), project).expect("the bench's folder takes a file");
         let every = self.every.as_secs();
         for number in 0..self.scenarios {

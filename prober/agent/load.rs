@@ -9,12 +9,12 @@ use export::prometheus::StreamInfo;
 use model::slot::Cadence;
 use model::time::{Clock as _, SystemClock};
 use probe::flow::Scenario;
-use probe::{KINDS, Net, Shared};
+use probe::{Canary, KINDS, Net, Shared};
 use scenario::compile::{Compiled, Options, Sources, compile};
 use scenario::diagnostic::{Diagnostic, Severity};
 use scenario::own::Beside;
 use scenario::plan::Plan;
-use scenario::project::Project;
+use scenario::project::{CONTROL_EVERY, Project};
 use scenario::redact::SECRET_BYTES_MIN;
 use scenario::scope::Scope;
 use scenario::source::Source;
@@ -23,6 +23,7 @@ use schedule::entry::Entry;
 use schedule::maintenance::Calendar;
 use schedule::slots::Timetable;
 
+use super::controls::{self, RegionControls};
 use super::exporters;
 use super::files::{FindError, Found, Patterns, Place, beside};
 use super::secrets::{MissingSecrets, Vault};
@@ -54,6 +55,8 @@ pub(crate) struct Loaded {
     pub(crate) exporters: Vec<exporters::Planned>,
     /// Warnings, as the terminal shows them.
     pub(crate) warnings: String,
+    /// What is looked at, region by region, to know of the prober's own health.
+    pub(crate) controls: controls::Current,
     /// How many scenarios name routes for alerts.
     pub(crate) alerting: usize,
 }
@@ -171,6 +174,7 @@ impl Loader {
             exporters: planned,
             warnings: shown + &short(&secrets),
             alerting: alerting(&compiled.plans),
+            controls: self.controls(&compiled.project, compiled.controls, &secrets),
             root,
             project: compiled.project,
         };
@@ -180,6 +184,43 @@ impl Loader {
             loaded.add(Arc::new(plan), &self.shared, secrets);
         }
         Ok(loaded)
+    }
+
+    /// The control targets of every region that runs here; a region without any has the own anchor.
+    fn controls(
+        &self,
+        project: &Project,
+        plans: Vec<Plan<Net>>,
+        secrets: &BTreeMap<Arc<str>, Arc<Secrets>>,
+    ) -> controls::Current {
+        let wanted = |region: &&Arc<str>| {
+            let named = self.options.regions.as_ref();
+            named.is_none_or(|named| named.iter().any(|name| **name == ***region))
+        };
+        let mut targets: BTreeMap<Arc<str>, Vec<Arc<Scenario>>> = BTreeMap::new();
+        for plan in plans {
+            let region = Arc::clone(&plan.stream().region);
+            let secrets = secrets.get(&region).cloned().unwrap_or_default();
+            let scenario = Scenario::new(Arc::new(plan), Arc::clone(&self.shared), secrets);
+            targets.entry(region).or_default().push(Arc::new(scenario));
+        }
+        let of_region = |region: &Arc<str>| {
+            let file = project.control(region);
+            let every = file.map_or(CONTROL_EVERY, |file| file.every);
+            let canary = file.and_then(|file| file.canary.as_ref()).map(|canary| Canary {
+                name: canary.name.clone(),
+                second: canary.resolver,
+                answers: canary.answers.clone(),
+            });
+            Arc::new(RegionControls {
+                region: Arc::clone(region),
+                every,
+                timeout: file.map_or(every / 2, |file| file.timeout),
+                targets: targets.remove(region).unwrap_or_default(),
+                canary,
+            })
+        };
+        project.regions().iter().filter(wanted).map(of_region).collect()
     }
 
     fn known_regions(&self, project: &Project) -> Result<(), LoadError> {
@@ -199,7 +240,7 @@ impl Loader {
     /// The secrets of each region; all that are missing in one error.
     fn secrets(&self, compiled: &Compiled<Net>) -> Result<BTreeMap<Arc<str>, Arc<Secrets>>, MissingSecrets> {
         let mut names: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
-        for plan in &compiled.plans {
+        for plan in compiled.plans.iter().chain(&compiled.controls) {
             names
                 .entry(Arc::clone(&plan.stream().region))
                 .or_default()

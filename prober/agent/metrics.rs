@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use export::prometheus::{Around, Chunks, Format, Metrics, Process, StoreNumbers};
+use export::prometheus::{Around, Chunks, DoubtNumbers, Format, Metrics, OwnHealth, Process, StoreNumbers};
 use export::pump::SinkStats;
 use model::time::Timestamp;
+use schedule::distrust::{Doubts, Standing};
+use schedule::runner::Gauges;
 use store::Store;
 
 /// Everything on the metrics page.
@@ -15,6 +18,8 @@ pub(crate) struct MetricsPage {
     pub(crate) store: Store,
     pub(crate) sinks: Vec<(String, Arc<SinkStats>)>,
     pub(crate) started: Timestamp,
+    pub(crate) doubts: Arc<Doubts>,
+    pub(crate) gauges: Arc<Gauges>,
 }
 
 impl MetricsPage {
@@ -25,9 +30,18 @@ impl MetricsPage {
             sinks: self.sinks.clone(),
             store: Some(StoreNumbers::of(self.store.stats(), &self.store.health().borrow())),
             process: process(self.started),
+            health: Some(OwnHealth {
+                doubts: self.doubts.standing().into_iter().map(doubt).collect(),
+                held: self.gauges.held.load(Ordering::Relaxed) as u64,
+            }),
         };
         self.metrics.chunks(format, &around)
     }
+}
+
+fn doubt(standing: Standing) -> DoubtNumbers {
+    let Standing { signal, region, doubted, looks, failed, .. } = standing;
+    DoubtNumbers { signal, region, doubted, looks, failed }
 }
 
 /// The process' own resources; `None` where there is no `/proc`.

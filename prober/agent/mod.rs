@@ -5,15 +5,18 @@
 //! | `files`, `secrets`, `exporters`, `load` | from files to what the parts need |
 //! | `serve` | start, run and stop the parts in their order |
 //! | `parts` | the parts while they run |
+//! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
 //! | `sink` | the runner's way into the store |
 //! | `account` | the invariant of the slots, looked at every minute |
 //! | `metrics` | what the process says of itself |
 //! | `shutdown`, `telemetry` | signals, log lines |
 
 pub(crate) mod account;
+pub(crate) mod controls;
 pub(crate) mod exporters;
 pub(crate) mod files;
 pub(crate) mod load;
+pub(crate) mod machine;
 pub(crate) mod metrics;
 pub(crate) mod parts;
 pub(crate) mod secrets;

@@ -8,12 +8,14 @@ use dashboard::{Catalogue, Readiness, ReloadState};
 use export::prometheus::Metrics;
 use export::pump::PumpStats;
 use model::time::{Clock, SystemClock, Timestamp};
+use schedule::distrust::Doubts;
 use schedule::runner::{Command, Stopped};
 use store::{Store, WriterEnd};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::controls;
 use super::load::{LoadError, Loaded, Loader};
 use crate::exit::Stop;
 
@@ -26,6 +28,8 @@ pub(crate) struct Parts {
     pub(crate) loader: Arc<Loader>,
     pub(crate) metrics: Metrics,
     pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) doubts: Arc<Doubts>,
+    pub(crate) controls: watch::Sender<controls::Current>,
     pub(crate) catalogue: watch::Sender<Arc<Catalogue>>,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) reload_state: watch::Sender<ReloadState>,
@@ -43,6 +47,9 @@ impl Parts {
     pub(crate) async fn apply(&self, loaded: Loaded) -> Result<Timestamp, String> {
         // Series are born before the first event of their stream.
         self.metrics.set_streams(&loaded.streams());
+        // So are the doubts about the regions that streams run in.
+        controls::watch(&self.doubts, &loaded.controls);
+        self.controls.send_replace(loaded.controls);
         let (reply, answer) = oneshot::channel();
         let gone = "the runner has ended";
         self.commands.send(Command { entries: loaded.entries, reply }).await.map_err(|_| gone)?;

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashboard::{Catalogue, Format, Readiness, ReloadState, Settings as PageSettings, Sources};
+use dashboard::{Catalogue, Format, OwnDoubts, Readiness, ReloadState, Settings as PageSettings, Sources};
 use export::prometheus::{self, Metrics};
 use export::pump::{Pump, PumpConfig, PumpStats, SinkStats};
 use model::time::{Clock, SystemClock, Timestamp};
 use scenario::compile::Options;
+use schedule::distrust::{Doubts, Standing};
 use schedule::runner::{Limits, Runner};
 use store::{Cursor, Opened, Store};
 use tokio::net::TcpListener;
@@ -18,8 +19,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Audit, expected};
+use super::controls::{self, Controls};
 use super::files::Place;
 use super::load::{Loaded, Loader};
+use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
 use super::parts::{Parts, ReloadRequest};
 use super::secrets::Vault;
@@ -68,7 +71,9 @@ pub(crate) async fn serve(
         open_store(settings.data.unwrap_or_else(|| loaded.root.join("prober-data")), &loaded).await?;
     enter(&loaded)?;
     let limits = Limits { in_flight_max: in_flight_max(settings.in_flight), grace: GRACE };
-    let (parts, mut reloads) = start(opened, (loader, &loaded), limits, listener)?;
+    let anchor = probe::Anchor::listen().await;
+    let anchor = anchor.map_err(|error| Stop::environment(format!("no port on loopback: {error}")))?;
+    let (parts, mut reloads) = start(opened, (loader, &loaded), limits, (listener, anchor))?;
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
@@ -184,7 +189,7 @@ fn start(
     store: OpenStore,
     (loader, loaded): (Arc<Loader>, &Loaded),
     limits: Limits,
-    listener: TcpListener,
+    (listener, anchor): (TcpListener, probe::Anchor),
 ) -> Result<Started, Stop> {
     let OpenStore { opened: Opened { store, queue, writer }, from, counted_from } = store;
     let metrics = Metrics::default();
@@ -201,7 +206,9 @@ fn start(
     let (mut pumps, sinks) = start_pumps(&store, loaded, &pumps_stop)?;
     pumps.spawn(fold.run(pumps_stop.clone()));
 
-    let runner = Runner::new(StoreSink::new(queue, store.clone()), Arc::new(SystemClock), limits, from);
+    let doubts = Arc::new(Doubts::default());
+    let runner = Runner::new(StoreSink::new(queue, store.clone()), Arc::new(SystemClock), limits, from)
+        .doubting(Arc::clone(&doubts));
     let gauges = runner.gauges();
     let (commands, receiver) = mpsc::channel(1);
     let runner_stop = CancellationToken::new();
@@ -213,16 +220,26 @@ fn start(
 
     let rest_stop = CancellationToken::new();
     let mut rest = JoinSet::new();
-    let audit = Audit { store: store.clone(), gauges, metrics: metrics.clone(), from };
+    let audit = Audit { store: store.clone(), gauges: Arc::clone(&gauges), metrics: metrics.clone(), from };
     rest.spawn(audit.run(rest_stop.clone()));
+    let controls = start_looking(&mut rest, &doubts, (&loader, anchor), &rest_stop);
 
     let started = SystemClock.now();
-    let page = MetricsPage { metrics: metrics.clone(), store: store.clone(), sinks, started };
+    let page = MetricsPage {
+        metrics: metrics.clone(),
+        store: store.clone(),
+        sinks,
+        started,
+        doubts: Arc::clone(&doubts),
+        gauges,
+    };
     let mut parts = Parts {
         store,
         loader,
         metrics,
         commands,
+        doubts,
+        controls,
         catalogue: watch::Sender::new(Arc::new(Catalogue::default())),
         readiness: watch::Sender::new(Readiness::Starting("plans are being loaded".to_owned())),
         reload_state: watch::Sender::new(ReloadState::Loaded { at: started }),
@@ -242,6 +259,29 @@ fn start(
         }
     });
     Ok((parts, reloads))
+}
+
+/// Starts what looks at the prober's own health; gives where control targets are told.
+fn start_looking(
+    rest: &mut JoinSet<()>,
+    doubts: &Arc<Doubts>,
+    (loader, anchor): (&Loader, probe::Anchor),
+    stop: &CancellationToken,
+) -> watch::Sender<controls::Current> {
+    let controls = watch::Sender::new(controls::Current::default());
+    let look = Controls {
+        doubts: Arc::clone(doubts),
+        shared: Arc::clone(&loader.shared),
+        anchor: anchor.at(),
+        current: controls.subscribe(),
+    };
+    rest.spawn(look.run(stop.clone()));
+    rest.spawn(machine::watch(Arc::clone(doubts), stop.clone()));
+    let stop = stop.clone();
+    rest.spawn(async move {
+        let _stopped = stop.run_until_cancelled(anchor.serve()).await;
+    });
+    controls
 }
 
 /// The exporters' tasks, and their counters by name.
@@ -268,6 +308,7 @@ fn start_pumps(store: &Store, loaded: &Loaded, stop: &CancellationToken) -> Resu
 }
 
 fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>) -> Sources {
+    let (doubts, metrics) = (Arc::clone(&parts.doubts), parts.metrics.clone());
     Sources {
         store: parts.store.clone(),
         clock: Arc::new(SystemClock),
@@ -279,6 +320,10 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
                 Format::Text => prometheus::Format::Prometheus,
                 Format::OpenMetrics => prometheus::Format::OpenMetrics,
             }))
+        }),
+        doubts: Arc::new(move || OwnDoubts {
+            doubts: doubts.standing().into_iter().filter_map(Standing::shown).collect(),
+            hidden: metrics.over_limit(),
         }),
         expected: Arc::new(expected),
         reload: Arc::new(move || {

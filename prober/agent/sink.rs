@@ -38,6 +38,10 @@ impl Sink for StoreSink {
         self.try_send(|| Record::Missed(missed.clone()))
     }
 
+    fn try_event(&self, event: &SliEvent) -> bool {
+        self.try_send(|| Record::Event(Box::new(event.clone())))
+    }
+
     fn try_checkpoint(&self, at: Timestamp) -> bool {
         self.try_send(|| Record::Checkpoint(at))
     }

@@ -3,6 +3,7 @@
 //! [`CHECKS`] is the one table. A check looks, changes nothing (but a test file that it removes), and ends by
 //! itself within seconds. Secrets are named, never shown.
 
+mod health;
 mod machine;
 mod network;
 mod project;
@@ -11,7 +12,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use probe::Shared;
+use probe::{Net, Shared};
+use scenario::plan::Plan;
+use scenario::project::Project;
 use serde_json::json;
 
 use super::args::{Doctor, FactsFormat, Global};
@@ -28,11 +31,19 @@ use crate::exit::{Exit, Stop};
 struct Patient {
     /// The files; an error if there are none.
     files: Result<Checked, FindError>,
+    /// The control targets of the files, if nothing is wrong with them.
+    controls: Vec<Arc<Plan<Net>>>,
     data: PathBuf,
     listen: SocketAddr,
     vault: Vault,
     shared: Arc<Shared>,
     runtime: tokio::runtime::Runtime,
+}
+
+impl Patient {
+    fn project(&self) -> Option<&Project> {
+        self.files.as_ref().ok().map(|checked| &checked.compiled.project)
+    }
 }
 
 /// Every check, in the order people read them.
@@ -43,13 +54,19 @@ const CHECKS: &[fn(&Patient) -> Finding] = &[
     project::data_folder,
     project::store,
     network::port,
+    health::policy,
     network::name_servers,
+    health::canary,
+    health::route,
     network::ipv6,
+    health::anchor,
+    health::controls,
     network::authorities,
     network::icmp,
     machine::clock,
     machine::open_files,
     machine::cpu,
+    health::processor,
 ];
 
 /// Looks at everything, or only asks a running server.
@@ -78,7 +95,9 @@ fn patient(global: &Global, args: &Doctor) -> Result<Patient, Stop> {
     let place = place(global, &[])?;
     let serve = &args.serve;
     let options = options(&serve.vars, &serve.regions, serve.id.clone().unwrap_or_else(host))?;
-    let files = check(&place, &options);
+    let mut files = check(&place, &options);
+    let controls = files.as_mut().map(|checked| std::mem::take(&mut checked.compiled.controls));
+    let controls = controls.unwrap_or_default().into_iter().map(Arc::new).collect();
     let root = place.project_root_or_base();
     let listen = listen(args, files.as_ref().ok())?;
     Ok(Patient {
@@ -87,6 +106,7 @@ fn patient(global: &Global, args: &Doctor) -> Result<Patient, Stop> {
         shared: Arc::new(Shared::new(probe::NetConfig::default())),
         runtime: runtime(Some(1))?,
         files,
+        controls,
         listen,
     })
 }

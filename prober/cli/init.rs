@@ -18,6 +18,9 @@ scenarios: [\"scenarios/**/*.yaml\"]
 vars:
   site: https://example.com      # scenarios say ${vars.site}
 
+# Probes reach public addresses only. For others:
+# network: { allow: [10.20.0.0/16, \"db.corp.example:5432\"] }      # or private: allow
+
 # Regions have their own variables and secrets; without any, everything runs in the region `local`.
 # regions:
 #   eu: { vars: { site: https://eu.example.com } }

@@ -59,8 +59,9 @@ const HOUR_FRESH: Duration = Duration::from_secs(10);
 const HOUR_USABLE: Duration = Duration::from_mins(5);
 /// How long a page waits for it.
 const HOUR_WAIT: Duration = Duration::from_secs(1);
-/// How long after its timeout a run's event may still be on its way into the store.
-const ON_ITS_WAY: Duration = Duration::from_secs(10);
+/// How long after its timeout a run's event may still be on its way into the store: a bad one is held until it
+/// is known whether the prober was at fault.
+const ON_ITS_WAY: Duration = Duration::from_secs(30);
 
 impl App {
     pub(crate) fn new(sources: Sources, is_loopback: bool) -> Self {

@@ -35,6 +35,6 @@ mod tests;
 
 pub use serve::{ServeError, Served, serve};
 pub use sources::{
-    Catalogue, ExpectedFn, Format, MetricsFn, NextSlotFn, Pieces, Readiness, ReloadFn, ReloadState,
-    ScenarioCard, Settings, Sources,
+    Catalogue, DoubtsFn, ExpectedFn, Format, MetricsFn, NextSlotFn, OwnDoubts, Pieces, Readiness, ReloadFn,
+    ReloadState, ScenarioCard, Settings, Sources,
 };

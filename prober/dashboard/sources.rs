@@ -28,6 +28,8 @@ pub struct Sources {
     pub readiness: watch::Receiver<Readiness>,
     /// Begins an exposition of the metrics; called, and asked for its pieces, on a thread that may block.
     pub metrics: Arc<MetricsFn>,
+    /// What the prober doubts of itself now, and whom that hides.
+    pub doubts: Arc<DoubtsFn>,
     /// The starts at which a stream is due, the same function that the store's recovery uses.
     pub expected: Arc<ExpectedFn>,
     /// Reads the files again and says how that went; awaited for at most 30 seconds, dropped after that.
@@ -38,6 +40,18 @@ pub struct Sources {
 
 /// All metrics in a format, piece by piece.
 pub type MetricsFn = dyn Fn(Format) -> Pieces + Send + Sync;
+
+/// What the prober doubts of itself now.
+pub type DoubtsFn = dyn Fn() -> OwnDoubts + Send + Sync;
+
+/// What the prober doubts of itself, and whom that hides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnDoubts {
+    /// What is doubted, where (empty for the whole machine), and why.
+    pub doubts: Vec<(&'static str, Arc<str>, String)>,
+    /// The streams of which too many of the last hour's runs say nothing, and the share of those.
+    pub hidden: Vec<(Stream, f64)>,
+}
 
 /// Pieces of one text; each is made when it is asked for.
 pub type Pieces = Box<dyn Iterator<Item = Vec<u8>> + Send>;

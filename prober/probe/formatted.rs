@@ -16,6 +16,7 @@ use written::{Tree, example};
 
 const PROJECT: &str = "\
 version: 1
+network: { private: allow }
 vars: { shop: https://shop.example, folder: /var/shop }
 regions: { eu: { vars: { limit: 300ms } }, us: { vars: { limit: 1s } } }
 routes: { shop-oncall: { alertmanager: http://127.0.0.1:9093 }, shop-tickets: { webhook: https://hooks.example/ticket } }

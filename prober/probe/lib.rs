@@ -38,6 +38,8 @@ mod trial;
 
 use scenario::kind::Kind;
 
+pub use net::anchor::Anchor;
+pub use net::canary::{Canary, Sung};
 pub use net::resolve::Servers;
 pub use net::shared::{Net, NetConfig, Shared};
 

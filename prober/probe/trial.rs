@@ -83,10 +83,11 @@ pub(crate) async fn judge_with(step: &str, given: &[(&str, &str)]) -> Outcome {
 async fn judge_on(step: &str, given: &[(&str, &str)], shared: Arc<Shared>) -> Outcome {
     let text = format!("name: trial\naim: Up.\nevery: 1m\n{step}\n");
     let named: Vec<_> = given.iter().map(|(name, _)| format!("  {name}: {{ env: NOWHERE }}\n")).collect();
-    let project = format!("version: 1\nscenarios: [\"*.yaml\"]\nsecrets:\n{}", named.concat());
-    let project = (!given.is_empty()).then(|| Source { path: "prober.yaml".into(), text: project });
+    let secrets = if given.is_empty() { String::new() } else { format!("secrets:\n{}", named.concat()) };
+    // The peers are on this machine.
+    let project = format!("version: 1\nscenarios: [\"*.yaml\"]\nnetwork: {{ private: allow }}\n{secrets}");
     let sources = Sources {
-        project,
+        project: Some(Source { path: "prober.yaml".into(), text: project }),
         scenarios: vec![Source { path: "trial.yaml".into(), text: text.clone() }],
         ..Sources::default()
     };

@@ -1,6 +1,8 @@
 //! From sources to plans: all files in one go, all mistakes of all files at once.
 
+mod controls;
 mod parts;
+mod reach;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -60,6 +62,8 @@ pub struct Options {
 pub struct Compiled<N: 'static> {
     /// One plan a scenario and region, of the files without an error.
     pub plans: Vec<Plan<N>>,
+    /// The control targets: one plan a target and region, run by the server between the others.
+    pub controls: Vec<Plan<N>>,
     /// The project; of a wrong project file, what is right in it.
     pub project: Project,
     /// All mistakes, sorted by file and place.
@@ -111,12 +115,13 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         }
         report.append(file_report);
     }
+    let controls = compiler.controls(&mut report);
     compiler.former_names(&mut report);
     let unknown_vars = compiler.unused(is_whole, &mut report);
     report.append(twice(&plans));
     let (left, waived) = waiver::apply(report.finish(), &files);
     let diagnostics = left.into_iter().collect::<Report>().finish();
-    Compiled { plans, diagnostics, waived, project, sources: files, unknown_vars }
+    Compiled { plans, controls, diagnostics, waived, project, sources: files, unknown_vars }
 }
 
 /// Scenarios that do the same in the same region: probably one was copied and not changed.
@@ -277,6 +282,7 @@ impl<N> Compiler<'_, N> {
             let made = self.plan(&scenario, assertions, &mut binder);
             unused = Some(names.captures().to_vec());
             let Some(parts) = made else { continue };
+            reach::check(&scenario, &parts, project.network(region), report);
             if self.is_wanted(region) {
                 let secrets: Vec<_> = names.secrets_used().iter().cloned().collect();
                 let secrets = if secrets.is_empty() { Arc::default() } else { secrets.into() };

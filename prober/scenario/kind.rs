@@ -127,6 +127,22 @@ pub trait Action<N>: Send + Sync + fmt::Debug {
     fn sources(&self) -> Option<usize> {
         None
     }
+
+    /// Where the step connects to, as far as the file says it: hosts that a run fills in are not there.
+    ///
+    /// Only so that a file is refused before it runs; each connection of a run is judged anyway.
+    fn endpoints(&self) -> Vec<Endpoint> {
+        Vec::new()
+    }
+}
+
+/// A host that a step connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The name or address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
 }
 
 /// What a step is told.

@@ -20,6 +20,7 @@
 //! | [`xml_path`] | a path to elements of an XML document |
 //! | [`value`] | what a step observed, as assertions see it |
 //! | [`assertion`], [`capture`] | what must hold, and what later steps use, compiled |
+//! | [`network`] | where probes may connect to |
 //! | [`project`], [`file`], [`cadence`] | the project file, scenario files, schedules |
 //! | [`reuse`] | templates, the matrix, the envelope: how a scenario is put together |
 //! | [`maintenance`] | planned maintenance, as its author wrote it |
@@ -48,6 +49,7 @@ pub mod file;
 pub mod fmt;
 pub mod kind;
 pub mod maintenance;
+pub mod network;
 pub mod own;
 pub mod pattern;
 pub mod plan;

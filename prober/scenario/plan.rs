@@ -13,6 +13,7 @@ use model::slot::{Cadence, Stream};
 use crate::assertion::Assertion;
 use crate::capture::CapturePlan;
 use crate::kind::{Action, Kind};
+use crate::network::Policy;
 use crate::repeat::{PollPlan, RetryPlan};
 use crate::slo::Slo;
 use crate::source::Span;
@@ -38,6 +39,7 @@ pub struct Plan<N: 'static> {
     /// Where its name stands.
     pub(crate) name_at: Span,
     pub(crate) maintenance: Arc<[Arc<Maintenance>]>,
+    pub(crate) network: Arc<Policy>,
 }
 
 /// What people should know about a scenario; the same in all its regions.
@@ -109,6 +111,11 @@ impl<N> Plan<N> {
     /// What people should know about it.
     pub fn about(&self) -> &Arc<About> {
         &self.about
+    }
+
+    /// Where it may connect to.
+    pub fn network(&self) -> &Arc<Policy> {
+        &self.network
     }
 
     /// How often it is due.

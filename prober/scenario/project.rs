@@ -1,8 +1,11 @@
 //! `prober.yaml`: what all scenarios share.
 
+mod control;
 mod keys;
+mod network;
 pub mod routes;
 
+pub use control::{CanaryFile, ControlFile, EVERY_DEFAULT as CONTROL_EVERY};
 pub use keys::PROJECT_KEYS;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +22,11 @@ use crate::file::check_version;
 use crate::maintenance::{self, Context};
 use crate::name;
 use crate::names::{NOTHING, Names, Own, RegionNames, Shared, Var, Vars};
+use crate::network::Policy;
 use crate::source::{Span, Spanned};
 use crate::tree::{Node, NodeValue, ScalarKind};
-pub(crate) use keys::SECRET_KEYS;
-use keys::{DEFAULTS_KEYS, REGION_KEYS, SERVE_KEYS, STORE_KEYS};
+use keys::{DEFAULTS_KEYS, SERVE_KEYS, STORE_KEYS};
+pub(crate) use keys::{REGION_KEYS, SECRET_KEYS};
 
 /// The region of a project that names none.
 pub const LOCAL: &str = "local";
@@ -51,6 +55,12 @@ pub struct Project {
     /// Where alerts go, in the file's order.
     pub routes: Vec<routes::Route>,
     regions: Vec<Arc<str>>,
+    network: Arc<Policy>,
+    /// Of the regions that have one of their own.
+    networks: BTreeMap<Arc<str>, Arc<Policy>>,
+    control: Option<ControlFile>,
+    /// Of the regions that have their own.
+    controls: BTreeMap<Arc<str>, ControlFile>,
     secrets: BTreeMap<SecretKey, Spanned<SecretSource>>,
     pub(crate) shared: Shared,
 }
@@ -102,6 +112,16 @@ impl Project {
     /// The regions in the file's order; the single region `local` if the project names none.
     pub fn regions(&self) -> &[Arc<str>] {
         &self.regions
+    }
+
+    /// Where probes of a region may connect to.
+    pub fn network(&self, region: &str) -> &Arc<Policy> {
+        self.networks.get(region).unwrap_or(&self.network)
+    }
+
+    /// What the server looks at, in a region, to know of its own health.
+    pub fn control(&self, region: &str) -> Option<&ControlFile> {
+        self.controls.get(region).or(self.control.as_ref())
     }
 
     /// Where the value of a secret comes from in a region.
@@ -170,9 +190,15 @@ impl Project {
         };
         let sections =
             [section("defaults", DEFAULTS_KEYS), section("store", STORE_KEYS), section("serve", SERVE_KEYS)];
+        let network = section("network", network::NETWORK_KEYS);
+        let control = root.get("control").filter(|node| node.map().is_some());
+        project.control = control.map(|node| control::read(node, &mut binder));
         project.maintenance = maintenance::read(root.get("maintenance"), context, &mut binder);
         project.take_fields(fields, report);
         project.take_sections(sections, report);
+        if let Some(network) = network {
+            project.network = network::policy(network, report);
+        }
         project.read_names(root, report);
         if let Some(node) = root.get("exporters") {
             project.read_exporters(node, report);
@@ -265,12 +291,29 @@ impl Project {
             match key.value.as_str() {
                 "vars" => names.vars = read_vars(node, report),
                 "secrets" => names.secrets = self.read_secrets(node, Some(region), report),
+                "network" => self.read_network(node, region, report),
+                "control" => self.read_control(node, region, report),
                 _ => {
                     report.push(Place::under("regions").unknown_key(key, REGION_KEYS));
                 }
             }
         }
         names
+    }
+
+    /// A region's own policy stands in place of the project's, as a whole.
+    fn read_network(&mut self, node: &Node, region: &Arc<str>, report: &mut Report) {
+        let mut names = Names::new(&self.shared, &NOTHING, None);
+        let mut binder = Binder { report, names: &mut names };
+        let (fields, _) = binder.entries(node, node.span, network::NETWORK_KEYS, &Place::under("network"));
+        self.networks.insert(Arc::clone(region), network::policy(fields, report));
+    }
+
+    /// A region's own control targets stand in place of the project's, as a whole.
+    fn read_control(&mut self, node: &Node, region: &Arc<str>, report: &mut Report) {
+        let mut names = Names::new(&self.shared, &NOTHING, None);
+        let control = control::read(node, &mut Binder { report, names: &mut names });
+        self.controls.insert(Arc::clone(region), control);
     }
 
     fn read_secrets(

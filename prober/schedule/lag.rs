@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use model::outcome::{Failure, FailureClass, Mark, Outcome, Reason};
 
+use crate::distrust::judge::is_of_time;
+
 /// How late a wake-up may be before latencies measured meanwhile are not believed.
 pub const LIMIT: Duration = Duration::from_millis(250);
 
@@ -46,8 +48,7 @@ impl Lag {
 #[must_use]
 pub fn discount(mut outcome: Outcome) -> Outcome {
     outcome.marks.push(Mark::Lagged);
-    let timed = |failure: &Failure| matches!(failure.class, FailureClass::Timeout | FailureClass::Slow);
-    if outcome.reason == Reason::Slow || outcome.failure.as_ref().is_some_and(timed) {
+    if is_of_time(&outcome) {
         let step = outcome.failure.take().map(|failure| failure.step).unwrap_or_default();
         let message = "the prober was too busy to measure time while this run was going";
         let failure = Failure::new(FailureClass::Local, "local.overload", message);

@@ -9,6 +9,7 @@
 //! | [`misses`] | slots that nobody ran, gathered until the store takes them |
 //! | [`stop`] | how runs in flight are asked to end |
 //! | [`lag`] | is the prober itself too busy to measure? |
+//! | [`distrust`] | is it the target or is it us? |
 //!
 //! Invariants of the runner, each tested:
 //!
@@ -19,9 +20,11 @@
 //! 4. A slow or hanging target takes no more than its own permit, and slow streams together never take the
 //!    whole bound.
 //! 5. A checkpoint `t` is sent only after the records of all slots before `t`.
+//! 6. A `bad` run is recorded only once the prober's own health at that time is known, or a bound has passed.
 //!
 //! Deliberately absent: the network, and any knowledge of kinds; a run is a [`model::probe::Probe`].
 
+pub mod distrust;
 pub mod entry;
 pub mod lag;
 pub mod maintenance;

@@ -24,6 +24,7 @@ use model::time::{Clock, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::distrust::Doubts;
 use crate::entry::Replace;
 use state::State;
 
@@ -34,6 +35,9 @@ pub trait Sink: Clone + Send + Sync + 'static {
 
     /// Hands over missed slots, or says no because the store is full.
     fn try_missed(&self, missed: &MissedSlots) -> bool;
+
+    /// Hands over an event that was held, or says no because the store is full.
+    fn try_event(&self, event: &SliEvent) -> bool;
 
     /// Says that the records of all slots before `at` have been handed over before; may say no.
     fn try_checkpoint(&self, at: Timestamp) -> bool;
@@ -95,6 +99,8 @@ pub struct Gauges {
     pub checkpoint_ms: AtomicI64,
     /// Missed values that the store has not taken yet.
     pub misses_waiting: AtomicUsize,
+    /// Runs that wait until it is known whether the prober was at fault.
+    pub held: AtomicUsize,
 }
 
 /// How a runner ended.
@@ -116,6 +122,8 @@ pub struct Runner<S, C> {
     limits: Limits,
     gauges: Arc<Gauges>,
     from: Timestamp,
+    /// What is known of the prober's own health; every run is believed if `None`.
+    doubts: Option<Arc<Doubts>>,
 }
 
 /// The longest sleep: a step of the wall clock is noticed within this time.
@@ -130,7 +138,13 @@ impl<S: Sink, C: Clock> Runner<S, C> {
     ///
     /// `from` is where the account begins for this process: every slot before it is recorded already.
     pub fn new(sink: S, clock: Arc<C>, limits: Limits, from: Timestamp) -> Self {
-        Self { sink, clock, limits, gauges: Arc::default(), from }
+        Self { sink, clock, limits, gauges: Arc::default(), from, doubts: None }
+    }
+
+    /// The same, which holds what is bad until `doubts` settles whether it was the prober.
+    #[must_use]
+    pub fn doubting(self, doubts: Arc<Doubts>) -> Self {
+        Self { doubts: Some(doubts), ..self }
     }
 
     /// What the runner is doing, for metrics.
@@ -142,7 +156,7 @@ impl<S: Sink, C: Clock> Runner<S, C> {
     /// that came due meanwhile is recorded as missed.
     pub async fn run(self, mut commands: mpsc::Receiver<Command>, stop: CancellationToken) -> Stopped {
         let (sink, clock, gauges) = (self.sink.clone(), Arc::clone(&self.clock), self.gauges());
-        let mut state = State::new(sink, clock, self.limits, gauges, self.from);
+        let mut state = State::new(sink, clock, self.limits, gauges, self.from).doubting(self.doubts.clone());
         let mut last_checkpoint = self.clock.monotonic();
         let mut commands_open = true;
         loop {
@@ -160,7 +174,7 @@ impl<S: Sink, C: Clock> Runner<S, C> {
                     Some(command) => self.replace(&mut state, command).await,
                     None => commands_open = false,
                 },
-                () = state.finished() => {}
+                () = state.news() => {}
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
         }
@@ -173,10 +187,25 @@ impl<S: Sink, C: Clock> Runner<S, C> {
             state.turn();
             let wake = state.wake().min(end);
             tokio::select! {
-                () = state.finished() => {}
+                () = state.news() => {}
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
         }
+    }
+
+    /// Waits until the runs that are held are settled, for a short while; what is not settled then says nothing.
+    async fn wait_for_held(&self, state: &mut State<S, C>) {
+        let end = self.clock.monotonic() + HELD_DRAIN_MAX;
+        while state.held() > 0 && self.clock.monotonic() < end {
+            state.want_round();
+            state.turn();
+            let soon = self.clock.monotonic() + Duration::from_millis(100);
+            tokio::select! {
+                () = state.news() => {}
+                () = tokio::time::sleep_until(soon.min(end).into()) => {}
+            }
+        }
+        state.settle_held();
     }
 
     async fn replace(&self, state: &mut State<S, C>, command: Command) {
@@ -201,6 +230,7 @@ impl<S: Sink, C: Clock> Runner<S, C> {
             self.wait_for_runs(&mut state, patience).await;
         }
         let aborted = state.abort().await;
+        self.wait_for_held(&mut state).await;
         state.turn();
         let at = state.border();
         let end = self.clock.monotonic() + FLUSH_MAX;
@@ -214,6 +244,9 @@ impl<S: Sink, C: Clock> Runner<S, C> {
         Stopped { at, aborted, unsent }
     }
 }
+
+/// How long a stopping runner waits for the runs that are held.
+const HELD_DRAIN_MAX: Duration = Duration::from_secs(3);
 
 /// How long a stopping runner waits for a full store.
 const FLUSH_MAX: Duration = Duration::from_secs(5);

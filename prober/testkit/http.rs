@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::runtime::{Spawner, Tasks, listen, lock};
+use crate::runtime::{Spawner, Tasks, listen, listen_at, lock};
 use reply::ScriptBody;
 
 mod reply;
@@ -95,16 +95,20 @@ struct Delays {
 impl Server {
     /// Starts a plain server for HTTP/1.1 and HTTP/2 with prior knowledge; every path answers 404.
     pub fn start() -> Self {
-        Self::serve(None)
+        Self::serve(None, listen())
+    }
+
+    /// Starts a plain server at `addr`, in the calling thread's network.
+    pub fn start_at(addr: SocketAddr) -> Self {
+        Self::serve(None, listen_at(addr))
     }
 
     /// Starts a server behind TLS; the protocol is the one negotiated by ALPN.
     pub fn start_tls(config: Arc<ServerConfig>) -> Self {
-        Self::serve(Some(TlsAcceptor::from(config)))
+        Self::serve(Some(TlsAcceptor::from(config)), listen())
     }
 
-    fn serve(tls: Option<TlsAcceptor>) -> Self {
-        let (listener, addr) = listen();
+    fn serve(tls: Option<TlsAcceptor>, (listener, addr): (TcpListener, SocketAddr)) -> Self {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let (shared, tasks) = (Arc::new(Shared::default()), Tasks::new());
         let spawner = tasks.spawner();

@@ -15,6 +15,7 @@
 //! | [`proxy`] | a TCP proxy whose faults are switched at run time |
 //! | [`sink`] | many targets that accept and never answer |
 //! | [`servers`] | nginx, knot, PostgreSQL, Prometheus and blackbox exporter |
+//! | [`netns`] | two network namespaces with a wire between them |
 //! | [`client`] | one blocking HTTP request, to look at a page |
 //!
 //! A peer that cannot be set up is a broken test, so everything here panics with a sentence instead of
@@ -24,6 +25,7 @@ pub mod client;
 pub mod dns;
 pub mod hostile;
 pub mod http;
+pub mod netns;
 pub mod pki;
 pub mod proxy;
 pub mod scripted;

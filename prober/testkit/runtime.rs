@@ -92,8 +92,12 @@ where
 
 /// A listener on a free loopback port, registered with the peers' runtime.
 pub(crate) fn listen() -> (TcpListener, SocketAddr) {
-    let listener = StdListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    adopt(listener)
+    listen_at(([127, 0, 0, 1], 0).into())
+}
+
+/// A listener at `addr`, in the calling thread's network.
+pub(crate) fn listen_at(addr: SocketAddr) -> (TcpListener, SocketAddr) {
+    adopt(StdListener::bind(addr).unwrap_or_else(|error| panic!("{addr} cannot be had: {error}")))
 }
 
 /// Registers `listener` with the peers' runtime.

@@ -28,8 +28,23 @@ pub(crate) struct Api(pub(crate) SocketAddr);
 impl Serving {
     /// Starts the program in `folder`.
     pub(crate) fn start(folder: &Path, args: &[&str], env: &[(String, String)]) -> Self {
+        Self::start_by(&[], folder, args, env)
+    }
+
+    /// The same with these words in front of the program; they end by becoming it.
+    pub(crate) fn start_by(
+        before: &[String],
+        folder: &Path,
+        args: &[&str],
+        env: &[(String, String)],
+    ) -> Self {
         let logs = tempfile::tempdir().unwrap();
-        Self { child: super::start(folder, args, env, logs.path()), logs }
+        Self { child: super::start((before, folder), args, env, logs.path()), logs }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it wrote to stderr so far.

@@ -1,26 +1,16 @@
 //! The clock, the limits and the load of this machine.
 
 use std::fs;
-use std::path::Path;
 
 use model::time::{Clock as _, SystemClock, Timestamp};
 
 use super::{Finding, Patient, fail, ok, warn};
+use crate::agent::machine::keeper;
 use crate::agent::metrics::open_files_max;
 use crate::agent::serve::in_flight_max;
 
 /// A clock that shows less was never set: the first day of the year in which this program was begun.
 const BEGUN_SECONDS: i64 = 1_735_689_600;
-
-/// What runs when something keeps the clock: who, and a file that is there then.
-const KEEPERS: [(&str, &str); 6] = [
-    ("systemd-timesyncd", "/run/systemd/timesync/synchronized"),
-    ("chronyd", "/run/chrony/chronyd.pid"),
-    ("chronyd", "/run/chronyd.pid"),
-    ("ntpd", "/run/ntpd.pid"),
-    ("ntpsec", "/run/ntpsec/ntpd.pid"),
-    ("ntpd-rs", "/run/ntpd-rs/observe"),
-];
 
 /// The share of time in per cent that somebody waited for a processor, above which latencies are not the target's.
 const PRESSURE_MAX: f64 = 20.0;
@@ -37,7 +27,7 @@ pub(super) fn clock(_: &Patient) -> Finding {
             "set it: certificates and freshness are judged by it",
         );
     }
-    if let Some((keeper, _)) = KEEPERS.iter().find(|(_, file)| Path::new(file).exists()) {
+    if let Some(keeper) = keeper() {
         return ok(NAME, format!("{shown}, kept by {keeper}"));
     }
     let seen = format!("{shown}; what keeps it cannot be seen from here");

@@ -5,9 +5,12 @@ use model::outcome::Reason;
 use model::time::Timestamp;
 use store::Health;
 
-use crate::sources::{Readiness, ReloadState};
+use crate::sources::{OwnDoubts, Readiness, ReloadState};
 use crate::state::Losses;
 use crate::text::{BLOCK_MAX, SENTENCE_MAX, clean, count, time, user};
+
+/// The most streams that are named as hidden.
+const HIDDEN_MAX: usize = 5;
 
 /// One thing that is wrong with the prober.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +21,8 @@ pub(crate) enum Banner {
     Reload { at: Timestamp, diagnostics: String },
     /// Slots were missed or are ineligible through our own fault.
     Losses(Losses),
+    /// The prober doubts itself.
+    Doubts(OwnDoubts),
     /// No slots are being run yet.
     Starting(String),
     /// The prober is shutting down.
@@ -49,6 +54,11 @@ pub(crate) fn banners(
     all
 }
 
+/// The banner of a prober that doubts itself.
+pub(crate) fn doubts(own: OwnDoubts) -> Option<Banner> {
+    (own != OwnDoubts::default()).then_some(Banner::Doubts(own))
+}
+
 /// The banners as they stand on top of a page.
 pub(crate) fn show(banners: &[Banner], now: Timestamp) -> Markup {
     html! {
@@ -76,6 +86,22 @@ fn one(banner: &Banner, now: Timestamp) -> Markup {
             @if !losses.missed.is_empty() && !losses.ineligible.is_empty() { " and " }
             (reasons(&losses.ineligible, "ineligible"))
             ", in " (count(losses.scenarios.len() as u64, "scenario")) ". They count neither as good nor as bad."
+        },
+        Banner::Doubts(own) => html! {
+            @for (signal, region, why) in &own.doubts {
+                strong { "The prober doubts its own " (signal) @if !region.is_empty() { " (" (user(region, 60)) ")" } ". " }
+                "What is bad for that reason does not count. " (user(why, SENTENCE_MAX)) " "
+            }
+            @if !own.hidden.is_empty() {
+                strong { "An outage would be hidden: " }
+                "too many runs of the last hour say nothing about "
+                @for (index, (stream, share)) in own.hidden.iter().take(HIDDEN_MAX).enumerate() {
+                    @if index > 0 { ", " }
+                    (user(&stream.scenario, 60)) " (" (format!("{:.0}\u{a0}%", share * 100.0)) ")"
+                }
+                @if own.hidden.len() > HIDDEN_MAX { " and " (own.hidden.len() - HIDDEN_MAX) " more" }
+                "."
+            }
         },
         Banner::Starting(why) => html! {
             strong { "Not running yet." } " " (user(why, SENTENCE_MAX))
@@ -110,6 +136,29 @@ mod tests {
     fn a_sound_prober_has_no_banner() {
         let loaded = ReloadState::Loaded { at: Timestamp::default() };
         assert_eq!(banners(&Health::Ok, &loaded, &Readiness::Ready, &Losses::default()), []);
+    }
+
+    #[test]
+    fn a_prober_that_doubts_itself_says_so_and_whom_that_hides() {
+        assert_eq!(doubts(OwnDoubts::default()), None);
+        let stream = |name: &str| model::slot::Stream::new(name, "eu");
+        let own = OwnDoubts {
+            doubts: vec![
+                ("network", "eu".into(), "2 of 3 control targets failed; <b>".to_owned()),
+                ("clock", "".into(), "it was stepped".to_owned()),
+            ],
+            hidden: (0..7).map(|number| (stream(&format!("s{number}")), 0.5)).collect(),
+        };
+        let text = shown(&[doubts(own).unwrap()]);
+        for part in [
+            "doubts its own network (<bdi>eu</bdi>). ",
+            "failed; &lt;b&gt;",
+            "doubts its own clock. ",
+            "about <bdi>s0</bdi> (50\u{a0}%), <bdi>s1</bdi> (50\u{a0}%)",
+            "<bdi>s4</bdi> (50\u{a0}%) and 2 more.",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
     }
 
     #[test]

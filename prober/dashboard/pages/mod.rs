@@ -13,7 +13,7 @@ mod run;
 mod scenario;
 mod waterfall;
 
-pub(crate) use banner::{Banner, banners};
+pub(crate) use banner::{Banner, banners, doubts};
 pub(crate) use layout::STYLE;
 pub(crate) use message::{choice, message};
 pub(crate) use overview::page as overview;

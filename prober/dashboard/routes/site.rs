@@ -48,7 +48,9 @@ fn banners(app: &App, losses: &Losses) -> Vec<Banner> {
     let health = sources.store.health().borrow().clone();
     let reload = sources.reload_state.borrow().clone();
     let readiness = sources.readiness.borrow().clone();
-    pages::banners(&health, &reload, &readiness, losses)
+    let mut all = pages::banners(&health, &reload, &readiness, losses);
+    all.extend(pages::doubts((sources.doubts)()));
+    all
 }
 
 pub(super) async fn scenario(

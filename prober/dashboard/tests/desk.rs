@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Catalogue, Format, Readiness, ReloadState, ScenarioCard, Served, Settings, Sources};
+use crate::{Catalogue, Format, OwnDoubts, Readiness, ReloadState, ScenarioCard, Served, Settings, Sources};
 
 /// How long anything may take before a test fails.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -105,6 +105,7 @@ impl Desk {
                 };
                 Box::new([format!("up 1\n{end}").into_bytes()].into_iter())
             }),
+            doubts: Arc::new(OwnDoubts::default),
             expected: Arc::new(|_, _, from, to| slots(from, to)),
             reload: Arc::new(move || {
                 let (hangs, answer) = (Arc::clone(&hangs), loaded.clone());

@@ -100,7 +100,7 @@ async fn scenarios_and_accounts_agree_with_the_store() {
     // The last slots may still be on their way, so the window ends before them.
     let account = json(&server, "/api/v1/account", 200).await;
     assert_eq!((&account["closed"], &account["violations"]), (&true.into(), &0.into()));
-    assert_eq!(account["until"], "2026-03-01T00:59:57.000000000Z");
+    assert_eq!(account["until"], "2026-03-01T00:59:37.000000000Z");
     let stream = &account["streams"][0];
     for (count, expected) in [("expected", 120), ("good", 119), ("bad", 1), ("ineligible", 0), ("missed", 0)]
     {

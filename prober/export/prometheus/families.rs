@@ -94,6 +94,17 @@ pub(super) const FAMILIES: &[Family] = &[
         },
     },
     Family {
+        name: "prober_run_ineligible_ratio",
+        kind: Kind::Gauge,
+        help: "Share of the last hour's runs that say nothing about the target, planned absences left out.",
+        write: |out, name, cell, state| {
+            if state.shows_share() {
+                out.name(name, &cell.labels(), &[]);
+                out.number(state.hour.share());
+            }
+        },
+    },
+    Family {
         name: "prober_run_missed_slots_total",
         kind: Kind::Counter,
         help: "Slots in which no run took place, by reason.",

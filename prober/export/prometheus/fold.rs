@@ -10,6 +10,7 @@ use model::step::Phase;
 use model::time::Timestamp;
 
 use super::StreamInfo;
+use super::hour::Hour;
 use super::text::escape;
 
 /// Upper edges of the duration histogram in seconds: OpenTelemetry's advice for HTTP and DNS.
@@ -126,6 +127,7 @@ const EXTRA_MISSED: u32 = 14; // to 22
 const EXTRA_FRESHNESS: u32 = 23;
 const EXTRA_NOT_AFTER: u32 = 24;
 const EXTRA_LAST: u32 = 25;
+const EXTRA_SHARE: u32 = 26;
 
 /// A measured value; none is told by NaN, which no measurement gives.
 #[derive(Copy, Clone, Debug)]
@@ -160,6 +162,8 @@ pub(super) struct State {
     pub(super) duration: Histogram<{ DURATION_EDGES.len() + 1 }>,
     pub(super) streak: u32,
     extras: Extras,
+    /// What of the last hour's runs counts.
+    pub(super) hour: Hour,
     pub(super) last: Seen,
     pub(super) freshness: Seen,
     pub(super) not_after: Seen,
@@ -285,9 +289,18 @@ impl Cell {
             }
         }
         let reason = event.outcome.reason;
+        if let Some(share) = state.hour.add(reason, event.recorded) {
+            let stream = &event.origin.stream;
+            tracing::warn!(
+                %stream,
+                "{:.0} % of the last hour's runs say nothing about the target; the last one: {reason}",
+                share * 100.0
+            );
+        }
         match reason.verdict() {
             Verdict::Good | Verdict::Bad => state.eligible(event, &mut room),
             Verdict::Ineligible => {
+                state.extras.admit(EXTRA_SHARE, &mut room);
                 let born = BORN_INELIGIBLE.contains(&reason);
                 if let Some(index) = INELIGIBLE.iter().position(|known| *known == reason)
                     && (born || state.extras.admit(EXTRA_INELIGIBLE + bit(index), &mut room))
@@ -377,6 +390,11 @@ impl State {
         index < BORN_INELIGIBLE.len() || self.extras.shown & (1 << (EXTRA_INELIGIBLE + bit(index))) != 0
     }
 
+    /// Whether the share of ineligible runs is exposed: from the first one on.
+    pub(super) fn shows_share(&self) -> bool {
+        self.extras.shown & (1 << EXTRA_SHARE) != 0
+    }
+
     /// Whether the counter of the reason at `index` of [`MISSED`] is exposed.
     pub(super) fn shows_missed(&self, index: usize) -> bool {
         index < BORN_MISSED.len() || self.extras.shown & (1 << (EXTRA_MISSED + bit(index))) != 0
@@ -410,7 +428,7 @@ mod tests {
             let listed = INELIGIBLE.contains(reason) || MISSED.contains(reason);
             assert_eq!(listed, !reason.verdict().is_eligible(), "{reason}");
         }
-        assert!(size_of::<State>() <= 288, "{}", size_of::<State>());
+        assert!(size_of::<State>() <= 320, "{}", size_of::<State>());
     }
 
     #[test]

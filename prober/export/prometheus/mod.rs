@@ -22,13 +22,14 @@ use fold::{Cell, Histogram, LAG_EDGES};
 
 mod families;
 pub mod fold;
+mod hour;
 mod render;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub use render::{Around, Chunks, Process, StoreNumbers};
+pub use render::{Around, Chunks, DoubtNumbers, OwnHealth, Process, StoreNumbers};
 pub use text::Format;
 
 /// A stream whose series are exposed.
@@ -168,6 +169,14 @@ impl Metrics {
                 cell.add_expected(stream.expected);
             }
         }
+    }
+
+    /// The streams of which too many of the last hour's runs say nothing about the target, and the share of those.
+    pub fn over_limit(&self) -> Vec<(Stream, f64)> {
+        let order = Arc::clone(&self.shared.streams.read().expect("no holder panics").order);
+        let share =
+            |cell: &Arc<Cell>| cell.state().hour.over().map(|share| (cell.origin.stream.clone(), share));
+        order.iter().filter_map(share).collect()
     }
 
     /// The exposition, piece by piece; each piece is made when it is asked for.

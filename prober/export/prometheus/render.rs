@@ -22,6 +22,32 @@ pub struct Around {
     pub store: Option<StoreNumbers>,
     /// The process' numbers.
     pub process: Option<Process>,
+    /// What the prober knows of its own health.
+    pub health: Option<OwnHealth>,
+}
+
+/// What the prober knows of its own health.
+#[derive(Clone, Debug, Default)]
+pub struct OwnHealth {
+    /// Each signal that is looked at.
+    pub doubts: Vec<DoubtNumbers>,
+    /// Runs that wait until it is known whether the prober was at fault.
+    pub held: u64,
+}
+
+/// One signal of the prober's own health.
+#[derive(Clone, Debug)]
+pub struct DoubtNumbers {
+    /// `network`, `resolver`, `processor` or `clock`.
+    pub signal: &'static str,
+    /// The region; empty if it is about the whole machine.
+    pub region: Arc<str>,
+    /// Whether it is doubted now.
+    pub doubted: bool,
+    /// How often it was looked at.
+    pub looks: u64,
+    /// How often that did not go well.
+    pub failed: u64,
 }
 
 /// Numbers of the store.
@@ -174,6 +200,9 @@ fn own(out: &mut Writer, around: &Around) {
     if let Some(process) = &around.process {
         process_families(out, process);
     }
+    if let Some(health) = &around.health {
+        health_families(out, health);
+    }
 }
 
 /// Takes one number from a sink's counters.
@@ -240,6 +269,38 @@ fn store_families(out: &mut Writer, store: &StoreNumbers) {
     float(out, ("prober_store_commit_duration_seconds", Kind::Gauge, help), store.commit);
     let help = "Whether the store can write: 1 or 0.";
     one(out, ("prober_store_healthy", Kind::Gauge, help), u64::from(store.healthy));
+}
+
+/// Takes one number from a signal's.
+type DoubtValue = fn(&DoubtNumbers) -> u64;
+
+fn health_families(out: &mut Writer, health: &OwnHealth) {
+    let families: [(Head, DoubtValue); 3] = [
+        (
+            (
+                "prober_distrust_active",
+                Kind::Gauge,
+                "Whether the prober doubts itself: what is bad for that reason is not counted; 1 or 0.",
+            ),
+            |doubt| u64::from(doubt.doubted),
+        ),
+        (("prober_distrust_looks_total", Kind::Counter, "Looks at the prober's own health."), |doubt| {
+            doubt.looks
+        }),
+        (
+            ("prober_distrust_failed_looks_total", Kind::Counter, "Looks that found something wrong."),
+            |doubt| doubt.failed,
+        ),
+    ];
+    for ((name, kind, help), value) in families {
+        out.header(name, kind, help);
+        for doubt in &health.doubts {
+            out.name(name, "", &[("signal", doubt.signal), ("region", &escape(&doubt.region))]);
+            out.count(value(doubt));
+        }
+    }
+    let help = "Runs that wait until it is known whether the prober was at fault.";
+    one(out, ("prober_runs_held", Kind::Gauge, help), health.held);
 }
 
 fn process_families(out: &mut Writer, process: &Process) {

@@ -23,6 +23,16 @@ fn around() -> Around {
             cpu_seconds: 0.25,
             start_seconds: 1.5,
         }),
+        health: Some(OwnHealth {
+            doubts: vec![DoubtNumbers {
+                signal: "network",
+                region: "us".into(),
+                doubted: true,
+                looks: 7,
+                failed: 2,
+            }],
+            held: 3,
+        }),
     }
 }
 

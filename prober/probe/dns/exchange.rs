@@ -240,7 +240,9 @@ pub(super) fn io_failure(server: impl Display, error: &io::Error) -> Failure {
             let message = format!("{server} closed the connection before its answer was whole");
             Failure::new(FailureClass::Protocol, "dns.truncated", message)
         }
-        io::ErrorKind::ConnectionRefused => fault::of_connect(error, server),
+        io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable => fault::of_connect(error, server),
         _ => fault::of_io(error, &format!("asking {server}")),
     }
 }

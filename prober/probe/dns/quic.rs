@@ -103,9 +103,14 @@ impl Secured {
     /// The first address of the server.
     async fn address_of(&self, asking: Asking<'_>, phases: &mut Phases) -> Result<SocketAddr, Failure> {
         let ip = match &self.address.host {
-            Host::Ip(ip) => *ip,
+            Host::Ip(ip) => {
+                asking.shared.may_reach(&self.address.host, SocketAddr::new(*ip, self.address.port))?;
+                *ip
+            }
             Host::Name(name) => {
+                asking.shared.may_look_up(&self.address)?;
                 let found = asking.shared.resolver().addresses(name, self.family, phases).await?;
+                let found = asking.shared.reachable(&self.address, found, phases)?;
                 let first = found.first().copied();
                 first.ok_or_else(|| fault::config(format!("{name} has no address")))?
             }

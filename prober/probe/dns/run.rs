@@ -7,7 +7,7 @@ use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
 use model::step::{Hop, Phase};
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::template::Template;
 
 use super::answer::Answers;
@@ -108,6 +108,10 @@ impl Action<Net> for Dns {
         }
     }
 
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.servers.iter().filter_map(Server::endpoint).collect()
+    }
+
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(self.ask(net.shared(), context))
     }
@@ -204,6 +208,10 @@ impl Dns {
 
     fn conclude(&self, name: &str, asked: Vec<Asked>, authority: Option<Authority>) -> StepOutcome {
         let mut attributes = facts::of_question(name, self.kind, &asked);
+        if authority.is_none() && self.servers.iter().all(|server| matches!(server, Server::System)) {
+            // Whether its answer can be believed is a question about this machine.
+            attributes.set("prober.dns.system_resolver", true);
+        }
         let (mut hops, mut answers, mut failures) = (Vec::new(), Vec::new(), Vec::new());
         for one in asked {
             if hops.is_empty() {

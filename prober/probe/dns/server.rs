@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::outcome::Failure;
-use scenario::kind::StepContext;
+use scenario::kind::{Endpoint, StepContext};
 
 use super::answer::Source;
 use super::exchange::{self, Reply, To};
@@ -68,6 +68,20 @@ impl Server {
         }
     }
 
+    /// Where it is asked, if the file says that.
+    pub(super) fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Self::Udp(address) | Self::Tcp(address) => {
+                Some(Endpoint { host: address.ip().to_string(), port: address.port() })
+            }
+            Self::Tls(secured) => Some(secured.address.endpoint()),
+            Self::Https(https) => Some(https.target.address.endpoint()),
+            #[cfg(feature = "doq")]
+            Self::Quic(secured) => Some(secured.address.endpoint()),
+            Self::System | Self::Named { .. } => None,
+        }
+    }
+
     /// Who answers, for messages.
     pub(super) fn source(&self) -> Source {
         match self {
@@ -104,10 +118,12 @@ impl Server {
         let deadline = asking.deadline();
         match self {
             Self::Udp(address) | Self::Named { address, over_tcp: false, .. } => {
+                asking.shared.may_ask(*address)?;
                 phases.peer = Some(*address);
                 exchange::over_udp(self.at(*address), &question.ask(), deadline, phases).await
             }
             Self::Tcp(address) | Self::Named { address, .. } => {
+                asking.shared.may_ask(*address)?;
                 phases.peer = Some(*address);
                 exchange::over_tcp(self.at(*address), &question.ask(), deadline, phases).await
             }

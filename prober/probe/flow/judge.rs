@@ -15,6 +15,7 @@ use scenario::template::Captured;
 
 use super::{now, walk};
 use crate::net::fault;
+use crate::net::policy::POLICY;
 use crate::net::shared::Net;
 
 /// Looks at the steps of one run as they come.
@@ -369,7 +370,7 @@ fn remark(record: &mut StepRecord, assertion: &Assertion, checked: &Checked) {
 /// The reason that a failure of an action stands for.
 fn reason_of(failure: &Failure) -> Reason {
     match (failure.class, &*failure.error_type) {
-        (FailureClass::Local, fault::CONFIG | fault::SECRET) => Reason::ConfigFault,
+        (FailureClass::Local, fault::CONFIG | fault::SECRET | POLICY) => Reason::ConfigFault,
         (FailureClass::Local, _) => Reason::ProberFault,
         _ => Reason::Failed,
     }

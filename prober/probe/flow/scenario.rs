@@ -33,6 +33,7 @@ impl Scenario {
                 used.set(Arc::clone(name), value);
             }
         }
+        let shared = shared.under(plan.network());
         Self { redactor: Redactor::new(&used, plan.chains()), plan, shared, secrets }
     }
 

@@ -22,12 +22,13 @@ use crate::net::shared::{Net, NetConfig, Shared};
 
 mod advances;
 mod fake;
+mod policy;
 mod poll;
 mod retry;
 mod sources;
 mod teardown;
 
-const PROJECT: &str = "version: 1\nsecrets: { password: { env: PASSWORD }, gone: { env: GONE } }\n";
+const PROJECT: &str = "version: 1\nnetwork: { private: allow }\nsecrets: { password: { env: PASSWORD }, gone: { env: GONE } }\n";
 
 fn plan(yaml: &str, vars: &[(&str, String)], kinds: &'static [Kind<Net>]) -> Arc<Plan<Net>> {
     let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
@@ -271,7 +272,7 @@ impl Action<Net> for OutOfFiles {
 
     fn run<'a>(&'a self, _: &'a mut Net, _: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         let error = std::io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
-        let failure = crate::net::fault::of_connect(&error, "127.0.0.1:80");
+        let failure = crate::net::fault::of_connect(&error, "127.0.0.1:80".parse().unwrap());
         Box::pin(async move {
             StepOutcome {
                 hops: Vec::new(),

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::outcome::Failure;
+use scenario::kind::Endpoint;
+use scenario::template::Template;
 use tokio::net::TcpStream;
 
 use super::facts::TlsFacts;
@@ -47,6 +49,14 @@ impl Manner {
         Self { tls, name: None, connect_to: None, proxy: self.proxy.clone(), ..*self }
     }
 
+    /// Where requests to `url` connect to, as far as the file says it.
+    pub(crate) fn endpoints(&self, url: &Template, proxy: Option<&Template>) -> Vec<Endpoint> {
+        let target = url.constant().and_then(|text| Target::parse(text).ok());
+        let to = self.connect_to.clone().or_else(|| target.map(|target| target.address));
+        let proxy = proxy.and_then(Template::constant).and_then(|text| Proxy::parse(text).ok());
+        to.iter().chain(proxy.as_ref().map(|proxy| &proxy.address)).map(HostPort::endpoint).collect()
+    }
+
     /// What another request needs to have in common to share the connection to `target`.
     fn key(&self, target: &Target) -> Key {
         let name = self.name.as_ref().unwrap_or(&target.address.host);
@@ -87,6 +97,10 @@ impl Manner {
         target: &Target,
         trail: &mut Trail,
     ) -> Result<(Connection, bool), Failure> {
+        if self.proxy.is_some() {
+            // Here and not when dialling: a connection to a proxy that is open already leads anywhere.
+            net.shared().may_pass_on(self.connect_to.as_ref().unwrap_or(&target.address))?;
+        }
         let key = self.key(target);
         let idle = net.carried::<Session>().and_then(|session| session.take(&key));
         if let Some(mut connection) = idle {
@@ -159,6 +173,7 @@ impl Manner {
             (Host::Name(name), ProxyWay::Socks5) => {
                 let found =
                     Box::pin(shared.resolver().addresses(name, self.family, &mut trail.phases)).await?;
+                let found = shared.reachable(to, found, &mut trail.phases)?;
                 let ip = found
                     .first()
                     .copied()

@@ -49,7 +49,8 @@ pub(super) async fn address(http: &Http, net: &mut Net, context: &StepContext<'_
     };
     let lookup =
         matches!(to.host, Host::Name(_)).then(|| phases.into_hop(format!("addresses of {}", to.host)));
-    let mut nets: Vec<Net> = found.peers.iter().map(|_| branch(net)).collect();
+    let shared = shared.granting(&found.peers);
+    let mut nets: Vec<Net> = found.peers.iter().map(|_| branch(net, &shared)).collect();
     let asked = found.peers.iter().zip(&mut nets).map(|(peer, net)| ask(http, *peer, net, context));
     let outcomes = together::all(asked.collect()).await;
     for own in &nets {
@@ -92,9 +93,9 @@ async fn ask(http: &Http, peer: SocketAddr, net: &mut Net, context: &StepContext
 }
 
 /// The network of one address: what the run knows so far, and nothing open.
-fn branch(net: &mut Net) -> Net {
+fn branch(net: &mut Net, shared: &Arc<Shared>) -> Net {
     let cookies = net.carried::<Session>().and_then(|session| session.cookies());
-    let mut own = Net::new(Arc::clone(net.shared()));
+    let mut own = Net::new(Arc::clone(shared));
     own.look(net.detail());
     if let Some(cookies) = cookies {
         *own.carry::<Session>() = cookies;

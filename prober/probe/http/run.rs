@@ -7,7 +7,7 @@ use http::Method;
 use model::outcome::Failure;
 use model::probe::BoxFuture;
 use model::time::{Clock as _, SystemClock};
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 
 use super::auth::{AuthPlan, SignIn};
 use super::client::{Client, carry_on};
@@ -51,6 +51,14 @@ impl Action<Net> for Http {
     fn is_repeatable(&self) -> bool {
         let has_key = || self.request.headers.iter().any(|(name, _)| name == "idempotency-key");
         self.request.method.is_idempotent() || has_key()
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let mut all = self.client.manner.endpoints(&self.request.url, self.way.proxy.as_ref());
+        if let Some(AuthPlan::OAuth2(token)) = &self.auth {
+            all.extend(self.client.manner.abroad().endpoints(token.url(), None));
+        }
+        all
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use scenario::kind::Endpoint;
+
 /// A host, by name or by address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Host {
@@ -71,6 +73,11 @@ impl Host {
 }
 
 impl HostPort {
+    /// The same for the compiler, which asks whether it may be connected to.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint { host: self.host.to_string(), port: self.port }
+    }
+
     /// The address in `text`: `host:port`, or `host` alone if there is a `port_default`.
     ///
     /// # Errors

@@ -38,23 +38,36 @@ impl From<Family> for Start {
     }
 }
 
-/// Finds `target`'s addresses and connects to one of them.
+/// Finds `target`'s addresses and connects to one of them that may be reached.
 ///
 /// Takes the phases `dns` (none for an IP address) and `connect`, which is left open: the next phase begins
 /// where it ends. The peer is then in `phases`, and so are the addresses tried in vain. The caller holds the
 /// deadline ([`fault::within`]); dropping the future closes every attempt.
 ///
 /// # Errors
-/// Classes `dns`, `connect`, and `local` for what this machine lacks.
+/// Classes `dns`, `connect`, and `local` for what this machine lacks or may not reach.
 pub(crate) async fn dial(
     shared: &Shared,
     target: &HostPort,
     start: impl Into<Start>,
     phases: &mut Phases,
 ) -> Result<TcpStream, Failure> {
-    let Start { family, source } = start.into();
+    let stream = reach(shared, target, start.into(), phases).await?;
+    // What was asked for was judged; this is what we have.
+    let peer = stream.peer_addr().map_err(|error| fault::of_io(&error, "connecting"))?;
+    shared.may_reach(&target.host, peer)?;
+    Ok(stream)
+}
+
+async fn reach(
+    shared: &Shared,
+    target: &HostPort,
+    Start { family, source }: Start,
+    phases: &mut Phases,
+) -> Result<TcpStream, Failure> {
     let name = match &target.host {
         Host::Ip(ip) if family.has(*ip) => {
+            shared.may_reach(&target.host, SocketAddr::new(*ip, target.port))?;
             phases.enter(Phase::Connect);
             return one(SocketAddr::new(*ip, target.port), source, phases).await;
         }
@@ -63,9 +76,11 @@ pub(crate) async fn dial(
         }
         Host::Name(name) => name,
     };
+    shared.may_look_up(target)?;
     // Boxed: most targets of a busy prober need it, but none should carry its buffers while it waits.
     let resolver = shared.resolver();
     let found = Box::pin(resolver.addresses(name, family, phases)).await?;
+    let found = shared.reachable(target, found, phases)?;
     phases.enter(Phase::Connect);
     match found.as_slice() {
         [ip] => one(SocketAddr::new(*ip, target.port), source, phases).await,

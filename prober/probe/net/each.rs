@@ -41,7 +41,7 @@ pub(crate) struct Found {
 /// Takes the phase `dns`, if there is a name to look up. The caller holds the deadline.
 ///
 /// # Errors
-/// Class `dns`, or the address is not of the family.
+/// Class `dns`, the address is not of the family, or none of them may be reached.
 pub(crate) async fn addresses(
     shared: &Shared,
     target: &HostPort,
@@ -55,9 +55,10 @@ pub(crate) async fn addresses(
         }
         Host::Name(name) => {
             let resolver = shared.resolver();
+            shared.may_look_up(target)?;
             let found = Box::pin(resolver.addresses(name, family, phases)).await?;
             phases.finish();
-            found
+            shared.reachable(target, found, phases)?
         }
     };
     // A name server may give one address twice.

@@ -4,9 +4,9 @@
 //! counts against a target. `local.config` and `local.secret` say that the prober's environment lacks
 //! something the scenario needs.
 
-use std::fmt::Display;
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use model::outcome::{Failure, FailureClass};
@@ -26,6 +26,8 @@ pub(crate) const CAPTURE: &str = "local.capture";
 pub(crate) const BUG: &str = "local.bug";
 /// The `error.type` of an address family that this machine does not have.
 const FAMILY: &str = "local.family";
+/// The `error.type` of a peer that this machine has no way to.
+const ROUTE: &str = "local.route";
 
 /// The errors of this machine and the `error.type` of each.
 const LOCAL: &[(Errno, &str)] = &[
@@ -37,7 +39,9 @@ const LOCAL: &[(Errno, &str)] = &[
     (Errno::NOMEM, "local.memory"),
     (Errno::PERM, "local.denied"),
     (Errno::ACCESS, "local.denied"),
-    (Errno::NETDOWN, "local.network"),
+    (Errno::NETDOWN, ROUTE),
+    (Errno::NODEV, ROUTE),
+    (Errno::NOSR, "local.memory"),
     (Errno::AFNOSUPPORT, FAMILY),
 ];
 
@@ -48,9 +52,32 @@ pub(crate) fn local(error: &io::Error) -> Option<Failure> {
     Some(Failure::new(FailureClass::Local, *error_type, format!("the prober's machine refused: {error}")))
 }
 
+/// The failure of class `local`, if `peer` could not be reached because this machine has no way to it.
+///
+/// A router far away may say that it has none either, and with the same errno. Only the kernel's own table
+/// tells which of the two it was: a datagram socket is connected, which looks the way up and sends nothing.
+pub(crate) fn no_route(error: &io::Error, peer: SocketAddr) -> Option<Failure> {
+    let unreachable =
+        matches!(error.kind(), io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable);
+    (unreachable && !has_route(peer)).then(|| {
+        Failure::new(
+            FailureClass::Local,
+            ROUTE,
+            format!("the prober's machine has no route to {}", peer.ip()),
+        )
+    })
+}
+
+/// Whether this machine has a way to `peer`; nothing is sent.
+pub(crate) fn has_route(peer: SocketAddr) -> bool {
+    let any: IpAddr =
+        if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(peer)).is_ok()
+}
+
 /// The failure of a connection attempt to `peer`.
-pub(crate) fn of_connect(error: &io::Error, peer: impl Display) -> Failure {
-    local(error).unwrap_or_else(|| {
+pub(crate) fn of_connect(error: &io::Error, peer: SocketAddr) -> Failure {
+    local(error).or_else(|| no_route(error, peer)).unwrap_or_else(|| {
         let (error_type, what) = match error.kind() {
             io::ErrorKind::ConnectionRefused => ("connect.refused", "refused the connection"),
             io::ErrorKind::TimedOut => ("connect.timeout", "did not answer the connection attempt"),
@@ -91,7 +118,7 @@ pub(crate) fn of_datagram(error: &io::Error, peer: impl Display) -> Failure {
 /// How much of a run's addresses' evidence a failure carries; the greatest is shown for several addresses.
 pub(crate) fn weight(failure: &Failure) -> u8 {
     match (failure.class, &*failure.error_type) {
-        (FailureClass::Local, FAMILY) => 0,
+        (FailureClass::Local, FAMILY | ROUTE) => 0,
         (FailureClass::Local, _) => 3,
         (_, "connect.unreachable") => 1,
         _ => 2,
@@ -168,9 +195,12 @@ mod tests {
             (Errno::TIMEDOUT, FailureClass::Connect, "connect.timeout"),
             (Errno::HOSTUNREACH, FailureClass::Connect, "connect.unreachable"),
             (Errno::NETUNREACH, FailureClass::Connect, "connect.unreachable"),
+            (Errno::NETDOWN, FailureClass::Local, "local.route"),
+            (Errno::ACCESS, FailureClass::Local, "local.denied"),
         ] {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
-            let failure = of_connect(&error, "192.0.2.1:80");
+            // There is always a way to this machine itself.
+            let failure = of_connect(&error, "127.0.0.1:80".parse().unwrap());
             assert_eq!((failure.class, &*failure.error_type), (class, error_type), "{error}");
         }
     }

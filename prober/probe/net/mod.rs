@@ -24,9 +24,13 @@
 //! | [`certificate`] | facts read from a certificate, once each |
 //! | [`verified`] | chains that hold, verified once each |
 //! | [`phases`] | a hop's phases, address attempts and peer |
+//! | [`policy`] | what may be connected to, asked before and after each connection |
+//! | [`canary`], [`anchor`] | what the prober looks at to know of its own resolver and network |
 //! | [`fault`] | from an operating system's error to a failure |
 
 pub(crate) mod address;
+pub(crate) mod anchor;
+pub(crate) mod canary;
 pub(crate) mod certificate;
 pub(crate) mod crl;
 pub(crate) mod datagram;
@@ -36,6 +40,7 @@ pub(crate) mod fault;
 pub(crate) mod identity;
 pub(crate) mod lines;
 pub(crate) mod phases;
+pub(crate) mod policy;
 pub(crate) mod proxy;
 pub(crate) mod reach;
 pub(crate) mod resolve;

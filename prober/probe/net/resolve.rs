@@ -286,7 +286,7 @@ fn ordered(found: Vec<IpAddr>) -> Vec<IpAddr> {
 
 fn of_ask(error: &AskError, server: SocketAddr, name: &Name) -> Failure {
     if let AskError::Io(error) = error
-        && let Some(local) = fault::local(error)
+        && let Some(local) = fault::local(error).or_else(|| fault::no_route(error, server))
     {
         return local;
     }

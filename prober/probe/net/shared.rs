@@ -13,6 +13,7 @@ use model::outcome::Failure;
 use model::probe::Detail;
 use rustls::crypto::{CryptoProvider, SecureRandom};
 use rustls_pki_types::CertificateDer;
+use scenario::network::Policy;
 use scenario::template::{Captured, Captures};
 
 use crate::net::certificate::{CertificateCache, CertificateFacts};
@@ -36,16 +37,18 @@ pub struct NetConfig {
 }
 
 /// What all runs have in common: made once, shared by every scenario.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shared {
     provider: Arc<CryptoProvider>,
-    extra_roots: Vec<CertificateDer<'static>>,
+    extra_roots: Arc<[CertificateDer<'static>]>,
     /// Read at the first use: reading and parsing the system's authorities takes milliseconds.
-    system_roots: OnceLock<Arc<Trusted>>,
-    bundled_roots: OnceLock<Arc<Trusted>>,
-    resolver: Mutex<ResolverSource>,
-    setups: Mutex<HashMap<TlsChoice, KeptSetup>>,
-    certificates: CertificateCache,
+    system_roots: Arc<OnceLock<Arc<Trusted>>>,
+    bundled_roots: Arc<OnceLock<Arc<Trusted>>>,
+    resolver: Arc<Mutex<ResolverSource>>,
+    setups: Arc<Mutex<HashMap<TlsChoice, KeptSetup>>>,
+    certificates: Arc<CertificateCache>,
+    /// What may be reached; everything if `None`, which no scenario ever has.
+    pub(super) policy: Option<Arc<Policy>>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,16 +71,17 @@ fn provider() -> CryptoProvider {
 }
 
 impl Shared {
-    /// The network that `config` describes.
+    /// The network that `config` describes, all of it; a scenario reaches what its plan's policy allows.
     pub fn new(config: NetConfig) -> Self {
         Self {
             provider: Arc::new(provider()),
-            extra_roots: config.extra_roots,
-            system_roots: OnceLock::new(),
-            bundled_roots: OnceLock::new(),
-            resolver: Mutex::new(ResolverSource::new(config.servers)),
-            setups: Mutex::default(),
-            certificates: CertificateCache::default(),
+            extra_roots: config.extra_roots.into(),
+            system_roots: Arc::default(),
+            bundled_roots: Arc::default(),
+            resolver: Arc::new(Mutex::new(ResolverSource::new(config.servers))),
+            setups: Arc::default(),
+            certificates: Arc::default(),
+            policy: None,
         }
     }
 

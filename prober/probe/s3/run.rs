@@ -3,7 +3,7 @@
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
 use model::time::{Clock as _, SystemClock};
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 
 use super::listing::{Listing, Next, error_of};
 use super::request::{List, ListPlan, PAGE_OBJECTS};
@@ -29,6 +29,10 @@ impl Action<Net> for S3 {
     fn target(&self) -> String {
         let prefix = self.plan.prefix.as_ref().map(ToString::to_string).unwrap_or_default();
         format!("{} {}/{prefix}", self.plan.endpoint, self.plan.bucket)
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.client.manner.endpoints(&self.plan.endpoint, None)
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

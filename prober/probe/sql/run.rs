@@ -9,7 +9,7 @@ use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass, cut};
 use model::probe::BoxFuture;
 use model::step::{Hop, Phase};
-use scenario::kind::{Action, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Nothing, StepContext, StepOutcome};
 use scenario::template::Template;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -71,6 +71,13 @@ impl Action<Net> for Sql {
         match &self.place {
             Where::Now(dsn) => format!("{}://{dsn}", dsn.system()),
             Where::Later(template) => template.to_string(),
+        }
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.place {
+            Where::Now(dsn) => vec![dsn.address.endpoint()],
+            Where::Later(_) => Vec::new(),
         }
     }
 

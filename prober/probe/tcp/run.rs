@@ -6,7 +6,7 @@ use model::outcome::{Failure, FailureClass};
 use model::probe::{BoxFuture, Detail};
 use model::step::{Hop, Phase};
 use regex::bytes::Regex;
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::value::{self, Selector, Value};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -72,6 +72,13 @@ struct Conversation<'a> {
 impl Action<Net> for Tcp {
     fn target(&self) -> String {
         self.reach.to_string()
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.reach {
+            Reach::Now(address) => vec![address.endpoint()],
+            Reach::Later(_) => Vec::new(),
+        }
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

@@ -10,7 +10,7 @@ use model::probe::BoxFuture;
 use model::step::{Hop, Phase};
 use model::time::Timestamp;
 use rustls_pki_types::ServerName;
-use scenario::kind::{Action, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Nothing, StepContext, StepOutcome};
 use scenario::template::{Scope, Template};
 use tokio::io::AsyncWriteExt as _;
 
@@ -81,6 +81,13 @@ impl Action<Net> for Tls {
 
     fn looked_at(&mut self, subjects: &[&'static str]) {
         self.asks_versions = subjects.contains(&ACCEPTS);
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.reach {
+            Reach::Now(address) => vec![address.endpoint()],
+            Reach::Later(_) => Vec::new(),
+        }
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

@@ -48,6 +48,13 @@ const FOREIGN: &[Foreign] = &[
         "Checkly", "write sli: { good: { latency: { lt: 300ms } } } for what is slow, or expect for what is wrong"),
     foreign(&["threshold", "thresholds", "slowthreshold"],
         "k6", "a limit for good runs stands under `sli: { good: { latency: … } }`"),
+    // Where probes may go.
+    foreign(&["egress", "outbound", "firewall", "ssrf", "networkpolicy", "ipfilter"],
+        "", "where probes may connect to stands under `network` in prober.yaml"),
+    foreign(&["allowlist", "whitelist", "allowedhosts", "allowedips", "allowedcidrs", "allowprivate", "allowinternal"],
+        "", "write network: { allow: [10.0.0.0/8, \"*.corp.example\"] } in prober.yaml"),
+    foreign(&["denylist", "blocklist", "blacklist", "blockedhosts", "blockedips", "blockprivate"],
+        "", "write network: { deny: [10.0.0.0/8, \"*:25\"] } in prober.yaml"),
     // When.
     foreign(&["interval", "heartbeatinterval", "probeinterval"], "Gatus", "the interval is `every`, such as every: 1m"),
     foreign(&["frequency"], "Checkly and Grafana", "the interval is `every`, such as every: 1m"),

@@ -251,6 +251,11 @@ tcp: ${vars.mail}",
         right: r#"serve: { listen: "127.0.0.1:9899" }"#,
     },
     Example {
+        code: "E124",
+        wrong: "network: { allow: [10.0.0.5/8] }",
+        right: "network: { allow: [10.0.0.0/8] }",
+    },
+    Example {
         code: "E131",
         wrong: "dns: https://shop.example/",
         right: "dns: shop.example",
@@ -444,6 +449,11 @@ routes:
         code: "E184",
         wrong: "  proxy: proxy.example:3128",
         right: "  proxy: http://proxy.example:3128",
+    },
+    Example {
+        code: "E191",
+        wrong: "# Only public addresses may be probed.",
+        right: r#"network: { allow: ["10.20.0.5:8080"] }"#,
     },
     Example {
         code: "E201",

@@ -144,6 +144,7 @@ impl<N> Compiler<'_, N> {
             slo: Arc::clone(&shared.slo),
             name_at: scenario.name.span,
             maintenance: self.maintenance(scenario),
+            network: Arc::clone(self.around.project.network(&made.region)),
         }
     }
 }

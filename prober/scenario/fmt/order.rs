@@ -3,10 +3,10 @@
 //! Heads, steps, kinds and records have tables. Everything else keeps the author's order: it may mean something
 //! (assertions are looked at in order) or is nobody else's business (names, JSON).
 
-use crate::fields::{Key, KeyType};
+use crate::fields::{Holds, Key, KeyType};
 use crate::file::{SCENARIO_KEYS, STEP_KEYS};
 use crate::kind::Kind;
-use crate::project::PROJECT_KEYS;
+use crate::project::{PROJECT_KEYS, REGION_KEYS};
 use crate::reuse::PARAM_KEYS;
 
 /// What a list or map is to the language.
@@ -57,7 +57,6 @@ const PROJECT_LAST: &[&str] = &["routes", "exporters"];
 const TEMPLATE: &[&str] = &["template", "version", "params", "body"];
 const ENVELOPE: &[&str] = &["apiVersion", "kind", "metadata", "spec"];
 const SLI: &[&str] = &["good", "ineligible", "retried"];
-const REGION: &[&str] = &["vars", "secrets"];
 
 /// The order of keys, for the kinds of step that there are.
 #[derive(Debug)]
@@ -109,7 +108,7 @@ impl Order {
             Role::Envelope => at(ENVELOPE),
             Role::Spec => at(&self.scenario).or_else(|| at(TEMPLATE)),
             Role::Sli => at(SLI),
-            Role::Region => at(REGION),
+            Role::Region => REGION_KEYS.iter().position(|known| known.name == key),
             Role::Table(keys) => keys.iter().position(|known| known.name == key),
             Role::Typed(KeyType::OneOrMany(item)) => self.rank(of(item), key),
             Role::Free | Role::Steps | Role::Regions | Role::Params | Role::Typed(_) => None,
@@ -127,6 +126,7 @@ impl Order {
             (Role::Project, Some(key)) => typed(PROJECT_KEYS, key),
             (Role::Template | Role::Spec, Some("body")) => Role::Scenario,
             (Role::Template | Role::Spec, Some("params")) => Role::Params,
+            (Role::Region, Some(key)) => typed(REGION_KEYS, key),
             (Role::Params, Some(_)) => Role::Table(PARAM_KEYS),
             (Role::Envelope, Some("spec")) => Role::Spec,
             (Role::Spec, _) => self.child(Role::Scenario, key),
@@ -152,6 +152,7 @@ fn typed(keys: &'static [Key], name: &str) -> Role {
 fn of(value: &'static KeyType) -> Role {
     match value {
         KeyType::Record(keys) => Role::Table(keys),
+        KeyType::Held(Holds::Steps) => Role::Steps,
         _ => Role::Typed(value),
     }
 }

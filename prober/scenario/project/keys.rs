@@ -1,5 +1,7 @@
 //! The keys of `prober.yaml`, as tables.
 
+use super::control::CONTROL;
+use super::network::NETWORK;
 use crate::fields::{Form, Holds, Key, KeyType, Need};
 use crate::maintenance::MAINTENANCE;
 
@@ -132,6 +134,8 @@ pub const PROJECT_KEYS: &[Key] = &[
         doc: "Where scenarios run, each place with variables and secrets of its own.",
         example: "{ eu: { vars: { shop: https://eu.shop.example } } }",
     },
+    NETWORK,
+    CONTROL,
     Key {
         name: "exporters",
         value: KeyType::Held(Holds::Exporters),
@@ -151,7 +155,7 @@ pub const PROJECT_KEYS: &[Key] = &[
 const VARS: KeyType = KeyType::Held(Holds::Vars);
 
 /// The keys of one region.
-pub(super) const REGION_KEYS: &[Key] = &[
+pub(crate) const REGION_KEYS: &[Key] = &[
     Key {
         name: "vars",
         value: VARS,
@@ -166,6 +170,8 @@ pub(super) const REGION_KEYS: &[Key] = &[
         doc: "Secrets of this region, stronger than the project's.",
         example: "{ probe_password: { file: probe_eu } }",
     },
+    NETWORK,
+    CONTROL,
 ];
 
 /// Where the value of a secret may come from; one of them.

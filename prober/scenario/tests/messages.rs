@@ -27,7 +27,17 @@ const PROJECT_CASES: &[Case] = &[
     ("duplicate name", "version: 1\nregions:\n  eu: {}\n  eu: {}\n", &[]),
     ("bad name", "version: 1\nvars: { \"my shop\": x }\nregions: { \"eu west\": {} }\n", &[]),
     ("newer version", "version: 2\n", &[]),
-    ("later keys", "version: 1\nroutes: { oncall: { webhook: x } }\nnetwork: {}\n", &[]),
+    (
+        "network",
+        "version: 1\nnetwork: { private: yes, alow: [10.0.0.5/8], deny: [\"shop.example:https\", 10.0.0], block: x }\n",
+        &[],
+    ),
+    (
+        "network of a region",
+        "version: 1\nregions: { eu: { network: { allow: [\"http://a.example\"] } } }\n",
+        &[],
+    ),
+    ("egress", "version: 1\negress: deny\n", &[]),
     (
         "secrets",
         "version: 1\nsecrets:\n  a: hunter22\n  b: { env: }\n  c: { exec: pass }\n  d: { vault: x }\n",

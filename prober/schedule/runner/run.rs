@@ -12,6 +12,8 @@ use model::slot::Slot;
 use model::time::Clock;
 
 use super::Sink;
+use crate::distrust::hold::Held;
+use crate::distrust::{Doubts, Judgement, Ran};
 use crate::entry::Entry;
 use crate::lag::{self, Lag};
 use crate::stop::StopToken;
@@ -28,6 +30,8 @@ pub(super) struct Finished {
     pub(super) took: Duration,
     /// The marks that it moved on.
     pub(super) high_marks: Vec<HighMark>,
+    /// The event, if it is not with the store yet because it is not settled.
+    pub(super) held: Option<Box<Held>>,
 }
 
 /// One run, ready to start.
@@ -44,6 +48,10 @@ pub(super) struct Run<S, C> {
     pub(super) stop: StopToken,
     /// What earlier runs of the stream saw.
     pub(super) high_marks: Arc<[HighMark]>,
+    /// What is known of the prober's own health.
+    pub(super) doubts: Option<Arc<Doubts>>,
+    /// Whether an earlier event of the stream waits, and this one behind it.
+    pub(super) behind: bool,
 }
 
 impl<S: Sink, C: Clock> Run<S, C> {
@@ -70,8 +78,10 @@ impl<S: Sink, C: Clock> Run<S, C> {
         if !outcome.verdict().is_eligible() {
             outcome.high_marks.clear();
         }
-        let high_marks = outcome.high_marks.clone();
         let took = ended.saturating_duration_since(began);
+        let ran = Ran { began, ended: ended.min(began + outcome.duration) };
+        let (outcome, wait) = self.settled(outcome, ran);
+        let high_marks = if wait.is_none() { outcome.high_marks.clone() } else { Vec::new() };
         let event = SliEvent {
             origin: Arc::clone(&self.entry.origin),
             slot: self.slot,
@@ -82,8 +92,27 @@ impl<S: Sink, C: Clock> Run<S, C> {
             recorded: self.clock.now(),
             outcome,
         };
-        self.sink.event(event).await;
-        Finished { stream: self.stream, took, high_marks }
+        let held = if let Some(wait) = wait {
+            Some(Box::new(Held { stream: self.stream, event, ran, wait }))
+        } else {
+            self.sink.event(event).await;
+            None
+        };
+        Finished { stream: self.stream, took, high_marks, held }
+    }
+
+    /// The outcome as it counts; if that is not known yet, how long to wait for it.
+    fn settled(&self, outcome: Outcome, ran: Ran) -> (Outcome, Option<Duration>) {
+        let behind = self.behind.then_some(Duration::ZERO);
+        let Some(doubts) = &self.doubts else { return (outcome, None) };
+        match doubts.judge(&self.entry.origin.stream.region, &outcome, ran) {
+            Judgement::Stands => (outcome, behind),
+            Judgement::Doubted(doubt) => (doubt.apply(outcome), behind),
+            Judgement::Wait(wait) => {
+                doubts.want_round();
+                (outcome, Some(wait))
+            }
+        }
     }
 
     fn was_lagged(&self, began: Instant, ended: Instant) -> bool {

@@ -6,19 +6,25 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::high_mark::merged;
+use model::high_mark::{HighMark, merged};
 use model::outcome::Reason;
 use model::slot::Stream;
 use model::time::{Clock, Timestamp};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::places::{Scheduled, StreamState, Waiting};
 use super::run::{BACKSTOP, Finished, Run};
 use super::{Gauges, Limits, SLEEP_MAX, STEP_MIN, Sink, bump, instant_of, lateness};
+use crate::distrust::Doubts;
+use crate::distrust::hold::Hold;
 use crate::entry::{Entry, Replace};
 use crate::lag::Lag;
 use crate::misses::{Missed, Misses};
 use crate::stop::StopToken;
+
+/// How often held runs are looked at though nothing new is known: some have waited long enough.
+const HELD_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct State<S, C> {
     sink: S,
@@ -36,6 +42,14 @@ pub(super) struct State<S, C> {
     slow_in_flight: usize,
     misses: Misses,
     lag: Arc<Mutex<Lag>>,
+    /// What is known of the prober's own health, and what is new of it.
+    doubts: Option<(Arc<Doubts>, watch::Receiver<u64>)>,
+    /// Runs that are not settled, or whose event the store has not taken.
+    hold: Hold,
+    /// When the held runs were last looked at.
+    settled_at: Instant,
+    /// Whether more is known since then.
+    look_now: bool,
     /// Asks every run in flight to end.
     stop: StopToken,
     draining: bool,
@@ -70,6 +84,10 @@ impl<S: Sink, C: Clock> State<S, C> {
             slow_in_flight: 0,
             misses: Misses::default(),
             lag: Arc::default(),
+            doubts: None,
+            hold: Hold::default(),
+            settled_at: clocks.1,
+            look_now: false,
             stop: StopToken::default(),
             draining: false,
             dealt: from,
@@ -80,12 +98,18 @@ impl<S: Sink, C: Clock> State<S, C> {
         }
     }
 
+    /// The same, which asks `doubts` about what is bad.
+    pub(super) fn doubting(self, doubts: Option<Arc<Doubts>>) -> Self {
+        Self { doubts: doubts.map(|doubts| (Arc::clone(&doubts), doubts.changes())), ..self }
+    }
+
     /// Deals with everything that is due now.
     pub(super) fn turn(&mut self) {
         while let Some(finished) = self.runs.try_join_next() {
             self.settle(finished);
         }
         self.compare_clocks();
+        self.look_at_held();
         if let Some(planned) = self.planned.take() {
             self.lag.lock().unwrap_or_else(PoisonError::into_inner).note(planned, self.clocks.1);
         }
@@ -114,18 +138,69 @@ impl<S: Sink, C: Clock> State<S, C> {
         for waiting in [self.waiting.front(), self.waiting_slow.front()].into_iter().flatten() {
             wake = wake.min(instant_of(self.expires(waiting), wall, monotonic));
         }
-        if !self.misses.is_empty() {
+        if !self.misses.is_empty() || self.hold.oldest_settled().is_some() {
             wake = wake.min(monotonic + SLEEP_MAX / 10);
         }
         self.planned = Some(wake);
         wake
     }
 
-    /// Waits for a run to end; for ever if none is in flight.
-    pub(super) async fn finished(&mut self) {
-        match self.runs.join_next().await {
+    /// Waits for a run to end, or until more is known of those that are held; for ever if nothing can come.
+    pub(super) async fn news(&mut self) {
+        let Self { runs, doubts, hold, .. } = self;
+        let ended = async {
+            match runs.join_next().await {
+                Some(finished) => finished,
+                None => std::future::pending().await,
+            }
+        };
+        let more = async {
+            match doubts {
+                // The other end is ours, so it cannot be gone.
+                Some((_, changes)) if hold.waiting() > 0 => drop(changes.changed().await),
+                _ => std::future::pending().await,
+            }
+        };
+        let finished = tokio::select! { finished = ended => Some(finished), () = more => None };
+        match finished {
             Some(finished) => self.settle(finished),
-            None => std::future::pending().await,
+            None => self.look_now = true,
+        }
+    }
+
+    /// How many runs are not settled.
+    pub(super) fn held(&self) -> usize {
+        self.hold.waiting()
+    }
+
+    /// Asks for a look at the prober's own health now.
+    pub(super) fn want_round(&self) {
+        if let Some((doubts, _)) = &self.doubts {
+            doubts.want_round();
+        }
+    }
+
+    /// Settles what is held, whatever is known by now.
+    pub(super) fn settle_held(&mut self) {
+        if let Some((doubts, _)) = &self.doubts {
+            self.hold.settle_all(doubts);
+        }
+    }
+
+    fn look_at_held(&mut self) {
+        let Some(doubts) = self.doubts.as_ref().map(|(doubts, _)| Arc::clone(doubts)) else { return };
+        let now = self.clocks.1;
+        let long_ago = now.saturating_duration_since(self.settled_at) >= HELD_LOOK_EVERY;
+        if self.hold.waiting() == 0 || !(std::mem::take(&mut self.look_now) || long_ago) {
+            return;
+        }
+        self.settled_at = now;
+        for (stream, marks) in self.hold.settle(&doubts, now) {
+            self.move_on(stream, &marks);
+        }
+        // Something still waits: whoever looks is asked again.
+        if self.hold.waiting() > 0 {
+            doubts.want_round();
         }
     }
 
@@ -253,6 +328,8 @@ impl<S: Sink, C: Clock> State<S, C> {
             lag: Arc::clone(&self.lag),
             stop: self.stop.clone(),
             high_marks,
+            doubts: self.doubts.as_ref().map(|(doubts, _)| Arc::clone(doubts)),
+            behind: self.hold.has(number),
         };
         self.runs.spawn(run.run());
         bump(&self.gauges.started);
@@ -265,12 +342,19 @@ impl<S: Sink, C: Clock> State<S, C> {
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => return,
         };
-        if !finished.high_marks.is_empty() {
-            // The store may not have them yet when the next run begins.
-            let known = &mut self.streams[finished.stream].high_marks;
-            *known = Some(merged(known.as_deref().unwrap_or_default(), &finished.high_marks).into());
+        self.move_on(finished.stream, &finished.high_marks);
+        if let Some(held) = finished.held {
+            self.hold.push(*held);
         }
         self.free_stream(finished.stream, Some(finished.took));
+    }
+
+    fn move_on(&mut self, stream: usize, marks: &[HighMark]) {
+        if !marks.is_empty() {
+            // The store may not have them yet when the next run begins.
+            let known = &mut self.streams[stream].high_marks;
+            *known = Some(merged(known.as_deref().unwrap_or_default(), marks).into());
+        }
     }
 
     fn free_stream(&mut self, number: usize, took: Option<Duration>) -> Option<(Timestamp, Arc<Entry>)> {
@@ -324,7 +408,7 @@ impl<S: Sink, C: Clock> State<S, C> {
         self.misses.add(&Missed { origin, reason, scheduled, step_ms }, now);
     }
 
-    /// Hands gathered misses to the store as far as it takes them; says how many are left.
+    /// Hands gathered misses and settled runs to the store as far as it takes them; says how many are left.
     pub(super) fn flush(&mut self) -> usize {
         while let Some(missed) = self.misses.oldest() {
             if !self.sink.try_missed(missed) {
@@ -332,8 +416,15 @@ impl<S: Sink, C: Clock> State<S, C> {
             }
             self.misses.sent();
         }
+        while let Some(event) = self.hold.oldest_settled() {
+            if !self.sink.try_event(event) {
+                break;
+            }
+            self.hold.sent();
+        }
         self.gauges.misses_waiting.store(self.misses.len(), Ordering::Relaxed);
-        self.misses.len()
+        self.gauges.held.store(self.hold.len(), Ordering::Relaxed);
+        self.misses.len() + self.hold.len()
     }
 
     /// Tells the store up to where everything has been handed over.
@@ -341,7 +432,8 @@ impl<S: Sink, C: Clock> State<S, C> {
         let running = self.streams.iter().filter_map(|stream| stream.running.as_ref().map(|(at, _)| *at));
         let waiting = self.waiting.iter().chain(&self.waiting_slow).map(|waiting| waiting.scheduled);
         let due = self.due.peek().map(|Reverse((due, _))| Timestamp::from_millis(*due));
-        let open = running.chain(waiting).chain(due).chain(self.misses.earliest()).min();
+        let kept = self.misses.earliest().into_iter().chain(self.hold.earliest());
+        let open = running.chain(waiting).chain(due).chain(kept).min();
         let at = open.unwrap_or(self.dealt).min(self.dealt);
         self.checkpoint_at(at);
     }

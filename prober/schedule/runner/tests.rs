@@ -8,6 +8,9 @@ use model::outcome::Outcome;
 use model::probe::{BoxFuture, Probe, RunContext};
 
 use super::*;
+
+mod held;
+
 use crate::entry::Entry;
 use crate::maintenance::Calendar;
 use crate::slots::Timetable;
@@ -100,6 +103,13 @@ impl Sink for Records {
     fn try_missed(&self, missed: &MissedSlots) -> bool {
         if !self.is_full() {
             self.list.lock().unwrap().extend(missed.events());
+        }
+        !self.is_full()
+    }
+
+    fn try_event(&self, event: &SliEvent) -> bool {
+        if !self.is_full() {
+            self.list.lock().unwrap().push(event.clone());
         }
         !self.is_full()
     }
@@ -202,10 +212,15 @@ struct Bench {
 
 impl Bench {
     fn start(in_flight_max: usize) -> Self {
+        Self::start_with(in_flight_max, None)
+    }
+
+    fn start_with(in_flight_max: usize, doubts: Option<Arc<Doubts>>) -> Self {
         let clock = Arc::new(TestClock { base: tokio::time::Instant::now(), stepped_ms: AtomicI64::new(0) });
         let records = Records::default();
         let limits = Limits { in_flight_max, grace: Duration::from_secs(2) };
         let runner = Runner::new(records.clone(), Arc::clone(&clock), limits, BEGIN);
+        let runner = Runner { doubts, ..runner };
         let (commands, receiver) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let mut task = tokio::task::JoinSet::new();

@@ -50,6 +50,13 @@ pub(super) struct TokenPlan {
     in_body: bool,
 }
 
+impl TokenPlan {
+    /// Where the token is asked for.
+    pub(super) const fn url(&self) -> &Template {
+        &self.url
+    }
+}
+
 /// What is signed for.
 #[derive(Debug)]
 pub(super) struct SigV4Plan {

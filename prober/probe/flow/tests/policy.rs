@@ -1,0 +1,244 @@
+//! The outbound policy in whole runs: names that lie, redirects, proxies, tokens, and every other way out.
+
+use std::net::SocketAddr;
+
+use testkit::dns;
+
+use super::*;
+use crate::net::resolve::Servers;
+
+/// Runs one step in a project with this `network`; names are looked up at `names`, `${secrets.at}` is given.
+async fn run_under(network: &str, names: Option<&dns::Server>, step: &str, at: &str) -> Outcome {
+    let source = |path: &str, text: String| Source { path: path.into(), text };
+    let project = format!("version: 1\nsecrets: {{ at: {{ env: AT }} }}\n{network}\n");
+    let yaml = format!("name: a\naim: Up.\nevery: 1m\n{step}\n");
+    let sources = Sources {
+        project: Some(source("prober.yaml", project)),
+        scenarios: vec![source("a.yaml", yaml)],
+        ..Sources::default()
+    };
+    let mut compiled = compile(sources, &KINDS, &Options::default());
+    assert!(!compiled.has_errors(), "{step}\n{:#?}", compiled.diagnostics);
+    let servers = names.map_or(Servers::System, |names| Servers::These(vec![names.addr()]));
+    let shared = Arc::new(Shared::new(NetConfig { servers, ..NetConfig::default() }));
+    let mut secrets = Secrets::default();
+    secrets.set("at", at);
+    let scenario = Scenario::new(Arc::new(compiled.plans.remove(0)), shared, Arc::new(secrets));
+    scenario.run(&context(scenario.plan())).await
+}
+
+/// Asserts that the run was not judged because of the policy; gives the message.
+fn denied(outcome: &Outcome, about: &str) -> String {
+    let (reason, class, error_type, _) = failure(outcome);
+    assert_eq!(
+        (reason, class, error_type),
+        (Reason::ConfigFault, "local", "local.policy"),
+        "{about}: {outcome:?}"
+    );
+    outcome.failure.as_ref().unwrap().message.clone()
+}
+
+const DENY: &str = "";
+const ALLOW: &str = "network: { private: allow }";
+
+#[tokio::test]
+async fn a_public_name_does_not_lead_to_this_machine() {
+    let (server, names) = (Server::start(), dns::Server::start());
+    server.on("/", Reply::ok("inside"));
+    let port = server.addr().port();
+    let step = format!("http: http://shop.test:{port}/");
+    for (kind, reply) in [
+        ("A", dns::Reply::a(&["127.0.0.1"])),
+        ("AAAA", dns::Reply::aaaa(&["::ffff:127.0.0.1"])),
+        ("AAAA", dns::Reply::aaaa(&["64:ff9b::127.0.0.1"])),
+        ("A", dns::Reply::a(&["169.254.169.254"])),
+        ("A", dns::Reply::a(&["127.0.0.1", "10.0.0.1"])),
+    ] {
+        let names = dns::Server::start();
+        names.on("shop.test", kind, reply);
+        let other = if kind == "A" { "AAAA" } else { "A" };
+        names.on("shop.test", other, dns::Reply::empty());
+        let outcome = run_under(DENY, Some(&names), &step, "").await;
+        let message = denied(&outcome, kind);
+        assert!(message.contains("(shop.test)") && message.contains("in prober.yaml"), "{message}");
+        assert!(outcome.steps[0].hops[0].status.is_none());
+    }
+    assert_eq!(server.connections(), 0, "nothing was sent to anybody");
+    // With the grant the same name is probed.
+    names.on("shop.test", "A", dns::Reply::a(&["127.0.0.1"]));
+    names.on("shop.test", "AAAA", dns::Reply::empty());
+    let outcome =
+        run_under(&format!("network: {{ allow: [\"shop.test:{port}\"] }}"), Some(&names), &step, "").await;
+    assert_eq!((outcome.reason, server.requests()), (Reason::Ok, 1));
+}
+
+#[tokio::test]
+async fn a_name_that_changes_its_mind_gains_nothing() {
+    let (server, names) = (Server::start(), dns::Server::start());
+    let port = server.addr().port();
+    // Each connection is closed, so that each request looks the name up anew.
+    server.on("/", Reply::redirect(302, "/inside").header("connection", "close"));
+    names.on("rebind.test", "AAAA", dns::Reply::empty());
+    names.on("rebind.test", "A", dns::Reply::a(&["127.0.0.1"]));
+    let network = format!("network: {{ allow: [\"127.0.0.1:{port}\"] }}");
+    let steps = format!(
+        "steps:\n  - name: first\n    http: {{ url: \"http://rebind.test:{port}/\", follow: 0 }}\n    expect: {{ status: 302 }}\n  - name: second\n    http: http://rebind.test:{port}/\n"
+    );
+    // The name server lies from the moment that the first request has arrived.
+    let names = Arc::new(names);
+    let liar = Arc::clone(&names);
+    server.on_request("/", move |_| {
+        liar.on("rebind.test", "A", dns::Reply::a(&["127.0.0.2"]));
+        Reply::redirect(302, "/inside").header("connection", "close")
+    });
+    let outcome = run_under(&network, Some(&names), &steps, "").await;
+    let message = denied(&outcome, "rebinding");
+    assert!(message.contains("127.0.0.2 (rebind.test) is a loopback address"), "{message}");
+    assert_eq!((failure(&outcome).3, server.requests()), ("second", 1));
+}
+
+#[tokio::test]
+async fn of_several_addresses_only_those_that_may_be_reached_are() {
+    let (server, names) = (Server::start(), dns::Server::start());
+    server.on("/", Reply::ok("hello"));
+    let port = server.addr().port();
+    names.on("mixed.test", "A", dns::Reply::a(&["127.0.0.2", "127.0.0.1", "10.0.0.1"]));
+    names.on("mixed.test", "AAAA", dns::Reply::empty());
+    let network = format!("network: {{ allow: [\"127.0.0.1:{port}\"] }}");
+    let outcome = run_under(&network, Some(&names), &format!("http: http://mixed.test:{port}/"), "").await;
+    assert_eq!(outcome.reason, Reason::Ok, "{outcome:?}");
+    let hop = &outcome.steps[0].hops[0];
+    let left_out: Vec<_> =
+        hop.attempts.iter().map(|attempt| (attempt.peer.ip().to_string(), &*attempt.error_type)).collect();
+    assert_eq!(left_out, [("127.0.0.2".to_owned(), "local.policy"), ("10.0.0.1".to_owned(), "local.policy")]);
+    assert_eq!(hop.peer, Some(server.addr()));
+}
+
+#[tokio::test]
+async fn each_address_of_a_name_is_judged_by_that_name() {
+    let (server, names) = (Server::start(), dns::Server::start());
+    server.on("/", Reply::ok("hello"));
+    let port = server.addr().port();
+    names.on("all.test", "A", dns::Reply::a(&["127.0.0.1", "10.0.0.1"]));
+    names.on("all.test", "AAAA", dns::Reply::empty());
+    let step = format!("http: {{ url: \"http://all.test:{port}/\", addresses: all }}");
+    denied(&run_under(DENY, Some(&names), &step, "").await, "all");
+    assert_eq!(server.connections(), 0);
+    let network = format!("network: {{ allow: [\"all.test:{port}\"], deny: [10.0.0.0/8] }}");
+    let outcome = run_under(&network, Some(&names), &step, "").await;
+    assert_eq!((outcome.reason, server.requests()), (Reason::Ok, 1), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn redirects_do_not_lead_to_metadata() {
+    let server = Server::start();
+    for (path, to) in [
+        ("/plain", "http://169.254.169.254/latest/meta-data/"),
+        ("/decimal", "http://2852039166/"),
+        ("/hex", "http://0xa9fea9fe/"),
+        ("/octal", "http://0251.0376.0251.0376/"),
+        ("/mapped", "http://[::ffff:169.254.169.254]/"),
+        ("/nat64", "http://[64:ff9b::a9fe:a9fe]/"),
+        ("/name", "http://metadata.google.internal/computeMetadata/v1/"),
+        ("/six", "http://[fd00:ec2::254]/latest/"),
+    ] {
+        server.on(path, Reply::redirect(302, to));
+        let step = format!("http: {}", server.url(path));
+        let outcome = run_under(ALLOW, None, &step, "").await;
+        let message = denied(&outcome, path);
+        assert!(message.contains("gives out a cloud machine's credentials"), "{message}");
+        assert_eq!(outcome.steps[0].hops.len(), 2, "the hop that was not taken is shown");
+        assert!(outcome.steps[0].hops[1].peer.is_none());
+    }
+    // And from outside to inside: the first place is allowed, the second is not.
+    let other = Server::start();
+    server.on("/inside", Reply::redirect(307, &other.url("/")));
+    let network = format!("network: {{ allow: [\"{}\"] }}", server.addr());
+    denied(&run_under(&network, None, &format!("http: {}", server.url("/inside")), "").await, "inside");
+    assert_eq!(other.connections(), 0);
+}
+
+#[tokio::test]
+async fn every_way_out_is_judged() {
+    let sink = testkit::sink::Sink::start();
+    let at = sink.target(0);
+    let (host, port) = (at.ip(), at.port());
+    for (step, filled) in [
+        ("http: ${secrets.at}", format!("http://{at}/")),
+        ("http: ${secrets.at}", format!("http://2130706433:{port}/")),
+        ("http: ${secrets.at}", format!("https://[::ffff:127.0.0.1]:{port}/")),
+        ("http: { url: \"http://shop.example/\", proxy: \"${secrets.at}\" }", format!("http://{at}")),
+        ("http: { url: \"https://shop.example/\", proxy: \"${secrets.at}\" }", format!("socks5h://{at}")),
+        (
+            "http: { url: \"https://shop.example/\", auth: { oauth2: { token_url: \"${secrets.at}\", client_id: a, client_secret: \"${secrets.at}\" } } }",
+            format!("https://{at}/token"),
+        ),
+        ("tcp: { address: \"${secrets.at}\" }", at.to_string()),
+        ("tls: { address: \"${secrets.at}\" }", at.to_string()),
+        ("sql: { dsn: \"${secrets.at}\", query: select 1 }", format!("postgresql://me@{at}/shop")),
+        (
+            "sql: { dsn: \"${secrets.at}\", query: select 1 }",
+            format!("host=shop.example hostaddr={host} port={port} user=me"),
+        ),
+        ("s3: { endpoint: \"${secrets.at}\", bucket: exports }", format!("http://{at}")),
+    ] {
+        let outcome = run_under(DENY, None, step, &filled).await;
+        denied(&outcome, step);
+    }
+    assert_eq!(sink.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_open_connection_to_a_proxy_does_not_lead_everywhere() {
+    // Speaks as a plain proxy does: the request's whole URL comes to it.
+    let proxy = Server::start();
+    proxy.on("/", Reply::redirect(302, "http://169.254.169.254/latest/"));
+    let step = format!("http: {{ url: \"http://shop.example/\", proxy: \"http://{}\" }}", proxy.addr());
+    let outcome = run_under(ALLOW, None, &step, "").await;
+    denied(&outcome, "proxy");
+    assert_eq!(proxy.requests(), 1, "the second request was never sent");
+}
+
+#[test]
+fn a_file_that_says_where_it_goes_is_refused_before_it_runs() {
+    let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
+    let compiled = |network: &str, step: &str| {
+        let sources = Sources {
+            project: Some(source(
+                "prober.yaml",
+                &format!("version: 1\nvars: {{ shop: \"http://10.0.0.5/\" }}\n{network}\n"),
+            )),
+            scenarios: vec![source("a.yaml", &format!("name: a\naim: Up.\nevery: 1m\n{step}\n"))],
+            ..Sources::default()
+        };
+        compile(sources, &KINDS, &Options::default())
+    };
+    let at: SocketAddr = "10.0.0.5:443".parse().unwrap();
+    for step in [
+        "http: http://10.0.0.5/",
+        "http: ${vars.shop}",
+        "http: http://0x0a000005/",
+        "http: http://localhost:8080/",
+        "http: { url: \"https://shop.example/\", connect_to: \"10.0.0.5:443\" }",
+        "http: { url: \"https://shop.example/\", proxy: \"http://10.0.0.5:3128\" }",
+        "tcp: 10.0.0.5:443",
+        "tls: 10.0.0.5:443",
+        "dns: { name: shop.example, resolvers: [10.0.0.5] }",
+        "sql: { dsn: \"postgresql://me@10.0.0.5/shop\", query: select 1 }",
+        "s3: { endpoint: \"http://10.0.0.5:9000\", bucket: exports }",
+    ] {
+        let refused = compiled("", step);
+        let codes: Vec<_> = refused.diagnostics.iter().filter(|one| one.code == "E191").collect();
+        assert_eq!(codes.len(), 1, "{step}: {:#?}", refused.diagnostics);
+        assert!(codes[0].help[0].contains("in prober.yaml"), "{step}: {:?}", codes[0]);
+        assert!(refused.plans.is_empty(), "{step}");
+        assert!(!compiled(ALLOW, step).has_errors(), "{step}");
+    }
+    assert!(
+        compiled("network: { allow: [10.0.0.0/8], deny: [\"*:443\"] }", &format!("tcp: {at}")).has_errors()
+    );
+    // A region's own policy holds in that region alone.
+    let regions = "regions: { eu: { network: { private: allow } }, us: {} }";
+    assert!(compiled(regions, "regions: [eu]\ntcp: 10.0.0.5:443").plans.len() == 1);
+    assert!(compiled(regions, "tcp: 10.0.0.5:443").has_errors());
+}

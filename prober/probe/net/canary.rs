@@ -1,0 +1,145 @@
+//! Can the system's resolver be believed? A name of the operator's own is looked up as every run does it, and
+//! the answer compared with what it must be, or with what a second resolver says.
+//!
+//! Deliberately absent: a judgement about targets, and any schedule.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use hickory_proto::rr::{Name, RecordType};
+
+use crate::net::fault;
+use crate::net::phases::Phases;
+use crate::net::resolve::Family;
+use crate::net::shared::Shared;
+use crate::net::stub;
+
+/// A name whose addresses are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// The name.
+    pub name: String,
+    /// Who else is asked.
+    pub second: Option<SocketAddr>,
+    /// What the answer must be; empty for what the second resolver says.
+    pub answers: BTreeSet<IpAddr>,
+}
+
+/// What looking up a canary's name has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sung {
+    /// The answer is right.
+    Right,
+    /// There was no answer.
+    Silent(String),
+    /// There was one, and it is wrong.
+    Wrong(String),
+}
+
+impl Shared {
+    /// Looks up the canary's name, within `patience`.
+    pub async fn sing(&self, canary: &Canary, patience: Duration) -> Sung {
+        let deadline = Instant::now() + patience;
+        let mut phases = Phases::start(Instant::now());
+        let resolver = self.resolver();
+        let ours = resolver.addresses(&canary.name, Family::Any, &mut phases);
+        let theirs = second(canary, patience);
+        let both = async { tokio::join!(fault::within(deadline, ours), theirs) };
+        let (ours, theirs) = Box::pin(both).await;
+        let ours = match ours {
+            Some(Ok(found)) => Ok(found.into_iter().collect()),
+            Some(Err(failure)) => Err(failure.message),
+            None => Err(format!("looking up {} took longer than {patience:?}", canary.name)),
+        };
+        judge(canary, ours, theirs)
+    }
+}
+
+/// What the second resolver says; `None` if there is none or it says nothing.
+async fn second(canary: &Canary, patience: Duration) -> Option<BTreeSet<IpAddr>> {
+    let server = canary.second.filter(|_| canary.answers.is_empty())?;
+    let mut name = Name::from_ascii(&canary.name).ok()?;
+    name.set_fqdn(true);
+    let (v4, v6) = tokio::join!(
+        stub::addresses(server, &name, RecordType::A, patience),
+        stub::addresses(server, &name, RecordType::AAAA, patience)
+    );
+    let found: BTreeSet<IpAddr> = [v4, v6].into_iter().filter_map(Result::ok).flatten().collect();
+    (!found.is_empty()).then_some(found)
+}
+
+fn judge(canary: &Canary, ours: Result<BTreeSet<IpAddr>, String>, theirs: Option<BTreeSet<IpAddr>>) -> Sung {
+    let ours = match ours {
+        Ok(found) => found,
+        Err(why) => return Sung::Silent(why),
+    };
+    let (right, who) = match theirs {
+        _ if !canary.answers.is_empty() => (canary.answers.clone(), "and the file says"),
+        Some(theirs) => (theirs, "and the second resolver says"),
+        // An answer that nothing contradicts.
+        None => return Sung::Right,
+    };
+    // One family may be answered later than the other is waited for.
+    if ours.is_subset(&right) {
+        return Sung::Right;
+    }
+    Sung::Wrong(format!("the resolver says that {} is {}, {who} {}", canary.name, list(&ours), list(&right)))
+}
+
+fn list(addresses: &BTreeSet<IpAddr>) -> String {
+    addresses.iter().take(4).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::dns::{Reply, Server};
+
+    use super::*;
+    use crate::net::resolve::Servers;
+    use crate::net::shared::NetConfig;
+
+    fn names(addresses: &[&str]) -> Server {
+        let server = Server::start();
+        server.on("canary.test", "A", Reply::a(addresses));
+        server.on("canary.test", "AAAA", Reply::empty());
+        server
+    }
+
+    #[tokio::test]
+    async fn a_resolver_is_believed_if_nothing_contradicts_it() {
+        let patience = Duration::from_secs(2);
+        let (right, liar, dead) = (names(&["192.0.2.1"]), names(&["198.51.100.1"]), Server::start());
+        let answers = BTreeSet::from(["192.0.2.1".parse().unwrap()]);
+        for (asked, second, answers, expected) in [
+            (&right, Some(&right), BTreeSet::new(), "right"),
+            (&right, None, answers.clone(), "right"),
+            (&right, Some(&dead), BTreeSet::new(), "right"),
+            (&liar, Some(&right), BTreeSet::new(), "wrong"),
+            (&liar, None, answers.clone(), "wrong"),
+            (&dead, Some(&right), BTreeSet::new(), "silent"),
+            (&dead, Some(&dead), answers, "silent"),
+        ] {
+            let config = NetConfig { servers: Servers::These(vec![asked.addr()]), ..NetConfig::default() };
+            let canary = Canary { name: "canary.test".to_owned(), second: second.map(Server::addr), answers };
+            let said = match Shared::new(config).sing(&canary, patience).await {
+                Sung::Right => "right",
+                Sung::Silent(_) => "silent",
+                Sung::Wrong(_) => "wrong",
+            };
+            assert_eq!(said, expected, "{canary:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_says_nothing_is_not_waited_for() {
+        let silent = Server::start();
+        silent.otherwise(Reply::silence());
+        let config = NetConfig { servers: Servers::These(vec![silent.addr()]), ..NetConfig::default() };
+        let canary = Canary { name: "canary.test".to_owned(), second: None, answers: BTreeSet::new() };
+        let began = Instant::now();
+        let sung = Shared::new(config).sing(&canary, Duration::from_millis(200)).await;
+        assert!(matches!(sung, Sung::Silent(_)), "{sung:?}");
+        assert!(began.elapsed() < Duration::from_secs(2));
+    }
+}

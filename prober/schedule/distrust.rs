@@ -1,0 +1,327 @@
+//! Is it the target or is it us? What is known of the prober's own health, and what that does to a run.
+//!
+//! Only local evidence counts: control targets of the operator's own choice, the resolver, the machine's own
+//! counters and clocks; never an answer of the target. What is doubted makes a `bad` run ineligible, and never
+//! touches a good one. Distrust reaches back to the last time that all was well, so a `bad` run waits
+//! ([`hold`]) until a later look settles it.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`watch`] | PURE: rounds of control targets → spans of distrust; samples → spans of doubt |
+//! | [`judge`] | PURE: what a run's verdict rests on, and what it becomes |
+//! | [`pressure`] | PURE: the kernel's words on who waits for a processor |
+//! | [`clock`] | PURE: was the wall clock stepped? |
+//! | [`hold`] | runs that wait to be settled |
+//!
+//! | doubt | rests on | touches |
+//! | --- | --- | --- |
+//! | the network | two of three control targets fail in two rounds, or the own one | every `bad` |
+//! | the resolver | the canary's name in two rounds | `bad` in the lookup; if it lies, `bad` of looked-up names |
+//! | the processor | late timers, throttling, steal, waiting | `bad` for a reason of time |
+//! | the clock | a step against the monotonic clock | `bad` for a reason of dates |
+
+pub mod clock;
+pub mod hold;
+pub mod judge;
+pub mod pressure;
+pub mod watch;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use model::outcome::Outcome;
+use tokio::sync::watch as latest;
+
+use judge::{Doubt, Rests};
+use watch::{Round, Samples, Says, Watch};
+
+/// What is known of the prober's own health; shared by those who look and by the runner.
+///
+/// Nobody waits for it: every question is answered at once, and a run that cannot be settled yet is held.
+#[derive(Debug)]
+pub struct Doubts {
+    inner: Mutex<Inner>,
+    /// Counts what became known, so that held runs are looked at again.
+    changed: latest::Sender<u64>,
+    /// Counts the wishes for a round of control targets.
+    wanted: latest::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    regions: HashMap<Arc<str>, Region>,
+    processor: Samples,
+    clock: Samples,
+    /// Why the last doubt of each was.
+    why_processor: String,
+    why_clock: String,
+}
+
+/// What is watched for one region.
+#[derive(Debug, Default)]
+struct Region {
+    controls: Watch,
+    why_controls: String,
+    /// `None` if the region has no canary.
+    resolver: Option<Resolver>,
+    hold_max: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Resolver {
+    watch: Watch,
+    why: String,
+    /// Whether it answered, and wrongly.
+    lies: bool,
+}
+
+/// From a run's first step to its last one's end, on the monotonic clock.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// When it began.
+    pub began: Instant,
+    /// When it ended.
+    pub ended: Instant,
+}
+
+/// What becomes of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is as it is.
+    Stands,
+    /// It says nothing about the target.
+    Doubted(Doubt),
+    /// Not known yet; at most this long is waited.
+    Wait(Duration),
+}
+
+/// One doubt that holds now, for pages and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// `network`, `resolver`, `processor`, `clock`.
+    pub signal: &'static str,
+    /// The region; empty if it is about the whole machine.
+    pub region: Arc<str>,
+    /// Whether it is doubted now.
+    pub doubted: bool,
+    /// Why, or why it last was.
+    pub why: String,
+    /// How often it was looked at.
+    pub looks: u64,
+    /// How often that did not go well.
+    pub failed: u64,
+}
+
+impl Standing {
+    /// What, where and why, if it is doubted now.
+    pub fn shown(self) -> Option<(&'static str, Arc<str>, String)> {
+        self.doubted.then_some((self.signal, self.region, self.why))
+    }
+}
+
+impl Default for Doubts {
+    fn default() -> Self {
+        Self { inner: Mutex::default(), changed: latest::Sender::new(0), wanted: latest::Sender::new(0) }
+    }
+}
+
+impl Doubts {
+    /// Begins to watch a region, or goes on with other settings; runs are held for `hold_max` at most.
+    pub fn watch(&self, region: &Arc<str>, has_canary: bool, hold_max: Duration) {
+        let mut inner = self.lock();
+        let region = inner.regions.entry(Arc::clone(region)).or_default();
+        region.hold_max = hold_max;
+        if region.resolver.is_some() != has_canary {
+            region.resolver = has_canary.then(Resolver::default);
+        }
+    }
+
+    /// Ends watching all regions but these.
+    pub fn keep(&self, regions: &[Arc<str>]) {
+        self.lock().regions.retain(|region, _| regions.contains(region));
+        self.tell();
+    }
+
+    /// Notes a round of a region's control targets; `why` says what failed.
+    pub fn note_controls(&self, region: &str, round: Round, why: &str) {
+        let mut inner = self.lock();
+        let Some(known) = inner.regions.get_mut(region) else { return };
+        let before = known.controls.is_doubted();
+        known.controls.note(round);
+        if !round.passed {
+            why.clone_into(&mut known.why_controls);
+        }
+        log(before, known.controls.is_doubted(), "network", region, &known.why_controls);
+        drop(inner);
+        self.tell();
+    }
+
+    /// Notes a round of a region's canary; `lies` if it was answered, and wrongly.
+    pub fn note_canary(&self, region: &str, round: Round, lies: bool, why: &str) {
+        let mut inner = self.lock();
+        let Some(known) = inner.regions.get_mut(region).and_then(|known| known.resolver.as_mut()) else {
+            return;
+        };
+        let before = known.watch.is_doubted();
+        known.watch.note(round);
+        if !round.passed {
+            why.clone_into(&mut known.why);
+            known.lies = lies;
+        }
+        log(before, known.watch.is_doubted(), "resolver", region, &known.why);
+        drop(inner);
+        self.tell();
+    }
+
+    /// Notes whether processors were short between two looks; `why` if they were.
+    pub fn note_processor(&self, from: Instant, to: Instant, why: Option<&str>) {
+        let mut inner = self.lock();
+        let before = inner.processor.is_doubted();
+        inner.processor.note(from, to, why.is_some());
+        if let Some(why) = why {
+            why.clone_into(&mut inner.why_processor);
+        }
+        log(before, inner.processor.is_doubted(), "processor", "", &inner.why_processor);
+        drop(inner);
+        self.tell();
+    }
+
+    /// Notes that a timer of the runtime fired late: whatever was measured meanwhile waited too.
+    pub fn note_late(&self, planned: Instant, woke: Instant, why: &str) {
+        let mut inner = self.lock();
+        inner.processor.also(planned, woke);
+        why.clone_into(&mut inner.why_processor);
+        drop(inner);
+        self.tell();
+    }
+
+    /// Notes whether the wall clock is doubted between two looks; `why` if it is.
+    pub fn note_clock(&self, from: Instant, to: Instant, why: Option<&str>) {
+        let mut inner = self.lock();
+        let before = inner.clock.is_doubted();
+        inner.clock.note(from, to, why.is_some());
+        if let Some(why) = why {
+            why.clone_into(&mut inner.why_clock);
+        }
+        log(before, inner.clock.is_doubted(), "clock", "", &inner.why_clock);
+        drop(inner);
+        self.tell();
+    }
+
+    /// What becomes of a run in a region.
+    ///
+    /// A run whose region is not watched stands, but for what is doubted of the whole machine.
+    pub fn judge(&self, region: &str, outcome: &Outcome, ran: Ran) -> Judgement {
+        let Some(rests) = Rests::of(outcome) else { return Judgement::Stands };
+        let inner = self.lock();
+        let known = inner.regions.get(region);
+        let resolver = known.and_then(|known| known.resolver.as_ref());
+        let on_resolver = resolver.filter(|_| rests.lookup || rests.looked_up);
+        let mut asked: Vec<Asked<'_>> = Vec::with_capacity(4);
+        if rests.time {
+            asked.push((&inner.processor, true, Doubt::processor, &inner.why_processor));
+        }
+        if rests.dates {
+            asked.push((&inner.clock, true, Doubt::clock, &inner.why_clock));
+        }
+        if let Some(known) = on_resolver {
+            // A resolver that is silent breaks lookups; one that lies, whatever was found by them.
+            asked.push((&known.watch, rests.lookup || known.lies, Doubt::resolver, &known.why));
+        }
+        if let Some(known) = known {
+            asked.push((&known.controls, true, Doubt::network, &known.why_controls));
+        }
+        let mut waits = false;
+        for (watched, applies, doubt, why) in asked {
+            match watched.says(ran.began, ran.ended) {
+                Some(true) if applies => return Judgement::Doubted(doubt(why)),
+                Some(_) => {}
+                None => waits = true,
+            }
+        }
+        match (waits, known) {
+            (false, _) => Judgement::Stands,
+            (true, known) => Judgement::Wait(known.map_or(SAMPLE_WAIT, |known| known.hold_max)),
+        }
+    }
+
+    /// Asks for a round of control targets as soon as may be.
+    pub fn want_round(&self) {
+        self.wanted.send_modify(|count| *count += 1);
+    }
+
+    /// Sees the wishes for a round from now on; one that comes during a round is for the next.
+    pub fn wishes(&self) -> latest::Receiver<u64> {
+        self.wanted.subscribe()
+    }
+
+    /// Sees what becomes known from now on.
+    pub fn changes(&self) -> latest::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Every signal and whether it is doubted now.
+    pub fn standing(&self) -> Vec<Standing> {
+        let inner = self.lock();
+        let nowhere: Arc<str> = Arc::default();
+        let machine = |signal, samples: &Samples, why: &str| Standing {
+            signal,
+            region: Arc::clone(&nowhere),
+            doubted: samples.is_doubted(),
+            why: why.to_owned(),
+            looks: samples.looks().0,
+            failed: samples.looks().1,
+        };
+        let mut all = vec![
+            machine("processor", &inner.processor, &inner.why_processor),
+            machine("clock", &inner.clock, &inner.why_clock),
+        ];
+        let mut regions: Vec<_> = inner.regions.iter().collect();
+        regions.sort_by_key(|(name, _)| Arc::clone(name));
+        for (name, region) in regions {
+            let one = |signal, watch: &Watch, why: &str| Standing {
+                signal,
+                region: Arc::clone(name),
+                doubted: watch.is_doubted(),
+                why: why.to_owned(),
+                looks: watch.looks().0,
+                failed: watch.looks().1,
+            };
+            all.push(one("network", &region.controls, &region.why_controls));
+            all.extend(region.resolver.as_ref().map(|known| one("resolver", &known.watch, &known.why)));
+        }
+        all
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is asked, whether its doubt applies to the run, that doubt, and why it was.
+type Asked<'a> = (&'a dyn Says, bool, fn(&str) -> Doubt, &'a str);
+
+/// How long a run of a region without control targets waits for the next look at the machine.
+const SAMPLE_WAIT: Duration = Duration::from_secs(5);
+
+/// Says once that a doubt begins, and once that it ends.
+fn log(before: bool, now: bool, signal: &str, region: &str, why: &str) {
+    match (before, now) {
+        (false, true) => tracing::warn!(
+            signal,
+            region,
+            why,
+            "the prober doubts itself: what is bad meanwhile is not counted"
+        ),
+        (true, false) => tracing::info!(signal, region, "the prober trusts itself again"),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! What a `bad` verdict rests on, and what a run becomes whose verdict is doubted.
+
+use model::attribute::AttributeValue;
+use model::outcome::{Failure, FailureClass, Outcome, Reason, Verdict};
+use model::step::{Phase, StepRecord};
+
+/// The attribute of a step that asked the system's resolver itself.
+pub const SYSTEM_RESOLVER: &str = "prober.dns.system_resolver";
+
+/// What a `bad` verdict rests on, beside the network as a whole.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and all may hold at once")]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rests {
+    /// On how long something took.
+    pub time: bool,
+    /// On the wall clock: a certificate's dates, a value's age.
+    pub dates: bool,
+    /// On a lookup that failed.
+    pub lookup: bool,
+    /// On what was found under a name that was looked up.
+    pub looked_up: bool,
+}
+
+impl Rests {
+    /// What the verdict of a run rests on; `None` if it is not bad.
+    pub fn of(outcome: &Outcome) -> Option<Self> {
+        if outcome.verdict() != Verdict::Bad {
+            return None;
+        }
+        let failure = outcome.failure.as_ref();
+        let error_type = failure.map_or("", |failure| &failure.error_type);
+        let class = failure.map(|failure| failure.class);
+        let step = failure.and_then(|failure| outcome.steps.iter().find(|step| *step.name == *failure.step));
+        let step = step.or_else(|| outcome.main_step());
+        let last = step.and_then(|step| step.hops.last()?.phases.last()).map(|span| span.phase);
+        let own_resolver = step.is_some_and(asks_system);
+        let unanswered = matches!(class, Some(FailureClass::Dns | FailureClass::Timeout));
+        Some(Self {
+            time: is_of_time(outcome),
+            dates: matches!(outcome.reason, Reason::Stale | Reason::Stalled | Reason::FutureDated)
+                || matches!(
+                    error_type,
+                    "tls.expired" | "tls.not_yet_valid" | "assert.expires_in" | "assert.chain_expires_in"
+                ),
+            lookup: unanswered && (last == Some(Phase::Dns) || own_resolver),
+            looked_up: own_resolver || step.is_some_and(|step| step.timing(Phase::Dns).is_some()),
+        })
+    }
+}
+
+/// Whether a run is bad because something took too long.
+pub fn is_of_time(outcome: &Outcome) -> bool {
+    let timed = |failure: &Failure| {
+        matches!(failure.class, FailureClass::Timeout | FailureClass::Slow)
+            || failure.error_type.ends_with(".timeout")
+            || failure.error_type == "assert.latency"
+    };
+    outcome.verdict() == Verdict::Bad
+        && (outcome.reason == Reason::Slow || outcome.failure.as_ref().is_some_and(timed))
+}
+
+fn asks_system(step: &StepRecord) -> bool {
+    step.attributes.get(SYSTEM_RESOLVER) == Some(&AttributeValue::Bool(true))
+}
+
+/// Why a run says nothing about its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// The `error.type`, of class `local`.
+    pub error_type: &'static str,
+    /// What is wrong with the prober, in words.
+    pub why: String,
+}
+
+impl Doubt {
+    pub(super) fn network(why: &str) -> Self {
+        Self { error_type: "local.network", why: format!("the prober's own network is in doubt: {why}") }
+    }
+
+    pub(super) fn resolver(why: &str) -> Self {
+        Self { error_type: "local.resolver", why: format!("the prober's resolver is in doubt: {why}") }
+    }
+
+    pub(super) fn processor(why: &str) -> Self {
+        Self { error_type: "local.overload", why: format!("the prober was too busy to measure time: {why}") }
+    }
+
+    pub(super) fn clock(why: &str) -> Self {
+        Self { error_type: "local.clock", why: format!("the prober's clock is in doubt: {why}") }
+    }
+
+    /// No look at the prober's own health came in time to settle the run.
+    pub fn unsettled() -> Self {
+        let why = "no round of control targets ended in time to tell the target's fault from the prober's";
+        Self { error_type: "local.unsettled", why: why.to_owned() }
+    }
+
+    /// The outcome of a run that is doubted; what it showed is kept, and so is what it said.
+    #[must_use]
+    pub fn apply(&self, mut outcome: Outcome) -> Outcome {
+        let before = outcome.failure.take();
+        let step = before.as_ref().map(|failure| failure.step.clone()).unwrap_or_default();
+        let said = before.map_or_else(String::new, |failure| format!("; it said: {}", failure.message));
+        let failure = Failure::new(FailureClass::Local, self.error_type, format!("{}{said}", self.why));
+        outcome.reason = Reason::ProberFault;
+        outcome.failure = Some(Failure { step, ..failure });
+        outcome.high_marks.clear();
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::step::{Hop, PhaseSpan, StepState};
+
+    use super::*;
+
+    fn bad(class: FailureClass, error_type: &'static str, phases: &[Phase]) -> Outcome {
+        let mut step = StepRecord::new("home".into(), "any", StepState::Failed);
+        let span =
+            |phase: &Phase| PhaseSpan { phase: *phase, start: Duration::ZERO, duration: Duration::ZERO };
+        step.hops.push(Hop { phases: phases.iter().map(span).collect(), ..Hop::default() });
+        let failure = Failure { step: "home".to_owned(), ..Failure::new(class, error_type, "it broke") };
+        Outcome { failure: Some(failure), steps: vec![step], main: Some(0), ..Outcome::empty(Reason::Failed) }
+    }
+
+    #[test]
+    fn what_a_verdict_rests_on() {
+        use FailureClass::{Connect, Dns, Incorrect, Timeout, Tls};
+        let none = Rests::default();
+        let named = Rests { looked_up: true, ..none };
+        for (class, error_type, phases, rests) in [
+            (Connect, "connect.refused", &[Phase::Connect][..], none),
+            (Connect, "connect.refused", &[Phase::Dns, Phase::Connect], named),
+            (Connect, "connect.timeout", &[Phase::Connect], Rests { time: true, ..none }),
+            (Dns, "dns.servfail", &[Phase::Dns], Rests { lookup: true, ..named }),
+            (Dns, "dns.timeout", &[Phase::Dns], Rests { time: true, lookup: true, ..named }),
+            (Dns, "dns.timeout", &[Phase::Send, Phase::Wait], Rests { time: true, ..none }),
+            (Timeout, "timeout", &[Phase::Dns], Rests { time: true, lookup: true, ..named }),
+            (Timeout, "timeout", &[Phase::Dns, Phase::Wait], Rests { time: true, ..named }),
+            (Incorrect, "assert.body", &[Phase::Dns, Phase::Wait], named),
+            (Incorrect, "assert.latency", &[Phase::Wait], Rests { time: true, ..none }),
+            (Tls, "tls.expired", &[Phase::Tls], Rests { dates: true, ..none }),
+            (Tls, "tls.untrusted", &[Phase::Tls], none),
+        ] {
+            assert_eq!(Rests::of(&bad(class, error_type, phases)), Some(rests), "{error_type} {phases:?}");
+        }
+        for (reason, dates, time) in [
+            (Reason::Slow, false, true),
+            (Reason::Stale, true, false),
+            (Reason::Stalled, true, false),
+            (Reason::FutureDated, true, false),
+            (Reason::Backwards, false, false),
+        ] {
+            assert_eq!(Rests::of(&Outcome::empty(reason)), Some(Rests { time, dates, ..none }), "{reason}");
+        }
+        for reason in Reason::ALL.iter().filter(|reason| reason.verdict() != Verdict::Bad) {
+            assert_eq!(Rests::of(&Outcome::empty(*reason)), None, "{reason}: only what is bad is doubted");
+        }
+    }
+
+    #[test]
+    fn what_asked_the_system_s_resolver_rests_on_it() {
+        let mut outcome = bad(FailureClass::Dns, "dns.servfail", &[Phase::Send, Phase::Wait]);
+        assert!(!Rests::of(&outcome).unwrap().lookup);
+        outcome.steps[0].attributes.set(SYSTEM_RESOLVER, true);
+        let rests = Rests::of(&outcome).unwrap();
+        assert!(rests.lookup && rests.looked_up);
+    }
+
+    #[test]
+    fn a_doubted_run_keeps_what_it_said() {
+        let outcome =
+            Doubt::network("a.example:443 refused").apply(bad(FailureClass::Connect, "connect.refused", &[]));
+        let failure = outcome.failure.clone().unwrap();
+        assert_eq!(
+            (outcome.reason, failure.class, &*failure.error_type),
+            (Reason::ProberFault, FailureClass::Local, "local.network")
+        );
+        assert_eq!(failure.step, "home");
+        assert_eq!(
+            failure.message,
+            "the prober's own network is in doubt: a.example:443 refused; it said: it broke"
+        );
+        assert_eq!(outcome.steps.len(), 1);
+    }
+}

@@ -1,0 +1,309 @@
+//! Is it the target or is it us? Faults of the prober's own network, resolver and processors: nothing that they
+//! break is held against a target, and everything is good again afterwards.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use testkit::http::{Reply, Server};
+use testkit::netns::{self, Pair};
+use testkit::{dns, wait};
+
+use crate::support::{Project, Serving, alone, text};
+
+/// How long one thing may take until it is seen; rounds come every second, and the machine may be busy.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a fault goes on once it is seen.
+const FAULT: Duration = Duration::from_secs(4);
+
+/// The far side: three control targets, a shop, and the resolver.
+struct World {
+    pair: Pair,
+    names: dns::Server,
+    servers: Vec<Server>,
+}
+
+impl World {
+    fn new() -> Self {
+        let pair = Pair::new();
+        let (servers, names) = pair.far(|| {
+            let server = |number| {
+                let server = Server::start_at((netns::host(number), 80).into());
+                server.on("/", Reply::ok("hello"));
+                server
+            };
+            let servers = (1..=4).map(server).collect();
+            (servers, dns::Server::start_at(netns::FAR.into(), 53))
+        });
+        let world = Self { pair, names, servers };
+        world.tell_the_truth();
+        world
+    }
+
+    fn tell_the_truth(&self) {
+        self.answer(4, 9);
+    }
+
+    /// What the resolver says from now on: the hosts of the shop and of the canary.
+    fn answer(&self, shop: u8, canary: u8) {
+        for (name, number) in [("shop.test", shop), ("canary.test", canary)] {
+            self.names.on(name, "A", dns::Reply::a(&[&netns::host(number).to_string()]));
+            self.names.on(name, "AAAA", dns::Reply::empty());
+        }
+    }
+
+    fn silence(&self) {
+        for (name, kind) in
+            [("shop.test", "A"), ("shop.test", "AAAA"), ("canary.test", "A"), ("canary.test", "AAAA")]
+        {
+            self.names.on(name, kind, dns::Reply::silence());
+        }
+    }
+
+    fn project(&self) -> Project {
+        let target = |number| format!("{{ http: http://{}/ }}", netns::host(number));
+        let targets = (1..=3).map(target).collect::<Vec<_>>().join(", ");
+        let mut project = Project::new(&format!(
+            "control:\n  every: 1s\n  timeout: 500ms\n  targets: [{targets}]\n  canary: {{ name: canary.test, answers: [{}] }}\n",
+            netns::host(9)
+        ));
+        let every = "every: 1s\ntimeout: 600ms\n";
+        project.scenario("by-address", &format!("{every}http: http://{}/", netns::host(4)));
+        project.scenario("by-name", &format!("{every}http: http://shop.test/"));
+        project.run_by(self.pair.command());
+        project
+    }
+
+    fn events(&self, serving: &Serving, query: &str) -> Vec<Value> {
+        let api = serving.api();
+        self.pair.near(|| api.events(query))
+    }
+
+    /// Waits until one scenario has such an event whose slot is later than `after`.
+    fn wait_for(&self, serving: &Serving, (name, verdict): (&str, &str), after: &str) -> Value {
+        wait::some_blocking(&format!("{name} to be {verdict}"), PATIENCE, || {
+            let events = self.events(serving, &format!("scenario={name}&verdict={verdict}"));
+            events.into_iter().find(|event| text(event, "prober.slot.scheduled") > after)
+        })
+    }
+}
+
+/// The slot of the newest event that is stored.
+fn newest(events: &[Value]) -> String {
+    events.iter().map(|event| text(event, "prober.slot.scheduled").to_owned()).max().unwrap_or_default()
+}
+
+/// A fault: its name, how it begins and ends, and which scenarios it breaks.
+type Fault = (&'static str, fn(&World), fn(&World), &'static [&'static str]);
+
+const BOTH: &[&str] = &["by-address", "by-name"];
+
+const FAULTS: &[Fault] = &[
+    (
+        "the wire is cut on the other side",
+        |world| world.pair.ip_far(&["link", "set", "wire", "down"]),
+        |world| world.pair.ip_far(&["link", "set", "wire", "up"]),
+        BOTH,
+    ),
+    (
+        "the own link is down",
+        |world| world.pair.ip_near(&["link", "set", "wire", "down"]),
+        |world| {
+            world.pair.ip_near(&["link", "set", "wire", "up"]);
+            world.pair.add_default_route();
+        },
+        BOTH,
+    ),
+    (
+        "the default route is gone",
+        |world| world.pair.ip_near(&["route", "delete", "default"]),
+        |world| world.pair.add_default_route(),
+        // The resolver is on the wire itself, but the shop is not.
+        BOTH,
+    ),
+    ("the resolver is dead", |world| world.silence(), |world| world.tell_the_truth(), &["by-name"]),
+    (
+        "the resolver lies",
+        // Nobody listens where it says that the shop is.
+        |world| world.answer(8, 8),
+        |world| world.tell_the_truth(),
+        &["by-name"],
+    ),
+];
+
+#[test]
+fn a_lost_network_and_a_broken_resolver_are_never_held_against_a_target() {
+    let world = World::new();
+    let project = world.project();
+    let serving = project.start(&[]);
+    let api = serving.api();
+    world.pair.near(|| {
+        wait::until_blocking("readiness", PATIENCE, || {
+            api.try_get("/readyz").is_some_and(|answer| answer.status == 200)
+        });
+    });
+    let mut after = String::new();
+    for name in BOTH {
+        world.wait_for(&serving, (name, "good"), &after);
+    }
+    for (fault, begin, end, broken) in FAULTS {
+        after = newest(&world.events(&serving, ""));
+        begin(&world);
+        for name in *broken {
+            let event = world.wait_for(&serving, (name, "ineligible"), &after);
+            assert_eq!(text(&event, "prober.verdict.reason"), "prober_fault", "{fault}: {event:#}");
+            assert!(text(&event, "error.type").starts_with("local."), "{fault}: {event:#}");
+        }
+        let until = Instant::now() + FAULT;
+        wait::until_blocking("the fault to go on for a while", PATIENCE, || Instant::now() >= until);
+        let shown = world.pair.near(|| api.get("/metrics"));
+        assert!(
+            shown.lines().any(|line| line.starts_with("prober_distrust_active{") && line.ends_with(" 1")),
+            "{fault}"
+        );
+        end(&world);
+        after = newest(&world.events(&serving, ""));
+        for name in BOTH {
+            world.wait_for(&serving, (name, "good"), &after);
+        }
+        let bad = world.events(&serving, "verdict=bad");
+        assert!(bad.is_empty(), "{fault}: {:#}", bad[0]);
+    }
+    // What is the target's own fault still counts.
+    world.servers[3].on("/", Reply::status(500));
+    for name in BOTH {
+        let event = world.wait_for(&serving, (name, "bad"), &after);
+        assert_eq!(text(&event, "error.type"), "500");
+    }
+    let metrics = world.pair.near(|| api.get("/metrics"));
+    assert!(metrics.contains("prober_run_ineligible_ratio{scenario=\"by-name\""), "{metrics}");
+    let violations = metrics.lines().find(|line| line.starts_with("prober_account_violations_total"));
+    assert_eq!(violations, Some("prober_account_violations_total 0"));
+    assert!(serving.err().contains("the prober doubts itself"), "{}", serving.err());
+    let (code, err) = serving.stop();
+    assert_eq!(code, Some(0), "{err}");
+}
+
+/// A control group of version 1 whose processes get little of the processors; removed when dropped.
+struct Quota(PathBuf);
+
+impl Quota {
+    /// `None` where there is no such controller, or no right to use it.
+    fn new() -> Option<Self> {
+        let folder = PathBuf::from(format!("/sys/fs/cgroup/cpu/prober-test-{}", std::process::id()));
+        fs::create_dir(&folder).ok()?;
+        let quota = Self(folder);
+        fs::write(quota.0.join("cpu.cfs_period_us"), "100000").ok()?;
+        quota.0.join("cpu.cfs_quota_us").exists().then_some(quota)
+    }
+
+    /// One hundredth of one processor: enough to start a run, and too little to measure one.
+    fn starve(&self, pid: u32) {
+        fs::write(self.0.join("cpu.cfs_quota_us"), "1000").unwrap();
+        fs::write(self.0.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+
+    fn feed(&self) {
+        fs::write(self.0.join("cpu.cfs_quota_us"), "-1").unwrap();
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        // Its last process has just ended, and may not have left yet.
+        wait::until_blocking("an empty control group", PATIENCE, || fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+/// Other processes on the same processor, where there is no quota; ended when dropped.
+struct Crowd(Vec<std::process::Child>);
+
+impl Crowd {
+    fn on_the_processor_of(pid: u32) -> Self {
+        let pin = |pid: u32| {
+            let done =
+                std::process::Command::new("taskset").args(["-a", "-p", "1", &pid.to_string()]).output();
+            assert!(done.expect("taskset is missing: apt-get install util-linux").status.success());
+        };
+        pin(pid);
+        let busy = || {
+            let mut command = std::process::Command::new("setpriv");
+            command.args(["--pdeathsig", "KILL", "taskset", "1", "sh", "-c", "while :; do :; done"]);
+            command.spawn().expect("setpriv is missing: apt-get install util-linux")
+        };
+        Self((0..96).map(|_| busy()).collect())
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _gone = child.kill();
+            let _gone = child.wait();
+        }
+    }
+}
+
+#[test]
+fn a_starved_prober_does_not_judge_time_and_still_judges_answers() {
+    let _turn = alone();
+    let server = Server::start();
+    server.on("/", Reply::ok("hello"));
+    server.on("/slow", Reply::ok("hello").after(Duration::from_millis(150)));
+    let project = Project::new("control: { every: 1s }\n");
+    let every = "every: 1s\ntimeout: 900ms\n";
+    project.scenario(
+        "slow",
+        &format!("{every}http: {}\nsli: {{ good: {{ latency: {{ lt: 100ms }} }} }}", server.url("/slow")),
+    );
+    project.scenario("missing", &format!("{every}http: {}", server.url("/missing")));
+    project.scenario("up", &format!("{every}http: {}", server.url("/")));
+    let serving = project.serve();
+    let api = serving.api();
+    let wait_for = |name: &str, verdict: &str, after: &str| {
+        wait::some_blocking(&format!("{name} to be {verdict}"), PATIENCE, || {
+            let events = api.events(&format!("scenario={name}&verdict={verdict}"));
+            events.into_iter().find(|event| text(event, "prober.slot.scheduled") > after)
+        })
+    };
+    assert_eq!(text(&wait_for("slow", "bad", ""), "prober.verdict.reason"), "slow");
+    wait_for("missing", "bad", "");
+    let quota = Quota::new();
+    let crowd = match &quota {
+        Some(quota) => {
+            quota.starve(serving.pid());
+            None
+        }
+        None => Some(Crowd::on_the_processor_of(serving.pid())),
+    };
+    let after = newest(&api.events(""));
+    let starved = wait_for("slow", "ineligible", &after);
+    assert_eq!(text(&starved, "error.type"), "local.overload", "{starved:#}");
+    // An answer is right or wrong however long it took.
+    let missing = wait_for("missing", "bad", &after);
+    assert_eq!(text(&missing, "error.type"), "404");
+    let from = text(&starved, "prober.slot.scheduled").to_owned();
+    wait_for("slow", "ineligible", &from);
+    if let Some(quota) = &quota {
+        quota.feed();
+    }
+    drop(crowd);
+    let fed = newest(&api.events(""));
+    assert_eq!(text(&wait_for("slow", "bad", &fed), "prober.verdict.reason"), "slow");
+    // Between the first and the last slot that was doubted, nothing was bad for a reason of time.
+    let timed = |event: &&Value| {
+        let reason = (text(event, "prober.verdict.reason"), text(event, "prober.failure.class"));
+        matches!(reason, ("slow", _) | (_, "timeout"))
+    };
+    let during = api.events("verdict=bad");
+    let during: Vec<_> = during
+        .iter()
+        .filter(|event| (from.as_str()..fed.as_str()).contains(&text(event, "prober.slot.scheduled")))
+        .filter(timed)
+        .collect();
+    assert!(during.is_empty(), "{:#}", during[0]);
+    assert!(api.events("scenario=up&verdict=bad").is_empty());
+    let (code, err) = serving.stop();
+    assert_eq!(code, Some(0), "{err}");
+}
