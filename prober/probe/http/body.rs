@@ -57,18 +57,30 @@ impl Body {
                 tokio::task::yield_now().await;
             }
             let Ok(piece) = frame?.into_data() else { continue };
-            let room = limit - self.wire;
-            let length = piece.len() as u64;
-            if length > room {
-                self.cut_at = Some(limit);
-                self.trouble = Some(too_long("body", limit));
-                self.push(piece.slice(..usize::try_from(room).unwrap_or(piece.len())));
+            if !self.take(piece, limit) {
                 return Ok(());
             }
-            self.push(piece);
         }
-        self.whole = true;
+        self.end();
         Ok(())
+    }
+
+    /// Takes the next piece, as far as `limit` allows; false if that was not all of it.
+    pub(super) fn take(&mut self, piece: Bytes, limit: u64) -> bool {
+        let room = limit - self.wire;
+        if piece.len() as u64 <= room {
+            self.push(piece);
+            return true;
+        }
+        self.cut_at = Some(limit);
+        self.trouble = Some(too_long("body", limit));
+        self.push(piece.slice(..usize::try_from(room).unwrap_or(piece.len())));
+        false
+    }
+
+    /// Notes that its end was read.
+    pub(super) const fn end(&mut self) {
+        self.whole = true;
     }
 
     fn push(&mut self, piece: Bytes) {
