@@ -88,6 +88,8 @@ async fn answer<S: h3::quic::BidiStream<Bytes>>(
         "/broken" => {
             stream.send_response(head.body(())?).await?;
             stream.send_data(Bytes::from_static(b"half")).await?;
+            // A reset throws away what has not been read.
+            tokio::time::sleep(DELAY).await;
             stream.stop_stream(h3::error::Code::H3_INTERNAL_ERROR);
             return Ok(());
         }
