@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use scenario::compile::{Compiled, Options, Sources, compile};
+use scenario::fields::Key;
 use scenario::fmt::format;
 use scenario::source::Source;
 
@@ -156,6 +157,24 @@ fn any_tree() -> impl Strategy<Value = Tree> {
     })
 }
 
+/// The tree with the example of one key or subject, and of one more key beside it if it makes no sense alone.
+fn with(
+    bare: &Tree,
+    (path, text): (&[&'static str], &str),
+    kind: &'static str,
+    keys: &[Key],
+) -> Option<Tree> {
+    let mut tree = bare.clone();
+    if tree.try_with(path, example(text), is_sound) || tree.has(path) {
+        return Some(tree);
+    }
+    keys.iter().find_map(|beside| {
+        let mut tree = bare.clone();
+        let taken = tree.try_with(&[kind, beside.name], example(beside.example), is_sound);
+        (taken && tree.try_with(path, example(text), is_sound)).then_some(tree)
+    })
+}
+
 #[test]
 fn every_key_and_subject_of_every_kind() {
     let mut left_out = BTreeSet::new();
@@ -164,11 +183,10 @@ fn every_key_and_subject_of_every_kind() {
         let keys = kind.keys.iter().map(|key| (vec![kind.name, key.name], key.example));
         let subjects = kind.subjects.iter().map(|subject| (vec!["expect", subject.name], subject.example));
         for (path, text) in keys.chain(subjects) {
-            let mut tree = bare.clone();
-            if !tree.try_with(&path, example(text), is_sound) && !tree.has(&path) {
+            let Some(tree) = with(&bare, (&path[..], text), kind.name, kind.keys) else {
                 left_out.insert(path.join("."));
                 continue;
-            }
+            };
             for style in [&[0][..], &[1, 2, 3], &[7, 5, 3, 2, 1, 0, 4], &[255, 254, 13, 77]] {
                 keeps_its_promises(&Style::new(style).write(&tree));
             }

@@ -107,6 +107,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
 struct Given {
     authoritative: bool,
     validate: bool,
+    anchors: Option<Span>,
 }
 
 impl Given {
@@ -114,6 +115,7 @@ impl Given {
         Self {
             authoritative: fields.choice("at").is_some_and(|given| given.value == "authoritative"),
             validate: fields.bool("validate").is_some_and(|given| given.value),
+            anchors: fields.span_of("trust_anchors"),
         }
     }
 
@@ -146,6 +148,12 @@ impl Given {
             at("port"),
             "`port` is that of a zone's name servers, which are not asked here",
             "write a resolver's port behind its address: \"192.0.2.53:5353\"",
+        );
+        wrong(
+            self.anchors.is_some() && !self.validate,
+            self.anchors.unwrap_or_default(),
+            "`trust_anchors` are what answers are validated by, and nothing is validated here",
+            "write validate: true beside them, or leave them out",
         );
         sound
     }
