@@ -245,7 +245,7 @@ fn takes_words(takes: &Takes) -> String {
 
 /// The types that an operator can be used with, for people.
 fn fitting(operator: &Operator) -> String {
-    const TYPES: [(ValueType, &str); 12] = [
+    const TYPES: [(ValueType, &str); 13] = [
         (ValueType::Dynamic, "values in JSON, headers and rows"),
         (ValueType::One(SubjectType::Status), "statuses"),
         (ValueType::One(SubjectType::Int), "whole numbers"),
