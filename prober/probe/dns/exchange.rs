@@ -44,6 +44,13 @@ impl Display for To<'_> {
     }
 }
 
+impl To<'_> {
+    /// The failure of an error at this server: ours, if this machine has no way to it.
+    fn failure(self, error: &io::Error, otherwise: Failure) -> Failure {
+        fault::no_route(error, self.address).unwrap_or(otherwise)
+    }
+}
+
 /// A decoded reply.
 #[derive(Debug)]
 pub(super) struct Reply {
@@ -66,10 +73,11 @@ pub(super) async fn over_udp(
     phases: &mut Phases,
 ) -> Result<Reply, Failure> {
     phases.enter(Phase::Send);
-    let socket = open(server.address).map_err(|error| io_failure(server, &error))?;
-    send(&socket, asked).map_err(|error| io_failure(server, &error))?;
+    let socket = open(server.address).map_err(|error| server.failure(&error, io_failure(server, &error)))?;
+    send(&socket, asked).map_err(|error| server.failure(&error, io_failure(server, &error)))?;
     phases.enter(Phase::Wait);
-    let socket = UdpSocket::from_std(socket).map_err(|error| io_failure(server, &error))?;
+    let socket =
+        UdpSocket::from_std(socket).map_err(|error| server.failure(&error, io_failure(server, &error)))?;
     let mut ignored = 0;
     loop {
         // A refusal by ICMP makes the socket ready for an error only, not for reading.
@@ -79,7 +87,7 @@ pub(super) async fn over_udp(
         let received = ready.and_then(|ready| receive(&socket, ready, asked));
         match received {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(io_failure(server, &error)),
+            Err(error) => return Err(server.failure(&error, io_failure(server, &error))),
             Ok(Some(Err(why))) => return Err(malformed(server, &why)),
             Ok(Some(Ok((message, bytes)))) => return Ok(Reply { message, bytes, ignored }),
             Ok(None) => {
@@ -175,7 +183,7 @@ pub(super) async fn over_tcp(
         return Err(timed_out(server, deadline, phases, 0));
     };
     let bytes = outcome.map_err(|error| match phases.current() {
-        Some(Phase::Connect) => fault::of_connect(&error, server),
+        Some(Phase::Connect) => server.failure(&error, fault::of_attempt(&error, server)),
         _ => io_failure(server, &error),
     })?;
     read(server, asked, &bytes)
@@ -242,7 +250,7 @@ pub(super) fn io_failure(server: impl Display, error: &io::Error) -> Failure {
         }
         io::ErrorKind::ConnectionRefused
         | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable => fault::of_connect(error, server),
+        | io::ErrorKind::NetworkUnreachable => fault::of_attempt(error, server),
         _ => fault::of_io(error, &format!("asking {server}")),
     }
 }

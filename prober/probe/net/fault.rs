@@ -4,6 +4,7 @@
 //! counts against a target. `local.config` and `local.secret` say that the prober's environment lacks
 //! something the scenario needs.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -77,7 +78,12 @@ pub(crate) fn has_route(peer: SocketAddr) -> bool {
 
 /// The failure of a connection attempt to `peer`.
 pub(crate) fn of_connect(error: &io::Error, peer: SocketAddr) -> Failure {
-    local(error).or_else(|| no_route(error, peer)).unwrap_or_else(|| {
+    no_route(error, peer).unwrap_or_else(|| of_attempt(error, peer))
+}
+
+/// The same where there is a way, or the peer is known by its name only.
+pub(crate) fn of_attempt(error: &io::Error, peer: impl Display) -> Failure {
+    local(error).unwrap_or_else(|| {
         let (error_type, what) = match error.kind() {
             io::ErrorKind::ConnectionRefused => ("connect.refused", "refused the connection"),
             io::ErrorKind::TimedOut => ("connect.timeout", "did not answer the connection attempt"),
