@@ -171,7 +171,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     }
     let (name, insecure) = (name.transpose().ok()?, insecure.ok()?);
     let verify = if insecure.is_some() { Verify::Record } else { Verify::Enforce };
-    let tls = TlsChoice { roots, alpn: vec![b"h2".to_vec()], verify, identity: None };
+    let tls = TlsChoice { roots, alpn: vec![b"h2".to_vec()], verify, ..TlsChoice::default() };
     let manner = Manner { version: Version::H2, family, tls: Arc::new(tls), name, ..Manner::default() };
     Some(Box::new(Grpc {
         reach: reach?,

@@ -7,7 +7,7 @@ use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::{HeaderMap, Method};
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::template::{Scope, Template};
 
 use super::answer::Health;
@@ -50,6 +50,10 @@ impl Action<Net> for Grpc {
             Some(service) => format!("{service} at {}", self.reach),
             None => self.reach.to_string(),
         }
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.reach.endpoints()
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

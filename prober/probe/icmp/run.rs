@@ -9,7 +9,7 @@ use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
 use model::step::Phase;
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::template::{Scope, Template};
 use tokio::net::UdpSocket;
 
@@ -67,6 +67,13 @@ impl Action<Net> for Icmp {
         match &self.whom {
             Whom::Now(host) => host.to_string(),
             Whom::Later(template) => template.to_string(),
+        }
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.whom {
+            Whom::Now(host) => vec![HostPort { host: host.clone(), port: 0 }.endpoint()],
+            Whom::Later(_) => Vec::new(),
         }
     }
 

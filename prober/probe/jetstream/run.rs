@@ -7,7 +7,7 @@ use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
 use model::step::{Hop, Phase};
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::template::{Scope, Template};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -93,6 +93,10 @@ struct Questions<'a> {
 impl Action<Net> for JetStream {
     fn target(&self) -> String {
         format!("{} at {}", self.stream, self.reach)
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.reach.endpoints()
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

@@ -17,12 +17,12 @@ use crate::net::phases::Phases;
 use crate::net::resolve::Family;
 use crate::net::shared::Shared;
 
-/// The first of `target`'s addresses.
+/// The first of `target`'s addresses that may be reached.
 ///
 /// Takes the phase `dns`, which is left open; none for an IP address.
 ///
 /// # Errors
-/// Class `dns`, and `local` for an address of the other family.
+/// Class `dns`, and `local` for an address of the other family or one that may not be reached.
 pub(crate) async fn peer(
     shared: &Shared,
     target: &HostPort,
@@ -30,13 +30,18 @@ pub(crate) async fn peer(
     phases: &mut Phases,
 ) -> Result<SocketAddr, Failure> {
     let ip = match &target.host {
-        Host::Ip(ip) if family.has(*ip) => *ip,
+        Host::Ip(ip) if family.has(*ip) => {
+            shared.may_reach(&target.host, SocketAddr::new(*ip, target.port))?;
+            *ip
+        }
         Host::Ip(ip) => {
             return Err(fault::config(format!("{ip} is not of the address family that `ip` asks for")));
         }
         Host::Name(name) => {
+            shared.may_look_up(target)?;
             let resolver = shared.resolver();
             let found = Box::pin(resolver.addresses(name, family, phases)).await?;
+            let found = shared.reachable(target, found, phases)?;
             *found.first().expect("a lookup that does not fail finds an address")
         }
     };

@@ -6,6 +6,7 @@ use std::fmt;
 use model::attribute::Attributes;
 use model::outcome::Failure;
 use scenario::diagnostic::{Diagnostic, Report};
+use scenario::kind::Endpoint;
 use scenario::source::Spanned;
 use scenario::template::{Scope, Template};
 
@@ -38,6 +39,14 @@ impl Reach {
                 report.push(Diagnostic::error("E134", given.span, error.to_string()).help(help));
                 None
             }
+        }
+    }
+
+    /// The address, as far as the file says it.
+    pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
+        match self {
+            Self::Now(address) => vec![address.endpoint()],
+            Self::Later(..) => Vec::new(),
         }
     }
 

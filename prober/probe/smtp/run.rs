@@ -8,7 +8,7 @@ use model::outcome::{Failure, FailureClass, cut};
 use model::probe::{BoxFuture, Detail};
 use model::step::{Hop, SHOWN_MAX};
 use rustls_pki_types::ServerName;
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::value::{Reading, Selector, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -77,6 +77,10 @@ struct Greeted {
 impl Action<Net> for Smtp {
     fn target(&self) -> String {
         self.reach.to_string()
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.reach.endpoints()
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

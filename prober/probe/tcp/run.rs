@@ -75,10 +75,7 @@ impl Action<Net> for Tcp {
     }
 
     fn endpoints(&self) -> Vec<Endpoint> {
-        match &self.reach {
-            Reach::Now(address) => vec![address.endpoint()],
-            Reach::Later(_) => Vec::new(),
-        }
+        self.reach.endpoints()
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use model::outcome::{Failure, FailureClass};
 use model::probe::{BoxFuture, Detail};
 use model::step::Phase;
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::value::{self, Selector, Value};
 use tokio::net::UdpSocket;
 
@@ -60,6 +60,10 @@ impl Wanted {
 impl Action<Net> for Udp {
     fn target(&self) -> String {
         self.reach.to_string()
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        self.reach.endpoints()
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

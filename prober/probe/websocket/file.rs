@@ -190,7 +190,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let place = place(fields.template("url")?, report);
     let insecure = insecure.ok()?;
     let verify = if insecure.is_some() { Verify::Record } else { Verify::Enforce };
-    let tls = TlsChoice { roots, alpn: vec![b"http/1.1".to_vec()], verify, identity: None };
+    let tls = TlsChoice { roots, alpn: vec![b"http/1.1".to_vec()], verify, ..TlsChoice::default() };
     Some(Box::new(WebSocket {
         url: place?,
         headers: headers?,

@@ -9,7 +9,7 @@ use model::outcome::Failure;
 use model::probe::{BoxFuture, Detail};
 use model::step::{Hop, Phase};
 use regex::bytes::Regex;
-use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::template::Template;
 
 use super::evidence::WebSocketEvidence;
@@ -87,6 +87,11 @@ struct Run<'a> {
 impl Action<Net> for WebSocket {
     fn target(&self) -> String {
         self.url.to_string()
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let target = self.url.constant().and_then(|text| url::parse(text).ok());
+        target.iter().map(|target| target.address.endpoint()).collect()
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
