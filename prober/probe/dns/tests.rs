@@ -558,7 +558,9 @@ fn mistakes_in_the_file() {
     );
     assert!(with("192.0.2.1", ("client_subnet", text("192.0.2.0/33"))).starts_with("E123"));
     assert!(with("192.0.2.1", ("trust_anchors", texts(["shop.test. A 192.0.2.1"]))).starts_with("E123"));
-    assert!(with("192.0.2.1", ("trust_anchors", texts(["anchors"]))).starts_with("E135: `trust_anchors` are"));
+    assert!(
+        with("192.0.2.1", ("trust_anchors", texts(["anchors"]))).starts_with("E135: `trust_anchors` are")
+    );
     assert_eq!(short("shop.test"), [("name", 0..9)]);
 }
 
