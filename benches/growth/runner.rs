@@ -36,13 +36,22 @@ impl Counts {
     fn take(&self) -> Vec<(u32, i64)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn note(&self, event: &SliEvent) {
+        let number = event.origin.owner.parse().expect("the owner is the scenario's number");
+        let slot = (number, event.slot.scheduled.as_millis());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+    }
 }
 
 impl Sink for Counts {
     async fn event(&self, event: SliEvent) {
-        let number = event.origin.owner.parse().expect("the owner is the scenario's number");
-        let slot = (number, event.slot.scheduled.as_millis());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+        self.note(&event);
+    }
+
+    fn try_event(&self, event: &SliEvent) -> bool {
+        self.note(event);
+        true
     }
 
     fn try_missed(&self, missed: &MissedSlots) -> bool {

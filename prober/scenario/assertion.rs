@@ -330,7 +330,9 @@ impl Inner {
     fn absent(&self) -> String {
         let missing = match self.selector {
             Selector::Whole | Selector::Rule(_) => "is not there",
-            Selector::JsonPath(_) | Selector::Xml(_) | Selector::Own(_) | Selector::Pattern(_) => "has no match",
+            Selector::JsonPath(_) | Selector::Xml(_) | Selector::Own(_) | Selector::Pattern(_) => {
+                "has no match"
+            }
             Selector::Header(_) => "was not sent",
             Selector::Row { .. } => "is not in the answer",
         };

@@ -35,8 +35,8 @@ mod prometheus;
 mod proxies;
 mod python;
 mod signed;
-mod unbound;
 mod starttls;
+mod unbound;
 
 pub use blackbox::Blackbox;
 pub use doq::Doq;
@@ -51,8 +51,8 @@ pub use prometheus::{Prometheus, check_metrics};
 pub use proxies::PassOn;
 pub use python::Python;
 pub use signed::{Signed, Signing};
-pub use unbound::Unbound;
 pub use starttls::{Dovecot, Plaintext};
+pub use unbound::Unbound;
 
 #[cfg(test)]
 mod tests;

@@ -110,9 +110,10 @@ pub(crate) fn attributes(trail: &Trail) -> Attributes {
         attributes.set("url.full", &*target.shown);
         attributes.set("url.scheme", target.scheme());
         attributes.set("http.request.method", method.as_str());
-        let is_quic = trail.hops.last().is_some_and(|hop| {
-            hop.phases.iter().any(|span| span.phase == model::step::Phase::Handshake)
-        });
+        let is_quic = trail
+            .hops
+            .last()
+            .is_some_and(|hop| hop.phases.iter().any(|span| span.phase == model::step::Phase::Handshake));
         attributes.set("network.transport", if is_quic { "quic" } else { "tcp" });
     }
     if let Some(peer) = trail.peer {

@@ -57,9 +57,9 @@ pub(crate) mod keys;
 mod lint;
 mod page;
 mod parts;
-mod record;
 #[cfg(feature = "http3")]
 mod quic;
+mod record;
 mod redirect;
 pub(crate) mod request;
 mod run;

@@ -143,8 +143,7 @@ async fn handshake(
     let endpoint = quinn::Endpoint::client(any)
         .map_err(|error| Broken::Failed(crate::net::fault::of_io(&error, "opening a socket")))?;
     let config = quinn::ClientConfig::new(Arc::new(config));
-    let connecting =
-        endpoint.connect_with(config, peer, &name.to_str()).map_err(|error| cannot(&error))?;
+    let connecting = endpoint.connect_with(config, peer, &name.to_str()).map_err(|error| cannot(&error))?;
     let connection = connecting.await.map_err(Broken::Quic)?;
     Ok((endpoint, connection))
 }
@@ -160,9 +159,11 @@ fn of_quic(error: &quinn::ConnectionError, peer: SocketAddr) -> Failure {
             let message = format!("the server ended the TLS handshake: {close}");
             Failure::new(FailureClass::Tls, "tls.handshake", message)
         }
-        quinn::ConnectionError::TimedOut => {
-            Failure::new(FailureClass::Connect, "connect.timeout", format!("{peer} stopped answering over QUIC"))
-        }
+        quinn::ConnectionError::TimedOut => Failure::new(
+            FailureClass::Connect,
+            "connect.timeout",
+            format!("{peer} stopped answering over QUIC"),
+        ),
         quinn::ConnectionError::Reset => {
             Failure::new(FailureClass::Connect, "connect.reset", format!("{peer} reset the QUIC connection"))
         }

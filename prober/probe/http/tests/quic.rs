@@ -46,7 +46,9 @@ impl Served {
     }
 }
 
-async fn serve(incoming: quinn::Incoming) -> Result<(), Box<dyn std::error::Error + std::marker::Send + Sync>> {
+async fn serve(
+    incoming: quinn::Incoming,
+) -> Result<(), Box<dyn std::error::Error + std::marker::Send + Sync>> {
     let connection = h3_quinn::Connection::new(incoming.await?);
     let mut connection = h3::server::Connection::<_, Bytes>::new(connection).await?;
     while let Some(resolver) = connection.accept().await? {
@@ -103,10 +105,8 @@ async fn answer<S: h3::quic::BidiStream<Bytes>>(
 }
 
 fn three(url: String, pki: &Pki) -> Keys {
-    let more = vec![
-        ("http_version", Bound::Choice("3")),
-        ("ca", text(pki.root_file().display().to_string())),
-    ];
+    let more =
+        vec![("http_version", Bound::Choice("3")), ("ca", text(pki.root_file().display().to_string()))];
     [get(url), more].concat()
 }
 
