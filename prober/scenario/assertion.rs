@@ -106,6 +106,14 @@ impl Assertion {
         Some(Self::new(Inner { implied: true, ..inner }))
     }
 
+    /// The rule that a subject is held against, as a text; it may have come from a file of its own.
+    pub(crate) fn rule(&self) -> Option<String> {
+        match &self.0.selector {
+            Selector::Rule(rule) => Some(format!("{rule:?}")),
+            _ => None,
+        }
+    }
+
     /// Everything that it says, as a text: two assertions of one spelling are the same.
     pub(crate) fn spelling(&self) -> String {
         format!("{:?}", self.0)

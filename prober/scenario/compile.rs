@@ -281,7 +281,8 @@ impl<N> Compiler<'_, N> {
                 let secrets: Vec<_> = names.secrets_used().iter().cloned().collect();
                 let secrets = if secrets.is_empty() { Arc::default() } else { secrets.into() };
                 let chains = names.chains().into();
-                let version = version(root, &effective(&scenario, &shared), &mut names);
+                let decides = effective(&scenario, &shared) + &parts.rules();
+                let version = version(root, &decides, &mut names);
                 plans.push(self.finish(
                     &scenario,
                     &shared,

@@ -169,6 +169,14 @@ fn schemas_are_read_with_the_scenarios() {
     let down = run(&project("schemas/health.json", &schema.replace("UP", "DOWN")));
     assert_eq!(down.code, Some(1), "{down:?}");
     assert!(down.out.contains("json_schema schemas/health.json is broken at /status: "), "{down:?}");
+    // Another schema is another version of the scenario, though its own text is the same.
+    let version = |schema: &str| {
+        let ran = project("schemas/health.json", schema).prober(&["run", "--format", "json", "--var", &at]);
+        let events: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
+        event(&events, "shape")["prober.scenario.version"].clone()
+    };
+    assert_eq!(version(schema), version(&format!(" {schema}")), "how it is written decides nothing");
+    assert_ne!(version(schema), version(&schema.replace("UP", "DOWN")));
     // From wherever it is read, and before anything runs.
     for (path, text, said) in [
         ("schemas/nothing.json", schema, "the file `schemas/nothing.json` cannot be used: No such file"),

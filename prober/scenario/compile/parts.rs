@@ -179,6 +179,18 @@ pub(super) struct PlanParts<N: 'static> {
     pub(super) ineligible: Vec<Vec<Assertion>>,
 }
 
+impl<N> PlanParts<N> {
+    /// The rules that files beside the scenario hold, for its version; empty if there are none.
+    pub(super) fn rules(&self) -> String {
+        let of_steps = self.steps.iter().chain(&self.teardown).flat_map(|step| {
+            let polled = step.poll.iter().flat_map(|poll| poll.until.iter().chain(poll.stop_if.iter()));
+            step.expect.iter().chain(step.warn.iter()).chain(polled)
+        });
+        let of_sli = self.good.iter().chain(self.ineligible.iter().flatten());
+        of_steps.chain(of_sli).filter_map(Assertion::rule).collect()
+    }
+}
+
 /// What defaults decide about a scenario, for its version.
 pub(super) fn effective<N>(scenario: &ScenarioFile<'_, N>, shared: &SharedParts) -> String {
     let labels: BTreeMap<_, _> = shared.labels.iter().cloned().collect();
