@@ -60,7 +60,7 @@ fn every_hostile_answer_ends_in_time_and_in_its_class() {
         project.scenario(
             name,
             &format!(
-                "timeout: 1500ms\nhttp: {{ url: \"{url}\"{ca} }}\nexpect: {{ body: {{ contains: never }} }}"
+                "timeout: 1500ms\nhttp: {{ url: \"{url}\"{ca}, body_limit: 64KiB }}\nexpect: {{ body: {{ contains: never }} }}"
             ),
         );
         targets.push(target);

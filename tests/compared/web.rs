@@ -62,6 +62,7 @@ impl Peers {
         plain.on("/loop", Reply::redirect(302, "/loop"));
         plain.on("/nowhere", Reply::redirect(302, "ftp://127.0.0.1/"));
         plain.on("/large", Reply::ok("x".repeat(300_000)));
+        plain.on("/endless", Reply::status(200).endless("x".repeat(64 << 10)));
         let packed = gzip("hello ".repeat(2000).as_bytes());
         plain.on("/packed", Reply::ok(packed).header("content-encoding", "gzip"));
         let bomb = gzip(&vec![0; 12 << 20]);
@@ -116,7 +117,6 @@ fn faults(tls: &Arc<rustls::ServerConfig>) -> Vec<(&'static str, Fault)> {
         ("two-lengths", Fault::TwoLengths),
         ("garbage", Fault::Garbage),
         ("no-status", raw("HTTP/1.1 ok\r\n\r\n")),
-        ("endless-body", Fault::EndlessBody),
         ("endless-headers", Fault::EndlessHeaders),
         ("drip", Fault::Drip(Duration::from_millis(100))),
         ("http-1.0", raw("HTTP/1.0 200 OK\r\n\r\nhello")),
@@ -232,6 +232,7 @@ fn broken(peers: &Peers) -> Vec<State> {
     let of = |name, url, expected, why| state(peers, name, simple(url), expected, why);
     let http = |fault: &str| peers.hostile(fault, "http");
     let https = |fault: &str| peers.hostile(fault, "https");
+    let plain = &peers.plain;
     vec![
         of("refused", format!("http://127.0.0.1:{}/", peers.free), agreed_bad("connect.refused"), ""),
         of("unconnectable", format!("http://{}/", peers.unconnectable.addr()), agreed_bad("timeout"), ""),
@@ -254,7 +255,7 @@ fn broken(peers: &Peers) -> Vec<State> {
         of("no-status", http("no-status"), agreed_bad("http.protocol"), ""),
         of(
             "endless-body",
-            http("endless-body"),
+            plain.url("/endless"),
             ("good", Bad, Bad),
             "nothing was asked about the body, so it is left at its limit; an assertion about it would say that it was cut",
         ),

@@ -154,9 +154,9 @@ fn summary(failures: Vec<(SocketAddr, Failure)>, count: usize) -> Option<Failure
         failures.iter().map(|(peer, failure)| format!("{peer}: {}", failure.message)).collect();
     let is_ours = |failure: &Failure| failure.class == FailureClass::Local;
     let (_, first) = failures.into_iter().min_by_key(|(_, failure)| is_ours(failure))?;
-    let message = match told.as_slice() {
-        [only] if count == 1 => only.clone(),
-        several => format!("{} of {count} addresses bad: {}", several.len(), several.join("; ")),
-    };
+    if count == 1 {
+        return Some(first);
+    }
+    let message = format!("{} of {count} addresses bad: {}", told.len(), told.join("; "));
     Some(Failure { message: cut(message, model::outcome::MESSAGE_MAX), ..first })
 }
