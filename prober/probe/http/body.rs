@@ -24,6 +24,8 @@ const UNPACKED_FACTOR: u64 = 4;
 pub(crate) struct Body {
     /// The pieces as they came or were unpacked; usually one, and then never copied.
     pieces: Vec<Bytes>,
+    /// Small pieces that came after those, put together.
+    tail: BytesMut,
     /// How many bytes came.
     wire: u64,
     /// How it was packed and how long it is unpacked, if it was packed.
@@ -55,18 +57,30 @@ impl Body {
                 tokio::task::yield_now().await;
             }
             let Ok(piece) = frame?.into_data() else { continue };
-            let room = limit - self.wire;
-            let length = piece.len() as u64;
-            if length > room {
-                self.cut_at = Some(limit);
-                self.trouble = Some(too_long("body", limit));
-                self.push(piece.slice(..usize::try_from(room).unwrap_or(piece.len())));
+            if !self.take(piece, limit) {
                 return Ok(());
             }
-            self.push(piece);
         }
-        self.whole = true;
+        self.end();
         Ok(())
+    }
+
+    /// Takes the next piece, as far as `limit` allows; false if that was not all of it.
+    pub(super) fn take(&mut self, piece: Bytes, limit: u64) -> bool {
+        let room = limit - self.wire;
+        if piece.len() as u64 <= room {
+            self.push(piece);
+            return true;
+        }
+        self.cut_at = Some(limit);
+        self.trouble = Some(too_long("body", limit));
+        self.push(piece.slice(..usize::try_from(room).unwrap_or(piece.len())));
+        false
+    }
+
+    /// Notes that its end was read.
+    pub(super) const fn end(&mut self) {
+        self.whole = true;
     }
 
     fn push(&mut self, piece: Bytes) {
@@ -74,19 +88,14 @@ impl Body {
         if piece.is_empty() {
             return;
         }
-        // A small piece is copied: it would also keep the buffer alive that it was cut out of.
-        let joins = self.pieces.last().is_some_and(|last| last.len() < SMALL_BYTES);
-        if joins && piece.len() < SMALL_BYTES {
-            let last = self.pieces.pop().expect("it was just looked at");
-            // Nobody else holds what was put together before, so nothing is copied twice.
-            let mut joined = last.try_into_mut().unwrap_or_else(|shared| {
-                let mut own = BytesMut::with_capacity(2 * SMALL_BYTES);
-                own.extend_from_slice(&shared);
-                own
-            });
-            joined.extend_from_slice(&piece);
-            self.pieces.push(joined.freeze());
+        // The first piece is usually the only one, and stays as it is. A later small one is copied: it would also
+        // keep the buffer alive that it was cut out of.
+        if piece.len() < SMALL_BYTES && !self.pieces.is_empty() {
+            self.tail.extend_from_slice(&piece);
         } else {
+            if !self.tail.is_empty() {
+                self.pieces.push(self.tail.split().freeze());
+            }
             self.pieces.push(piece);
         }
     }
@@ -124,6 +133,7 @@ impl Body {
                 bytes.len() as u64,
             ));
             self.pieces = vec![bytes.into()];
+            self.tail = BytesMut::new();
             if cut {
                 break;
             }
@@ -160,12 +170,14 @@ impl Body {
     pub(crate) fn bytes(&self) -> Cow<'_, [u8]> {
         match self.pieces.as_slice() {
             [] => Cow::Borrowed(&[]),
-            [only] => Cow::Borrowed(only),
+            [only] if self.tail.is_empty() => Cow::Borrowed(only),
             pieces => {
-                let mut joined = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+                let length = pieces.iter().map(Bytes::len).sum::<usize>() + self.tail.len();
+                let mut joined = BytesMut::with_capacity(length);
                 for piece in pieces {
                     joined.extend_from_slice(piece);
                 }
+                joined.extend_from_slice(&self.tail);
                 Cow::Owned(joined.into())
             }
         }

@@ -1,5 +1,6 @@
 //! Sending one request the way a step wants it: what every kind that speaks HTTP has in common.
 
+use http::HeaderMap;
 use http::header::{HeaderValue, PROXY_AUTHORIZATION};
 use model::outcome::Failure;
 use model::probe::Detail;
@@ -28,7 +29,7 @@ impl Client {
         Self { manner: self.manner.abroad(), body_bytes_max }
     }
 
-    /// Sends the request and reads the answer, on a connection that is then free again.
+    /// Sends the request and reads the answer, on a connection that is then free again; none is left of HTTP/3.
     ///
     /// A connection that was open before may have been closed by the server just now. If not a byte of an
     /// answer came and the request may be sent twice, it is sent once more on a fresh one, and the hop says so.
@@ -41,20 +42,24 @@ impl Client {
         run: &RunFacts,
         ready: &Ready,
         trail: &mut Trail,
-    ) -> Result<Connection, Failure> {
+    ) -> Result<Option<Connection>, Failure> {
         let abroad = (!trail.at_home(&ready.target)).then(|| self.manner.abroad());
         let manner = abroad.as_ref().unwrap_or(&self.manner);
+        #[cfg(feature = "http3")]
+        if manner.version == super::request::Version::H3 {
+            let headers = headers(net, run, ready);
+            if trail.detail > Detail::Facts {
+                trail.sent = Some(record::request(ready, &headers, "3", trail.detail));
+            }
+            let asked = super::quic::ask(manner, net.shared(), (ready, headers), self.body_bytes_max, trail);
+            return Box::pin(asked).await.map(|()| None);
+        }
         let (mut connection, reused) = manner.connect(net, &ready.target, trail).await?;
         trail.reused = reused;
-        let mut headers = ready.headers.clone();
-        if ready.traced {
-            headers.insert(TRACEPARENT, traceparent(run));
-        }
-        if let Some(session) = net.carried::<Session>() {
-            session.add_cookies(&ready.target.url, &mut headers);
-        }
+        let mut headers = headers(net, run, ready);
         if trail.detail > Detail::Facts {
-            trail.sent = Some(record::request(ready, &headers, connection.speaker.is_h2(), trail.detail));
+            let version = if connection.speaker.is_h2() { "2" } else { "1.1" };
+            trail.sent = Some(record::request(ready, &headers, version, trail.detail));
         }
         let through = manner.plain_proxy(&ready.target);
         if let Some(value) = through.and_then(|proxy| proxy.authorization()) {
@@ -92,8 +97,20 @@ impl Client {
         trail.phases.finish();
         read.map_err(|error| fault::of_exchange(&error, true))?;
         answer.body.unpack(&answer.headers, self.body_bytes_max).await?;
-        Ok(connection)
+        Ok(Some(connection))
     }
+}
+
+/// The headers of this request in this run.
+fn headers(net: &mut Net, run: &RunFacts, ready: &Ready) -> HeaderMap {
+    let mut headers = ready.headers.clone();
+    if ready.traced {
+        headers.insert(TRACEPARENT, traceparent(run));
+    }
+    if let Some(session) = net.carried::<Session>() {
+        session.add_cookies(&ready.target.url, &mut headers);
+    }
+    headers
 }
 
 fn sensitive(text: &str) -> HeaderValue {
@@ -103,14 +120,14 @@ fn sensitive(text: &str) -> HeaderValue {
 }
 
 /// Keeps what later requests of the run may use.
-pub(crate) async fn carry_on(net: &mut Net, mut connection: Connection, ready: &Ready, trail: &Trail) {
+pub(crate) async fn carry_on(net: &mut Net, connection: Option<Connection>, ready: &Ready, trail: &Trail) {
     let Some(answer) = &trail.answer else { return };
-    // A body that was not read to its end is still on the connection, and a server may have said that it
-    // closes the connection.
-    let open = answer.body.cut_at().is_none() && connection.speaker.is_open().await;
     let session = net.carry::<Session>();
     session.note_cookies(&ready.target.url, &answer.headers);
-    if open {
+    let Some(mut connection) = connection else { return };
+    // A body that was not read to its end is still on the connection, and a server may have said that it
+    // closes the connection.
+    if answer.body.cut_at().is_none() && connection.speaker.is_open().await {
         session.keep(connection);
     }
 }

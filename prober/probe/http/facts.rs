@@ -72,6 +72,7 @@ impl TlsFacts {
 pub(super) const fn version(version: Version) -> &'static str {
     match version {
         Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
         Version::HTTP_10 => "1.0",
         Version::HTTP_09 => "0.9",
         _ => "1.1",
@@ -108,7 +109,11 @@ pub(crate) fn attributes(trail: &Trail) -> Attributes {
         attributes.set("url.full", &*target.shown);
         attributes.set("url.scheme", target.scheme());
         attributes.set("http.request.method", method.as_str());
-        attributes.set("network.transport", "tcp");
+        let is_quic = trail
+            .hops
+            .last()
+            .is_some_and(|hop| hop.phases.iter().any(|span| span.phase == model::step::Phase::Handshake));
+        attributes.set("network.transport", if is_quic { "quic" } else { "tcp" });
     }
     if let Some(peer) = trail.peer {
         attributes.set("network.peer.address", peer.ip().to_string());
@@ -127,7 +132,8 @@ pub(crate) fn attributes(trail: &Trail) -> Attributes {
             attributes.set("prober.http.body.decoded_size", int(size));
         }
         note_caches(&answer.headers, &mut attributes);
-        let definition = if answer.version == Version::HTTP_2 { "response_headers" } else { "first_byte" };
+        let framed = matches!(answer.version, Version::HTTP_2 | Version::HTTP_3);
+        let definition = if framed { "response_headers" } else { "first_byte" };
         attributes.set("prober.ttfb.definition", definition);
     }
     attributes

@@ -78,7 +78,8 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let content_type = fields.template("content_type").map(|given| given.value);
     let compression = fields.bool("compression").is_none_or(|given| given.value);
     let (name, mut headers, insecure) = (host.ok()?, headers?, insecure.ok()?);
-    let manner = manner(&mut fields, insecure.is_some());
+    let version = version(&mut fields, report)?;
+    let manner = manner(&mut fields, version, insecure.is_some());
     let url = url?;
     check_family(&url, fields.span, manner.family, report)?;
     if let Some(name) = &name
@@ -339,12 +340,33 @@ static USUAL: LazyLock<Arc<TlsChoice>> = LazyLock::new(|| {
     Arc::new(TlsChoice { alpn, ..TlsChoice::default() })
 });
 
-fn manner(fields: &mut Fields, insecure: bool) -> Manner {
-    let version = match fields.choice("http_version").map(|given| given.value) {
-        Some("1.1") => Version::H1,
-        Some("2") => Version::H2,
-        _ => Version::Auto,
-    };
+/// `None` if the report says why the version cannot be spoken.
+fn version(fields: &mut Fields, report: &mut Report) -> Option<Version> {
+    let Some(given) = fields.choice("http_version") else { return Some(Version::Auto) };
+    match given.value {
+        "1.1" => Some(Version::H1),
+        "2" => Some(Version::H2),
+        #[cfg(feature = "http3")]
+        "3" if fields.has("proxy") => {
+            let message = "`proxy` and HTTP/3 exclude each other";
+            let problem = Diagnostic::error("E135", given.span, message);
+            report.push(problem.help("no proxy here passes QUIC on: leave one of them out"));
+            None
+        }
+        #[cfg(feature = "http3")]
+        "3" => Some(Version::H3),
+        #[cfg(not(feature = "http3"))]
+        "3" => {
+            let message = "this prober was built without HTTP/3";
+            let problem = Diagnostic::error("E106", given.span, message);
+            report.push(problem.help("build it with `--features http3`, or write http_version: auto"));
+            None
+        }
+        _ => Some(Version::Auto),
+    }
+}
+
+fn manner(fields: &mut Fields, version: Version, insecure: bool) -> Manner {
     let family = match fields.choice("ip").map(|given| given.value) {
         Some("4") => Family::V4,
         Some("6") => Family::V6,
@@ -354,6 +376,8 @@ fn manner(fields: &mut Fields, insecure: bool) -> Manner {
         Version::Auto => &OFFERS,
         Version::H1 => &[b"http/1.1"],
         Version::H2 => &[b"h2"],
+        #[cfg(feature = "http3")]
+        Version::H3 => &[b"h3"],
     };
     let tls = TlsChoice {
         roots: fields.text("ca").map_or(Roots::System, |path| Roots::File(path.value.into())),

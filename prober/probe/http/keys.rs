@@ -85,9 +85,9 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key!(
         "http_version",
-        KeyType::Choice(&["auto", "1.1", "2"]),
+        KeyType::Choice(&["auto", "1.1", "2", "3"]),
         Need::Default("auto"),
-        "Which version is spoken; auto takes HTTP/2 if the server offers it in TLS.",
+        "Which version is spoken; auto takes HTTP/2 if the server offers it in TLS, and 3 needs a build with the feature http3.",
         "\"1.1\""
     ),
     key!(
@@ -191,7 +191,7 @@ const PART: &[Key] = &[
 ];
 
 /// The versions of HTTP from least to most.
-const VERSIONS: &[&str] = &["0.9", "1.0", "1.1", "2"];
+const VERSIONS: &[&str] = &["0.9", "1.0", "1.1", "2", "3"];
 
 macro_rules! subject {
     ($name:literal, $shape:expr, $doc:literal, $example:literal) => {

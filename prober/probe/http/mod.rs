@@ -21,6 +21,7 @@
 //! | [`way`] | ways that the URL does not name |
 //! | [`speaker`] | HTTP/1.1 or HTTP/2 on one connection, driven by hand |
 //! | [`wire`] | the bytes below, and when they went by |
+//! | `quic` | HTTP/3, if it is built in |
 //! | [`exchange`] | one request and its answer |
 //! | [`body`] | the answer's body, up to its limit |
 //! | [`decode`] | unpacking it |
@@ -54,6 +55,8 @@ mod keys;
 mod lint;
 mod page;
 mod parts;
+#[cfg(feature = "http3")]
+mod quic;
 mod record;
 mod redirect;
 pub(crate) mod request;

@@ -21,9 +21,8 @@ const MASK: &str = "•••";
 const VALUE_SHOWN_MAX: usize = 1 << 10;
 
 /// The request with the headers that are sent.
-pub(super) fn request(ready: &Ready, headers: &HeaderMap, h2: bool, detail: Detail) -> Message {
-    let version = if h2 { "HTTP/2" } else { "HTTP/1.1" };
-    let mut head = vec![format!("{} {} {version}", ready.method, ready.target.path)];
+pub(super) fn request(ready: &Ready, headers: &HeaderMap, version: &str, detail: Detail) -> Message {
+    let mut head = vec![format!("{} {} HTTP/{version}", ready.method, ready.target.path)];
     head.extend(lines(headers));
     Message { head, body: body(detail, || Cow::Borrowed(&ready.body)) }
 }

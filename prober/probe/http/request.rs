@@ -36,6 +36,9 @@ pub(crate) enum Version {
     H1,
     /// HTTP/2 only; without TLS by prior knowledge.
     H2,
+    /// HTTP/3 only, over QUIC.
+    #[cfg(feature = "http3")]
+    H3,
 }
 
 /// What is asked, with its holes.

@@ -27,6 +27,8 @@ mod idle;
 mod looks;
 mod moved;
 mod phases;
+#[cfg(feature = "http3")]
+mod quic;
 mod ways;
 
 type Keys = Vec<(&'static str, Bound)>;

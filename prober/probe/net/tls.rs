@@ -170,7 +170,7 @@ impl TlsSetup {
     }
 
     /// What QUIC does its handshake with, and what shows how it went.
-    #[cfg(feature = "doq")]
+    #[cfg(any(feature = "doq", feature = "http3"))]
     pub(crate) fn for_quic(&self) -> (ClientConfig, Watch) {
         let recorder = Arc::new(self.recorder());
         let mut config = self.config.clone();
@@ -199,15 +199,25 @@ pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, Failure> {
 }
 
 /// What a server shows in a handshake that somebody else does.
-#[cfg(feature = "doq")]
+#[cfg(any(feature = "doq", feature = "http3"))]
 #[derive(Debug)]
 pub(crate) struct Watch(Arc<Recorder>);
 
-#[cfg(feature = "doq")]
+#[cfg(any(feature = "doq", feature = "http3"))]
 impl Watch {
     /// The failure of a chain that does not hold for `name`, if one was shown.
     pub(crate) fn defect(&self, name: &ServerName<'_>) -> Option<Failure> {
         self.0.lock().error.as_ref().map(|defect| of_certificate(defect, name))
+    }
+
+    /// What was shown so far.
+    #[cfg(feature = "http3")]
+    pub(crate) fn shown(&self) -> Handshake {
+        let mut seen = self.0.lock();
+        let error = seen.error.clone();
+        let shown = std::mem::take(&mut *seen);
+        seen.error = error;
+        shown
     }
 }
 

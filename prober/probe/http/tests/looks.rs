@@ -170,6 +170,12 @@ async fn versions_are_chosen_and_expected() {
             assert_eq!(crate::http::facts::version(seen.version), found, "what was said is what was spoken");
         }
     }
+    #[cfg(not(feature = "http3"))]
+    {
+        let keys = [get("https://shop.example/"), vec![("http_version", Bound::Choice("3"))]].concat();
+        let refused = trial::compile(&KIND, keys).err();
+        assert_eq!(refused, Some(vec!["E106: this prober was built without HTTP/3".to_owned()]));
+    }
     check(Reply::ok(""), "http_version: { gte: \"1.1\" }", "ok").await;
     check(Reply::ok(""), "http_version: \"2\"", "failed incorrect assert.http_version: http_version is 1.1")
         .await;

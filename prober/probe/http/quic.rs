@@ -1,0 +1,238 @@
+//! HTTP/3: one request on a QUIC connection of its own.
+//!
+//! QUIC joins what TCP and TLS do one after the other, so there is one phase for both: `handshake`. Deliberately
+//! absent: connections that are kept, 0-RTT, pushes.
+
+use std::future::poll_fn;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf as _, Bytes};
+use h3::client::RequestStream;
+use h3::error::{ConnectionError, StreamError};
+use http::{HeaderMap, Request, Version};
+use model::outcome::{Failure, FailureClass};
+use model::step::Phase;
+use quinn::crypto::rustls::QuicClientConfig;
+use rustls_pki_types::{CertificateDer, ServerName};
+
+use super::body::Body;
+use super::connect::Manner;
+use super::facts::TlsFacts;
+use super::fault;
+use super::request::{Form, Ready};
+use super::speaker::HEAD_BYTES_MAX;
+use super::trail::{Answer, Trail};
+use crate::net::each;
+use crate::net::fault::within;
+use crate::net::shared::Shared;
+use crate::net::tls::{Handshake, TlsSetup, server_name};
+
+/// How long an address is waited for while there are others.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the goodbye may take.
+const GOODBYE: Duration = Duration::from_millis(50);
+/// The code that says that nothing was wrong (RFC 9114, section 8.1).
+const NO_ERROR: u32 = 0x100;
+
+type Stream = RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>;
+
+/// Sends the request and reads the answer, which is left in `trail`.
+///
+/// # Errors
+/// There is no connection to be had, it broke, or the answer is not HTTP.
+pub(super) async fn ask(
+    manner: &Manner,
+    shared: &Arc<Shared>,
+    (ready, headers): (&Ready, HeaderMap),
+    body_bytes_max: u64,
+    trail: &mut Trail,
+) -> Result<(), Failure> {
+    if !ready.target.secure {
+        return Err(fault::protocol("HTTP/3 is spoken only to https".to_owned()));
+    }
+    let setup = shared.tls(&manner.tls).await?;
+    let name = server_name(manner.name.as_ref().unwrap_or(&ready.target.address.host))?;
+    let to = manner.connect_to.as_ref().unwrap_or(&ready.target.address);
+    let found = each::addresses(shared, to, manner.family, &mut trail.phases).await?;
+    let (endpoint, connection) = connect(&found.peers, &setup, &name, (shared, trail)).await?;
+    let asked = exchange(connection, (ready, headers), body_bytes_max, trail).await;
+    trail.phases.finish();
+    endpoint.close(NO_ERROR.into(), b"");
+    // A server that does not want to hear the goodbye has answered all the same.
+    let _heard = within(Instant::now() + GOODBYE, endpoint.wait_idle()).await;
+    asked?;
+    let answer = trail.answer.as_mut().expect("an exchange that did not fail left its answer");
+    answer.body.unpack(&answer.headers, body_bytes_max).await
+}
+
+/// A connection to the first of `peers` that answers; those in vain are noted.
+async fn connect(
+    peers: &[SocketAddr],
+    setup: &TlsSetup,
+    name: &ServerName<'static>,
+    (shared, trail): (&Arc<Shared>, &mut Trail),
+) -> Result<(quinn::Endpoint, quinn::Connection), Failure> {
+    trail.phases.enter(Phase::Handshake);
+    let mut last = None;
+    for (index, peer) in peers.iter().enumerate() {
+        trail.phases.try_peer(*peer);
+        let (config, watch) = setup.for_quic();
+        let attempt = handshake(*peer, config, name);
+        let attempted = if index + 1 == peers.len() {
+            attempt.await
+        } else {
+            let silent = || Err(Broken::Silent(PATIENCE));
+            within(Instant::now() + PATIENCE, attempt).await.unwrap_or_else(silent)
+        };
+        let shown = watch.shown();
+        match attempted {
+            Ok((endpoint, connection)) => {
+                trail.phases.connected(*peer);
+                trail.tls = Some(Arc::new(facts(&connection, shown, shared)));
+                return Ok((endpoint, connection));
+            }
+            Err(broken) => {
+                let failure = watch.defect(name).unwrap_or_else(|| broken.failure(*peer));
+                trail.tls = Some(Arc::new(TlsFacts::new(&shown, shared)));
+                trail.phases.tried_in_vain(*peer, failure.error_type.clone());
+                last = Some(failure);
+            }
+        }
+    }
+    Err(last.unwrap_or_else(|| fault::protocol("the name has no address".to_owned())))
+}
+
+/// Why there is no connection.
+enum Broken {
+    Silent(Duration),
+    Failed(Failure),
+    Quic(quinn::ConnectionError),
+}
+
+impl Broken {
+    fn failure(self, peer: SocketAddr) -> Failure {
+        match self {
+            Self::Failed(failure) => failure,
+            Self::Silent(patience) => {
+                let message = format!("{peer} did not answer over QUIC within {patience:?}");
+                Failure::new(FailureClass::Connect, "connect.timeout", message)
+            }
+            Self::Quic(error) => of_quic(&error, peer),
+        }
+    }
+}
+
+async fn handshake(
+    peer: SocketAddr,
+    config: rustls::ClientConfig,
+    name: &ServerName<'static>,
+) -> Result<(quinn::Endpoint, quinn::Connection), Broken> {
+    let cannot = |error: &dyn std::fmt::Display| {
+        Broken::Failed(crate::net::fault::config(format!("QUIC cannot be set up: {error}")))
+    };
+    let config = QuicClientConfig::try_from(config).map_err(|error| cannot(&error))?;
+    let any: SocketAddr = match peer {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let endpoint = quinn::Endpoint::client(any)
+        .map_err(|error| Broken::Failed(crate::net::fault::of_io(&error, "opening a socket")))?;
+    let config = quinn::ClientConfig::new(Arc::new(config));
+    let connecting = endpoint.connect_with(config, peer, &name.to_str()).map_err(|error| cannot(&error))?;
+    let connection = connecting.await.map_err(Broken::Quic)?;
+    Ok((endpoint, connection))
+}
+
+fn of_quic(error: &quinn::ConnectionError, peer: SocketAddr) -> Failure {
+    // Codes of TLS alerts (RFC 9001, section 4.8).
+    let is_alert = |code: u64| (0x100..0x200).contains(&code);
+    match error {
+        quinn::ConnectionError::TransportError(error) if is_alert(error.code.into()) => {
+            Failure::new(FailureClass::Tls, "tls.handshake", format!("the TLS handshake failed: {error}"))
+        }
+        quinn::ConnectionError::ConnectionClosed(close) if is_alert(close.error_code.into()) => {
+            let message = format!("the server ended the TLS handshake: {close}");
+            Failure::new(FailureClass::Tls, "tls.handshake", message)
+        }
+        quinn::ConnectionError::TimedOut => Failure::new(
+            FailureClass::Connect,
+            "connect.timeout",
+            format!("{peer} stopped answering over QUIC"),
+        ),
+        quinn::ConnectionError::Reset => {
+            Failure::new(FailureClass::Connect, "connect.reset", format!("{peer} reset the QUIC connection"))
+        }
+        other => fault::protocol(format!("the QUIC connection broke: {other}")),
+    }
+}
+
+/// What the handshake showed.
+fn facts(connection: &quinn::Connection, mut shown: Handshake, shared: &Shared) -> TlsFacts {
+    let chain = connection.peer_identity().and_then(|identity| identity.downcast().ok());
+    shown.chain = chain.map(|chain: Box<Vec<CertificateDer<'static>>>| *chain).unwrap_or_default();
+    // QUIC knows no other (RFC 9001, section 4.2).
+    shown.protocol = Some(rustls::ProtocolVersion::TLSv1_3);
+    TlsFacts::new(&shown, shared)
+}
+
+/// The request and its answer, driven together with the connection.
+async fn exchange(
+    connection: quinn::Connection,
+    (ready, headers): (&Ready, HeaderMap),
+    body_bytes_max: u64,
+    trail: &mut Trail,
+) -> Result<(), Failure> {
+    trail.phases.enter(Phase::Send);
+    let mut builder = h3::client::builder();
+    builder.max_field_section_size(HEAD_BYTES_MAX as u64);
+    let opened = builder.build(h3_quinn::Connection::new(connection)).await;
+    let (mut driver, mut sender) = opened.map_err(|error| of_connection(&error))?;
+    let (head, body) = ready.to_request(headers, Form::H2)?.into_parts();
+    drop(body);
+    let mut request = Request::from_parts(head, ());
+    *request.version_mut() = Version::HTTP_3;
+    let asked = async {
+        let mut stream = sender.send_request(request).await.map_err(|error| of_stream(&error))?;
+        if !ready.body.is_empty() {
+            stream.send_data(ready.body.clone()).await.map_err(|error| of_stream(&error))?;
+        }
+        stream.finish().await.map_err(|error| of_stream(&error))?;
+        trail.phases.enter(Phase::Wait);
+        receive(&mut stream, body_bytes_max, trail).await
+    };
+    tokio::select! {
+        biased;
+        asked = asked => asked,
+        broken = poll_fn(|context| driver.poll_close(context)) => Err(of_connection(&broken)),
+    }
+}
+
+async fn receive(stream: &mut Stream, body_bytes_max: u64, trail: &mut Trail) -> Result<(), Failure> {
+    let head = stream.recv_response().await.map_err(|error| of_stream(&error))?;
+    trail.phases.enter(Phase::Receive);
+    let (head, ()) = head.into_parts();
+    let answer = trail.answer.insert(Answer {
+        status: head.status,
+        version: Version::HTTP_3,
+        headers: head.headers,
+        body: Body::default(),
+    });
+    while let Some(mut piece) = stream.recv_data().await.map_err(|error| of_stream(&error))? {
+        let piece = piece.copy_to_bytes(piece.remaining());
+        if !answer.body.take(piece, body_bytes_max) {
+            return Ok(());
+        }
+    }
+    answer.body.end();
+    Ok(())
+}
+
+fn of_connection(error: &ConnectionError) -> Failure {
+    fault::protocol(format!("the HTTP/3 connection broke: {error}"))
+}
+
+fn of_stream(error: &StreamError) -> Failure {
+    fault::protocol(format!("the HTTP/3 exchange broke: {error}"))
+}

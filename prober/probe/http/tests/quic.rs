@@ -1,0 +1,170 @@
+//! HTTP/3 against a server of its own, and against peers that are none.
+
+use std::net::SocketAddr;
+
+use bytes::{Buf as _, Bytes};
+use h3::server::RequestStream;
+use http::{Request, Response};
+use model::step::Phase::{Dns, Handshake, Receive, Send, Wait};
+use quinn::crypto::rustls::QuicServerConfig;
+use scenario::value::Value;
+use testkit::pki::{Flaw, Identity, Pki, Speech};
+use tokio::task::JoinSet;
+
+use super::*;
+
+const DELAY: Duration = Duration::from_millis(120);
+
+/// A server that speaks HTTP/3; dropping it ends it.
+struct Served {
+    addr: SocketAddr,
+    _tasks: JoinSet<()>,
+}
+
+impl Served {
+    fn start(identity: &Identity) -> Self {
+        let speech = Speech { alpn: vec!["h3"], ..Speech::tls13() };
+        let tls = QuicServerConfig::try_from(identity.server_config(&speech)).unwrap();
+        let config = quinn::ServerConfig::with_crypto(Arc::new(tls));
+        let endpoint = quinn::Endpoint::server(config, "127.0.0.1:0".parse().unwrap()).unwrap();
+        let addr = endpoint.local_addr().unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Some(incoming) = endpoint.accept().await {
+                connections.spawn(async move {
+                    // A client may leave at any time.
+                    let _end = serve(incoming).await;
+                });
+            }
+        });
+        Self { addr, _tasks: tasks }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.addr.port())
+    }
+}
+
+async fn serve(
+    incoming: quinn::Incoming,
+) -> Result<(), Box<dyn std::error::Error + std::marker::Send + Sync>> {
+    let connection = h3_quinn::Connection::new(incoming.await?);
+    let mut connection = h3::server::Connection::<_, Bytes>::new(connection).await?;
+    while let Some(resolver) = connection.accept().await? {
+        let (request, stream) = resolver.resolve_request().await?;
+        answer(request, stream).await?;
+    }
+    Ok(())
+}
+
+async fn answer<S: h3::quic::BidiStream<Bytes>>(
+    request: Request<()>,
+    mut stream: RequestStream<S, Bytes>,
+) -> Result<(), Box<dyn std::error::Error + std::marker::Send + Sync>> {
+    let mut body = Vec::new();
+    while let Some(mut piece) = stream.recv_data().await? {
+        body.extend_from_slice(&piece.copy_to_bytes(piece.remaining()));
+    }
+    let head = Response::builder();
+    match request.uri().path() {
+        "/slow" => {
+            tokio::time::sleep(DELAY).await;
+            stream.send_response(head.body(())?).await?;
+            stream.send_data(Bytes::from_static(b"he")).await?;
+            tokio::time::sleep(DELAY).await;
+            stream.send_data(Bytes::from_static(b"llo")).await?;
+        }
+        "/moved" => stream.send_response(head.status(302).header("location", "/").body(())?).await?,
+        "/echo" => {
+            stream.send_response(head.header("set-cookie", "a=b").body(())?).await?;
+            stream.send_data(body.into()).await?;
+        }
+        "/endless" => {
+            stream.send_response(head.body(())?).await?;
+            loop {
+                stream.send_data(Bytes::from(vec![b'x'; 16_384])).await?;
+            }
+        }
+        "/silent" => std::future::pending().await,
+        "/broken" => {
+            stream.send_response(head.body(())?).await?;
+            stream.send_data(Bytes::from_static(b"half")).await?;
+            // A reset throws away what has not been read.
+            tokio::time::sleep(DELAY).await;
+            stream.stop_stream(h3::error::Code::H3_INTERNAL_ERROR);
+            return Ok(());
+        }
+        _ => {
+            stream.send_response(head.header("x-agent", "h3").body(())?).await?;
+            stream.send_data(Bytes::from_static(b"hello")).await?;
+        }
+    }
+    stream.finish().await?;
+    Ok(())
+}
+
+fn three(url: String, pki: &Pki) -> Keys {
+    let more =
+        vec![("http_version", Bound::Choice("3")), ("ca", text(pki.root_file().display().to_string()))];
+    [get(url), more].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_over_http_3_and_where_its_time_went() {
+    let pki = Pki::new();
+    let server = Served::start(&pki.identity(&["127.0.0.1"], Flaw::None));
+    let trial = trial::run(&KIND, three(server.url("/slow"), &pki), &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.outcome.failure, None);
+    assert_eq!(trial.phases(0), [Handshake, Send, Wait, Receive]);
+    for (phase, wanted) in [(Wait, DELAY), (Receive, DELAY), (Send, Duration::ZERO)] {
+        let time = trial.phase(0, phase);
+        assert!(time + Duration::from_millis(2) >= wanted, "{phase:?} took {time:?}");
+        assert!(time < wanted + Duration::from_millis(150), "{phase:?} took {time:?}");
+    }
+    assert_eq!(trial.value("body"), Value::Text("hello".into()));
+    assert_eq!(trial.value("http_version"), Value::Text("3".into()));
+    assert_eq!(trial.attribute("network.transport"), "quic");
+    assert_eq!(trial.attribute("network.protocol.version"), "3");
+    assert_eq!(trial.attribute("tls.protocol.version"), "1.3");
+    assert_eq!(trial.attribute("tls.server.hash.sha256").len(), 64);
+    assert_eq!(trial.attribute("prober.ttfb.definition"), "response_headers");
+    let moved = trial::run(&KIND, three(server.url("/moved"), &pki), &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(moved.value("redirects"), Value::Int(1));
+    let mut keys = three(server.url("/echo"), &pki);
+    keys.extend([("method", text("POST")), ("body", template("order"))]);
+    let echo = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(echo.value("body"), Value::Text("order".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_wrong_is_told_apart() {
+    let pki = Pki::new();
+    let server = Served::start(&pki.identity(&["127.0.0.1"], Flaw::None));
+    let expired = Served::start(&pki.identity(&["127.0.0.1"], Flaw::Expired));
+    let elsewhere = Served::start(&pki.identity(&["127.0.0.1"], Flaw::WrongName));
+    let nobody = testkit::wait::free_port();
+    let limit = Duration::from_millis(700);
+    for (url, failure, last) in [
+        (expired.url("/"), "tls tls.expired", Handshake),
+        (elsewhere.url("/"), "tls tls.name_mismatch", Handshake),
+        (server.url("/silent"), "timeout timeout", Wait),
+        (server.url("/broken"), "protocol http.protocol", Receive),
+        // Over UDP nobody says that nobody is there.
+        (format!("https://127.0.0.1:{nobody}/"), "timeout timeout", Handshake),
+        ("https://nowhere.test/".to_owned(), "dns dns.nxdomain", Dns),
+    ] {
+        let names = testkit::dns::Server::start();
+        let shared = shared_asking(names.addr());
+        let trial = trial::run(&KIND, three(url.clone(), &pki), &shared, limit).await;
+        assert_eq!(trial.failure(), failure, "{url}: {}", trial.message());
+        assert_eq!(trial.phases(0).last(), Some(&last), "{url}");
+        trial.ended_within(limit + Duration::from_millis(50));
+    }
+    let mut keys = three(server.url("/endless"), &pki);
+    keys.push(("body_limit", Bound::Size(64 << 10)));
+    let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.outcome.failure, None, "a body beyond its limit is left");
+    let plain = trial::run(&KIND, three("http://127.0.0.1:1/".into(), &pki), &trial::shared(), limit).await;
+    assert_eq!(plain.message(), "HTTP/3 is spoken only to https");
+}
