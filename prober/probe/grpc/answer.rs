@@ -89,6 +89,12 @@ impl Evidence for Health {
             _ => Reading::Absent,
         }
     }
+
+    /// What the server says about the status code.
+    fn explain(&self, subject: &str) -> Option<String> {
+        let says = matches!(subject, "grpc_status" | "status") && !self.message.is_empty();
+        says.then(|| cut(self.message.clone(), 120))
+    }
 }
 
 /// The failure of an answer without a status of gRPC.

@@ -290,4 +290,9 @@ impl Evidence for Greeted {
             _ => Reading::Absent,
         }
     }
+
+    /// What the server says beside its code.
+    fn explain(&self, subject: &str) -> Option<String> {
+        (subject == "code").then(|| cut(self.greeting.lines.join(" "), 120))
+    }
 }
