@@ -56,10 +56,7 @@ pub(super) async fn ask(
     let name = server_name(manner.name.as_ref().unwrap_or(&ready.target.address.host))?;
     let to = manner.connect_to.as_ref().unwrap_or(&ready.target.address);
     let found = each::addresses(shared, to, manner.family, &mut trail.phases).await?;
-    let ips = found.peers.iter().map(SocketAddr::ip).collect();
-    let ips = shared.reachable(to, ips, &mut trail.phases)?;
-    let peers: Vec<_> = ips.into_iter().map(|ip| SocketAddr::new(ip, to.port)).collect();
-    let (endpoint, connection) = connect(&peers, &setup, &name, (shared, trail)).await?;
+    let (endpoint, connection) = connect(&found.peers, &setup, &name, (shared, trail)).await?;
     let asked = exchange(connection, (ready, headers), body_bytes_max, trail).await;
     trail.phases.finish();
     endpoint.close(NO_ERROR.into(), b"");

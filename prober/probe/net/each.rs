@@ -49,7 +49,10 @@ pub(crate) async fn addresses(
     phases: &mut Phases,
 ) -> Result<Found, Failure> {
     let mut ips = match &target.host {
-        Host::Ip(ip) if family.has(*ip) => vec![*ip],
+        Host::Ip(ip) if family.has(*ip) => {
+            shared.may_reach(&target.host, SocketAddr::new(*ip, target.port))?;
+            vec![*ip]
+        }
         Host::Ip(ip) => {
             return Err(fault::config(format!("{ip} is not of the address family that `ip` asks for")));
         }
