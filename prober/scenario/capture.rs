@@ -29,6 +29,11 @@ impl CapturePlan {
         &self.name
     }
 
+    /// The subject that it takes the value out of.
+    pub(crate) const fn subject(&self) -> &'static str {
+        self.subject
+    }
+
     /// Whether the value is replaced in everything that people see.
     pub fn is_secret(&self) -> bool {
         self.secret

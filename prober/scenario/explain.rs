@@ -245,7 +245,7 @@ fn takes_words(takes: &Takes) -> String {
 
 /// The types that an operator can be used with, for people.
 fn fitting(operator: &Operator) -> String {
-    const TYPES: [(ValueType, &str); 11] = [
+    const TYPES: [(ValueType, &str); 12] = [
         (ValueType::Dynamic, "values in JSON, headers and rows"),
         (ValueType::One(SubjectType::Status), "statuses"),
         (ValueType::One(SubjectType::Int), "whole numbers"),
@@ -255,6 +255,7 @@ fn fitting(operator: &Operator) -> String {
         (ValueType::One(SubjectType::Text), "texts"),
         (ValueType::One(SubjectType::Any), "texts that may be times"),
         (ValueType::One(SubjectType::Texts), "lists of texts"),
+        (ValueType::One(SubjectType::Words(&[])), "lists of words"),
         (ValueType::One(SubjectType::Choice(&[])), "words"),
         (ValueType::One(SubjectType::Ordered(&[])), "words with an order"),
     ];

@@ -100,6 +100,11 @@ pub trait Action<N>: Send + Sync + fmt::Debug {
         true
     }
 
+    /// Told once, when the file is compiled, which subjects anything looks at: expectations, captures, the SLI.
+    ///
+    /// What only one of the others needs, and costs the target something, can be left out.
+    fn looked_at(&mut self, _subjects: &[&'static str]) {}
+
     /// Runs the step once; ends by itself at the context's deadline.
     ///
     /// `net` is this run's own: it carries connections and cookies from step to step.

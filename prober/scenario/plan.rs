@@ -86,6 +86,15 @@ pub struct StepPlan<N: 'static> {
     pub captures: Box<[CapturePlan]>,
 }
 
+impl<N> StepPlan<N> {
+    /// Every subject that the step itself looks at; one that is looked at twice comes twice.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = &'static str> {
+        let polled = self.poll.iter().flat_map(|poll| poll.until.iter().chain(&poll.stop_if));
+        let assertions = self.expect.iter().chain(&self.warn).chain(polled);
+        assertions.map(Assertion::subject).chain(self.captures.iter().map(CapturePlan::subject))
+    }
+}
+
 impl<N> Plan<N> {
     /// What all its events have in common.
     pub fn origin(&self) -> &Arc<Origin> {

@@ -86,6 +86,7 @@ const SUBJECTS: &[Subject] = &[
     one("chain", SubjectType::Choice(&["trusted", "untrusted", "expired"])),
     one("protocol", SubjectType::Ordered(&["TLS1.2", "TLS1.3"])),
     one("answers", SubjectType::Texts),
+    one("accepts", SubjectType::Words(&["old", "new"])),
     one("modified", SubjectType::Any),
     one("count", SubjectType::Int),
     many("rows", Shape::Row),

@@ -24,6 +24,8 @@ pub enum SubjectType {
     Ordered(&'static [&'static str]),
     /// A list of texts: `equals_set`, `contains`, `len`, `any`, `all`.
     Texts,
+    /// A list of some of these words: the operators of [`Self::Texts`], and a word that can never be in it is a mistake.
+    Words(&'static [&'static str]),
     /// A text that may be a time: every text operator, `newer_than` and `older_than`.
     Any,
 }

@@ -198,6 +198,33 @@ fn latency_is_known_everywhere() {
 }
 
 #[test]
+fn lists_of_words_know_their_words() {
+    let both = || Value::List(["old", "new"].map(|word| Value::Text(word.into())).to_vec());
+    check_one("accepts", "{ contains: new }", both(), "");
+    check_one(
+        "accepts",
+        "{ not_contains: old }",
+        both(),
+        "accepts is [old, new], expected not containing old",
+    );
+    check_one("accepts", "{ equals_set: [new, old] }", both(), "");
+    check_one("accepts", "{ len: 2, any: new, all: { in: [old, new] } }", both(), "");
+    // A word that can never be in the list would be a check that never fails.
+    for (yaml, code) in [
+        ("{ not_contains: odl }", "E105"),
+        ("{ equals_set: [older] }", "E105"),
+        ("{ any: ne }", "E105"),
+        ("[old]", "E305"),
+        ("{ gt: old }", "E308"),
+        ("{ matches: old }", "E308"),
+    ] {
+        let file = format!("name: a\nevery: 1m\nhttp: https://x.example\nexpect: {{ accepts: {yaml} }}\n");
+        let found: Vec<_> = compiled("", &[&file]).diagnostics.iter().map(|one| one.code).collect();
+        assert_eq!(found, [code], "{yaml}");
+    }
+}
+
+#[test]
 fn several_answers_must_all_hold() {
     let text = |text: &'static str| Value::Text(text.into());
     let facts = Facts {

@@ -134,6 +134,13 @@ const SCOPED: &[(&str, &[&str], &str)] = &[
     ("under `dns`", &["anchors", "trustanchor", "trustedkeys"], "the keys that are trusted stand under `trust_anchors`"),
     ("under `alerts`", &["email", "slack", "webhook", "pagerduty", "alertmanager", "opsgenie", "discord", "telegram", "teams"],
         "define it as a route in prober.yaml, and write page: ROUTE"),
+    ("under `tls`", &["sni", "hostname", "peername", "commonname"], "the name that is asked for is server_name: shop.example"),
+    ("under `tls`", &["port", "host", "url", "target", "hostport"], "host and port stand in address: shop.example:443"),
+    ("under `tls`", &["version", "versions", "minprotocol", "tlsminversion", "tlsversion"], "write min_version: TLS1.3; old versions are found by expect: { accepts: … }"),
+    ("under `tls`", &["insecure", "insecureskipverify", "verify", "verification"],
+        "no handshake is refused here: what is wrong stands in `chain`, such as expect: { chain: self_signed }"),
+    ("under `tls`", &["cafile", "cacert", "cabundle", "rootca"], "write ca: certs/root.pem"),
+    ("under `tls`", &["crlfile", "revocation", "revoked"], "what is stapled is looked at by expect: { ocsp: good }; a list of revoked certificates is crl: revoked.pem"),
 ];
 
 /// What to type at this place instead of a word that elsewhere means something else.

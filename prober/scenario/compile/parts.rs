@@ -84,8 +84,15 @@ impl<N> Compiler<'_, N> {
             shared.get((after + index, Part::Ineligible), node, &subjects, binder)
         });
         let ineligible: Vec<_> = ineligible.collect();
-        let steps = steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?;
-        Some(PlanParts { steps, teardown: teardown?, good: good.unwrap_or_default(), ineligible })
+        let mut steps = steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?;
+        let (mut teardown, good) = (teardown?, good.unwrap_or_default());
+        for step in steps.iter_mut().chain(&mut teardown) {
+            let of_run = good.iter().chain(ineligible.iter().flatten());
+            let of_run = of_run.filter(|assertion| assertion.applies_to(step.kind)).map(Assertion::subject);
+            let subjects: Vec<_> = step.subjects().chain(of_run).collect();
+            step.action.looked_at(&subjects);
+        }
+        Some(PlanParts { steps, teardown, good, ineligible })
     }
 
     /// The scenario's maintenances, then the project's.

@@ -47,7 +47,9 @@ impl Binder<'_, '_> {
             ValueType::One(SubjectType::Size) => &KeyType::Size,
             ValueType::One(SubjectType::Bool) => &KeyType::Bool,
             ValueType::One(SubjectType::Duration) => &KeyType::Duration,
-            ValueType::One(SubjectType::Choice(words) | SubjectType::Ordered(words)) => {
+            ValueType::One(
+                SubjectType::Choice(words) | SubjectType::Ordered(words) | SubjectType::Words(words),
+            ) => {
                 let word = self.word(node, words, key)?;
                 return Some((Literal::text(word), word.to_owned()));
             }

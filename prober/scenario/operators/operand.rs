@@ -285,7 +285,12 @@ fn is_dynamic(value: ValueType) -> bool {
 }
 
 fn is_single(value: ValueType) -> bool {
-    !matches!(value, ValueType::One(SubjectType::Texts | SubjectType::Bool | SubjectType::Duration))
+    !matches!(
+        value,
+        ValueType::One(
+            SubjectType::Texts | SubjectType::Words(_) | SubjectType::Bool | SubjectType::Duration
+        )
+    )
 }
 
 fn is_ordered(value: ValueType) -> bool {
@@ -294,6 +299,7 @@ fn is_ordered(value: ValueType) -> bool {
         ValueType::One(
             SubjectType::Text
                 | SubjectType::Texts
+                | SubjectType::Words(_)
                 | SubjectType::Bool
                 | SubjectType::Choice(_)
                 | SubjectType::Any
@@ -310,7 +316,12 @@ fn is_texty(value: ValueType) -> bool {
 }
 
 fn is_listy(value: ValueType) -> bool {
-    matches!(value, ValueType::Dynamic | ValueType::One(SubjectType::Texts))
+    value == ValueType::Dynamic || is_list(value)
+}
+
+/// Whether it is a list whatever the target says.
+fn is_list(value: ValueType) -> bool {
+    matches!(value, ValueType::One(SubjectType::Texts | SubjectType::Words(_)))
 }
 
 fn is_timely(value: ValueType) -> bool {
@@ -333,6 +344,7 @@ pub(crate) fn type_words(value: ValueType) -> String {
             }
             SubjectType::Choice(_) | SubjectType::Ordered(_) => "one of its words".to_owned(),
             SubjectType::Texts => "a list of texts".to_owned(),
+            SubjectType::Words(_) => "a list of words".to_owned(),
             SubjectType::Any => "a text or time".to_owned(),
         },
     }
@@ -350,7 +362,7 @@ impl Binder<'_, '_> {
             return None;
         }
         if let (ValueType::One(subject), NodeValue::List(items)) = (value, &node.value) {
-            if subject == SubjectType::Texts {
+            if is_list(value) {
                 let problem = Diagnostic::error("E305", node.span, "say how the list is compared");
                 self.report.push(
                     problem.help("write equals_set: […] for the same values in any order, or contains: […]"),
@@ -376,7 +388,7 @@ impl Binder<'_, '_> {
             let words = if ranges.len() == 1 { words } else { format!("one of {words}") };
             return Some(Operand { matcher: Matcher::Status(ranges), words });
         }
-        if value == ValueType::One(SubjectType::Texts) {
+        if is_list(value) {
             let texts = self.literals(node, value, key)?;
             let words = phrase::list(&texts.1);
             let json = texts.0.into_iter().filter_map(|literal| match literal {
@@ -616,6 +628,7 @@ impl Binder<'_, '_> {
 pub(crate) fn item_type(value: ValueType) -> ValueType {
     match value {
         ValueType::One(SubjectType::Texts) => ValueType::One(SubjectType::Text),
+        ValueType::One(SubjectType::Words(words)) => ValueType::One(SubjectType::Choice(words)),
         other => other,
     }
 }

@@ -93,6 +93,7 @@ impl<N> Builder<'_, N> {
             ValueType::One(SubjectType::Duration) => "match.duration".to_owned(),
             ValueType::One(SubjectType::Status) => "match.status".to_owned(),
             ValueType::One(SubjectType::Texts) => "match.texts".to_owned(),
+            ValueType::One(SubjectType::Words(_)) => format!("match.list.{own}"),
             ValueType::One(SubjectType::Any) => "match.text-or-time".to_owned(),
             ValueType::One(SubjectType::Choice(_) | SubjectType::Ordered(_)) => format!("match.{own}"),
         };
@@ -123,7 +124,7 @@ impl<N> Builder<'_, N> {
         let item = item_type(value);
         match &operator.takes {
             Takes::Equal => match value {
-                ValueType::One(SubjectType::Texts) => list_of(&single(item)),
+                ValueType::One(SubjectType::Texts | SubjectType::Words(_)) => list_of(&single(item)),
                 other => bare(other),
             },
             Takes::Expected => self.matcher(value, own),
@@ -134,6 +135,9 @@ impl<N> Builder<'_, N> {
             Takes::Limit => limit(value),
             Takes::Parts => {
                 let mut one = single(item);
+                if let ValueType::One(SubjectType::Choice(_)) = item {
+                    return list_or(one, None);
+                }
                 one.insert("minLength".to_owned(), 1.into());
                 if one.contains_key("type") {
                     return list_or(one, None);
@@ -185,7 +189,9 @@ fn bare(value: ValueType) -> Object {
         SubjectType::Duration => {
             refused("a duration is never exactly this long: write { lt: … } or { gte: … }")
         }
-        SubjectType::Texts => refused("say how the list is compared: { equals_set: […] } or { contains: … }"),
+        SubjectType::Texts | SubjectType::Words(_) => {
+            refused("say how the list is compared: { equals_set: […] } or { contains: … }")
+        }
         SubjectType::Status => list_or(single(value), Some(format!("expected {}", type_words(value)))),
         _ => single(value),
     }
@@ -205,7 +211,7 @@ fn single(value: ValueType) -> Object {
         SubjectType::Bool => scalar(&KeyType::Bool),
         SubjectType::Duration => scalar(&KeyType::Duration),
         SubjectType::Text | SubjectType::Texts | SubjectType::Any => scalar(&KeyType::Text),
-        SubjectType::Choice(words) | SubjectType::Ordered(words) => {
+        SubjectType::Choice(words) | SubjectType::Ordered(words) | SubjectType::Words(words) => {
             choice(words, &format!("expected {}", one_of(words.iter().copied())))
         }
         SubjectType::Status => object(json!({
