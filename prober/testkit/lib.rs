@@ -10,6 +10,7 @@
 //! | [`pki`] | certificates, good and flawed, as PEM files and as rustls configurations |
 //! | [`http`] | a scriptable HTTP server that logs what it was asked |
 //! | [`hostile`] | targets that break the rules of TCP, TLS and HTTP |
+//! | [`scripted`] | servers of protocols that begin in plaintext, good and hostile |
 //! | [`dns`] | a scriptable DNS server that counts its packets |
 //! | [`proxy`] | a TCP proxy whose faults are switched at run time |
 //! | [`sink`] | many targets that accept and never answer |
@@ -25,6 +26,7 @@ pub mod hostile;
 pub mod http;
 pub mod pki;
 pub mod proxy;
+pub mod scripted;
 pub mod servers;
 pub mod sink;
 pub mod wait;

@@ -18,6 +18,12 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 
+mod odd;
+mod weak;
+
+pub use odd::{Extra, Staple};
+pub use weak::{WEAK, Weak, weak};
+
 const DAY: Duration = Duration::from_hours(24);
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -72,6 +78,8 @@ pub struct Identity {
     pub cert_file: PathBuf,
     /// The key as a PEM file that only its owner may read.
     pub key_file: PathBuf,
+    /// The leaf's serial number.
+    pub serial: u64,
     /// When the leaf begins.
     pub not_before: Timestamp,
     /// When the leaf ends.
@@ -137,6 +145,17 @@ impl Pki {
         Self { folder, root, intermediate, stranger, serial: AtomicU32::new(0) }
     }
 
+    /// The same with a root and an intermediate that are valid from and to so many days from now.
+    pub fn dated(root: (i64, i64), intermediate: (i64, i64)) -> Self {
+        let pki = Self::new();
+        let root = Authority::self_signed(dated(authority("prober test root"), root), key());
+        let root = root.expect("the root is well-formed");
+        let between = dated(authority("prober test intermediate"), intermediate);
+        let between = Authority::signed_by(between, key(), &root).expect("the intermediate is well-formed");
+        write(&pki.folder.path().join("root.pem"), &root.pem());
+        Self { root, intermediate: between, ..pki }
+    }
+
     /// The PEM file of the root to trust.
     pub fn root_file(&self) -> PathBuf {
         self.folder.path().join("root.pem")
@@ -189,26 +208,42 @@ impl Pki {
     }
 
     fn issue(&self, names: &[&str], (from, to): (Timestamp, Timestamp), flaw: Flaw) -> Identity {
-        let key = key();
         let params = leaf(names, from, to);
-        let leaf = match flaw {
-            Flaw::SelfSigned => params.self_signed(&key),
-            Flaw::UntrustedRoot => params.signed_by(&key, &self.stranger),
-            _ => params.signed_by(&key, &self.intermediate),
+        let signer = match flaw {
+            Flaw::SelfSigned => None,
+            Flaw::UntrustedRoot => Some(&self.stranger),
+            _ => Some(&self.intermediate),
+        };
+        let alone = matches!(flaw, Flaw::SelfSigned | Flaw::MissingIntermediate | Flaw::UntrustedRoot);
+        let between = if alone { Vec::new() } else { vec![self.intermediate()] };
+        self.sign(params, signer, between, (from, to))
+    }
+
+    /// Signs a leaf (by itself without a signer), to be served before `others`.
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        signer: Option<&Authority>,
+        others: Vec<CertificateDer<'static>>,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Identity {
+        let key = key();
+        let number = self.serial.fetch_add(1, Ordering::Relaxed);
+        // A large number, as real ones are.
+        let serial = 0x7000_0000_0000_0000 + u64::from(number);
+        params.serial_number = Some(serial.into());
+        let leaf = match signer {
+            None => params.self_signed(&key),
+            Some(signer) => params.signed_by(&key, signer),
         };
         let leaf = leaf.expect("the names are well-formed");
-        let (mut chain, mut pem) = (vec![leaf.der().clone()], leaf.pem());
-        if !matches!(flaw, Flaw::SelfSigned | Flaw::MissingIntermediate | Flaw::UntrustedRoot) {
-            chain.push(self.intermediate());
-            pem.push_str(&self.intermediate.pem());
-        }
-        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let cert_file = self.folder.path().join(format!("leaf-{serial}.pem"));
-        let key_file = self.folder.path().join(format!("leaf-{serial}.key"));
-        write(&cert_file, &pem);
+        let chain = [vec![leaf.der().clone()], others].concat();
+        let cert_file = self.folder.path().join(format!("leaf-{number}.pem"));
+        let key_file = self.folder.path().join(format!("leaf-{number}.key"));
+        write(&cert_file, &odd::pem("CERTIFICATE", &chain));
         write_private(&key_file, &key.serialize_pem());
         let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-        Identity { chain, cert_file, key_file, not_before: from, not_after: to, key }
+        Identity { chain, cert_file, key_file, serial, not_before: from, not_after: to, key }
     }
 }
 
@@ -220,6 +255,18 @@ impl Identity {
             .expect("ring speaks these versions")
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())
+            .expect("the key fits the leaf");
+        config.alpn_protocols = alpn(speech);
+        Arc::new(config)
+    }
+
+    /// The same, with `staple` as its OCSP answer.
+    pub fn server_config_stapling(&self, speech: &Speech, staple: Vec<u8>) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&speech.versions)
+            .expect("ring speaks these versions")
+            .with_no_client_auth()
+            .with_single_cert_with_ocsp(self.chain.clone(), self.key.clone_key(), staple)
             .expect("the key fits the leaf");
         config.alpn_protocols = alpn(speech);
         Arc::new(config)
@@ -262,6 +309,18 @@ fn authority(name: &str) -> CertificateParams {
     params.use_authority_key_identifier_extension = true;
     params.not_before = rcgen::date_time_ymd(1970, 1, 1) + since_epoch(now.minus(DAY * 365));
     params.not_after = rcgen::date_time_ymd(1970, 1, 1) + since_epoch(now.plus(DAY * 3650));
+    params
+}
+
+/// Valid from and to so many days from now.
+fn dated(mut params: CertificateParams, (from, to): (i64, i64)) -> CertificateParams {
+    let at = |days: i64| {
+        let distance = DAY * u32::try_from(days.unsigned_abs()).expect("a test looks at years, not ages");
+        let now = SystemClock.now();
+        since_epoch(if days < 0 { now.minus(distance) } else { now.plus(distance) })
+    };
+    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + at(from);
+    params.not_after = rcgen::date_time_ymd(1970, 1, 1) + at(to);
     params
 }
 

@@ -9,6 +9,9 @@
 //! | [`Postgres`] | postgresql-15 |
 //! | [`Prometheus`] | prometheus |
 //! | [`Blackbox`] | prometheus-blackbox-exporter |
+//! | [`OpenSsl`] | openssl |
+//! | [`Dovecot`] | dovecot-imapd, dovecot-pop3d |
+//! | [`Plaintext`] | python3-aiosmtpd, slapd, mariadb-server-core, prosody |
 //! | [`PassOn`] | tinyproxy-bin, microsocks |
 //! | [`Doq`] | none: the package aioquic for Python, in `target/peers` |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
@@ -20,23 +23,27 @@ mod doq;
 mod knot;
 mod moto;
 mod nginx;
+mod openssl;
 mod postgres;
 mod process;
 mod prometheus;
 mod proxies;
 mod signed;
 mod unbound;
+mod starttls;
 
 pub use blackbox::Blackbox;
 pub use doq::Doq;
 pub use knot::{Knot, Place};
 pub use moto::{Moto, Stored};
 pub use nginx::Nginx;
+pub use openssl::{OpenSsl, openssl, s_client};
 pub use postgres::Postgres;
 pub use prometheus::{Prometheus, check_metrics};
 pub use proxies::PassOn;
 pub use signed::{Signed, Signing};
 pub use unbound::Unbound;
+pub use starttls::{Dovecot, Plaintext};
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::process::{Process, User, file, folder, loopback, on_free_port, program, text};
+use crate::pki::Identity;
 
 /// A running PostgreSQL; dropping it ends it.
 ///
@@ -25,6 +26,15 @@ const PASSWORD: &str = "let-me-in";
 impl Postgres {
     /// Makes a cluster and starts it.
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// The same, and it serves `identity` to clients that ask for TLS.
+    pub fn start_secured(identity: &Identity) -> Self {
+        Self::start_with(Some(identity))
+    }
+
+    fn start_with(identity: Option<&Identity>) -> Self {
         let user = User::instead_of_root("postgres");
         let folder = folder();
         let data = folder.path().join("data");
@@ -36,6 +46,9 @@ impl Postgres {
         }
         initialise(&data, user);
         file(&data, "pg_hba.conf", HBA);
+        if let Some(identity) = identity {
+            secure(&data, identity, user);
+        }
         let psql = binary("psql");
         let (addr, process) = on_free_port(|port| {
             let addr = loopback(port);
@@ -44,6 +57,9 @@ impl Postgres {
             let mut args = vec!["-D", data, "-p", &port, "-h", "127.0.0.1", "-c", &socket];
             for setting in SETTINGS {
                 args.extend(["-c", setting]);
+            }
+            if identity.is_some() {
+                args.extend(["-c", "ssl=on"]);
             }
             let mut process = Process::start("postgres", &binary("postgres"), &args, folder.path(), user);
             process.wait_until(|| run(&psql, addr, "select 1").is_ok())?;
@@ -77,6 +93,17 @@ const HBA: &str = "host all guarded 127.0.0.1/32 scram-sha-256\nhost all all 127
 
 /// A test's cluster need not survive a power cut.
 const SETTINGS: [&str; 4] = ["fsync=off", "shared_buffers=16MB", "max_connections=50", "autovacuum=off"];
+
+/// Puts the chain and the key where the server looks for them; only its user may read the key.
+fn secure(data: &Path, identity: &Identity, user: Option<User>) {
+    for (from, name) in [(&identity.cert_file, "server.crt"), (&identity.key_file, "server.key")] {
+        let to = data.join(name);
+        std::fs::copy(from, &to).expect("the temporary folder takes a file");
+        if let Some(user) = user {
+            user.own(&to);
+        }
+    }
+}
 
 fn binary(name: &str) -> PathBuf {
     let versions = ["15", "16", "17", "18"];
