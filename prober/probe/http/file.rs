@@ -24,7 +24,7 @@ use super::target::{Target, UrlError};
 use super::way;
 use crate::net::address::Host;
 use crate::net::resolve::Family;
-use crate::net::roots::Roots;
+use crate::net::roots::{self, Roots};
 use crate::net::shared::Net;
 use crate::net::tls::{TlsChoice, Verify};
 
@@ -73,13 +73,14 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let body_bytes_max = body_limit(&mut fields, report);
     let insecure = insecure(&mut fields, report);
     let host = host(&mut fields, report);
+    let roots = roots::of_fields(&mut fields, report);
     let follow = fields.int("follow").and_then(|given| u32::try_from(given.value).ok()).unwrap_or(FOLLOW);
     let auth = sign_in(&mut fields, headers.as_deref(), report);
     let content_type = fields.template("content_type").map(|given| given.value);
     let compression = fields.bool("compression").is_none_or(|given| given.value);
     let (name, mut headers, insecure) = (host.ok()?, headers?, insecure.ok()?);
     let version = version(&mut fields, report)?;
-    let manner = manner(&mut fields, version, insecure.is_some());
+    let manner = manner(&mut fields, version, roots?, insecure.is_some());
     let url = url?;
     check_family(&url, fields.span, manner.family, report)?;
     if let Some(name) = &name
@@ -366,7 +367,7 @@ fn version(fields: &mut Fields, report: &mut Report) -> Option<Version> {
     }
 }
 
-fn manner(fields: &mut Fields, version: Version, insecure: bool) -> Manner {
+fn manner(fields: &mut Fields, version: Version, roots: Roots, insecure: bool) -> Manner {
     let family = match fields.choice("ip").map(|given| given.value) {
         Some("4") => Family::V4,
         Some("6") => Family::V6,
@@ -380,10 +381,10 @@ fn manner(fields: &mut Fields, version: Version, insecure: bool) -> Manner {
         Version::H3 => &[b"h3"],
     };
     let tls = TlsChoice {
-        roots: fields.text("ca").map_or(Roots::System, |path| Roots::File(path.value.into())),
+        roots,
         alpn: offers.iter().map(|offer| offer.to_vec()).collect(),
         verify: if insecure { Verify::Record } else { Verify::Enforce },
-        identity: None,
+        ..TlsChoice::default()
     };
     let tls = if tls == **USUAL { Arc::clone(&USUAL) } else { Arc::new(tls) };
     Manner { version, family, tls, ..Manner::default() }

@@ -6,7 +6,7 @@ use scenario::value::SubjectType;
 
 use super::auth::file as auth;
 use super::{cache, page, shape};
-use crate::net::each;
+use crate::net::{each, roots};
 
 macro_rules! key {
     ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
@@ -89,6 +89,13 @@ pub(super) const KEYS: &[Key] = &[
         Need::Default("auto"),
         "Which version is spoken; auto takes HTTP/2 if the server offers it in TLS, and 3 needs a build with the feature http3.",
         "\"1.1\""
+    ),
+    key!(
+        "trust",
+        KeyType::Choice(roots::TRUST),
+        Need::Default("system"),
+        "Whose authorities are trusted: the system's, or Mozilla's as built in, the same on every machine.",
+        "bundled"
     ),
     key!(
         "ca",

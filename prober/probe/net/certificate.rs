@@ -8,12 +8,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::time::Timestamp;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
+use x509_parser::extensions::ParsedExtension;
+use x509_parser::objects::{oid_registry, oid2sn};
+use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 /// The most certificates whose facts are kept; when there are more, all are forgotten and read anew.
 const KEPT_MAX: usize = 1024;
 /// The longest name kept, in bytes.
 const NAME_BYTES_MAX: usize = 512;
+/// The smallest RSA key that is strong enough, in bits (CA/Browser Forum Baseline Requirements, section 6.1.5).
+const RSA_BITS_MIN: usize = 2048;
+/// The smallest elliptic-curve key that is strong enough, in bits (the same section).
+const EC_BITS_MIN: usize = 256;
+/// What signs with a hash that can be forged, MD2, MD5 or SHA-1, by the algorithm's object identifier.
+const WEAK_SIGNATURES: [&str; 7] = [
+    "1.2.840.113549.1.1.2",
+    "1.2.840.113549.1.1.4",
+    "1.2.840.113549.1.1.5",
+    "1.3.14.3.2.29",
+    "1.2.840.10045.4.1",
+    "1.2.840.10040.4.3",
+    "1.3.14.3.2.27",
+];
+/// The extension by which a certificate asks for a stapled OCSP answer (RFC 7633), and the feature's number in it.
+const TLS_FEATURE: &str = "1.3.6.1.5.5.7.1.24";
+const STATUS_REQUEST: u8 = 5;
 
 /// What a certificate says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +53,29 @@ pub(crate) struct CertificateFacts {
     pub(crate) serial: String,
     /// SHA-256 of the whole certificate in upper-case hexadecimal.
     pub(crate) sha256: String,
+    /// The subject as it is encoded: what other certificates name as their issuer.
+    pub(crate) subject_der: Box<[u8]>,
+    /// The issuer as it is encoded.
+    pub(crate) issuer_der: Box<[u8]>,
+    /// The key: `RSA 2048`, `EC 256`, `Ed25519`; `None` if it cannot be read.
+    pub(crate) key: Option<String>,
+    /// Whether the key is shorter than what is strong today: RSA below 2048 bits, curves below 256.
+    pub(crate) weak_key: bool,
+    /// The short name of the algorithm of its signature, such as `ecdsa-with-SHA256`.
+    pub(crate) signature: String,
+    /// Whether it is signed with MD2, MD5 or SHA-1.
+    pub(crate) weak_signature: bool,
+    /// How many signed certificate timestamps are embedded (RFC 6962).
+    pub(crate) scts: usize,
+    /// Whether it asks for a stapled OCSP answer in every handshake (RFC 7633).
+    pub(crate) must_staple: bool,
+}
+
+impl CertificateFacts {
+    /// Whether it names itself as its issuer.
+    pub(crate) fn is_self_issued(&self) -> bool {
+        self.subject_der == self.issuer_der
+    }
 }
 
 /// The facts of the certificates seen lately.
@@ -78,6 +122,8 @@ fn parse(der: &[u8]) -> Option<CertificateFacts> {
     let names =
         names.map(|extension| extension.value.general_names.iter().filter_map(name).take(100).collect());
     let validity = certificate.validity();
+    let key = certificate.public_key().parsed().ok();
+    let algorithm = &certificate.signature_algorithm.algorithm;
     Some(CertificateFacts {
         subject: cut(certificate.subject().to_string()),
         issuer: cut(certificate.issuer().to_string()),
@@ -86,7 +132,67 @@ fn parse(der: &[u8]) -> Option<CertificateFacts> {
         names: names.unwrap_or_default(),
         serial: hex(certificate.raw_serial()),
         sha256: sha256(der),
+        subject_der: certificate.subject().as_raw().into(),
+        issuer_der: certificate.issuer().as_raw().into(),
+        weak_key: key.as_ref().is_some_and(is_weak),
+        key: key.as_ref().map(|key| key_name(&certificate, key)),
+        signature: short_name(algorithm),
+        weak_signature: WEAK_SIGNATURES.contains(&algorithm.to_id_string().as_str()),
+        scts: scts(&certificate),
+        must_staple: must_staple(&certificate),
     })
+}
+
+/// Whether the key in the certificate `der` is shorter than what is strong today.
+pub(crate) fn has_weak_key(der: &[u8]) -> bool {
+    let parsed = X509Certificate::from_der(der);
+    parsed.is_ok_and(|(_, certificate)| certificate.public_key().parsed().is_ok_and(|key| is_weak(&key)))
+}
+
+fn is_weak(key: &PublicKey<'_>) -> bool {
+    match key {
+        PublicKey::RSA(rsa) => rsa.key_size() < RSA_BITS_MIN,
+        PublicKey::EC(point) => point.key_size() < EC_BITS_MIN,
+        PublicKey::DSA(_) => true,
+        _ => false,
+    }
+}
+
+/// `RSA 2048`, `EC 256`, or the name of a key algorithm that has one size only.
+fn key_name(certificate: &X509Certificate<'_>, key: &PublicKey<'_>) -> String {
+    let algorithm = &certificate.public_key().algorithm.algorithm;
+    match key {
+        PublicKey::RSA(rsa) => format!("RSA {}", rsa.key_size()),
+        // A curve of 521 bits has coordinates of 66 bytes.
+        PublicKey::EC(point) if point.key_size() == 528 => "EC 521".to_owned(),
+        PublicKey::EC(point) => format!("EC {}", point.key_size()),
+        _ => match algorithm.to_id_string().as_str() {
+            "1.3.101.112" => "Ed25519".to_owned(),
+            "1.3.101.113" => "Ed448".to_owned(),
+            _ => short_name(algorithm),
+        },
+    }
+}
+
+/// The algorithm's short name; its numbers if it has none.
+fn short_name(algorithm: &Oid<'_>) -> String {
+    oid2sn(algorithm, oid_registry()).map_or_else(|_| algorithm.to_id_string(), str::to_owned)
+}
+
+fn scts(certificate: &X509Certificate<'_>) -> usize {
+    let count = |extension: &ParsedExtension<'_>| match extension {
+        ParsedExtension::SCT(list) => list.len(),
+        _ => 0,
+    };
+    certificate.iter_extensions().map(|extension| count(extension.parsed_extension())).sum()
+}
+
+/// The extension is a sequence of small numbers; the one for `status_request` is 5.
+fn must_staple(certificate: &X509Certificate<'_>) -> bool {
+    let asks = |features: &[u8]| features.windows(3).any(|number| number == [0x02, 0x01, STATUS_REQUEST]);
+    certificate
+        .iter_extensions()
+        .any(|extension| extension.oid.to_id_string() == TLS_FEATURE && asks(extension.value))
 }
 
 fn name(name: &GeneralName<'_>) -> Option<String> {

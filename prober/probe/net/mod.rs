@@ -16,6 +16,8 @@
 //! | [`proxy`] | through a proxy |
 //! | [`identity`] | a client's certificate and key |
 //! | [`roots`] | which authorities are trusted |
+//! | [`crl`] | lists of revoked certificates |
+//! | [`starttls`] | from plaintext to TLS, as each protocol has it |
 //! | [`certificate`] | facts read from a certificate, once each |
 //! | [`verified`] | chains that hold, verified once each |
 //! | [`phases`] | a hop's phases, address attempts and peer |
@@ -23,6 +25,7 @@
 
 pub(crate) mod address;
 pub(crate) mod certificate;
+pub(crate) mod crl;
 pub(crate) mod dial;
 pub(crate) mod each;
 pub(crate) mod fault;
@@ -32,6 +35,7 @@ pub(crate) mod proxy;
 pub(crate) mod resolve;
 pub(crate) mod roots;
 pub(crate) mod shared;
+pub(crate) mod starttls;
 pub(crate) mod stub;
 pub(crate) mod tls;
 pub(crate) mod together;

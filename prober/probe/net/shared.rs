@@ -5,23 +5,22 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
 use model::outcome::Failure;
 use model::probe::Detail;
-use rustls::RootCertStore;
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, SecureRandom};
 use rustls_pki_types::CertificateDer;
 use scenario::template::{Captured, Captures};
 
 use crate::net::certificate::{CertificateCache, CertificateFacts};
 use crate::net::fault;
 use crate::net::resolve::{Resolver, ResolverSource, Servers};
-use crate::net::roots::{self, Roots};
+use crate::net::roots::{self, Roots, Trusted};
 use crate::net::stub::{self, AskError};
-use crate::net::tls::{TlsChoice, TlsSetup};
+use crate::net::tls::{Stamps, TlsChoice, TlsSetup};
 
 /// How often a CA file is looked at for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -41,14 +40,12 @@ pub struct Shared {
     provider: Arc<CryptoProvider>,
     extra_roots: Vec<CertificateDer<'static>>,
     /// Read at the first use: reading and parsing the system's authorities takes milliseconds.
-    system_roots: OnceLock<Arc<RootCertStore>>,
+    system_roots: OnceLock<Arc<Trusted>>,
+    bundled_roots: OnceLock<Arc<Trusted>>,
     resolver: Mutex<ResolverSource>,
     setups: Mutex<HashMap<TlsChoice, KeptSetup>>,
     certificates: CertificateCache,
 }
-
-/// Of the authorities, the client's certificate and its key.
-type Stamps = [Option<(SystemTime, u64)>; 3];
 
 #[derive(Clone, Debug)]
 struct KeptSetup {
@@ -76,6 +73,7 @@ impl Shared {
             provider: Arc::new(provider()),
             extra_roots: config.extra_roots,
             system_roots: OnceLock::new(),
+            bundled_roots: OnceLock::new(),
             resolver: Mutex::new(ResolverSource::new(config.servers)),
             setups: Mutex::default(),
             certificates: CertificateCache::default(),
@@ -92,7 +90,7 @@ impl Shared {
 
     /// How many authorities are trusted, and whether they are the system's or those built in.
     pub fn authorities(&self) -> (usize, bool) {
-        let count = self.roots(&Roots::System).map_or(0, |roots| roots.len());
+        let count = self.roots(&Roots::System).map_or(0, |roots| roots.store.len());
         (count, roots::has_system())
     }
 
@@ -118,6 +116,11 @@ impl Shared {
     /// Who is asked for addresses at the moment.
     pub(crate) fn resolver(&self) -> Arc<Resolver> {
         self.resolver.lock().unwrap_or_else(PoisonError::into_inner).current()
+    }
+
+    /// Where random numbers come from.
+    pub(crate) fn random(&self) -> &'static dyn SecureRandom {
+        self.provider.secure_random
     }
 
     /// The facts of the certificate `der`, parsed once; `None` if it cannot be parsed.
@@ -155,11 +158,12 @@ impl Shared {
         Ok(setup)
     }
 
-    fn roots(&self, roots: &Roots) -> Result<Arc<RootCertStore>, Failure> {
+    fn roots(&self, roots: &Roots) -> Result<Arc<Trusted>, Failure> {
         match roots {
             Roots::System => {
                 Ok(Arc::clone(self.system_roots.get_or_init(|| Arc::new(roots::system(&self.extra_roots)))))
             }
+            Roots::Bundled => Ok(Arc::clone(self.bundled_roots.get_or_init(|| Arc::new(roots::bundled())))),
             Roots::File(path) => roots::of_file(path).map(Arc::new),
         }
     }

@@ -15,8 +15,8 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::{
-    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore,
-    SignatureScheme,
+    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, ProtocolVersion, SignatureScheme,
+    SupportedProtocolVersion,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,10 +24,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::net::address::Host;
+use crate::net::certificate;
+use crate::net::crl::{self, Crls};
 use crate::net::fault;
 use crate::net::identity::Identity;
 use crate::net::phases::Phases;
-use crate::net::roots::{self, Roots};
+use crate::net::roots::{self, Roots, Trusted};
 use crate::net::verified::{Served, VerifiedChains};
 
 /// How a connection is secured; connections with the same choice share everything that is not theirs alone.
@@ -41,22 +43,56 @@ pub(crate) struct TlsChoice {
     pub(crate) verify: Verify,
     /// What is shown to a server that asks who the client is.
     pub(crate) identity: Option<Arc<Identity>>,
+    /// A file with lists of revoked certificates.
+    pub(crate) crl: Option<Arc<str>>,
+    /// The versions that are offered.
+    pub(crate) versions: Versions,
 }
+
+/// The versions of TLS that are offered.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Versions {
+    /// TLS 1.2 and 1.3.
+    #[default]
+    All,
+    /// TLS 1.2 only.
+    Only12,
+    /// TLS 1.3 only.
+    Only13,
+}
+
+static ONLY_12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
+static ONLY_13: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
+
+impl Versions {
+    fn of_rustls(self) -> &'static [&'static SupportedProtocolVersion] {
+        match self {
+            Self::All => rustls::ALL_VERSIONS,
+            Self::Only12 => &ONLY_12,
+            Self::Only13 => &ONLY_13,
+        }
+    }
+}
+
+/// When a choice's files were last changed, and their sizes: authorities, certificate, key, revoked certificates.
+pub(crate) type Stamps = [Option<(SystemTime, u64)>; 4];
 
 impl TlsChoice {
     /// Whether everything that it needs is there for good.
     pub(crate) fn has_no_files(&self) -> bool {
-        self.roots == Roots::System && self.identity.as_ref().is_none_or(|identity| !identity.has_files())
+        !matches!(self.roots, Roots::File(_))
+            && self.crl.is_none()
+            && self.identity.as_ref().is_none_or(|identity| !identity.has_files())
     }
 
-    /// When its files were last changed, and their sizes: authorities, certificate, key.
-    pub(crate) fn stamps(&self) -> [Option<(SystemTime, u64)>; 3] {
+    /// When its files were last changed, and their sizes.
+    pub(crate) fn stamps(&self) -> Stamps {
         let roots = match &self.roots {
-            Roots::System => None,
+            Roots::System | Roots::Bundled => None,
             Roots::File(path) => roots::stamp(path),
         };
         let [cert, key] = self.identity.as_ref().map_or([None; 2], |identity| identity.stamps());
-        [roots, cert, key]
+        [roots, cert, key, self.crl.as_ref().and_then(|path| roots::stamp(path))]
     }
 }
 
@@ -75,10 +111,11 @@ pub(crate) enum Verify {
 pub(crate) struct TlsSetup {
     config: ClientConfig,
     verify: Verify,
-    /// Checks a chain as connections do; for looking at single defects.
-    pub(crate) verifier: Arc<WebPkiServerVerifier>,
+    verifier: Arc<WebPkiServerVerifier>,
     /// The authorities that are trusted.
-    pub(crate) roots: Arc<RootCertStore>,
+    pub(crate) roots: Arc<Trusted>,
+    /// The certificates that are known to be revoked, if there is a file of them.
+    pub(crate) crls: Option<Crls>,
     /// Chains that lead to them; a new set of authorities comes with a new setup, which knows none.
     verified: Arc<VerifiedChains>,
 }
@@ -107,14 +144,20 @@ impl TlsSetup {
     /// Class `local`: there is nobody to trust.
     pub(crate) fn new(
         provider: &Arc<CryptoProvider>,
-        roots: Arc<RootCertStore>,
+        roots: Arc<Trusted>,
         choice: &TlsChoice,
     ) -> Result<Self, Failure> {
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
+        let crls = choice.crl.as_ref().map(|path| crl::of_file(path)).transpose()?;
+        let store = Arc::clone(&roots.store);
+        let verifier = WebPkiServerVerifier::builder_with_provider(store, Arc::clone(provider));
+        let verifier = match &crls {
+            None => verifier,
+            Some(crls) => verifier.with_crls(crls.encoded().cloned()).allow_unknown_revocation_status(),
+        };
         let verifier =
             verifier.build().map_err(|error| fault::config(format!("TLS cannot be set up: {error}")))?;
         let config = ClientConfig::builder_with_provider(Arc::clone(provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(choice.versions.of_rustls())
             .map_err(|error| fault::config(format!("TLS cannot be set up: {error}")))?;
         let verifying = Arc::clone(&verifier);
         let config = config.dangerous().with_custom_certificate_verifier(verifying);
@@ -131,7 +174,7 @@ impl TlsSetup {
         };
         config.alpn_protocols.clone_from(&choice.alpn);
         config.resumption = Resumption::disabled();
-        Ok(Self { config, verify: choice.verify, verifier, roots, verified: Arc::default() })
+        Ok(Self { config, verify: choice.verify, verifier, roots, crls, verified: Arc::default() })
     }
 
     /// Does the handshake on `stream` for `name`, with what the server showed in either case.
@@ -234,6 +277,19 @@ impl Recorder {
     fn lock(&self) -> std::sync::MutexGuard<'_, Handshake> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Ring refuses to check signatures of short keys. Where defects are recorded, such a key is one of them, and
+    /// the handshake goes on.
+    fn or_weak(
+        &self,
+        verified: Result<HandshakeSignatureValid, rustls::Error>,
+        leaf: &CertificateDer<'_>,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if verified.is_err() && self.verify == Verify::Record && certificate::has_weak_key(leaf) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verified
+    }
 }
 
 impl ServerCertVerifier for Recorder {
@@ -270,7 +326,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, certificate, signed)
+        self.or_weak(self.inner.verify_tls12_signature(message, certificate, signed), certificate)
     }
 
     fn verify_tls13_signature(
@@ -279,7 +335,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, certificate, signed)
+        self.or_weak(self.inner.verify_tls13_signature(message, certificate, signed), certificate)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -354,6 +410,7 @@ mod tests {
     use std::time::Duration;
 
     use model::time::{Clock as _, SystemClock};
+    use rustls::RootCertStore;
     use rustls_pki_types::pem::PemObject as _;
     use testkit::pki::{Flaw, Identity, Pki};
 
@@ -365,7 +422,7 @@ mod tests {
         let mut roots = RootCertStore::empty();
         roots.add(root).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        TlsSetup::new(&provider, Arc::new(roots), &TlsChoice::default()).unwrap()
+        TlsSetup::new(&provider, Arc::new(Trusted::new(roots, &[])), &TlsChoice::default()).unwrap()
     }
 
     /// The `error.type` of one look at the chain, in a connection of its own.

@@ -130,7 +130,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         // The listing is read page after page: HTTP/2 would gain nothing.
         alpn: vec![b"http/1.1".to_vec()],
         verify: if insecure.is_some() { Verify::Record } else { Verify::Enforce },
-        identity: None,
+        ..TlsChoice::default()
     };
     let manner = Manner { version: Version::H1, tls: Arc::new(tls), ..Manner::default() };
     let plan = ListPlan {
