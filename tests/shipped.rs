@@ -8,7 +8,7 @@ use demo::{Config, Ports, Shop, project as demo_project};
 use model::time::SystemClock;
 use testkit::http::{Reply, Server};
 use testkit::pki::{Flaw, Pki};
-use testkit::servers::{Knot, Moto, Postgres, Signed, Signing, Stored, Unbound};
+use testkit::servers::{Knot, Moto, Plaintext, Postgres, Signed, Signing, Stored, Unbound};
 
 use crate::support::{Project, said, text};
 
@@ -57,6 +57,7 @@ fn every_shipped_scenario_is_good_against_its_peer() {
     let unbound = Unbound::start("demo.test.", knot.addr(), &signed.ds, &identity);
     let anchors = place.path().join("anchors");
     fs::write(&anchors, &signed.key).unwrap();
+    let mail = Plaintext::smtp(&pki.identity(&["localhost"], Flaw::None));
     let addresses = shop.addresses();
     let vars = [
         format!("shop=http://{}", addresses.http),
@@ -70,6 +71,8 @@ fn every_shipped_scenario_is_good_against_its_peer() {
         format!("mail={}", addresses.mail),
         format!("exports=http://{}", moto.addr()),
         format!("folder={}", folder.display()),
+        format!("mail_tls={}", mail.addr()),
+        format!("mail_ca={}", pki.root_file().display()),
     ];
     all_good(&project, "scenarios", "scenarios/examples", &vars);
     // In three regions, whose own variables are weaker than `--var`.

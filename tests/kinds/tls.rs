@@ -3,6 +3,7 @@
 use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
 use testkit::pki::{Flaw, Pki, Speech};
+use testkit::scripted::{Move, Scripted, say};
 
 use super::{assert_tiled, assertion, hops, phases};
 use crate::support::{Project, event, said, text};
@@ -92,6 +93,40 @@ fn a_certificate_near_its_end_warns_or_fails() {
     assert!(event(&events, "warns")["prober.marks"].to_string().contains("warn"));
     assert_eq!(event(&events, "modern")["prober.verdict"], "bad");
     assert_eq!(assertion(event(&events, "modern"), "protocol"), "≥ TLS1.3|TLS1.2|false");
+}
+
+#[test]
+fn plaintext_comes_first_where_the_protocol_wants_it() {
+    let pki = Pki::new();
+    let config = pki.identity(&["shop.test"], Flaw::WrongName).server_config(&Speech::default());
+    let yes = vec![say("+OK ready\r\n"), Move::Hear("STLS\r\n"), say("+OK go on\r\n"), Move::Tls(config)];
+    let (willing, unwilling) =
+        (Scripted::start(yes), Scripted::start(vec![say("-ERR busy\r\n"), Move::Hang]));
+    let step = |addr: std::net::SocketAddr| {
+        let root = pki.root_file();
+        format!(
+            "tls: {{ address: \"{addr}\", server_name: shop.test, ca: \"{}\", starttls: pop3 }}",
+            root.display()
+        )
+    };
+    let project =
+        Project::with("", &[("willing", step(willing.addr())), ("unwilling", step(unwilling.addr()))]);
+    let (events, ran) = project.run();
+    assert_eq!(ran.code, Some(1));
+    let (willing, unwilling) = (event(&events, "willing"), event(&events, "unwilling"));
+    assert_eq!(
+        (said(willing), said(unwilling)),
+        ("bad failed tls.name_mismatch".into(), "bad failed tls.starttls".into())
+    );
+    assert_eq!(phases(&hops(willing, 0)[0]), "connect wait tls");
+    assert_eq!(phases(&hops(unwilling, 0)[0]), "connect wait");
+    assert_eq!(willing["prober.tls.defects"], serde_json::json!(["name_mismatch"]));
+    assert!(text(unwilling, "prober.failure.message").contains("-ERR busy"), "{unwilling:#}");
+    assert_tiled(willing);
+    // What is wrong is shown to people too, in a sentence.
+    let explained = project.prober(&["run", "willing"]);
+    let shown = explained.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("the certificate is for wrong.name.test, not for shop.test"), "{explained:?}");
 }
 
 #[test]

@@ -47,8 +47,17 @@ fn add_certificate(fields: &mut Fields, step: &StepRecord, now: Timestamp) {
         fields.add_in(tone, "expires", words);
     }
     fields.add_in(Tone::Bad, "TLS error", text("prober.tls.error"));
-    if let Some(defects) = step.attributes.get("prober.tls.defects") {
-        fields.add_in(Tone::Bad, "defects", value(defects));
+    let defects = step.attributes.get("prober.tls.defects.detail");
+    match defects.or_else(|| step.attributes.get("prober.tls.defects")) {
+        Some(AttributeValue::List(defects)) => {
+            defects.iter().for_each(|defect| fields.add_in(Tone::Bad, "defect", defect.as_str()));
+        }
+        Some(defects) => fields.add_in(Tone::Bad, "defect", value(defects)),
+        None => {}
+    }
+    fields.add("stapled answer", text("prober.tls.ocsp"));
+    if let Some(accepted) = step.attributes.get("prober.tls.accepts") {
+        fields.add("accepts", value(accepted));
     }
     let (version, cipher) = (text("tls.protocol.version"), text("tls.cipher"));
     if !version.is_empty() {

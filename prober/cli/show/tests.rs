@@ -659,6 +659,7 @@ fn hostile() -> SliEvent {
         "tls.server.issuer",
         "tls.server.not_after",
         "prober.tls.error",
+        "prober.tls.ocsp",
         "dns.question.name",
     ];
     for key in

@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 
 use model::attribute::Attributes;
+use model::outcome::cut;
+use model::step::SHOWN_MAX;
 use model::time::Timestamp;
 use rustls::ProtocolVersion;
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
-use x509_parser::objects::{oid_registry, oid2sn};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
-use x509_parser::public_key::PublicKey;
 
 use super::chain::{Facts, Judged};
+use super::hello::Version;
+use super::subjects::{ACCEPTS, CRL};
+use crate::net::certificate::CertificateFacts;
 use crate::net::tls::Handshake;
 
 /// What a handshake showed.
@@ -22,10 +24,17 @@ pub(super) struct Shown {
     pub(super) judged: Judged,
     /// The moment that dates are measured against.
     pub(super) now: Timestamp,
+    /// The versions that the server accepts, or why that cannot be told; `None` if nobody asked.
+    pub(super) accepts: Option<Result<Vec<&'static str>, String>>,
 }
 
 impl Shown {
-    /// Notes what people want to know in OpenTelemetry's words.
+    /// The version that was agreed on.
+    pub(super) fn version(&self) -> Option<Version> {
+        version(&self.handshake)
+    }
+
+    /// Notes what people want to know, in OpenTelemetry's words where it has them.
     pub(super) fn describe(&self, attributes: &mut Attributes) {
         if let Some(protocol) = self.protocol() {
             attributes.set("tls.protocol.version", protocol.trim_start_matches("TLS"));
@@ -42,21 +51,48 @@ impl Shown {
             attributes.set("tls.server.hash.sha256", leaf.sha256.as_str());
             attributes.set("tls.server.not_before", leaf.not_before.jiff().to_string());
             attributes.set("tls.server.not_after", leaf.not_after.jiff().to_string());
+            attributes.set("prober.tls.scts", i64::try_from(leaf.scts).unwrap_or(i64::MAX));
         }
         let length = i64::try_from(self.handshake.chain.len()).unwrap_or(i64::MAX);
         attributes.set("prober.tls.chain.length", length);
-        if !self.judged.defects.is_empty() {
-            let defects: Vec<String> = self.judged.defects.iter().map(|&word| word.to_owned()).collect();
-            attributes.set("prober.tls.defects", defects);
+        self.describe_chain(attributes);
+        if let Some(Ok(versions)) = &self.accepts {
+            let versions: Vec<String> = versions.iter().map(|&word| word.to_owned()).collect();
+            attributes.set("prober.tls.accepts", versions);
+        }
+    }
+
+    fn describe_chain(&self, attributes: &mut Attributes) {
+        let judged = &self.judged;
+        if let Some(end) = self.facts.iter().flatten().map(|facts| facts.not_after).min() {
+            attributes.set("prober.tls.chain.not_after", end.jiff().to_string());
+        }
+        if let Some(end) = judged.path_end {
+            attributes.set("prober.tls.path.not_after", end.jiff().to_string());
+        }
+        if !judged.defects.is_empty() {
+            let words: Vec<String> =
+                judged.defects.iter().map(|found| found.defect.word().to_owned()).collect();
+            attributes.set("prober.tls.defects", words);
+            let about = |found: &super::chain::Found| {
+                cut(format!("{}: {}", found.defect.word(), found.about), SHOWN_MAX)
+            };
+            let about: Vec<String> = judged.defects.iter().map(about).collect();
+            attributes.set("prober.tls.defects.detail", about);
+        }
+        if judged.stapled.word != "none" {
+            attributes.set("prober.tls.ocsp", judged.stapled.word);
+            if let Some(next) = judged.stapled.next_update {
+                attributes.set("prober.tls.ocsp.next_update", next.jiff().to_string());
+            }
+            if !judged.stapled.about.is_empty() {
+                attributes.set("prober.tls.ocsp.detail", cut(judged.stapled.about.clone(), SHOWN_MAX));
+            }
         }
     }
 
     fn protocol(&self) -> Option<&'static str> {
-        match self.handshake.protocol? {
-            ProtocolVersion::TLSv1_2 => Some("TLS1.2"),
-            ProtocolVersion::TLSv1_3 => Some("TLS1.3"),
-            _ => None,
-        }
+        self.version().map(Version::word)
     }
 
     /// The suite's name as IANA has it.
@@ -68,22 +104,37 @@ impl Shown {
         self.handshake.alpn.as_deref().map(String::from_utf8_lossy)
     }
 
-    /// The value of a subject of the handshake; `None` if the subject is about the certificate.
-    fn of_handshake(&self, subject: &str) -> Option<Reading<'_>> {
-        let text = |text: Option<Cow<'static, str>>| {
-            text.map_or(Reading::Absent, |text| Reading::One(Value::Text(text)))
-        };
+    fn left(&self, end: Option<Timestamp>) -> Reading<'_> {
+        end.map_or(Reading::Absent, |end| Reading::One(Value::Duration(end.since(self.now))))
+    }
+
+    /// The value of a subject of the handshake and of the chain as a whole; `None` for one of the certificate.
+    fn of_whole(&self, subject: &str) -> Option<Reading<'_>> {
+        let judged = &self.judged;
         Some(match subject {
-            "chain" => text(Some(Cow::Borrowed(self.judged.word))),
-            "hostname" => {
-                text(Some(Cow::Borrowed(if self.judged.name_matches { "match" } else { "mismatch" })))
+            "chain" => text(judged.word),
+            "hostname" => text(if judged.name_matches { "match" } else { "mismatch" }),
+            "defects" => list(judged.defects.iter().map(|found| found.defect.word())),
+            "protocol" => self.protocol().map_or(Reading::Absent, text),
+            ACCEPTS => match &self.accepts {
+                Some(Ok(versions)) => list(versions.iter().copied()),
+                Some(Err(why)) => Reading::Unreadable(why.clone()),
+                None => Reading::Absent,
+            },
+            "cipher" => {
+                self.cipher().map_or(Reading::Absent, |name| Reading::One(Value::Text(Cow::Owned(name))))
             }
-            "protocol" => text(self.protocol().map(Cow::Borrowed)),
-            "cipher" => text(self.cipher().map(Cow::Owned)),
             "alpn" => self.alpn().map_or(Reading::Absent, |alpn| Reading::One(Value::Text(alpn))),
-            "chain_length" => {
-                Reading::One(Value::Int(i64::try_from(self.handshake.chain.len()).unwrap_or(i64::MAX)))
-            }
+            "chain_length" => count(self.handshake.chain.len()),
+            "chain_expires_in" => self.left(self.facts.iter().flatten().map(|facts| facts.not_after).min()),
+            "path_expires_in" => self.left(judged.path_end),
+            "ocsp" => text(judged.stapled.word),
+            "ocsp_age" => judged
+                .stapled
+                .this_update
+                .map_or(Reading::Absent, |at| Reading::One(Value::Duration(self.now.since(at)))),
+            "ocsp_expires_in" => self.left(judged.stapled.next_update),
+            CRL => text(judged.crl),
             _ => return None,
         })
     }
@@ -91,61 +142,50 @@ impl Shown {
 
 impl Evidence for Shown {
     fn read<'a>(&'a self, subject: &str, _: &Selector) -> Reading<'a> {
-        if let Some(reading) = self.of_handshake(subject) {
+        if let Some(reading) = self.of_whole(subject) {
             return reading;
         }
-        let Some(Some(leaf)) = self.facts.first() else {
-            return Reading::Unreadable("the server's certificate cannot be read".to_owned());
-        };
-        let text = |text: &'a str| Reading::One(Value::Text(Cow::Borrowed(text)));
-        let parsed = |what: fn(&X509Certificate<'_>) -> Option<String>| {
-            let der = self.handshake.chain.first()?;
-            let (_, certificate) = X509Certificate::from_der(der).ok()?;
-            what(&certificate)
-        };
-        let owned = |text: Option<String>| {
-            text.map_or(Reading::Absent, |text| Reading::One(Value::Text(Cow::Owned(text))))
-        };
+        match self.facts.first() {
+            Some(Some(leaf)) => self.of_leaf(leaf, subject),
+            _ => Reading::Unreadable("the server's certificate cannot be read".to_owned()),
+        }
+    }
+}
+
+impl Shown {
+    fn of_leaf<'a>(&'a self, leaf: &'a CertificateFacts, subject: &str) -> Reading<'a> {
         match subject {
-            "expires_in" => Reading::One(Value::Duration(leaf.not_after.since(self.now))),
-            "chain_expires_in" => {
-                let ends = self.facts.iter().flatten().map(|facts| facts.not_after).min();
-                ends.map_or(Reading::Absent, |end| Reading::One(Value::Duration(end.since(self.now))))
-            }
+            "expires_in" => self.left(Some(leaf.not_after)),
             "issuer" => text(&leaf.issuer),
             "subject" => text(&leaf.subject),
-            "sans" => {
-                let names = leaf.names.iter().map(|name| Value::Text(Cow::Borrowed(name.as_str())));
-                Reading::One(Value::List(names.collect()))
-            }
-            "self_signed" => Reading::One(Value::Bool(leaf.subject == leaf.issuer)),
+            "sans" => list(leaf.names.iter().map(String::as_str)),
+            "self_signed" => Reading::One(Value::Bool(leaf.is_self_issued())),
             "serial" => text(&leaf.serial),
-            "key_type" => owned(parsed(key_type)),
-            "signature" => owned(parsed(|certificate| Some(signature(certificate)))),
+            "key_type" => leaf.key.as_deref().map_or(Reading::Absent, text),
+            "signature" => text(&leaf.signature),
+            "scts" => count(leaf.scts),
             _ => Reading::Absent,
         }
     }
 }
 
-/// `RSA 2048`, `EC 256`, or the name of a key algorithm that has one size only.
-fn key_type(certificate: &X509Certificate<'_>) -> Option<String> {
-    let key = certificate.public_key();
-    match key.parsed().ok()? {
-        PublicKey::RSA(rsa) => Some(format!("RSA {}", rsa.key_size())),
-        PublicKey::EC(point) => Some(format!("EC {}", point.key_size())),
-        _ => {
-            let oid = &key.algorithm.algorithm;
-            match oid.to_id_string().as_str() {
-                "1.3.101.112" => Some("Ed25519".to_owned()),
-                "1.3.101.113" => Some("Ed448".to_owned()),
-                other => Some(oid2sn(oid, oid_registry()).map_or_else(|_| other.to_owned(), str::to_owned)),
-            }
-        }
+/// The version that a handshake came to.
+pub(super) fn version(handshake: &Handshake) -> Option<Version> {
+    match handshake.protocol? {
+        ProtocolVersion::TLSv1_2 => Some(Version::Tls12),
+        ProtocolVersion::TLSv1_3 => Some(Version::Tls13),
+        _ => None,
     }
 }
 
-/// The short name of the signature's algorithm, such as `ecdsa-with-SHA256`.
-fn signature(certificate: &X509Certificate<'_>) -> String {
-    let oid = &certificate.signature_algorithm.algorithm;
-    oid2sn(oid, oid_registry()).map_or_else(|_| oid.to_id_string(), str::to_owned)
+fn text(text: &str) -> Reading<'_> {
+    Reading::One(Value::Text(Cow::Borrowed(text)))
+}
+
+fn list<'a>(texts: impl Iterator<Item = &'a str>) -> Reading<'a> {
+    Reading::One(Value::List(texts.map(|text| Value::Text(Cow::Borrowed(text))).collect()))
+}
+
+fn count(number: usize) -> Reading<'static> {
+    Reading::One(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
 }

@@ -1,4 +1,4 @@
-//! The keys and subjects of a `tls` step, and how they become an action.
+//! The keys of a `tls` step, and how they become an action.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,121 +6,96 @@ use std::ops::Range;
 use model::outcome::FailureClass;
 use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::{Bound, Fields, Key, KeyType, Need};
-use scenario::kind::{Action, Shape, Subject};
+use scenario::kind::Action;
 use scenario::source::Spanned;
 use scenario::template::Template;
-use scenario::value::SubjectType;
 
-use super::chain::WORDS;
+use super::defect::Defect;
 use super::run::{Reach, Tls};
+use super::subjects::VERSIONS;
 use crate::net::address::{Host, HostPort};
-use crate::net::roots::Roots;
+use crate::net::resolve::Family;
+use crate::net::roots;
 use crate::net::shared::Net;
-use crate::net::tls::{TlsChoice, Verify};
+use crate::net::starttls::{self, Protocol};
+use crate::net::tls::{TlsChoice, Verify, Versions};
 
 /// The longest name of an application protocol (RFC 7301), in bytes.
 const ALPN_MAX: usize = 255;
 
-/// The keys of the map form.
-pub(super) const KEYS: &[Key] = &[
-    Key {
-        name: "address",
-        value: KeyType::Template,
-        need: Need::Required,
-        doc: "The host and the port.",
-        example: "shop.example:443",
-    },
-    Key {
-        name: "server_name",
-        value: KeyType::Text,
-        need: Need::Otherwise("the host"),
-        doc: "The name that is asked for and that the certificate must be for.",
-        example: "shop.example",
-    },
-    Key {
-        name: "alpn",
-        value: KeyType::OneOrMany(&KeyType::Text),
-        need: Need::Optional,
-        doc: "The application protocols that are offered, most wanted first.",
-        example: "[h2, http/1.1]",
-    },
-    Key {
-        name: "ca",
-        value: KeyType::Text,
-        need: Need::Optional,
-        doc: "A PEM file of the authorities to trust instead of the system's.",
-        example: "certs/internal-root.pem",
-    },
-];
-
-macro_rules! subject {
-    ($name:literal, $kind:expr, $doc:literal, $example:literal) => {
-        Subject { name: $name, doc: $doc, shape: Shape::One($kind), example: $example }
+macro_rules! key {
+    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
+        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
     };
 }
 
-/// What assertions may look at.
-pub(super) const SUBJECTS: &[Subject] = &[
-    subject!(
-        "chain",
-        SubjectType::Choice(WORDS),
-        "Whether the served chain leads to a trusted authority today, or what is wrong with it.",
-        "trusted"
+/// The keys of the map form.
+pub(super) const KEYS: &[Key] = &[
+    key!("address", KeyType::Template, Need::Required, "The host and the port.", "shop.example:443"),
+    key!(
+        "server_name",
+        KeyType::Text,
+        Need::Otherwise("the host"),
+        "The name that is asked for and that the certificate must be for.",
+        "shop.example"
     ),
-    subject!(
-        "hostname",
-        SubjectType::Choice(&["match", "mismatch"]),
-        "Whether the certificate is for the name that was asked for.",
-        "match"
+    key!(
+        "starttls",
+        KeyType::Choice(starttls::WORDS),
+        Need::Optional,
+        "The protocol in which TLS is asked for first, where the port does not begin with it.",
+        "smtp"
     ),
-    subject!(
-        "protocol",
-        SubjectType::Ordered(&["TLS1.2", "TLS1.3"]),
-        "The protocol version that was agreed on.",
-        "{ gte: TLS1.2 }"
+    key!(
+        "alpn",
+        KeyType::OneOrMany(&KeyType::Text),
+        Need::Optional,
+        "The application protocols that are offered, most wanted first.",
+        "[h2, http/1.1]"
     ),
-    subject!("cipher", SubjectType::Text, "The cipher suite's name.", "{ contains: GCM }"),
-    subject!("alpn", SubjectType::Text, "The application protocol that the server chose.", "h2"),
-    subject!(
-        "expires_in",
-        SubjectType::Duration,
-        "How long the server's certificate is still valid; zero once it has expired.",
-        "{ gte: 21d }"
+    key!(
+        "min_version",
+        KeyType::Choice(VERSIONS),
+        Need::Default("TLS1.2"),
+        "The oldest protocol version that is offered; older ones are found by the subject `accepts`.",
+        "TLS1.3"
     ),
-    subject!(
-        "chain_expires_in",
-        SubjectType::Duration,
-        "How long all served certificates are still valid.",
-        "{ gte: 21d }"
+    key!(
+        "max_version",
+        KeyType::Choice(VERSIONS),
+        Need::Default("TLS1.3"),
+        "The newest protocol version that is offered.",
+        "TLS1.2"
     ),
-    subject!("issuer", SubjectType::Text, "Who issued the server's certificate.", "{ contains: \"R11\" }"),
-    subject!(
-        "subject",
-        SubjectType::Text,
-        "Whom the server's certificate was issued to.",
-        "{ contains: shop }"
+    key!(
+        "trust",
+        KeyType::Choice(roots::TRUST),
+        Need::Default("system"),
+        "Whose authorities are trusted: the system's, or Mozilla's as built in, the same on every machine.",
+        "bundled"
     ),
-    subject!(
-        "sans",
-        SubjectType::Texts,
-        "The names and addresses that the certificate is for.",
-        "{ contains: shop.example }"
+    key!(
+        "ca",
+        KeyType::Text,
+        Need::Optional,
+        "A PEM file of the authorities to trust instead of the system's.",
+        "certs/internal-root.pem"
     ),
-    subject!("chain_length", SubjectType::Int, "How many certificates were served.", "{ gte: 2 }"),
-    subject!("key_type", SubjectType::Text, "The certificate's key: RSA 2048, EC 256, Ed25519.", "EC 256"),
-    subject!(
-        "signature",
-        SubjectType::Text,
-        "The algorithm of the certificate's signature.",
-        "{ not_contains: sha1 }"
+    key!(
+        "crl",
+        KeyType::Text,
+        Need::Optional,
+        "A file of revoked certificates, PEM or DER, that the issuer of the server's certificate has signed and \
+         that somebody keeps up to date.",
+        "certs/internal.crl"
     ),
-    subject!(
-        "self_signed",
-        SubjectType::Bool,
-        "Whether the certificate names itself as its issuer.",
-        "false"
+    key!(
+        "ip",
+        KeyType::Choice(&["any", "4", "6"]),
+        Need::Default("any"),
+        "Which version of IP is used.",
+        "\"6\""
     ),
-    subject!("serial", SubjectType::Text, "The certificate's serial number in hexadecimal.", "\"03A1F0\""),
 ];
 
 /// `tls: shop.example:443` is its address.
@@ -128,26 +103,35 @@ pub(super) fn short(text: &str) -> Vec<(&'static str, Range<usize>)> {
     vec![("address", 0..text.len())]
 }
 
-/// The failure that a broken assertion stands for.
+/// The failure that a broken assertion stands for: that of the worst defect.
 pub(super) fn classify(subject: &str, actual: &str, _: bool) -> Option<(FailureClass, Cow<'static, str>)> {
-    let error_type = match (subject, actual) {
-        ("chain", "expired") => "tls.expired",
-        ("chain", "not_yet_valid") => "tls.not_yet_valid",
-        ("chain", "untrusted" | "self_signed" | "missing_intermediate" | "malformed") => "tls.untrusted",
-        ("hostname", "mismatch") => "tls.name_mismatch",
+    let defect = match (subject, actual) {
+        ("chain", word) => Defect::behind(word)?,
+        ("hostname", "mismatch") => Defect::NameMismatch,
+        ("defects", shown) => Defect::worst_in(shown)?,
+        ("ocsp" | "crl", "revoked") => Defect::Revoked,
         _ => return None,
     };
-    Some((FailureClass::Tls, Cow::Borrowed(error_type)))
+    Some((FailureClass::Tls, Cow::Borrowed(defect.error_type())))
 }
 
 /// Makes the action.
 pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
     let name = fields.text("server_name").map(|given| name(&given, report).ok_or(())).transpose();
     let alpn = alpn(&mut fields, report);
-    let roots = fields.text("ca").map_or(Roots::System, |given| Roots::File(given.value.into()));
+    let roots = roots::of_fields(&mut fields, report);
+    let versions = versions(&mut fields, report);
+    let starttls = fields.choice("starttls").and_then(|given| Protocol::of(given.value));
+    let crl = fields.text("crl").map(|given| given.value.into());
+    let family = match fields.choice("ip").map(|given| given.value) {
+        Some("4") => Family::V4,
+        Some("6") => Family::V6,
+        _ => Family::Any,
+    };
     let reach = reach(fields.template("address")?, report);
-    let choice = TlsChoice { roots, alpn: alpn?, verify: Verify::Record, identity: None };
-    Some(Box::new(Tls { reach: reach?, name: name.ok()?, choice }))
+    let (roots, alpn, versions) = (roots?, alpn?, versions?);
+    let choice = TlsChoice { roots, alpn, verify: Verify::Record, identity: None, crl, versions };
+    Some(Box::new(Tls { reach: reach?, name: name.ok()?, starttls, family, choice, asks_versions: false }))
 }
 
 fn reach(address: Spanned<Template>, report: &mut Report) -> Option<Reach> {
@@ -170,6 +154,22 @@ fn name(given: &Spanned<String>, report: &mut Report) -> Option<Host> {
             report.push(Diagnostic::error("E134", given.span, error.to_string()).help(help));
         })
         .ok()
+}
+
+fn versions(fields: &mut Fields, report: &mut Report) -> Option<Versions> {
+    let (least, most) = (fields.choice("min_version"), fields.choice("max_version"));
+    let word = |given: &Option<Spanned<&'static str>>| given.as_ref().map(|given| given.value);
+    match (word(&least), word(&most)) {
+        (Some("TLS1.3"), Some("TLS1.2")) => {
+            let at = most.map(|given| given.span).unwrap_or_default();
+            let message = "`max_version` is older than `min_version`";
+            report.push(Diagnostic::error("E135", at, message).help("leave one of them out"));
+            None
+        }
+        (Some("TLS1.3"), _) => Some(Versions::Only13),
+        (_, Some("TLS1.2")) => Some(Versions::Only12),
+        _ => Some(Versions::All),
+    }
 }
 
 fn alpn(fields: &mut Fields, report: &mut Report) -> Option<Vec<Vec<u8>>> {

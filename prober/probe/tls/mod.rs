@@ -7,20 +7,40 @@
 //!
 //! The handshake goes on when a certificate does not hold, so that all of it can be looked at: the defects
 //! are checked one by one and are evidence for assertions, of which `chain: trusted` and `hostname: match`
-//! hold without being written. A server that does not get through a handshake at all is a failed step.
-//! Deliberately absent: versions before TLS 1.2, revocation, STARTTLS.
+//! hold without being written. A server that does not get through a handshake at all is a failed step. The
+//! worst defect names the failure, by the table in [`defect`].
+//!
+//! Three dates are told apart: `expires_in` is that of the server's own certificate, `chain_expires_in` the
+//! earliest of all that were served, `path_expires_in` the earliest of those that a client needs.
+//!
+//! Deliberately absent: asking anybody but the server. OCSP is what it staples, revoked certificates are what
+//! a file says.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`file`] | keys, subjects, and how they become an action |
-//! | [`chain`] | what is wrong with a served chain |
-//! | [`evidence`] | the handshake as assertions and people see it |
+//! | [`file`] | keys, and how they become an action |
+//! | [`subjects`] | what assertions may look at |
 //! | [`run`] | the action |
+//! | [`defect`] | what can be wrong with a chain, in order of weight |
+//! | [`chain`] | what is wrong with a served chain |
+//! | [`path`] | whom to trust, dates aside |
+//! | [`algorithms`] | what checks signatures, weak ones too |
+//! | [`ocsp`] | the stapled answer |
+//! | [`accepts`] | which versions a server accepts |
+//! | [`hello`] | a client's hello by hand, and the answer to it |
+//! | [`evidence`] | the handshake as assertions and people see it |
 
+mod accepts;
+mod algorithms;
 mod chain;
+mod defect;
 mod evidence;
 mod file;
+mod hello;
+mod ocsp;
+mod path;
 mod run;
+mod subjects;
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +55,7 @@ pub(crate) const KIND: Kind<Net> = Kind {
     summary: "does a TLS handshake and looks at the server's certificates",
     keys: file::KEYS,
     short: Some(file::short),
-    subjects: file::SUBJECTS,
+    subjects: subjects::SUBJECTS,
     implied: &[("chain", "trusted"), ("hostname", "match")],
     classify: file::classify,
     compile: file::compile,

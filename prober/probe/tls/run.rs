@@ -5,21 +5,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::attribute::Attributes;
-use model::outcome::Failure;
+use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
+use model::step::{Hop, Phase};
 use model::time::Timestamp;
+use rustls_pki_types::ServerName;
 use scenario::kind::{Action, Nothing, StepContext, StepOutcome};
 use scenario::template::{Scope, Template};
 use tokio::io::AsyncWriteExt as _;
 
-use super::chain::{Facts, judge};
+use super::accepts::{Asked, ask};
+use super::chain::{Facts, Served, judge};
 use super::evidence::Shown;
+use super::subjects::{ACCEPTS, CRL};
 use crate::net::address::{Host, HostPort};
 use crate::net::dial::dial;
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
+use crate::net::starttls::{self, Protocol};
 use crate::net::tls::{TlsChoice, server_name};
 
 /// The most certificates of a chain that are looked at.
@@ -33,7 +38,12 @@ pub(super) struct Tls {
     pub(super) reach: Reach,
     /// The name that is asked for, if it is not the address's host.
     pub(super) name: Option<Host>,
+    /// What is spoken before TLS.
+    pub(super) starttls: Option<Protocol>,
+    pub(super) family: Family,
     pub(super) choice: TlsChoice,
+    /// Whether anything looks at the versions that the server accepts.
+    pub(super) asks_versions: bool,
 }
 
 /// Where to connect: parsed when the file is compiled if it is known by then.
@@ -65,6 +75,14 @@ impl Action<Net> for Tls {
         }
     }
 
+    fn shows(&self, subject: &str) -> bool {
+        subject != CRL || self.choice.crl.is_some()
+    }
+
+    fn looked_at(&mut self, subjects: &[&'static str]) {
+        self.asks_versions = subjects.contains(&ACCEPTS);
+    }
+
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(self.look(net.shared(), context))
     }
@@ -73,46 +91,69 @@ impl Action<Net> for Tls {
 impl Tls {
     async fn look(&self, shared: &Arc<Shared>, context: &StepContext<'_>) -> StepOutcome {
         let mut attributes = Attributes::new();
-        let address = match self.reach.resolve(context.scope) {
-            Ok(address) => address,
-            Err(failure) => {
-                let evidence = Box::new(Nothing);
-                return StepOutcome { hops: Vec::new(), attributes, failure: Some(failure), evidence };
-            }
+        let prepared = self.reach.resolve(context.scope).and_then(|address| {
+            let name = server_name(self.name.as_ref().unwrap_or(&address.host))?;
+            Ok((address, name))
+        });
+        let (address, name) = match prepared {
+            Ok(prepared) => prepared,
+            Err(failure) => return failed(Vec::new(), attributes, failure),
         };
         attributes.set("server.address", address.host.to_string());
         attributes.set("server.port", i64::from(address.port));
         attributes.set("network.transport", "tcp");
+        if let Some(protocol) = self.starttls {
+            attributes.set("prober.tls.starttls", protocol.word());
+        }
         let mut phases = Phases::start(context.began);
-        let handshake = self.handshake(shared, &address, context, &mut phases);
+        let handshake = self.handshake(shared, (&address, &name), context, &mut phases);
         let shown = within(context.deadline, handshake).await;
         let shown = shown.unwrap_or_else(|| Err(fault::timed_out(&phases, context.deadline)));
-        if let Some(peer) = phases.peer {
+        let peer = phases.peer;
+        if let Some(peer) = peer {
             attributes.set("network.peer.address", peer.ip().to_string());
         }
-        let hops = vec![phases.into_hop(address.to_string())];
-        match shown {
-            Ok(shown) => {
+        let mut hops = vec![phases.into_hop(address.to_string())];
+        let asked = peer.filter(|_| self.asks_versions).map(|peer| Asked {
+            shared,
+            peer,
+            name: &name,
+            starttls: self.starttls,
+            origin: context.began,
+            deadline: context.deadline,
+        });
+        match (shown, asked) {
+            (Ok(mut shown), asked) => {
+                if let Some(asked) = asked {
+                    let accepted = ask(asked, shown.version()).await;
+                    hops.extend(accepted.hops);
+                    shown.accepts = Some(accepted.versions);
+                }
                 shown.describe(&mut attributes);
                 StepOutcome { hops, attributes, failure: None, evidence: Box::new(shown) }
             }
-            Err(failure) => {
-                StepOutcome { hops, attributes, failure: Some(failure), evidence: Box::new(Nothing) }
+            (Err(failure), Some(asked)) if is_refusal(&failure) => {
+                let failure = explain(failure, asked, (&mut hops, &mut attributes)).await;
+                failed(hops, attributes, failure)
             }
+            (Err(failure), _) => failed(hops, attributes, failure),
         }
     }
 
     async fn handshake(
         &self,
         shared: &Arc<Shared>,
-        address: &HostPort,
+        (address, name): (&HostPort, &ServerName<'static>),
         context: &StepContext<'_>,
         phases: &mut Phases,
     ) -> Result<Shown, Failure> {
-        let name = server_name(self.name.as_ref().unwrap_or(&address.host))?;
         let setup = shared.tls(&self.choice).await?;
-        let stream = dial(shared, address, Family::Any, phases).await?;
-        let (connected, handshake) = setup.connect(stream, &name, phases).await;
+        let mut stream = dial(shared, address, self.family, phases).await?;
+        if let Some(protocol) = self.starttls {
+            phases.enter(Phase::Wait);
+            starttls::upgrade(protocol, &mut stream, name).await?;
+        }
+        let (connected, handshake) = setup.connect(stream, name, phases).await;
         phases.finish();
         let mut stream = connected?;
         let until = context.deadline.min(Instant::now() + GOODBYE);
@@ -121,7 +162,39 @@ impl Tls {
         let now: Timestamp = context.scope.run.started_at;
         let seen = handshake.chain.iter().take(CHAIN_MAX);
         let facts: Facts = seen.map(|der| shared.certificate(der)).collect();
-        let judged = judge(&handshake.chain[..facts.len()], &facts, &setup.roots, &name, now);
-        Ok(Shown { handshake, facts, judged, now })
+        let judged = judge(&Served {
+            chain: &handshake.chain[..facts.len()],
+            facts: &facts,
+            staple: &handshake.staple,
+            trusted: &setup.roots,
+            crls: setup.crls.as_ref(),
+            name,
+            now,
+        })?;
+        Ok(Shown { handshake, facts, judged, now, accepts: None })
     }
+}
+
+fn failed(hops: Vec<Hop>, attributes: Attributes, failure: Failure) -> StepOutcome {
+    StepOutcome { hops, attributes, failure: Some(failure), evidence: Box::new(Nothing) }
+}
+
+/// Whether the server was there and refused, so that it is worth asking what it would accept.
+fn is_refusal(failure: &Failure) -> bool {
+    failure.class == FailureClass::Tls && failure.error_type == "tls.handshake"
+}
+
+/// The failure, with the versions that the server does accept.
+async fn explain(
+    failure: Failure,
+    asked: Asked<'_>,
+    (hops, attributes): (&mut Vec<Hop>, &mut Attributes),
+) -> Failure {
+    let accepted = ask(asked, None).await;
+    hops.extend(accepted.hops);
+    let Ok(versions) = accepted.versions else { return failure };
+    attributes.set("prober.tls.accepts", versions.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+    let words = if versions.is_empty() { "no version".to_owned() } else { versions.join(", ") };
+    let message = format!("{}; it accepts {words}", failure.message);
+    Failure { message, ..failure }
 }

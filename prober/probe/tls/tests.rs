@@ -1,5 +1,8 @@
 //! The kind `tls` against servers with chains of every flaw.
 
+mod peers;
+mod side_by_side;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use rustls::ServerConfig;
 use scenario::fields::Bound;
 use scenario::value::{Reading, Value};
 use testkit::hostile::{Fault, Hostile};
-use testkit::pki::{Flaw, Identity, Pki, Speech};
+use testkit::pki::{Extra, Flaw, Identity, Pki, Speech, Staple};
 
 use super::KIND;
 use super::file::classify;
@@ -138,6 +141,170 @@ async fn versions_and_protocols_are_what_was_agreed_on() {
 }
 
 #[tokio::test]
+async fn versions_are_chosen_by_the_file() {
+    let pki = Pki::new();
+    let server = server(pki.identity(&["localhost"], Flaw::None).server_config(&Speech::default()));
+    for (key, version) in [("min_version", "TLS1.3"), ("max_version", "TLS1.2")] {
+        let trial = look(&pki, server.addr(), vec![(key, Bound::Choice(version))]).await;
+        assert_eq!(trial.value("protocol"), Value::Text(version.into()));
+    }
+    let old = self::server(pki.identity(&["localhost"], Flaw::None).server_config(&Speech::tls12()));
+    let trial = look(&pki, old.addr(), vec![("min_version", Bound::Choice("TLS1.3"))]).await;
+    assert_eq!(trial.failure(), "tls tls.handshake");
+}
+
+#[tokio::test]
+async fn what_is_stapled_is_evidence() {
+    let pki = Pki::new();
+    let identity = pki.identity(&["localhost"], Flaw::None);
+    for (says, word, told_part) in [
+        (Staple::Good, "good", "ok"),
+        (Staple::Revoked, "revoked", "failed tls tls.revoked: chain is revoked"),
+    ] {
+        let staple = pki.staple(&identity, says, 3);
+        let server = server(identity.server_config_stapling(&Speech::default(), staple));
+        let trial = look(&pki, server.addr(), Vec::new()).await;
+        assert_eq!(trial.value("ocsp"), Value::Text(word.into()));
+        let Value::Duration(age) = trial.value("ocsp_age") else { panic!("an age") };
+        assert!(age < Duration::from_secs(60), "{age:?}");
+        let Value::Duration(left) = trial.value("ocsp_expires_in") else { panic!("a duration") };
+        assert!(left > 2 * DAY, "{left:?}");
+        assert_eq!(trial.attribute("prober.tls.ocsp"), word);
+        let (port, root) = (server.addr().port(), pki.root_file());
+        let step = format!("tls: {{ address: \"localhost:{port}\", ca: {} }}\n", root.display());
+        let outcome = told(&judge(&step).await);
+        assert!(outcome.starts_with(told_part), "{outcome}");
+    }
+    let trial = look_at(&pki, &identity).await;
+    assert_eq!(trial.value("ocsp"), Value::Text("none".into()));
+    assert_eq!(trial.read("ocsp_age"), Reading::Absent);
+    assert_eq!(trial.value("scts"), Value::Int(0));
+    let logged = look_at(&pki, &pki.identity_with(&["localhost"], Extra::Timestamps(3))).await;
+    assert_eq!(logged.value("scts"), Value::Int(3));
+}
+
+#[tokio::test]
+async fn a_list_of_revoked_certificates_is_read_where_the_prober_runs() {
+    let pki = Pki::new();
+    let (good, bad) = (pki.identity(&["localhost"], Flaw::None), pki.identity(&["localhost"], Flaw::None));
+    let (list, old) = (pki.crl_file(&[&bad], 5), pki.crl_file(&[], -1));
+    for (identity, list, expected) in [
+        (&good, list.to_str().unwrap(), "ok"),
+        (&bad, list.to_str().unwrap(), "failed tls tls.revoked: chain is revoked, expected trusted"),
+        (
+            &good,
+            old.to_str().unwrap(),
+            "config_fault local local.config: the CRL of CN=prober test intermediate was to",
+        ),
+        (
+            &good,
+            "/nonexistent.crl",
+            "config_fault local local.config: the CRL file /nonexistent.crl cannot be used",
+        ),
+    ] {
+        let server = server(identity.server_config(&Speech::default()));
+        let (port, root) = (server.addr().port(), pki.root_file());
+        let step = format!(
+            "tls: {{ address: \"localhost:{port}\", ca: {}, crl: {list} }}\nexpect: {{ expires_in: {{ gte: 1d }} }}",
+            root.display()
+        );
+        let told = told(&judge(&step).await);
+        assert!(told.starts_with(expected), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn the_worst_defect_names_the_failure_and_all_are_shown() {
+    let (pki, other) = (Pki::new(), Pki::new());
+    let server = server(other.identity(&["elsewhere.test"], Flaw::Expired).server_config(&Speech::default()));
+    let step = |keys: &str, expect: &str| {
+        let (port, root) = (server.addr().port(), pki.root_file());
+        format!("tls: {{ address: \"localhost:{port}\", ca: {}{keys} }}\n{expect}", root.display())
+    };
+    for (expect, expected) in [
+        ("", "failed tls tls.untrusted: chain is untrusted, expected trusted"),
+        (
+            "expect: { chain: untrusted, hostname: mismatch, defects: { len: 0 } }",
+            "failed tls tls.untrusted: defects is [untrusted, expired, name_mismatch]",
+        ),
+        (
+            "expect: { chain: untrusted, hostname: mismatch, defects: { not_contains: [expired, weak_key] } }",
+            "failed tls tls.untrusted: defects is",
+        ),
+        ("expect: { chain: untrusted, hostname: mismatch, defects: { not_contains: weak_key } }", "ok"),
+        ("expect: { chain: untrusted }", "failed tls tls.name_mismatch: hostname is mismatch"),
+    ] {
+        let outcome = judge(&step("", expect)).await;
+        let told = told(&outcome);
+        assert!(told.starts_with(expected), "{expect}: {told}");
+        let details = outcome.steps[0].attributes.get("prober.tls.defects.detail");
+        let Some(model::attribute::AttributeValue::List(details)) = details else { panic!("a list") };
+        assert_eq!(details.len(), 3, "{details:?}");
+        assert_eq!(details[2], "name_mismatch: the certificate is for elsewhere.test, not for localhost");
+    }
+}
+
+#[tokio::test]
+async fn versions_are_asked_for_only_if_something_looks_at_them() {
+    let pki = Pki::new();
+    let root = pki.root_file();
+    for (speech, expect, hops, expected) in [
+        (Speech::default(), "", 1, "ok"),
+        (Speech::default(), "expect: { accepts: { equals_set: [TLS1.2, TLS1.3] } }", 5, "ok"),
+        (Speech::tls12(), "expect: { accepts: { equals_set: [TLS1.2] } }", 5, "ok"),
+        (Speech::tls13(), "warn: { accepts: { contains: TLS1.2 } }", 5, "ok"),
+        (Speech::tls13(), "sli: { good: { accepts: { contains: TLS1.3 } } }", 5, "ok"),
+        (
+            Speech::tls13(),
+            "expect: { accepts: { contains: TLS1.2 } }",
+            5,
+            "failed incorrect assert.accepts: accepts is [TLS1.3], expected containing TLS1.2",
+        ),
+    ] {
+        let server = server(pki.identity(&["localhost"], Flaw::None).server_config(&speech));
+        let port = server.addr().port();
+        let step = format!("tls: {{ address: \"localhost:{port}\", ca: {} }}\n{expect}", root.display());
+        let outcome = judge(&step).await;
+        assert!(told(&outcome).starts_with(expected), "{expect}: {}", told(&outcome));
+        assert_eq!((outcome.steps[0].hops.len(), server.connections()), (hops, hops), "{expect}");
+    }
+}
+
+#[tokio::test]
+async fn versions_that_cannot_be_told_are_never_green() {
+    // It stalls at every hello, so nobody knows what it would accept.
+    let target = Hostile::start(Fault::TlsStall);
+    let step =
+        format!("tls: \"{}\"\ntimeout: 1s\nexpect: {{ accepts: {{ not_contains: TLS1.0 }} }}", target.addr());
+    assert_eq!(told(&judge(&step).await), "failed timeout timeout: still in the TLS handshake after 1s");
+    // It speaks no TLS at all: the handshake says so, and every hello too.
+    let target = Hostile::start(Fault::TlsGarbage);
+    let step = format!("tls: \"{}\"\nexpect: {{ accepts: {{ not_contains: TLS1.0 }} }}", target.addr());
+    let told = told(&judge(&step).await);
+    assert!(
+        told.starts_with("failed tls tls.handshake: ") && told.ends_with("; it accepts no version"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn mozillas_authorities_do_not_know_the_test_root() {
+    let pki = Pki::new();
+    let server = server(pki.identity(&["127.0.0.1"], Flaw::None).server_config(&Speech::default()));
+    let keys = vec![("address", template(server.addr().to_string())), ("trust", Bound::Choice("bundled"))];
+    let trial = run(&KIND, keys, &shared(), PATIENCE).await;
+    assert_eq!(trial.value("chain"), Value::Text("untrusted".into()));
+}
+
+#[tokio::test]
+async fn a_subject_without_its_file_is_a_mistake() {
+    let keys = vec![("address", template("shop.test:443"))];
+    let action = compile(&KIND, keys.clone()).unwrap();
+    assert!(!action.shows("crl") && action.shows("ocsp"));
+    assert!(compile(&KIND, [keys, vec![("crl", text("a.crl"))]].concat()).unwrap().shows("crl"));
+}
+
+#[tokio::test]
 async fn the_systems_authorities_do_not_know_the_test_root() {
     let pki = Pki::new();
     let server = server(pki.identity(&["127.0.0.1"], Flaw::None).server_config(&Speech::default()));
@@ -225,6 +392,13 @@ fn broken_expectations_have_their_failure() {
         ("chain", "trusted", None),
         ("hostname", "mismatch", Some("tls tls.name_mismatch")),
         ("expires_in", "3d", None),
+        ("chain", "weak", Some("tls tls.weak")),
+        ("chain", "revoked", Some("tls tls.revoked")),
+        ("ocsp", "revoked", Some("tls tls.revoked")),
+        ("crl", "revoked", Some("tls tls.revoked")),
+        ("ocsp", "expired", None),
+        ("defects", "[wrong_order, name_mismatch]", Some("tls tls.name_mismatch")),
+        ("defects", "[wrong_order]", Some("tls tls.chain_order")),
     ] {
         let found = classify(subject, actual, true).map(|(class, kind)| format!("{class} {kind}"));
         assert_eq!(found.as_deref(), expected, "{subject} {actual}");
@@ -237,8 +411,14 @@ fn mistakes_in_the_file() {
         ("address", template("https://shop.test")),
         ("server_name", text("shop.test:443")),
         ("alpn", texts([""])),
+        ("trust", Bound::Choice("bundled")),
+        ("ca", text("root.pem")),
+        ("min_version", Bound::Choice("TLS1.3")),
+        ("max_version", Bound::Choice("TLS1.2")),
     ];
     let mistakes = compile(&KIND, keys).err().unwrap_or_default();
-    assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+    assert_eq!(mistakes.len(), 5, "{mistakes:?}");
+    assert!(mistakes.iter().any(|mistake| mistake.contains("`trust` and `ca` both")), "{mistakes:?}");
+    assert!(mistakes.iter().any(|mistake| mistake.contains("older than `min_version`")), "{mistakes:?}");
     assert!(mistakes.iter().any(|mistake| mistake.starts_with("E134: `shop.test:443`")), "{mistakes:?}");
 }

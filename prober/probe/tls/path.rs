@@ -1,0 +1,223 @@
+//! Whom to trust, as a question of its own: is there a path to an authority, dates aside?
+//!
+//! Verification stops at the first thing that is wrong, and a date is the first it looks at. So where today's
+//! look fails over a date, it is made again at moments when the certificates were valid.
+
+use std::time::Duration;
+
+use model::time::Timestamp;
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{
+    EndEntityCert, Error, ExpirationPolicy, KeyUsage, RevocationOptionsBuilder, UnknownStatusPolicy,
+};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::algorithms;
+use super::chain::Facts;
+use super::defect::Defect;
+use crate::net::certificate::CertificateFacts;
+use crate::net::crl::Crls;
+use crate::net::roots::Trusted;
+
+/// A path from the server's certificate to an authority.
+#[derive(Debug)]
+pub(super) struct Path {
+    /// The served certificates on it by their places in the chain, the server's own first.
+    pub(super) used: Vec<usize>,
+    /// Where it ends.
+    pub(super) anchor: TrustAnchor<'static>,
+    /// A moment when all of it is valid: now, if there is one.
+    pub(super) at: Timestamp,
+}
+
+/// What the question comes to.
+#[derive(Debug)]
+pub(super) enum Trust {
+    /// There is a path.
+    Path(Path),
+    /// There is none, and what that is called, in a word and for people.
+    None(Defect, String),
+    /// It is signed by algorithms that nobody should trust and that nobody here checks.
+    Unchecked,
+    /// The dates leave no moment at which it could be told.
+    NeverValid,
+    /// It is signed by an algorithm that is sound, and that this program cannot check.
+    Unsupported(String),
+}
+
+/// A served chain and the authorities that are trusted.
+#[derive(Copy, Clone)]
+pub(super) struct Question<'a> {
+    pub(super) chain: &'a [CertificateDer<'a>],
+    pub(super) facts: &'a Facts,
+    pub(super) trusted: &'a Trusted,
+}
+
+impl Question<'_> {
+    /// Looks for a path, first at `now`.
+    pub(super) fn trust(&self, now: Timestamp) -> Trust {
+        let mut error = match self.path(now, None) {
+            Ok(path) => return Trust::Path(path),
+            Err(error) => error,
+        };
+        if is_of_dates(&error) {
+            for at in self.moments() {
+                match self.path(at, None) {
+                    Ok(path) => return Trust::Path(path),
+                    Err(other) if is_of_dates(&other) => {}
+                    Err(other) => error = other,
+                }
+            }
+        }
+        self.explain(&error)
+    }
+
+    /// The path as it stands at `at`, without what `crls` say was revoked.
+    ///
+    /// # Errors
+    /// What is wrong first.
+    pub(super) fn path(&self, at: Timestamp, crls: Option<&Crls>) -> Result<Path, Error> {
+        let (leaf, others) = self.chain.split_first().ok_or(Error::BadDer)?;
+        let leaf = EndEntityCert::try_from(leaf)?;
+        let lists = crls.map(Crls::parsed).unwrap_or_default();
+        // A file of lists has at least one; what no list covers is looked at by the caller.
+        let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
+            options
+                .with_status_policy(UnknownStatusPolicy::Allow)
+                .with_expiration_policy(ExpirationPolicy::Ignore)
+                .build()
+        });
+        let found = leaf.verify_for_usage(
+            &algorithms::ALL,
+            &self.trusted.store.roots,
+            others,
+            unix(at),
+            KeyUsage::server_auth(),
+            revocation,
+            None,
+        )?;
+        let place = |der: &[u8]| self.chain.iter().position(|served| served.as_ref() == der);
+        let between = found.intermediate_certificates().filter_map(|certificate| place(&certificate.der()));
+        let used = std::iter::once(0).chain(between).collect();
+        Ok(Path { used, anchor: found.anchor().to_owned(), at })
+    }
+
+    /// The first and last moments of every served certificate; at one of them all are valid, if ever.
+    fn moments(&self) -> impl Iterator<Item = Timestamp> {
+        self.facts.iter().flatten().flat_map(|facts| [facts.not_after, facts.not_before])
+    }
+
+    fn explain(&self, error: &Error) -> Trust {
+        match error {
+            error if is_of_dates(error) => Trust::NeverValid,
+            Error::UnknownIssuer => self.distrust(),
+            Error::InvalidSignatureForPublicKey => match self.forged() {
+                Some(about) => Trust::None(Defect::BadSignature, about),
+                None => self.distrust(),
+            },
+            Error::CaUsedAsEndEntity => self.authority_as_leaf(),
+            Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
+                Trust::None(Defect::WrongPurpose, "its extended key usage does not allow servers".to_owned())
+            }
+            Error::EndEntityUsedAsCa
+            | Error::PathLenConstraintViolated
+            | Error::NameConstraintViolation
+            | Error::MaximumPathDepthExceeded
+            | Error::CertDistrusted => Trust::None(Defect::ConstraintViolated, error.to_string()),
+            Error::UnsupportedSignatureAlgorithmContext(_)
+            | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => self.unsupported(),
+            _ => Trust::None(Defect::Malformed, error.to_string()),
+        }
+    }
+
+    fn unsupported(&self) -> Trust {
+        let signed = self.facts.iter().flatten();
+        if signed.clone().any(|facts| facts.weak_signature || facts.weak_key) {
+            return Trust::Unchecked;
+        }
+        let how: Vec<_> = signed.map(|facts| facts.signature.as_str()).collect();
+        Trust::Unsupported(how.join(", "))
+    }
+
+    /// The link of the chain whose signature is wrong.
+    fn forged(&self) -> Option<String> {
+        self.chain.iter().zip(self.facts).find_map(|(der, facts)| {
+            let facts = facts.as_ref()?;
+            let issuer = self.issuer_of(facts)?;
+            let (_, signed) = X509Certificate::from_der(der).ok()?;
+            let (_, by) = X509Certificate::from_der(&self.chain[issuer]).ok()?;
+            let wrong = signed.verify_signature(Some(by.public_key())).is_err();
+            wrong.then(|| format!("{} is not signed by {}", facts.subject, facts.issuer))
+        })
+    }
+
+    /// A self-signed certificate that says it is an authority's is refused for that before anyone looks at trust.
+    fn authority_as_leaf(&self) -> Trust {
+        let Some(Some(leaf)) = self.facts.first() else { return self.distrust() };
+        let own = webpki::anchor_from_trusted_cert(&self.chain[0]).ok();
+        let known = |own: TrustAnchor<'_>| {
+            let same = |anchor: &TrustAnchor<'_>| {
+                anchor.subject.as_ref() == own.subject.as_ref()
+                    && anchor.subject_public_key_info.as_ref() == own.subject_public_key_info.as_ref()
+            };
+            self.trusted.store.roots.iter().any(same)
+        };
+        if leaf.is_self_issued() && !own.is_some_and(known) {
+            return self.distrust();
+        }
+        Trust::None(Defect::CaAsLeaf, format!("{} is an authority's own certificate", leaf.subject))
+    }
+
+    /// Why nobody that is trusted stands at the end of the chain, as far as the served certificates tell.
+    ///
+    /// A leaf whose issuer was neither served nor is trusted mostly lacks its intermediate; a longer chain that
+    /// ends in the open belongs to an authority that is not trusted, because roots need not be served.
+    fn distrust(&self) -> Trust {
+        let walk = walk(self.facts);
+        let (Some(Some(leaf)), Some(last)) = (self.facts.first(), walk.last()) else {
+            return Trust::None(Defect::Malformed, "the certificate cannot be read".to_owned());
+        };
+        let Some(top) = &self.facts[*last] else { return Trust::Unchecked };
+        if leaf.is_self_issued() {
+            Trust::None(Defect::SelfSigned, format!("{} vouches for itself", leaf.subject))
+        } else if top.is_self_issued() {
+            Trust::None(Defect::Untrusted, format!("the authority {} is not trusted", top.subject))
+        } else if *last == 0 {
+            let about = format!("its issuer {} was not served, and is no trusted authority", leaf.issuer);
+            Trust::None(Defect::MissingIntermediate, about)
+        } else {
+            let about = format!("{} was issued by {}, which is not trusted", top.subject, top.issuer);
+            Trust::None(Defect::Untrusted, about)
+        }
+    }
+
+    fn issuer_of(&self, facts: &CertificateFacts) -> Option<usize> {
+        issuer_of(self.facts, facts)
+    }
+}
+
+/// The place of the served certificate that `facts` names as its issuer; itself, if it names itself.
+fn issuer_of(all: &Facts, facts: &CertificateFacts) -> Option<usize> {
+    let is_it = |other: &CertificateFacts| other.subject_der == facts.issuer_der;
+    all.iter().position(|other| other.as_deref().is_some_and(is_it))
+}
+
+/// The places of the server's certificate and its issuers, as their names say, as far as they were served.
+pub(super) fn walk(facts: &Facts) -> Vec<usize> {
+    let mut places = Vec::with_capacity(facts.len());
+    let mut next = (!facts.is_empty()).then_some(0);
+    while let Some(place) = next.filter(|place| !places.contains(place)) {
+        places.push(place);
+        next = facts[place].as_ref().and_then(|here| issuer_of(facts, here));
+    }
+    places
+}
+
+fn is_of_dates(error: &Error) -> bool {
+    matches!(error, Error::CertExpired { .. } | Error::CertNotValidYet { .. })
+}
+
+fn unix(at: Timestamp) -> UnixTime {
+    let seconds = u64::try_from(at.as_millis().div_euclid(1000)).unwrap_or(0);
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
