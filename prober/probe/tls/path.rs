@@ -19,6 +19,10 @@ use crate::net::certificate::CertificateFacts;
 use crate::net::crl::Crls;
 use crate::net::roots::Trusted;
 
+/// The most moments that are looked at; a chain of four certificates has as many. Each look costs signatures, and a
+/// hostile server may serve ten certificates that all seem to have issued each other.
+const MOMENTS_MAX: usize = 8;
+
 /// A path from the server's certificate to an authority.
 #[derive(Debug)]
 pub(super) struct Path {
@@ -102,9 +106,13 @@ impl Question<'_> {
         Ok(Path { used, anchor: found.anchor().to_owned(), at })
     }
 
-    /// The first and last moments of every served certificate; at one of them all are valid, if ever.
+    /// The first and last moments of the served certificates; at one of them all are valid, if ever.
     fn moments(&self) -> impl Iterator<Item = Timestamp> {
-        self.facts.iter().flatten().flat_map(|facts| [facts.not_after, facts.not_before])
+        let leaf = self.facts.first().and_then(Option::as_ref);
+        let is_leaf_valid =
+            move |at: &Timestamp| leaf.is_some_and(|leaf| (leaf.not_before..=leaf.not_after).contains(at));
+        let moments = self.facts.iter().flatten().flat_map(|facts| [facts.not_after, facts.not_before]);
+        moments.filter(is_leaf_valid).take(MOMENTS_MAX)
     }
 
     fn explain(&self, error: &Error) -> Trust {

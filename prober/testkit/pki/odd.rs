@@ -1,5 +1,6 @@
 //! What a chain can be beside good and flawed: in another order, with odd extensions, revoked, stapled.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -169,13 +170,13 @@ impl Identity {
 pub(super) fn pem(what: &str, ders: &[CertificateDer<'_>]) -> String {
     let mut text = String::new();
     for der in ders {
-        text += &format!("-----BEGIN {what}-----\n");
+        writeln!(text, "-----BEGIN {what}-----").expect("a String takes every text");
         let encoded = STANDARD.encode(der);
         for line in encoded.as_bytes().chunks(64) {
             text += &String::from_utf8_lossy(line);
             text.push('\n');
         }
-        text += &format!("-----END {what}-----\n");
+        writeln!(text, "-----END {what}-----").expect("a String takes every text");
     }
     text
 }

@@ -52,16 +52,11 @@ pub fn weak(how: Weak) -> (Identity, Arc<TempDir>) {
     );
     let key = |kind: &str, name: &str| {
         let file = format!("{name}.key");
-        match kind.split_once(':') {
-            Some((_, bits)) => {
-                let bits = format!("rsa_keygen_bits:{bits}");
-                openssl(at, &["genpkey", "-algorithm", "RSA", "-pkeyopt", &bits, "-out", &file])
-            }
-            None => {
-                let curve = format!("ec_paramgen_curve:{kind}");
-                openssl(at, &["genpkey", "-algorithm", "EC", "-pkeyopt", &curve, "-out", &file])
-            }
-        }
+        let (algorithm, option) = match kind.split_once(':') {
+            Some((_, bits)) => ("RSA", format!("rsa_keygen_bits:{bits}")),
+            None => ("EC", format!("ec_paramgen_curve:{kind}")),
+        };
+        openssl(at, &["genpkey", "-algorithm", algorithm, "-pkeyopt", &option, "-out", &file])
     };
     key("rsa:2048", "root");
     let ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=keyCertSign,cRLSign"];

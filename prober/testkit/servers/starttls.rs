@@ -54,7 +54,7 @@ impl Plaintext {
         })
     }
 
-    /// MariaDB: the protocol of MySQL.
+    /// `mariadbd`: the protocol of `mysql`.
     pub fn mysql(identity: &Identity) -> Self {
         let mariadb = program(&["/usr/sbin/mariadbd"], "mariadb-server-core");
         Self::start("mariadbd", &mariadb, identity, None, |port, folder| {
@@ -166,13 +166,12 @@ impl Dovecot {
 
 fn dovecot_conf(folder: &Path, imap: SocketAddr, pop3: SocketAddr) -> String {
     // Its own users if root starts it, as its package makes them; otherwise whoever starts it.
-    let users = match User::instead_of_root("dovenull") {
-        Some(_) => "default_login_user = dovenull\ndefault_internal_user = dovecot\n".to_owned(),
-        None => {
-            let own = Command::new("id").arg("-un").output().expect("the system has id");
-            let own = String::from_utf8_lossy(&own.stdout).trim().to_owned();
-            format!("default_login_user = {own}\ndefault_internal_user = {own}\n")
-        }
+    let users = if User::instead_of_root("dovenull").is_some() {
+        "default_login_user = dovenull\ndefault_internal_user = dovecot\n".to_owned()
+    } else {
+        let own = Command::new("id").arg("-un").output().expect("the system has id");
+        let own = String::from_utf8_lossy(&own.stdout).trim().to_owned();
+        format!("default_login_user = {own}\ndefault_internal_user = {own}\n")
     };
     let at = text(folder);
     let listener = |name: &str, port: u16| {

@@ -1,4 +1,4 @@
-//! Protocols in packets of their own: PostgreSQL, MySQL, LDAP.
+//! Protocols in packets of their own: `postgres`, `mysql`, `ldap`.
 
 use model::outcome::Failure;
 use x509_parser::asn1_rs::{Any, Class, FromBer as _, Tag};
@@ -19,7 +19,7 @@ pub(super) async fn postgres(dialogue: &mut Dialogue<'_>) -> Result<(), Failure>
     }
 }
 
-/// What a client of MySQL can: the protocol of 4.1, TLS, the sign-in of 4.1.
+/// What a client of `mysql` can: the protocol of 4.1, TLS, the sign-in of 4.1.
 const MYSQL_CAPABILITIES: u32 = 0x0200 | MYSQL_TLS | 0x8000;
 const MYSQL_TLS: u32 = 0x0800;
 /// The longest packet that is announced, 16 MiB, and the character set utf8mb4.

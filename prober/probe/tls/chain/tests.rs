@@ -307,6 +307,20 @@ fn a_file_that_is_no_list_is_our_fault() {
 }
 
 #[test]
+fn a_maze_of_certificates_is_left_soon() {
+    let (pki, now) = (Pki::dated((-100, 100), (-90, -1)), SystemClock.now());
+    let leaf = pki.identity(&[NAME], Flaw::Expired).chain[0].clone();
+    // Eight roots of one name and other keys, each of which may have issued the others.
+    let roots = std::iter::repeat_with(|| Pki::new().root()).take(8);
+    let chain = [leaf, pki.intermediate()].into_iter().chain(roots).collect();
+    let maze = pki.identity(&[NAME], Flaw::None).served_as(chain);
+    let began = std::time::Instant::now();
+    let judged = look(&maze, &trusting(&[Pki::new().stranger()]), &[], now);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(judged.word, "untrusted");
+}
+
+#[test]
 fn any_bytes_for_a_certificate_are_malformed() {
     let (pki, now) = (Pki::new(), SystemClock.now());
     let root = trusting(&[pki.root()]);
