@@ -134,7 +134,9 @@ fn word(to: &mut Vec<u8>, word: u16) {
 }
 
 fn words(to: &mut Vec<u8>, words: &[u16]) {
-    words.iter().for_each(|one| word(to, *one));
+    for one in words {
+        word(to, *one);
+    }
 }
 
 /// Adds `content`, preceded by its length in so many bytes.

@@ -180,8 +180,7 @@ fn by_openssl(state: &State, server: &OpenSsl) -> (u32, String) {
     args.extend(["-auth_level", "2", "-cipher", "ALL:@SECLEVEL=0", "-no-CApath", "-no-CAstore"]);
     args.extend(state.client.iter().map(String::as_str));
     let said = s_client(server.addr(), &args);
-    let after =
-        |label: &str| said.split(label).nth(1).map(str::trim_start).unwrap_or_else(|| panic!("{said}"));
+    let after = |label: &str| said.split(label).nth(1).map_or_else(|| panic!("{said}"), str::trim_start);
     let code = after("Verify return code:").split(' ').next().unwrap().parse().unwrap();
     let version = after("New, ").split(',').next().unwrap().replace("TLSv", "TLS");
     (code, version)
