@@ -3,6 +3,7 @@
 //! Verification stops at the first thing that is wrong, and a date is the first it looks at. So where today's
 //! look fails over a date, it is made again at moments when the certificates were valid.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::time::Timestamp;
@@ -60,7 +61,7 @@ pub(super) struct Question<'a> {
 impl Question<'_> {
     /// Looks for a path, first at `now`.
     pub(super) fn trust(&self, now: Timestamp) -> Trust {
-        let mut error = match self.path(now, None) {
+        let error = match self.path(now, None) {
             Ok(path) => return Trust::Path(path),
             Err(error) => error,
         };
@@ -69,7 +70,8 @@ impl Question<'_> {
                 match self.path(at, None) {
                     Ok(path) => return Trust::Path(path),
                     Err(other) if is_of_dates(&other) => {}
-                    Err(other) => error = other,
+                    // A date weighs more than a missing issuer: where it is not the reason, it is none anywhere.
+                    Err(other) => return self.explain(&other),
                 }
             }
         }
@@ -82,6 +84,13 @@ impl Question<'_> {
     /// What is wrong first.
     pub(super) fn path(&self, at: Timestamp, crls: Option<&Crls>) -> Result<Path, Error> {
         let (leaf, others) = self.chain.split_first().ok_or(Error::BadDer)?;
+        // An authority's own certificate leads nowhere, and many of one name would be a maze.
+        let leads = |facts: &Option<Arc<CertificateFacts>>| {
+            !facts.as_ref().is_some_and(|facts| facts.is_self_issued())
+        };
+        let others = others.iter().zip(&self.facts[1..]).filter(|(_, facts)| leads(facts));
+        let others: Vec<CertificateDer<'_>> =
+            others.map(|(der, _)| CertificateDer::from(der.as_ref())).collect();
         let leaf = EndEntityCert::try_from(leaf)?;
         let lists = crls.map(Crls::parsed).unwrap_or_default();
         // A file of lists has at least one; what no list covers is looked at by the caller.
@@ -94,7 +103,7 @@ impl Question<'_> {
         let found = leaf.verify_for_usage(
             &algorithms::ALL,
             &self.trusted.store.roots,
-            others,
+            &others,
             unix(at),
             KeyUsage::server_auth(),
             revocation,
