@@ -24,6 +24,9 @@ use crate::net::roots::Trusted;
 /// hostile server may serve ten certificates that all seem to have issued each other.
 const MOMENTS_MAX: usize = 8;
 
+/// The most authorities' own certificates that a path may go through.
+const SELF_ISSUED_MAX: usize = 2;
+
 /// A path from the server's certificate to an authority.
 #[derive(Debug)]
 pub(super) struct Path {
@@ -84,11 +87,12 @@ impl Question<'_> {
     /// What is wrong first.
     pub(super) fn path(&self, at: Timestamp, crls: Option<&Crls>) -> Result<Path, Error> {
         let (leaf, others) = self.chain.split_first().ok_or(Error::BadDer)?;
-        // An authority's own certificate leads nowhere, and many of one name would be a maze.
-        let leads = |facts: &Option<Arc<CertificateFacts>>| {
-            !facts.as_ref().is_some_and(|facts| facts.is_self_issued())
+        // An authority's own certificate mostly leads nowhere, and many of one name would be a maze.
+        let is_own = |facts: &Option<Arc<CertificateFacts>>| {
+            facts.as_ref().is_some_and(|facts| facts.is_self_issued())
         };
-        let others = others.iter().zip(&self.facts[1..]).filter(|(_, facts)| leads(facts));
+        let is_maze = self.facts.iter().filter(|facts| is_own(facts)).count() > SELF_ISSUED_MAX;
+        let others = others.iter().zip(&self.facts[1..]).filter(|(_, facts)| !(is_maze && is_own(facts)));
         let others: Vec<CertificateDer<'_>> =
             others.map(|(der, _)| CertificateDer::from(der.as_ref())).collect();
         let leaf = EndEntityCert::try_from(leaf)?;
