@@ -150,8 +150,12 @@ impl<'a> Denial<'a> {
     /// Whether nothing stands closer to `name` than the wildcard that was signed with `labels` labels.
     pub(super) fn no_closer(&self, name: &Name, labels: u8) -> bool {
         let closer = name.trim_to(usize::from(labels) + 1);
-        self.nsec_covering(&closer).is_some()
-            || self.nsec_covering(name).is_some_and(|(_, nsec)| !closer.zone_of(nsec.next_domain_name()))
+        // A name with names below it exists, also without records of its own.
+        let denies = |(owner, nsec): (&Name, &NSEC)| {
+            !closer.zone_of(owner) && !closer.zone_of(nsec.next_domain_name())
+        };
+        self.nsec_covering(&closer).is_some_and(denies)
+            || self.nsec_covering(name).is_some_and(denies)
             || self.nsec3_covering(&closer).is_some()
     }
 
@@ -246,4 +250,56 @@ fn unbase32(label: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    #[test]
+    fn names_between_two_records_do_not_exist() {
+        use RecordType::{A, NS, SOA};
+        let records = [
+            (name("test."), NSEC::new(name("a.test."), [NS, SOA])),
+            (name("a.test."), NSEC::new(name("b.c.test."), [A])),
+            (name("b.c.test."), NSEC::new(name("sub.test."), [A])),
+            (name("sub.test."), NSEC::new(name("test."), [NS])),
+        ];
+        let zone = name("test.");
+        let nsec = records.iter().map(|(owner, nsec)| (owner, nsec)).collect();
+        let denial = Denial { zone: &zone, nsec, nsec3: Vec::new(), costly: None, defect: None };
+        for (asked, exists) in [
+            ("bb.test.", false),
+            ("x.bb.test.", false),
+            ("zz.test.", false),
+            ("a.test.", true),
+            // Only a name below it makes it exist.
+            ("c.test.", true),
+            // The parent knows nothing of the names beyond a cut.
+            ("x.sub.test.", true),
+        ] {
+            assert_eq!(denial.no_name(&name(asked)), !exists, "{asked}");
+        }
+        for (asked, kind, lacks) in
+            [("a.test.", NS, true), ("a.test.", A, false), ("c.test.", A, true), ("sub.test.", A, false)]
+        {
+            assert_eq!(denial.no_type(&name(asked), kind), lacks, "{asked} {kind}");
+        }
+        for (asked, closest) in [("x.bb.test.", true), ("x.c.test.", false), ("x.b.c.test.", false)] {
+            assert_eq!(denial.no_closer(&name(asked), 1), closest, "{asked}");
+        }
+        for (asked, cut) in [
+            ("sub.test.", Some(Cut::Unsigned)),
+            ("a.test.", Some(Cut::None)),
+            ("c.test.", Some(Cut::None)),
+            ("bb.test.", Some(Cut::None)),
+            ("x.sub.test.", None),
+        ] {
+            assert_eq!(denial.cut(&name(asked)), cut, "{asked}");
+        }
+    }
 }
