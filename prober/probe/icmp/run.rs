@@ -208,7 +208,7 @@ fn note(error: &io::Error, peer: SocketAddr, refused: &mut Option<Failure>) -> R
     if error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error()) {
         return Err(fault::config(format!("pings of this `size` are longer than the way to {peer} takes")));
     }
-    let failure = fault::of_datagram(error, peer.ip());
+    let failure = fault::of_datagram(error, peer);
     if failure.class == FailureClass::Local {
         return Err(failure);
     }
@@ -219,7 +219,7 @@ fn note(error: &io::Error, peer: SocketAddr, refused: &mut Option<Failure>) -> R
 /// The failure of a socket that the system does not give.
 fn denied(error: &io::Error, peer: SocketAddr) -> Failure {
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return fault::of_datagram(error, peer.ip());
+        return fault::of_datagram(error, peer);
     }
     let range = std::fs::read_to_string(RANGE).unwrap_or_default();
     let range = range.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -108,9 +108,12 @@ pub(crate) fn of_io(error: &io::Error, doing: &str) -> Failure {
     })
 }
 
-/// The failure of datagrams to `peer`, which ICMP refused or this machine could not send.
-pub(crate) fn of_datagram(error: &io::Error, peer: impl Display) -> Failure {
-    local(error).unwrap_or_else(|| {
+/// The failure of datagrams to `peer`, which ICMP refused or this machine could not send; pings have port 0.
+pub(crate) fn of_datagram(error: &io::Error, peer: SocketAddr) -> Failure {
+    // A way is one to a host, whatever the port.
+    let way = SocketAddr::new(peer.ip(), peer.port().max(1));
+    local(error).or_else(|| no_route(error, way)).unwrap_or_else(|| {
+        let peer = if peer.port() == 0 { peer.ip().to_string() } else { peer.to_string() };
         if error.kind() == io::ErrorKind::ConnectionRefused {
             let why = "nobody listens there (ICMP port unreachable)";
             let message = format!("{peer} refused the datagram: {why}");
