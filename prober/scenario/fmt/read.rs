@@ -229,7 +229,9 @@ impl<'t> Reader<'t> {
         if in_list {
             return self.dashes.front().map_or(0, |dash| dash + 1);
         }
-        let Some(last) = self.layout.entries.last() else { return 0 };
+        let entries = self.open.last().map(|group| &self.layout.groups[*group].entries);
+        let Some(last) = entries.and_then(|entries| entries.last()) else { return 0 };
+        let last = &self.layout.entries[*last];
         // With its value there, what comes is the next key: a block text after `?`.
         match &last.value {
             Some(value) => value.group().map_or(value.end, |group| self.layout.groups[group].end),
