@@ -209,7 +209,10 @@ impl<'l> Writer<'l, '_> {
     fn flow(&self, block: Block, before: usize) -> Option<String> {
         let mut out = String::new();
         self.flow_group(block, &mut out)?;
-        (block.is_waived || before + out.chars().count() <= COLUMNS_MAX).then_some(out)
+        let fits = before + out.chars().count() <= COLUMNS_MAX;
+        // There is no block without entries, however long the key.
+        let is_empty = self.layout.groups[block.group].entries.is_empty();
+        (block.is_waived || is_empty || fits).then_some(out)
     }
 
     fn flow_group(&self, block: Block, out: &mut String) -> Option<()> {

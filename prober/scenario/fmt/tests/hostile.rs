@@ -87,6 +87,14 @@ fn a_key_longer_than_yaml_allows_on_one_line_is_left_alone() {
 }
 
 #[test]
+fn nothing_behind_a_long_key_stays_on_its_line() {
+    for value in ["{}", "[]", "&n {}", "&n []", "~"] {
+        assert_eq!(outcome(&format!("{}: {value}\n", "x".repeat(99))), "", "{value}");
+        assert_eq!(outcome(&format!("- - {}: {value} # c\n", "x".repeat(99))), "", "{value}");
+    }
+}
+
+#[test]
 fn block_texts_as_keys() {
     // Each follows what ends in a way of its own: an alias, a list, a map, a text.
     for before in ["&n a: *n", "a: [x]", "a:\n  b: {}", "a:\n- b", "a: |\n  x", "a:"] {
