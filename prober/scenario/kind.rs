@@ -8,7 +8,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
@@ -166,6 +166,20 @@ pub struct StepOutcome {
     pub failure: Option<Failure>,
     /// What the assertions look at.
     pub evidence: Box<dyn Evidence>,
+}
+
+impl StepOutcome {
+    /// How long the target took: until its last phase ended, or `elapsed` if nothing has phases or the step failed.
+    ///
+    /// What follows is ours, such as a goodbye or a look at a chain, and never counts against a target.
+    pub fn took(&self, elapsed: Duration) -> Duration {
+        if self.failure.is_some() {
+            return elapsed;
+        }
+        let spans = self.hops.iter().filter_map(|hop| hop.phases.last());
+        let end = spans.map(|last| last.start + last.duration).max();
+        end.map_or(elapsed, |end| end.min(elapsed))
+    }
 }
 
 impl StepOutcome {

@@ -104,7 +104,8 @@ impl Trying<'_, '_> {
         let scope = Scope { run, captures: self.captures, secrets: self.secrets };
         let context = StepContext { scope: &scope, began, deadline };
         let mut shown = self.step.action.run(self.net, &context).await;
-        let took = now().saturating_duration_since(began);
+        let took = shown.took(now().saturating_duration_since(began));
+        self.record.duration = (began + took).saturating_duration_since(self.began);
         self.hide_secrets(&mut shown, took);
         (shown, took)
     }

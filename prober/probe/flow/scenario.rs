@@ -44,8 +44,7 @@ impl Scenario {
 
     async fn run_steps(&self, context: &RunContext) -> Outcome {
         let mut walk = Walk::new(self, context);
-        walk.main().await;
-        let duration = super::now().saturating_duration_since(context.began);
+        let duration = walk.main().await;
         walk.tear_down().await;
         let (mut outcome, net) = walk.end(duration);
         // The one place where a run's texts leave it.

@@ -33,6 +33,8 @@ pub(super) struct Walk<'a> {
     net: Net,
     captures: Captures,
     judge: Judge<'a>,
+    /// When the last step ended, counted from the run's start.
+    ended: Duration,
 }
 
 /// When a step must end.
@@ -64,11 +66,12 @@ impl<'a> Walk<'a> {
             net,
             captures: Captures::default(),
             judge: Judge::new(plan, context),
+            ended: Duration::ZERO,
         }
     }
 
-    /// Runs the steps, up to the first failure or all of them.
-    pub(super) async fn main(&mut self) {
+    /// Runs the steps, up to the first failure or all of them; gives how long they took.
+    pub(super) async fn main(&mut self) -> Duration {
         let end = self.context.deadline.min(self.context.began + self.plan.timeout());
         let stop = &*self.context.stop;
         let steps = self.plan.steps();
@@ -82,6 +85,7 @@ impl<'a> Walk<'a> {
                 self.step(step, Bounds { end, stop: Some(stop) }).await;
             }
         }
+        self.ended
     }
 
     /// Runs every step of the teardown, if any other step has begun.
@@ -133,7 +137,10 @@ impl<'a> Walk<'a> {
                 () = cut_off(bounds.stop, patience) => None,
             }
         };
-        record.duration = now().saturating_duration_since(began);
+        if !matches!(done, Some(Done::Shown(..))) {
+            record.duration = now().saturating_duration_since(began);
+        }
+        self.ended = record.start + record.duration;
         match done {
             None | Some(Done::CutOff) => self.judge.cut_off(record),
             Some(Done::Shown(shown, latency)) => {

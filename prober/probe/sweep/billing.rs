@@ -129,10 +129,12 @@ fn phases(trial: &Trial) -> BTreeMap<Phase, Duration> {
 /// What of a run is in no phase, if it is too much.
 fn untiled(trial: &Trial) -> Option<String> {
     let billed: Duration = phases(trial).values().sum();
-    let left = trial.took.saturating_sub(billed);
-    (left > UNBILLED || billed > trial.took).then(|| {
+    // What an event has as the step's duration; the rest is ours, and not much.
+    let total = trial.outcome.took(trial.took);
+    let (left, ours) = (total.saturating_sub(billed), trial.took.saturating_sub(total));
+    (left > UNBILLED || billed > total || ours > NOISE).then(|| {
         let hops = &trial.outcome.hops;
-        format!("{left:?} of {:?} are in no phase of {hops:?}", trial.took)
+        format!("{left:?} of {total:?} are in no phase of {hops:?}, and {ours:?} follow")
     })
 }
 

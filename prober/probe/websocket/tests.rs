@@ -308,6 +308,23 @@ async fn verdicts_of_scenarios() {
     }
 }
 
+#[tokio::test]
+async fn a_goodbye_that_nobody_answers_is_not_the_targets_time() {
+    let (addr, thread) = opened(|mut stream| {
+        let mut rest = Vec::new();
+        // Until the prober has waited long enough for a word.
+        let _gone = stream.read_to_end(&mut rest);
+    });
+    let outcome = judge(&format!("websocket: {{ url: \"ws://{addr}/\" }}")).await;
+    assert_eq!(told(&outcome), "ok");
+    let step = &outcome.steps[0];
+    let last = step.hops.last().and_then(|hop| hop.phases.last()).unwrap();
+    let ours = step.duration.checked_sub(last.start + last.duration);
+    assert!(ours.is_some_and(|ours| ours < Duration::from_millis(1)), "{step:?}");
+    assert_eq!(outcome.duration, step.start + step.duration, "{outcome:?}");
+    thread.join().unwrap();
+}
+
 #[test]
 fn mistakes_in_the_file() {
     let check = |keys: Vec<(&'static str, Bound)>| compile(&KIND, keys).err().unwrap_or_default();
