@@ -195,15 +195,11 @@ fn start(
     let metrics = Metrics::default();
     metrics.set_streams(&loaded.streams());
     metrics.account_from(from);
-    let fold = Pump::new(
-        "metrics",
-        (&store, counted_from),
-        metrics.exporter(),
-        Arc::new(SystemClock),
-        PumpConfig::default(),
-    );
     let pumps_stop = CancellationToken::new();
     let (mut pumps, sinks) = start_pumps(&store, loaded, &pumps_stop)?;
+    let fold = metrics.exporter();
+    let clock = Arc::new(SystemClock);
+    let fold = Pump::new("metrics", (&store, counted_from), fold, clock, PumpConfig::default());
     pumps.spawn(fold.run(pumps_stop.clone()));
 
     let doubts = Arc::new(Doubts::default());

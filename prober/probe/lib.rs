@@ -3,7 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`flow`] | a whole scenario: its steps in order, judged |
-//! | `xml`, `octets`, `sigv4` | what several kinds read, write or sign |
+//! | `xml`, `octets`, `rounds`, `sigv4` | what several kinds read, write, say or sign |
 //! | `net` | addresses, connections, TLS and phases |
 //! | `http`, `grpc`, `websocket` | one kind of step each, over HTTP |
 //! | `dns`, `tls`, `tcp`, `udp`, `icmp`, `smtp` | one kind of step each, below and beside it |
@@ -19,6 +19,7 @@ mod icmp;
 mod jetstream;
 mod net;
 mod octets;
+mod rounds;
 mod s3;
 mod sigv4;
 mod smtp;

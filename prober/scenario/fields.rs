@@ -22,6 +22,19 @@ pub struct Key {
     pub example: &'static str,
 }
 
+impl Key {
+    /// A key; see the fields for what each is.
+    pub const fn new(
+        name: &'static str,
+        value: KeyType,
+        need: Need,
+        doc: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Self { name, value, need, doc, example }
+    }
+}
+
 /// Whether a key must be there.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Need {

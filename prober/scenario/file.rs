@@ -110,8 +110,7 @@ pub(crate) fn read<'t, N>(
     report: &mut Report,
 ) -> Option<ScenarioFile<'t, N>> {
     if root.map().is_none() {
-        let message = format!("expected a scenario, a map of keys, found {}", root.describe());
-        report.push(Diagnostic::error("E103", root.span, message).help("begin with name: my-scenario"));
+        report.push(no_scenario(root));
         return None;
     }
     let at = first_key(root);
@@ -138,12 +137,7 @@ pub(crate) fn read<'t, N>(
     let binder = &mut Binder { report, names: &mut names };
     let maintenance = maintenance::read(root.get("maintenance"), context, binder);
     let (good, ineligible, retried) = sli::read(root, &mut Binder { report, names: &mut names });
-    if let Some(retried) = &retried
-        && !steps.iter().any(|step| step.retry.is_some())
-    {
-        let problem = Diagnostic::warning("W307", retried.span, "no step has a `retry`");
-        report.push(problem.label("so no run is ever saved by one"));
-    }
+    sli::is_ever_retried(retried.as_ref(), steps.iter().any(|step| step.retry.is_some()), report);
     let regions = regions(&mut fields, around.project, report);
     let rhythm = Rhythm {
         interval: interval.filter(|_| root.get("slo").is_some()).map(|_| mean_interval(&cadence)),
@@ -180,6 +174,11 @@ pub(crate) fn read<'t, N>(
         slo,
         retried_is_bad: retried.is_some_and(|retried| retried.value == "bad"),
     })
+}
+
+fn no_scenario(root: &Node) -> Diagnostic {
+    let message = format!("expected a scenario, a map of keys, found {}", root.describe());
+    Diagnostic::error("E103", root.span, message).help("begin with name: my-scenario")
 }
 
 /// The keys of the head, and the labels.

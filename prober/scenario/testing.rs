@@ -186,12 +186,7 @@ impl Evidence for Facts {
             return Reading::Unreadable(why.to_owned());
         }
         if let (Selector::JsonPath(path), Some(json)) = (selector, &self.json) {
-            let nodes: Vec<_> = path.query(json).all().into_iter().map(Value::of_json).collect();
-            return match nodes.len() {
-                0 => Reading::Absent,
-                1 => Reading::One(nodes.into_iter().next().expect("there is one")),
-                _ => Reading::Many(nodes),
-            };
+            return Reading::at(path, json);
         }
         if let Some((_, values)) = self.many.iter().find(|(name, _)| *name == subject) {
             return Reading::Many(values.clone());

@@ -1,8 +1,6 @@
 //! One question to all servers of a step at once, each over TCP again if its reply is cut off, and what is looked
 //! at beside the answer.
 
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use hickory_proto::rr::{Record, RecordType};
@@ -16,6 +14,7 @@ use super::exchange::{self, Reply};
 use super::question::Question;
 use super::server::{Asking, Server};
 use crate::net::phases::Phases;
+use crate::net::together::all;
 
 /// What asking one server gave.
 pub(super) struct Asked {
@@ -166,22 +165,4 @@ fn took(hops: &[Hop]) -> Duration {
     let start = hops.first().and_then(|hop| hop.phases.first()).map(|phase| phase.start);
     let end = hops.last().and_then(|hop| hop.phases.last()).map(|phase| phase.start + phase.duration);
     end.unwrap_or_default().saturating_sub(start.unwrap_or_default())
-}
-
-/// What every future gives, in their order; all of them are polled in this task.
-pub(super) async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut futures: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
-    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, output) in futures.iter_mut().zip(&mut outputs) {
-            if output.is_none()
-                && let Poll::Ready(value) = future.as_mut().poll(context)
-            {
-                *output = Some(value);
-            }
-        }
-        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    outputs.into_iter().map(|output| output.expect("every future was polled to its end")).collect()
 }

@@ -8,11 +8,11 @@ use hickory_proto::rr::rdata::{CNAME, NS};
 use hickory_proto::rr::{Name, RData, RecordType};
 use model::outcome::{Failure, FailureClass};
 
-use super::ask::all;
 use super::question::{Manner, Question};
 use super::server::{Asking, Server, has_way_to};
 use crate::net::fault;
 use crate::net::resolve::Family;
+use crate::net::together::all;
 
 /// The most name servers of a zone that are asked.
 const SERVERS_MAX: usize = 16;

@@ -26,6 +26,7 @@ use crate::http::client::Client;
 use crate::http::connect::Manner as HttpManner;
 use crate::http::target::Target;
 use crate::net::address::{Host, HostPort};
+use crate::net::keys;
 use crate::net::resolve::Family;
 use crate::net::roots::Roots;
 use crate::net::shared::Net;
@@ -249,27 +250,13 @@ struct Common {
 
 impl Common {
     fn take(fields: &mut Fields, report: &mut Report) -> Option<Self> {
-        let family = match fields.choice("ip").map(|given| given.value) {
-            Some("4") => Family::V4,
-            Some("6") => Family::V6,
-            _ => Family::Any,
-        };
-        let name = match fields.text("server_name") {
-            Some(given) => match Host::parse(&given.value) {
-                Ok(host) => Some(host),
-                Err(error) => {
-                    let problem = Diagnostic::error("E134", given.span, error.to_string());
-                    report.push(problem.help("write a name like dns.example, without scheme and port"));
-                    return None;
-                }
-            },
-            None => None,
-        };
+        let family = keys::family(fields);
+        let name = keys::host("server_name", fields, report).ok()?;
         Some(Self {
             over_tcp: fields.choice("transport").is_some_and(|given| given.value == "tcp"),
             family,
             name,
-            roots: fields.text("ca").map_or(Roots::System, |path| Roots::File(path.value.into())),
+            roots: keys::trust(fields, report)?,
         })
     }
 
@@ -350,7 +337,8 @@ impl Common {
         let plain = |server: &Server| matches!(server, Server::Udp(_) | Server::Tcp(_) | Server::System);
         let idle = servers.iter().all(plain) && (self.name.is_some() || self.roots != Roots::System);
         if idle {
-            let message = "`ca` and `server_name` are for servers over tls, https or quic, and none is named";
+            let message =
+                "`trust`, `ca` and `server_name` are for servers over tls, https or quic, and none is named";
             let help = "write such a server as tls://host or https://host/path, or leave the key out";
             report.push(Diagnostic::error("E135", span, message).help(help));
         }

@@ -4,6 +4,8 @@ use scenario::fields::{Key, KeyType, Need};
 use scenario::kind::{Shape, Subject};
 use scenario::value::SubjectType;
 
+use crate::net::keys;
+
 use super::answer::RCODES;
 use super::dnssec::{Reason, State};
 
@@ -11,50 +13,45 @@ use super::dnssec::{Reason, State};
 const PAYLOAD_MIN: i64 = 512;
 const PAYLOAD_MAX: i64 = 4096;
 
-macro_rules! key {
-    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
-        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
-    };
-}
-
 /// The keys of the map form.
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
-    key!("name", KeyType::Template, Need::Required,
+    Key::new("name", KeyType::Template, Need::Required,
         "The name that is asked for; for type PTR it may be an address.", "shop.example"),
-    key!("type", KeyType::Text, Need::Default("A"),
+    Key::new("type", KeyType::Text, Need::Default("A"),
         "The record type by its name, such as A, AAAA, CAA, HTTPS, MX, NS, PTR, SOA, SRV, TLSA or TXT, or TYPEnnn.", "AAAA"),
-    key!("resolvers", KeyType::OneOrMany(&KeyType::Text), Need::Otherwise("the system's name servers"),
+    Key::new("resolvers", KeyType::OneOrMany(&KeyType::Text), Need::Otherwise("the system's name servers"),
         "Which servers are asked; `expect` holds for each of them. `address` or `address:port` over UDP, tcp://address, tls://host (RFC 7858), https://host/path (RFC 8484, with {?dns} at the end by GET), quic://host (RFC 9250), or `system` for what applications get from the C library.",
         "[192.0.2.53, \"tls://dns.example\"]"),
-    key!("at", KeyType::Choice(&["resolver", "authoritative"]), Need::Default("resolver"),
+    Key::new("at", KeyType::Choice(&["resolver", "authoritative"]), Need::Default("resolver"),
         "Where the question is asked: at the resolvers, or at every address of every name server of the zone, which the resolvers find. Then `authoritative: true` and `agree: [soa.serial]` are expected where nothing is said of them.",
         "authoritative"),
-    key!("transport", KeyType::Choice(&["udp", "tcp"]), Need::Default("udp"),
+    Key::new("transport", KeyType::Choice(&["udp", "tcp"]), Need::Default("udp"),
         "How servers named by address are asked; a reply over UDP that was cut off is asked for again over TCP.", "tcp"),
-    key!("port", KeyType::Int(1, 65535), Need::Default("53"),
+    Key::new("port", KeyType::Int(1, 65535), Need::Default("53"),
         "The port of the zone's name servers, with `at: authoritative`; a resolver's port stands behind its address.", "5353"),
-    key!("ip", KeyType::Choice(&["4", "6"]), Need::Otherwise("both, as far as this machine has them"),
+    Key::new("ip", KeyType::Choice(&["4", "6"]), Need::Otherwise("both, as far as this machine has them"),
         "Which addresses of named servers are used.", "4"),
-    key!("recursion", KeyType::Bool, Need::Otherwise("true, with `at: authoritative` false"),
+    Key::new("recursion", KeyType::Bool, Need::Otherwise("true, with `at: authoritative` false"),
         "Whether the server is to find the answer for us; false asks only for what it knows itself.", "false"),
-    key!("checking_disabled", KeyType::Bool, Need::Default("false"),
+    Key::new("checking_disabled", KeyType::Bool, Need::Default("false"),
         "Whether the resolver is to answer even if its DNSSEC validation fails (the flag CD).", "true"),
-    key!("dnssec_ok", KeyType::Bool, Need::Default("false"),
+    Key::new("dnssec_ok", KeyType::Bool, Need::Default("false"),
         "Whether signatures are asked for (the flag DO).", "true"),
-    key!("nsid", KeyType::Bool, Need::Default("false"),
+    Key::new("nsid", KeyType::Bool, Need::Default("false"),
         "Whether the server is asked for its own name (RFC 5001), which tells the instances of an anycast address apart.", "true"),
-    key!("client_subnet", KeyType::Text, Need::Optional,
+    Key::new("client_subnet", KeyType::Text, Need::Optional,
         "On behalf of which network is asked (RFC 7871), for answers that differ by place.", "203.0.113.0/24"),
-    key!("udp_size", KeyType::Int(PAYLOAD_MIN, PAYLOAD_MAX), Need::Default("1232"),
+    Key::new("udp_size", KeyType::Int(PAYLOAD_MIN, PAYLOAD_MAX), Need::Default("1232"),
         "The largest reply that is taken over UDP, in bytes.", "4096"),
-    key!("server_name", KeyType::Text, Need::Otherwise("the server's host"),
+    Key::new("server_name", KeyType::Text, Need::Otherwise("the server's host"),
         "The name that the certificates of servers over tls, https and quic must be for.", "dns.example"),
-    key!("ca", KeyType::Text, Need::Otherwise("the system's authorities"),
+    keys::TRUST,
+    Key::new("ca", KeyType::Text, Need::Otherwise("the system's authorities"),
         "A PEM file with the authorities that servers over tls, https and quic must prove themselves by.", "certificates/ca.pem"),
-    key!("validate", KeyType::Bool, Need::Default("false"),
+    Key::new("validate", KeyType::Bool, Need::Default("false"),
         "Whether the answer is validated by DNSSEC, here and not by the resolver; asked with DO and CD. Then `dnssec: secure` is expected where nothing is said of it.", "true"),
-    key!("trust_anchors", KeyType::OneOrMany(&KeyType::Text), Need::Otherwise("the root's keys of 2017 and 2024"),
+    Key::new("trust_anchors", KeyType::OneOrMany(&KeyType::Text), Need::Otherwise("the root's keys of 2017 and 2024"),
         "The keys that are trusted without proof: DNSKEY or DS records, or a file with them.",
         "[\"shop.example. DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\"]"),
 ];

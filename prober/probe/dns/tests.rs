@@ -547,7 +547,10 @@ fn mistakes_in_the_file() {
         keys.push(more);
         check(keys).concat()
     };
-    assert!(with("192.0.2.1", ("ca", text("ca.pem"))).starts_with("E135: `ca` and `server_name` are for"));
+    assert!(
+        with("192.0.2.1", ("ca", text("ca.pem")))
+            .starts_with("E135: `trust`, `ca` and `server_name` are for")
+    );
     assert!(with("192.0.2.1", ("port", Bound::Int(5353))).starts_with("E135: `port` is that of a zone's"));
     assert!(
         with("system", ("type", text("MX"))).starts_with("E135: the system's resolver looks up addresses")

@@ -9,6 +9,7 @@ use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
 
 use super::message::{self, CODES, SERVING};
+use crate::http::given;
 use crate::http::trail::Answer;
 
 /// How a call ended, and what it said.
@@ -76,16 +77,7 @@ impl Evidence for Health {
                 self.serving.map_or(Reading::Absent, |word| Reading::One(Value::Text(word.into())))
             }
             ("message", _) => Reading::One(Value::Text(self.message.as_str().into())),
-            ("metadata", Selector::Header(name)) => {
-                let values = self.metadata.get_all(&**name).iter();
-                let mut values: Vec<_> =
-                    values.map(|value| Value::Text(String::from_utf8_lossy(value.as_bytes()))).collect();
-                match values.len() {
-                    0 => Reading::Absent,
-                    1 => Reading::One(values.remove(0)),
-                    _ => Reading::Many(values),
-                }
-            }
+            ("metadata", Selector::Header(name)) => given::reading(&self.metadata, name),
             _ => Reading::Absent,
         }
     }

@@ -4,91 +4,65 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, TE};
+use http::header::{CONTENT_TYPE, HOST, TE};
 use model::outcome::FailureClass;
 use scenario::diagnostic::{Diagnostic, Report};
-use scenario::fields::{Bound, Fields, Key, KeyType, Need};
+use scenario::fields::{Fields, Key, KeyType, Need};
 use scenario::kind::{Action, Shape, Subject};
-use scenario::template::{Part, Template};
 use scenario::value::SubjectType;
 
 use super::message::{CODES, SERVICE_MAX, SERVING};
 use super::run::Grpc;
 use crate::http::client::Client;
 use crate::http::connect::Manner;
-use crate::http::file::insecure;
+use crate::http::given::{self, Reserved};
 use crate::http::keys::IDENTITY;
 use crate::http::request::Version;
 use crate::http::way;
-use crate::net::address::Host;
+use crate::net::keys;
 use crate::net::reach::Reach;
-use crate::net::resolve::Family;
-use crate::net::roots::Roots;
 use crate::net::shared::Net;
 use crate::net::tls::{TlsChoice, Verify};
 
 /// The longest answer that is read: a message of a few bytes.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 
-macro_rules! key {
-    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
-        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
-    };
-}
-
 /// The keys of the map form.
 pub(super) const KEYS: &[Key] = &[
-    key!("address", KeyType::Template, Need::Required, "The host and the port.", "orders.example:443"),
-    key!(
+    Key::new("address", KeyType::Template, Need::Required, "The host and the port.", "orders.example:443"),
+    Key::new(
         "service",
         KeyType::Template,
         Need::Otherwise("the server as a whole"),
         "The service that is asked about, by its full name.",
-        "shop.Orders"
+        "shop.Orders",
     ),
-    key!("tls", KeyType::Bool, Need::Default("true"), "Whether the connection is encrypted.", "false"),
-    key!(
+    Key::new("tls", KeyType::Bool, Need::Default("true"), "Whether the connection is encrypted.", "false"),
+    Key::new(
         "metadata",
         KeyType::Map(&KeyType::Template),
         Need::Optional,
         "Headers of the call; the values of names that end in -bin are Base64.",
-        "{ x-tenant: test }"
+        "{ x-tenant: test }",
     ),
-    key!(
+    Key::new(
         "server_name",
         KeyType::Text,
         Need::Otherwise("the host"),
         "The name that is asked for, in the call and in TLS, and that the certificate must be for.",
-        "orders.example"
+        "orders.example",
     ),
-    key!(
-        "ca",
-        KeyType::Text,
-        Need::Optional,
-        "A PEM file of the authorities to trust instead of the system's.",
-        "certs/internal-root.pem"
-    ),
-    key!(
-        "insecure",
-        KeyType::Text,
-        Need::Optional,
-        "Goes on with a certificate that does not hold, and says why that is right; shown with every run.",
-        "self-signed until the move"
-    ),
-    key!(
+    keys::TRUST,
+    keys::CA,
+    keys::INSECURE,
+    Key::new(
         "client_certificate",
         KeyType::Record(IDENTITY),
         Need::Optional,
         "What is shown to a server that asks who the client is.",
-        "{ cert: certs/probe.pem, key: certs/probe.key }"
+        "{ cert: certs/probe.pem, key: certs/probe.key }",
     ),
-    key!(
-        "ip",
-        KeyType::Choice(&["any", "4", "6"]),
-        Need::Default("any"),
-        "Which version of IP is used.",
-        "\"6\""
-    ),
+    keys::IP,
 ];
 
 /// What assertions may look at.
@@ -142,24 +116,15 @@ pub(super) fn classify(
 /// Makes the action.
 pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
     let service = fields.template("service");
-    let metadata = metadata(&mut fields, report);
-    let insecure = insecure(&mut fields, report);
-    let name = fields.text("server_name").map(|given| {
-        Host::parse(&given.value).map_err(|error| {
-            let help = "write a name like orders.example, without scheme and port";
-            report.push(Diagnostic::error("E178", given.span, error.to_string()).help(help));
-        })
-    });
+    let metadata = given::headers("metadata", &OF_THE_CALL, &mut fields, report);
+    let insecure = keys::insecure(&mut fields, report);
+    let name = keys::host("server_name", &mut fields, report);
     let secure = fields.bool("tls").is_none_or(|given| given.value);
     if !secure {
         plain(&fields, report)?;
     }
-    let roots = fields.text("ca").map_or(Roots::System, |given| Roots::File(given.value.into()));
-    let family = match fields.choice("ip").map(|given| given.value) {
-        Some("4") => Family::V4,
-        Some("6") => Family::V6,
-        _ => Family::Any,
-    };
+    let roots = keys::trust(&mut fields, report)?;
+    let family = keys::family(&mut fields);
     let way = way::plan(&mut fields, report);
     let reach = Reach::new(fields.template("address")?, None, "orders.example:443", report);
     if let Some(service) = &service
@@ -169,7 +134,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         report.push(Diagnostic::error("E104", service.span, message));
         return None;
     }
-    let (name, insecure) = (name.transpose().ok()?, insecure.ok()?);
+    let (name, insecure) = (name.ok()?, insecure.ok()?);
     let verify = if insecure.is_some() { Verify::Record } else { Verify::Enforce };
     let tls = TlsChoice { roots, alpn: vec![b"h2".to_vec()], verify, ..TlsChoice::default() };
     let manner = Manner { version: Version::H2, family, tls: Arc::new(tls), name, ..Manner::default() };
@@ -186,7 +151,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
 
 /// Without TLS nothing of it can be asked for; `None` if the report says what was.
 fn plain(fields: &Fields, report: &mut Report) -> Option<()> {
-    let key = ["ca", "insecure", "client_certificate"].into_iter().find(|key| fields.has(key));
+    let key = ["trust", "ca", "insecure", "client_certificate"].into_iter().find(|key| fields.has(key));
     let Some(key) = key else { return Some(()) };
     let span = fields.span_of(key).unwrap_or(fields.span);
     let message = format!("`{key}` says something about TLS, and `tls: false` wants none");
@@ -194,37 +159,9 @@ fn plain(fields: &Fields, report: &mut Report) -> Option<()> {
     None
 }
 
-/// The headers of the call; `None` if the report says which cannot be sent.
-fn metadata(fields: &mut Fields, report: &mut Report) -> Option<Vec<(HeaderName, Template)>> {
-    let Some(given) = fields.map("metadata") else { return Some(Vec::new()) };
-    let mut headers = Some(Vec::with_capacity(given.value.len()));
-    for (name, value) in given.value {
-        let Bound::Template(value) = value.value else { continue };
-        let parsed = HeaderName::from_bytes(name.value.as_bytes()).ok();
-        let ours =
-            |name: &HeaderName| [CONTENT_TYPE, HOST, TE].contains(name) || name.as_str().starts_with("grpc-");
-        let fits = value.parts().iter().all(|part| match part {
-            Part::Text(text) => HeaderValue::from_str(text).is_ok(),
-            Part::Hole(..) => true,
-        });
-        let (code, message) = match parsed {
-            None => ("E173", format!("`{}` cannot be the name of a header", name.value)),
-            Some(parsed) if ours(&parsed) => {
-                ("E173", format!("the header {parsed} belongs to the call and cannot be set"))
-            }
-            Some(parsed) if !fits => {
-                let what = "has a line break or control character in it";
-                ("E209", format!("the value of header {parsed} {what}"))
-            }
-            Some(parsed) => {
-                if let Some(headers) = &mut headers {
-                    headers.push((parsed, value));
-                }
-                continue;
-            }
-        };
-        report.push(Diagnostic::error(code, name.span, message).help("like authorization or x-tenant"));
-        headers = None;
-    }
-    headers
-}
+/// Headers that are the call's own.
+const OF_THE_CALL: Reserved = Reserved {
+    whose: "call",
+    is: |name| [CONTENT_TYPE, HOST, TE].contains(name) || name.as_str().starts_with("grpc-"),
+    help: "leave it out: the prober sets it",
+};

@@ -14,6 +14,7 @@ use super::answer::Health;
 use super::message::{self, SERVICE_MAX};
 use crate::http::client::{Client, carry_on};
 use crate::http::facts;
+use crate::http::given;
 use crate::http::request::{Ready, TRACEPARENT, user_agent};
 use crate::http::target::Target;
 use crate::http::trail::Trail;
@@ -118,14 +119,7 @@ impl Grpc {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(TIMEOUT, timeout(context.deadline));
         headers.insert(TRACEPARENT, HeaderValue::from_static(""));
-        let mut given = HeaderMap::with_capacity(self.metadata.len());
-        for (name, template) in &self.metadata {
-            let text = template.render(scope).map_err(|error| fault::unresolved(&error))?;
-            let value = HeaderValue::from_str(&text).map_err(|_| {
-                unusable(template, &format!("header {name} would have a control character in it"))
-            })?;
-            given.append(name, value);
-        }
+        let given = given::filled(&self.metadata, scope)?;
         let traced = !given.contains_key(TRACEPARENT);
         // What the author gives takes the place of a default of the same name.
         headers.extend(given);

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use model::time::Timestamp;
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
@@ -17,7 +16,7 @@ use super::page::{Choice, Page};
 use super::shape::Shape;
 use super::target::Target;
 use super::trail::Answer;
-use super::{cache, facts};
+use super::{cache, facts, given};
 use crate::xml::Element;
 
 /// The answer to the last request.
@@ -41,7 +40,7 @@ impl Evidence for HttpEvidence {
     fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a> {
         match (subject, selector) {
             ("status", _) => Reading::One(Value::Int(self.answer.status.as_u16().into())),
-            ("headers", Selector::Header(name)) => header(&self.answer.headers, name),
+            ("headers", Selector::Header(name)) => given::reading(&self.answer.headers, name),
             ("json", Selector::JsonPath(path)) => self.json(path),
             ("xml", Selector::Xml(path)) => self.xml(path),
             ("css", Selector::Own(chosen)) => {
@@ -87,12 +86,7 @@ impl HttpEvidence {
             Ok(json) => json,
             Err(why) => return Reading::Unreadable(why.clone()),
         };
-        let mut found: Vec<_> = path.query(json).all().into_iter().map(Value::of_json).collect();
-        match found.len() {
-            0 => Reading::Absent,
-            1 => Reading::One(found.remove(0)),
-            _ => Reading::Many(found),
-        }
+        Reading::at(path, json)
     }
 }
 
@@ -127,23 +121,7 @@ impl HttpEvidence {
             Ok(root) => root,
             Err(why) => return Reading::Unreadable(why.clone()),
         };
-        let mut found: Vec<_> =
-            root.find(path).into_iter().map(|text| Value::Text(Cow::Borrowed(text))).collect();
-        match found.len() {
-            0 => Reading::Absent,
-            1 => Reading::One(found.remove(0)),
-            _ => Reading::Many(found),
-        }
-    }
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Reading<'a> {
-    let mut values =
-        headers.get_all(name).iter().map(|value| Value::Text(String::from_utf8_lossy(value.as_bytes())));
-    match (values.next(), values.next()) {
-        (None, _) => Reading::Absent,
-        (Some(only), None) => Reading::One(only),
-        (Some(first), Some(second)) => Reading::Many([first, second].into_iter().chain(values).collect()),
+        Reading::of(root.find(path).into_iter().map(|text| Value::Text(Cow::Borrowed(text))).collect())
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use http::Method;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use model::outcome::FailureClass;
 use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::{Bound, Fields};
@@ -17,14 +17,16 @@ use super::auth::{self, AuthPlan};
 use super::client::Client;
 use super::connect::Manner;
 use super::every;
+use super::given;
 use super::parts::{BodyPlan, Content, PartPlan};
 use super::request::{RequestPlan, Version};
 use super::run::Http;
 use super::target::{Target, UrlError};
 use super::way;
 use crate::net::address::Host;
+use crate::net::keys::{self, Refused};
 use crate::net::resolve::Family;
-use crate::net::roots::{self, Roots};
+use crate::net::roots::Roots;
 use crate::net::shared::Net;
 use crate::net::tls::{TlsChoice, Verify};
 
@@ -67,13 +69,13 @@ pub(super) fn classify(
 pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
     let method = method(&mut fields, report);
     let url = url(&mut fields, report);
-    let headers = headers(&mut fields, report);
+    let headers = given::headers("headers", &given::OF_HTTP, &mut fields, report);
     let query = pairs(&mut fields, "query").unwrap_or_default();
     let body = body(&mut fields, report);
     let body_bytes_max = body_limit(&mut fields, report);
-    let insecure = insecure(&mut fields, report);
-    let host = host(&mut fields, report);
-    let roots = roots::of_fields(&mut fields, report);
+    let insecure = keys::insecure(&mut fields, report);
+    let host = keys::host("host", &mut fields, report);
+    let roots = keys::trust(&mut fields, report);
     let follow = fields.int("follow").and_then(|given| u32::try_from(given.value).ok()).unwrap_or(FOLLOW);
     let auth = sign_in(&mut fields, headers.as_deref(), report);
     let content_type = fields.template("content_type").map(|given| given.value);
@@ -112,9 +114,6 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     super::lint::check(&http, fields.span, report);
     Some(Box::new(http))
 }
-
-/// A key whose value is wrong; the report says how.
-pub(crate) struct Refused;
 
 fn method(fields: &mut Fields, report: &mut Report) -> Option<Method> {
     let Some(given) = fields.text("method") else { return Some(Method::GET) };
@@ -170,45 +169,6 @@ fn wrong_start(url: &Template) -> Option<UrlError> {
         }
         _ if start.chars().any(char::is_whitespace) => Some(UrlError::Blank("blank")),
         _ => None,
-    }
-}
-
-fn headers(fields: &mut Fields, report: &mut Report) -> Option<Vec<(HeaderName, Template)>> {
-    let Some(given) = fields.map("headers") else { return Some(Vec::new()) };
-    let mut wrong = false;
-    let mut headers = Vec::with_capacity(given.value.len());
-    for (name, value) in given.value {
-        let Bound::Template(value) = value.value else { continue };
-        match header(&name, &value) {
-            Ok(name) => headers.push((name, value)),
-            Err(diagnostic) => {
-                report.push(*diagnostic);
-                wrong = true;
-            }
-        }
-    }
-    if wrong { None } else { Some(headers) }
-}
-
-fn header(name: &Spanned<String>, value: &Template) -> Result<HeaderName, Box<Diagnostic>> {
-    let wrong = |code, message: String| Diagnostic::error(code, name.span, message);
-    let parsed = HeaderName::from_bytes(name.value.as_bytes()).map_err(|_| {
-        wrong("E173", format!("`{}` cannot be the name of a header", name.value))
-            .help("letters, digits and dashes, like Content-Type")
-    })?;
-    if [CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE].contains(&parsed) {
-        let message = format!("the header {parsed} belongs to the connection and cannot be set");
-        return Err(Box::new(wrong("E173", message).help("it is set from the body")));
-    }
-    let fits = value.parts().iter().all(|part| match part {
-        Part::Text(text) => HeaderValue::from_str(text).is_ok(),
-        Part::Hole(..) => true,
-    });
-    if fits {
-        Ok(parsed)
-    } else {
-        let message = format!("the value of header {parsed} has a line break or control character in it");
-        Err(Box::new(wrong("E209", message).help("a header is one line")))
     }
 }
 
@@ -301,37 +261,6 @@ fn body_limit(fields: &mut Fields, report: &mut Report) -> Option<u64> {
     Some(given.value)
 }
 
-/// Why the certificate need not hold, if the author says so.
-///
-/// # Errors
-/// There is no reason in it.
-pub(crate) fn insecure(fields: &mut Fields, report: &mut Report) -> Result<Option<String>, Refused> {
-    let Some(given) = fields.text("insecure") else { return Ok(None) };
-    if given.value.trim().is_empty() || matches!(given.value.as_str(), "true" | "yes" | "false" | "no") {
-        let diagnostic =
-            Diagnostic::error("E177", given.span, "`insecure` needs the reason why that is right");
-        report.push(diagnostic.help("insecure: \"self-signed until the move in March\""));
-        return Err(Refused);
-    }
-    Ok(Some(given.value))
-}
-
-fn host(fields: &mut Fields, report: &mut Report) -> Result<Option<Host>, Refused> {
-    let Some(given) = fields.text("host") else { return Ok(None) };
-    host_of(&given, report).map(Some).ok_or(Refused)
-}
-
-/// A host's name or address; `None` if the report says that it is none.
-pub(super) fn host_of(given: &Spanned<String>, report: &mut Report) -> Option<Host> {
-    let error = match Host::parse(&given.value) {
-        Ok(host) => return Some(host),
-        Err(error) => error,
-    };
-    let diagnostic = Diagnostic::error("E178", given.span, error.to_string());
-    report.push(diagnostic.help("a name without scheme and port, like shop.example"));
-    None
-}
-
 /// What is offered where the author says nothing about the version.
 const OFFERS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -368,11 +297,7 @@ fn version(fields: &mut Fields, report: &mut Report) -> Option<Version> {
 }
 
 fn manner(fields: &mut Fields, version: Version, roots: Roots, insecure: bool) -> Manner {
-    let family = match fields.choice("ip").map(|given| given.value) {
-        Some("4") => Family::V4,
-        Some("6") => Family::V6,
-        _ => Family::Any,
-    };
+    let family = keys::family(fields);
     let offers: &[&[u8]] = match version {
         Version::Auto => &OFFERS,
         Version::H1 => &[b"http/1.1"],

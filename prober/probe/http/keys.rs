@@ -4,197 +4,169 @@ use scenario::fields::{Key, KeyType, Need};
 use scenario::kind::{Shape, Subject};
 use scenario::value::SubjectType;
 
+use crate::net::keys;
+
 use super::auth::file as auth;
 use super::{cache, page, shape};
-use crate::net::{each, roots};
-
-macro_rules! key {
-    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
-        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
-    };
-}
+use crate::net::each;
 
 /// The keys of the map form.
 pub(super) const KEYS: &[Key] = &[
-    key!("method", KeyType::Text, Need::Default("GET"), "The method.", "POST"),
-    key!(
+    Key::new("method", KeyType::Text, Need::Default("GET"), "The method.", "POST"),
+    Key::new(
         "url",
         KeyType::Template,
         Need::Required,
         "What is asked, with its scheme.",
-        "https://shop.example/"
+        "https://shop.example/",
     ),
-    key!(
+    Key::new(
         "headers",
         KeyType::Map(&KeyType::Template),
         Need::Optional,
         "Headers of the request; they take the place of a default of the same name.",
-        "{ Accept: application/json }"
+        "{ Accept: application/json }",
     ),
-    key!(
+    Key::new(
         "query",
         KeyType::Map(&KeyType::Template),
         Need::Optional,
         "Parameters added to the URL, encoded as they must be.",
-        "{ q: blue shoes }"
+        "{ q: blue shoes }",
     ),
-    key!("json", KeyType::Json, Need::Optional, "The body, sent as JSON.", "{ sku: TEST-SKU }"),
-    key!(
+    Key::new("json", KeyType::Json, Need::Optional, "The body, sent as JSON.", "{ sku: TEST-SKU }"),
+    Key::new(
         "form",
         KeyType::Map(&KeyType::Template),
         Need::Optional,
         "The body, sent as the fields of a form.",
-        "{ user: probe }"
+        "{ user: probe }",
     ),
-    key!("body", KeyType::Template, Need::Optional, "The body, sent as it is.", "ping"),
-    key!(
+    Key::new("body", KeyType::Template, Need::Optional, "The body, sent as it is.", "ping"),
+    Key::new(
         "multipart",
         KeyType::OneOrMany(&KeyType::Record(PART)),
         Need::Optional,
         "The body, sent as the parts of a form: texts and files.",
-        "[{ name: title, value: Test }, { name: scan, file: fixtures/scan.png, content_type: image/png }]"
+        "[{ name: title, value: Test }, { name: scan, file: fixtures/scan.png, content_type: image/png }]",
     ),
-    key!(
+    Key::new(
         "file",
         KeyType::Template,
         Need::Optional,
         "A file of at most 16 MiB that is sent as the body; read at the start of each run, relative to the project.",
-        "fixtures/order.xml"
+        "fixtures/order.xml",
     ),
-    key!("content_type", KeyType::Template, Need::Optional, "What the body is.", "application/xml"),
-    key!(
+    Key::new("content_type", KeyType::Template, Need::Optional, "What the body is.", "application/xml"),
+    Key::new(
         "compression",
         KeyType::Bool,
         Need::Default("true"),
         "Whether a packed answer is asked for (gzip, br, zstd, deflate); one that comes is unpacked in either case.",
-        "false"
+        "false",
     ),
-    key!(
+    Key::new(
         "auth",
         KeyType::Record(auth::KEYS),
         Need::Optional,
         "How the step signs in; nothing of it goes to another origin.",
-        "{ bearer: \"${secrets.token}\" }"
+        "{ bearer: \"${secrets.token}\" }",
     ),
-    key!(
+    Key::new(
         "follow",
         KeyType::Int(0, 20),
         Need::Default("5"),
         "How many redirects are followed; one more is a failure, and 0 looks at the redirect itself.",
-        "0"
+        "0",
     ),
-    key!(
+    Key::new(
         "http_version",
         KeyType::Choice(&["auto", "1.1", "2", "3"]),
         Need::Default("auto"),
         "Which version is spoken; auto takes HTTP/2 if the server offers it in TLS, and 3 needs a build with the feature http3.",
-        "\"1.1\""
+        "\"1.1\"",
     ),
-    key!(
-        "trust",
-        KeyType::Choice(roots::TRUST),
-        Need::Default("system"),
-        "Whose authorities are trusted: the system's, or Mozilla's as built in, the same on every machine.",
-        "bundled"
-    ),
-    key!(
-        "ca",
-        KeyType::Text,
-        Need::Optional,
-        "A PEM file of authorities to trust in place of the system's; read where the prober runs.",
-        "certs/ca.pem"
-    ),
-    key!(
-        "insecure",
-        KeyType::Text,
-        Need::Optional,
-        "Goes on with a certificate that does not hold, and says why that is right; shown with every run.",
-        "self-signed until the move"
-    ),
-    key!(
-        "ip",
-        KeyType::Choice(&["any", "4", "6"]),
-        Need::Default("any"),
-        "Which version of IP is used.",
-        "\"6\""
-    ),
-    key!(
+    keys::TRUST,
+    keys::CA,
+    keys::INSECURE,
+    keys::IP,
+    Key::new(
         "host",
         KeyType::Text,
         Need::Optional,
         "The name to ask for at the URL's address: in the header Host, in TLS and in the certificate.",
-        "shop.example"
+        "shop.example",
     ),
-    key!(
+    Key::new(
         "sni",
         KeyType::Text,
         Need::Optional,
         "The name for TLS alone: told to the server, and to be proved by it. The header Host stays.",
-        "shop.example"
+        "shop.example",
     ),
-    key!(
+    Key::new(
         "connect_to",
         KeyType::Text,
         Need::Optional,
         "The host and port to connect to in place of the URL's; names in the request and in TLS stay.",
-        "\"192.0.2.10:443\""
+        "\"192.0.2.10:443\"",
     ),
-    key!(
+    Key::new(
         "source_address",
         KeyType::Text,
         Need::Optional,
         "The address of the prober's machine that connections come from.",
-        "192.0.2.7"
+        "192.0.2.7",
     ),
-    key!(
+    Key::new(
         "proxy",
         KeyType::Template,
         Need::Optional,
         "Who passes connections on: http://, socks5:// (names looked up here) or socks5h:// (by the proxy).",
-        "http://proxy.example:3128"
+        "http://proxy.example:3128",
     ),
-    key!(
+    Key::new(
         "client_certificate",
         KeyType::Record(IDENTITY),
         Need::Optional,
         "What is shown to a server that asks who the client is; not to another origin.",
-        "{ cert: certs/probe.pem, key: \"${secrets.probe_key}\" }"
+        "{ cert: certs/probe.pem, key: \"${secrets.probe_key}\" }",
     ),
     each::KEY,
-    key!(
+    Key::new(
         "body_limit",
         KeyType::Size,
         Need::Default("1MiB"),
         "How much of the body is read, packed; four times that once unpacked. Beyond it the body cannot be looked at.",
-        "4MiB"
+        "4MiB",
     ),
 ];
 
 /// The keys of `client_certificate`.
 pub(crate) const IDENTITY: &[Key] = &[
-    key!(
+    Key::new(
         "cert",
         KeyType::Template,
         Need::Required,
         "A PEM file, or a secret with PEM in it.",
-        "certs/probe.pem"
+        "certs/probe.pem",
     ),
-    key!(
+    Key::new(
         "key",
         KeyType::Template,
         Need::Required,
         "A PEM file, or a secret with PEM in it.",
-        "${secrets.probe_key}"
+        "${secrets.probe_key}",
     ),
 ];
 
 /// The keys of one part of `multipart`.
 const PART: &[Key] = &[
-    key!("name", KeyType::Text, Need::Required, "The field's name.", "title"),
-    key!("value", KeyType::Template, Need::Optional, "A text.", "Test"),
-    key!("file", KeyType::Template, Need::Optional, "The path of a file.", "fixtures/scan.png"),
-    key!("filename", KeyType::Text, Need::Optional, "The name that the server is told.", "scan.png"),
-    key!("content_type", KeyType::Text, Need::Optional, "What the part is.", "image/png"),
+    Key::new("name", KeyType::Text, Need::Required, "The field's name.", "title"),
+    Key::new("value", KeyType::Template, Need::Optional, "A text.", "Test"),
+    Key::new("file", KeyType::Template, Need::Optional, "The path of a file.", "fixtures/scan.png"),
+    Key::new("filename", KeyType::Text, Need::Optional, "The name that the server is told.", "scan.png"),
+    Key::new("content_type", KeyType::Text, Need::Optional, "What the part is.", "image/png"),
 ];
 
 /// The versions of HTTP from least to most.

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`keys`] | keys and subjects, as tables |
 //! | [`file`] | compile |
+//! | [`given`] | headers that an author gives, for this kind and others |
 //! | [`auth`] | signing in |
 //! | [`target`] | a URL, checked and taken apart |
 //! | [`request`] | the request, prepared as far as it is constant |
@@ -53,6 +54,7 @@ pub(crate) mod exchange;
 pub(crate) mod facts;
 pub(crate) mod fault;
 pub(crate) mod file;
+pub(crate) mod given;
 pub(crate) mod keys;
 mod lint;
 mod page;

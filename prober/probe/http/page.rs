@@ -120,18 +120,14 @@ mod engine {
         /// What `choice` takes.
         pub(in crate::http) fn take(&self, choice: &Choice) -> Reading<'_> {
             let found = self.0.select(&choice.selector).take(FOUND_MAX);
-            let mut values: Vec<_> = match &choice.attribute {
+            let values: Vec<_> = match &choice.attribute {
                 None => found.map(|element| Value::Text(Cow::Owned(text(element)))).collect(),
                 Some(name) => {
                     let attributes = found.filter_map(|element| element.attr(name));
                     attributes.map(|value| Value::Text(Cow::Borrowed(value))).collect()
                 }
             };
-            match values.len() {
-                0 => Reading::Absent,
-                1 => Reading::One(values.remove(0)),
-                _ => Reading::Many(values),
-            }
+            Reading::of(values)
         }
     }
 

@@ -16,6 +16,7 @@ use model::outcome::{Failure, FailureClass};
 use scenario::template::{Hole, Part, RunFacts, Scope, Template};
 
 use super::decode::ACCEPTED;
+use super::given;
 use super::parts::BodyPlan;
 use super::redirect;
 use super::target::Target;
@@ -132,14 +133,7 @@ impl RequestPlan {
             let value = HeaderValue::try_from(content_type);
             headers.insert(CONTENT_TYPE, value.map_err(|_| fault::config("the content type is no header"))?);
         }
-        let mut given = HeaderMap::with_capacity(self.headers.len());
-        for (name, template) in &self.headers {
-            let text = template.render(scope).map_err(|error| fault::unresolved(&error))?;
-            let value = HeaderValue::from_str(&text).map_err(|_| {
-                unusable(template, &format!("header {name} would have a control character in it"))
-            })?;
-            given.append(name, value);
-        }
+        let given = given::filled(&self.headers, scope)?;
         let traced = !given.contains_key(TRACEPARENT);
         if traced {
             headers.insert(TRACEPARENT, HeaderValue::from_static(""));

@@ -14,10 +14,10 @@ use scenario::template::{Scope, Template};
 use super::auth::file::in_the_file;
 use super::client::Client;
 use super::connect::Manner;
-use super::file::host_of;
 use crate::net::address::{Host, HostPort};
 use crate::net::fault;
 use crate::net::identity::{Identity, Pem};
+use crate::net::keys;
 use crate::net::proxy::Proxy;
 use crate::net::resolve::Family;
 use crate::net::shared::Net;
@@ -69,7 +69,7 @@ pub(super) fn named(
     fields: &mut Fields,
     report: &mut Report,
 ) -> Option<Manner> {
-    let sni = fields.text("sni").map(|given| host_of(&given, report).ok_or(())).transpose().ok()?;
+    let sni = keys::host("sni", fields, report).ok()?;
     let connect_to = match fields.text("connect_to") {
         None => None,
         Some(given) => match HostPort::parse(&given.value, None) {

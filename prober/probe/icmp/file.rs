@@ -15,6 +15,7 @@ use scenario::value::SubjectType;
 use super::echo::PAYLOAD_MIN;
 use super::run::{Icmp, Whom};
 use crate::net::address::Host;
+use crate::net::keys;
 use crate::net::resolve::Family;
 use crate::net::shared::Net;
 
@@ -66,13 +67,7 @@ pub(super) const KEYS: &[Key] = &[
         doc: "How much a ping carries beside its headers; 16 to 65507 bytes.",
         example: "1400",
     },
-    Key {
-        name: "ip",
-        value: KeyType::Choice(&["any", "4", "6"]),
-        need: Need::Default("any"),
-        doc: "Which version of IP is used.",
-        example: "\"6\"",
-    },
+    keys::IP,
 ];
 
 macro_rules! subject {
@@ -117,11 +112,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let interval = interval(&mut fields, report);
     let wait = fields.duration("wait").map_or(WAIT_DEFAULT, |given| given.value);
     let size = size(&mut fields, report);
-    let family = match fields.choice("ip").map(|given| given.value) {
-        Some("4") => Family::V4,
-        Some("6") => Family::V6,
-        _ => Family::Any,
-    };
+    let family = keys::family(&mut fields);
     let whom = whom(fields.template("host")?, family, report);
     Some(Box::new(Icmp {
         whom: whom?,

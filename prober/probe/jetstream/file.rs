@@ -12,61 +12,50 @@ use scenario::value::SubjectType;
 
 use super::run::{JetStream, SignIn};
 use super::session::{is_stream, is_subject};
+use crate::net::keys;
 use crate::net::reach::Reach;
-use crate::net::roots::Roots;
 use crate::net::shared::Net;
 use crate::net::tls::TlsChoice;
 
 /// The port of NATS.
 const PORT: u16 = 4222;
 
-macro_rules! key {
-    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
-        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
-    };
-}
-
 /// The keys of the map form.
 pub(super) const KEYS: &[Key] = &[
-    key!(
+    Key::new(
         "address",
         KeyType::Template,
         Need::Required,
         "The host, and the port if it is not 4222.",
-        "nats.example"
+        "nats.example",
     ),
-    key!("stream", KeyType::Template, Need::Required, "The stream's name.", "ORDERS"),
-    key!(
+    Key::new("stream", KeyType::Template, Need::Required, "The stream's name.", "ORDERS"),
+    Key::new(
         "subject",
         KeyType::Template,
         Need::Otherwise("all subjects of the stream"),
         "Of which subject the last message is looked at; `*` stands for a part, `>` at the end for all that follow.",
-        "orders.confirmed"
+        "orders.confirmed",
     ),
-    key!("domain", KeyType::Text, Need::Optional, "The JetStream domain that the stream is in.", "hub"),
-    key!("user", KeyType::Template, Need::Optional, "Who signs in, with `password`.", "probe"),
-    key!(
+    Key::new("domain", KeyType::Text, Need::Optional, "The JetStream domain that the stream is in.", "hub"),
+    Key::new("user", KeyType::Template, Need::Optional, "Who signs in, with `password`.", "probe"),
+    Key::new(
         "password",
         KeyType::Template,
         Need::Optional,
         "The password of `user`.",
-        "${secrets.nats_password}"
+        "${secrets.nats_password}",
     ),
-    key!("token", KeyType::Template, Need::Optional, "A token that signs in.", "${secrets.nats_token}"),
-    key!(
+    Key::new("token", KeyType::Template, Need::Optional, "A token that signs in.", "${secrets.nats_token}"),
+    Key::new(
         "tls",
         KeyType::Bool,
         Need::Default("false"),
         "Whether the connection is encrypted; a server that wants TLS refuses one that is not.",
-        "true"
+        "true",
     ),
-    key!(
-        "ca",
-        KeyType::Text,
-        Need::Optional,
-        "A PEM file of the authorities to trust instead of the system's.",
-        "certs/internal-root.pem"
-    ),
+    keys::TRUST,
+    keys::CA,
 ];
 
 /// What assertions may look at.
@@ -126,13 +115,13 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     };
     let sign_in = sign_in(&mut fields, report);
     let secure = fields.bool("tls").is_some_and(|given| given.value);
-    let ca = fields.text("ca");
-    if let Some(ca) = ca.as_ref().filter(|_| !secure) {
-        let message = "`ca` says something about TLS, and there is none";
-        report.push(Diagnostic::error("E135", ca.span, message).help("write tls: true"));
+    if !secure && let Some(key) = ["trust", "ca"].into_iter().find(|key| fields.has(key)) {
+        let span = fields.span_of(key).unwrap_or(fields.span);
+        let message = format!("`{key}` says something about TLS, and there is none");
+        report.push(Diagnostic::error("E135", span, message).help("write tls: true"));
         return None;
     }
-    let roots = ca.map_or(Roots::System, |given| Roots::File(given.value.into()));
+    let roots = keys::trust(&mut fields, report)?;
     let tls = secure.then(|| TlsChoice { roots, ..TlsChoice::default() });
     Some(Box::new(JetStream {
         reach: reach?,

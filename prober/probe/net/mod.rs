@@ -27,6 +27,7 @@
 //! | [`policy`] | what may be connected to, asked before and after each connection |
 //! | [`canary`], [`anchor`] | what the prober looks at to know of its own resolver and network |
 //! | [`fault`] | from an operating system's error to a failure |
+//! | [`keys`] | keys that mean the same in every kind |
 
 pub(crate) mod address;
 pub(crate) mod anchor;
@@ -38,6 +39,7 @@ pub(crate) mod dial;
 pub(crate) mod each;
 pub(crate) mod fault;
 pub(crate) mod identity;
+pub(crate) mod keys;
 pub(crate) mod lines;
 pub(crate) mod phases;
 pub(crate) mod policy;

@@ -11,8 +11,6 @@ use model::time::Timestamp;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
-use scenario::diagnostic::{Diagnostic, Report};
-use scenario::fields::Fields;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::net::fault;
@@ -34,20 +32,6 @@ pub(crate) enum Roots {
 
 /// The words of the key `trust`.
 pub(crate) const TRUST: &[&str] = &["system", "bundled"];
-
-/// What the keys `trust` and `ca` say; `None` after a mistake, which is reported.
-pub(crate) fn of_fields(fields: &mut Fields, report: &mut Report) -> Option<Roots> {
-    match (fields.choice("trust"), fields.text("ca")) {
-        (Some(trust), Some(_)) => {
-            let message = "`trust` and `ca` both say whom to trust";
-            report.push(Diagnostic::error("E135", trust.span, message).help("leave one of them out"));
-            None
-        }
-        (None, Some(path)) => Some(Roots::File(path.value.into())),
-        (Some(trust), None) if trust.value == "bundled" => Some(Roots::Bundled),
-        _ => Some(Roots::System),
-    }
-}
 
 /// Authorities that are trusted, and until when their own certificates are valid.
 ///

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
+
+use crate::net::datagram;
 
 /// The largest UDP answer that is asked for (RFC 9715 advises at most 1400, DNS flag day 2020 says 1232).
 const PAYLOAD_BYTES_MAX: u16 = 1232;
@@ -78,29 +80,11 @@ async fn over_udp(server: SocketAddr, bytes: &[u8], question: &Message) -> io::R
     socket.send(bytes).await?;
     let mut buffer = vec![0; 4096];
     loop {
-        let length = receive(&socket, &mut buffer).await?;
+        let length = datagram::receive(&socket, &mut buffer).await?;
         // Whatever does not answer this question is a stray or a forgery; the true answer may still come.
         match Message::from_vec(&buffer[..length]) {
             Ok(answer) if answers(&answer, question) => return Ok(answer),
             _ => {}
-        }
-    }
-}
-
-/// The next datagram; a refused port is an error at once (`recv` alone would not wake up for it).
-async fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        let ready = socket.ready(Interest::READABLE | Interest::ERROR).await?;
-        if ready.is_error() {
-            if let Some(error) = socket.take_error()? {
-                return Err(error);
-            }
-            // Says that the error has been looked at, or the socket would stay ready for it.
-            let _none = socket.try_io(Interest::ERROR, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
-        }
-        match socket.try_recv(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            other => return other,
         }
     }
 }

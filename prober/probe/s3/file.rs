@@ -17,72 +17,55 @@ use crate::http::auth::file as auth;
 use crate::http::client::Client;
 use crate::http::connect::Manner;
 use crate::http::request::Version;
-use crate::net::roots::Roots;
+use crate::net::keys;
 use crate::net::shared::Net;
 use crate::net::tls::{TlsChoice, Verify};
 
 /// How many objects are listed if the author says nothing.
 const OBJECTS_MAX: u32 = 10_000;
 
-macro_rules! key {
-    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
-        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
-    };
-}
-
 /// The keys.
 pub(super) const KEYS: &[Key] = &[
-    key!("endpoint", KeyType::Template, Need::Required, "Where the service is.", "https://s3.example"),
-    key!("bucket", KeyType::Template, Need::Required, "The bucket.", "exports"),
-    key!(
+    Key::new("endpoint", KeyType::Template, Need::Required, "Where the service is.", "https://s3.example"),
+    Key::new("bucket", KeyType::Template, Need::Required, "The bucket.", "exports"),
+    Key::new(
         "prefix",
         KeyType::Template,
         Need::Optional,
         "What the keys of the objects begin with; without it the whole bucket is listed.",
-        "orders/"
+        "orders/",
     ),
-    key!(
+    Key::new(
         "region",
         KeyType::Text,
         Need::Default("us-east-1"),
         "The region that is signed for.",
-        "eu-central-1"
+        "eu-central-1",
     ),
-    key!(
+    Key::new(
         "credentials",
         KeyType::Template,
         Need::Optional,
         "A secret: ACCESS:SECRET, ACCESS:SECRET:TOKEN, or JSON as AWS' tools write it; without it nothing is signed.",
-        "${secrets.export_reader}"
+        "${secrets.export_reader}",
     ),
-    key!(
+    Key::new(
         "path_style",
         KeyType::Bool,
         Need::Default("true"),
         "Whether the bucket stands in the path; false puts it in front of the endpoint's host.",
-        "false"
+        "false",
     ),
-    key!(
+    Key::new(
         "objects_max",
         KeyType::Int(1, 100_000),
         Need::Default("10000"),
         "How many objects are listed; a listing that is longer cannot be looked at, as the newest may be further on.",
-        "1000"
+        "1000",
     ),
-    key!(
-        "ca",
-        KeyType::Text,
-        Need::Optional,
-        "A PEM file of authorities to trust in place of the system's; read where the prober runs.",
-        "certs/ca.pem"
-    ),
-    key!(
-        "insecure",
-        KeyType::Text,
-        Need::Optional,
-        "Goes on with a certificate that does not hold, and says why that is right; shown with every run.",
-        "self-signed until the move"
-    ),
+    keys::TRUST,
+    keys::CA,
+    keys::INSECURE,
 ];
 
 macro_rules! subject {
@@ -113,7 +96,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         Some(given) => auth::secret(given, "credentials", report).map(Some),
         None => Some(None),
     };
-    let insecure = crate::http::file::insecure(&mut fields, report);
+    let insecure = keys::insecure(&mut fields, report);
     let region = match fields.text("region") {
         Some(given) => auth::word(&given, "region", report),
         None => Some("us-east-1".to_owned()),
@@ -121,7 +104,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let path_style = fields.bool("path_style").is_none_or(|given| given.value);
     let objects_max = fields.int("objects_max").and_then(|given| u32::try_from(given.value).ok());
     let prefix = fields.template("prefix").map(|given| given.value);
-    let roots = fields.text("ca").map_or(Roots::System, |path| Roots::File(path.value.into()));
+    let roots = keys::trust(&mut fields, report)?;
     let (endpoint, bucket) = (fields.template("endpoint")?, fields.template("bucket")?);
     check_place(&endpoint, &bucket, path_style, report)?;
     let insecure = insecure.ok()?;

@@ -11,8 +11,8 @@ use scenario::value::SubjectType;
 
 use super::run::{Secure, Smtp};
 use crate::net::address::Host;
+use crate::net::keys;
 use crate::net::reach::Reach;
-use crate::net::roots::Roots;
 use crate::net::shared::Net;
 use crate::net::tls::TlsChoice;
 
@@ -20,49 +20,38 @@ use crate::net::tls::TlsChoice;
 const PORT: u16 = 25;
 const PORT_IMPLICIT: u16 = 465;
 
-macro_rules! key {
-    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
-        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
-    };
-}
-
 /// The keys of the map form.
 pub(super) const KEYS: &[Key] = &[
-    key!(
+    Key::new(
         "address",
         KeyType::Template,
         Need::Required,
         "The host, and the port if it is not 25 (465 with `tls: implicit`).",
-        "mail.example:587"
+        "mail.example:587",
     ),
-    key!(
+    Key::new(
         "hello",
         KeyType::Text,
         Need::Default("localhost"),
         "What the prober calls itself in EHLO: a name or [address].",
-        "probe.example"
+        "probe.example",
     ),
-    key!(
+    Key::new(
         "tls",
         KeyType::Choice(&["none", "starttls", "implicit"]),
         Need::Default("none"),
         "Whether the connection is encrypted: not at all, after STARTTLS, or from the first byte.",
-        "starttls"
+        "starttls",
     ),
-    key!(
+    Key::new(
         "server_name",
         KeyType::Text,
         Need::Otherwise("the host"),
         "The name that the certificate must be for.",
-        "mail.example"
+        "mail.example",
     ),
-    key!(
-        "ca",
-        KeyType::Text,
-        Need::Optional,
-        "A PEM file of the authorities to trust instead of the system's.",
-        "certs/internal-root.pem"
-    ),
+    keys::TRUST,
+    keys::CA,
 ];
 
 /// What assertions may look at.
@@ -110,24 +99,19 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     };
     let hello = hello(&mut fields, report);
     if secure == Secure::No
-        && let Some(key) = ["ca", "server_name"].into_iter().find(|key| fields.has(key))
+        && let Some(key) = ["trust", "ca", "server_name"].into_iter().find(|key| fields.has(key))
     {
         let span = fields.span_of(key).unwrap_or(fields.span);
         let message = format!("`{key}` says something about TLS, and there is none");
         report.push(Diagnostic::error("E135", span, message).help("write tls: starttls or tls: implicit"));
         return None;
     }
-    let name = fields.text("server_name").map(|given| {
-        Host::parse(&given.value).map_err(|error| {
-            let help = "write a name like mail.example, without scheme and port";
-            report.push(Diagnostic::error("E178", given.span, error.to_string()).help(help));
-        })
-    });
-    let roots = fields.text("ca").map_or(Roots::System, |given| Roots::File(given.value.into()));
+    let name = keys::host("server_name", &mut fields, report);
+    let roots = keys::trust(&mut fields, report)?;
     let port = if secure == Secure::Implicit { PORT_IMPLICIT } else { PORT };
     let reach = Reach::new(fields.template("address")?, Some(port), "mail.example:587", report);
     let tls = TlsChoice { roots, ..TlsChoice::default() };
-    Some(Box::new(Smtp { reach: reach?, hello: hello?, secure, name: name.transpose().ok()?, tls }))
+    Some(Box::new(Smtp { reach: reach?, hello: hello?, secure, name: name.ok()?, tls }))
 }
 
 fn hello(fields: &mut Fields, report: &mut Report) -> Option<String> {

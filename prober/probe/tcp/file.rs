@@ -7,7 +7,6 @@ use model::outcome::FailureClass;
 use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::{Bound, Fields, Key, KeyType, Need};
 use scenario::kind::{Action, Shape, Subject};
-use scenario::pattern;
 use scenario::source::Spanned;
 use scenario::value::SubjectType;
 
@@ -15,11 +14,7 @@ use super::run::{Reading, Round, Tcp};
 use crate::net::reach::Reach;
 use crate::net::shared::Net;
 use crate::octets::{self, Encoding, Payload, unescape};
-
-const LIMIT_DEFAULT: usize = 64 * 1024;
-const LIMIT_MAX: u64 = 1024 * 1024;
-/// The most rounds of one conversation; each is a hop.
-const ROUNDS_MAX: usize = 20;
+use crate::rounds::{self, Said};
 
 /// The keys of the map form.
 pub(super) const KEYS: &[Key] = &[
@@ -125,7 +120,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         Some(given) => conversation(given, &fields, encoding, report),
         None => single(&mut fields, encoding, report).map(|round| vec![round]),
     };
-    let limit = limit(&mut fields, report);
+    let limit = rounds::limit("read_limit", &mut fields, report);
     let reach = Reach::new(fields.template("address")?, None, "mail.example:25", report);
     Some(Box::new(Tcp { reach: reach?, rounds: rounds?, encoding, limit: limit? }))
 }
@@ -153,56 +148,19 @@ fn single(fields: &mut Fields, encoding: Encoding, report: &mut Report) -> Optio
     Some(Round { send, reading })
 }
 
-/// The rounds of `exchange`, which stands alone.
+/// The rounds of `exchange`.
 fn conversation(
     given: Spanned<Vec<Spanned<Bound>>>,
     fields: &Fields,
     encoding: Encoding,
     report: &mut Report,
 ) -> Option<Vec<Round>> {
-    if let Some(key) = ["send", "read_until", "read"].into_iter().find(|key| fields.has(key)) {
-        let message = format!("`{key}` and `exchange` both say what is said and heard");
-        let span = fields.span_of(key).unwrap_or(given.span);
-        let help = "leave one of them out; a round has its own `send`";
-        report.push(Diagnostic::error("E135", span, message).help(help));
-        return None;
-    }
-    if !(1..=ROUNDS_MAX).contains(&given.value.len()) {
-        let message = format!("a conversation has between 1 and {ROUNDS_MAX} rounds");
-        report.push(Diagnostic::error("E104", given.span, message));
-        return None;
-    }
-    let rounds: Vec<_> = given.value.into_iter().map(|item| round(item, encoding, report)).collect();
-    rounds.into_iter().collect()
-}
-
-fn round(given: Spanned<Bound>, encoding: Encoding, report: &mut Report) -> Option<Round> {
-    let Bound::Record(mut fields) = given.value else { return None };
-    let send = fields.template("send");
-    let send = send.map(|given| Payload::new(&given, encoding, "send", report).ok_or(())).transpose();
-    let expected = fields.text("expect").map(|given| {
-        pattern::compile_bytes(&given.value, given.span).map_err(|mistake| report.push(mistake))
-    });
-    let (send, expected) = (send.ok()?, expected.transpose().ok()?);
-    let reading = match expected {
-        Some(expected) => Reading::Matching(expected),
-        None if send.is_some() => Reading::Nothing,
-        None => {
-            let message = "a round says what is sent, what is expected, or both";
-            report.push(Diagnostic::error("E104", given.span, message).help("add send or expect"));
-            return None;
-        }
+    let rounds = rounds::take(given, (fields, &["send", "read_until", "read"]), encoding, report)?;
+    let round = |Said { send, expected }| Round {
+        send,
+        reading: expected.map_or(Reading::Nothing, Reading::Matching),
     };
-    Some(Round { send, reading })
-}
-
-fn limit(fields: &mut Fields, report: &mut Report) -> Option<usize> {
-    let Some(given) = fields.size("read_limit") else { return Some(LIMIT_DEFAULT) };
-    if (1..=LIMIT_MAX).contains(&given.value) {
-        return usize::try_from(given.value).ok();
-    }
-    report.push(Diagnostic::error("E104", given.span, "`read_limit` must be between 1 byte and 1 MiB"));
-    None
+    Some(rounds.into_iter().map(round).collect())
 }
 
 fn marker(given: &Spanned<String>, report: &mut Report) -> Option<String> {

@@ -8,14 +8,12 @@ use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::{Bound, Fields, Key, KeyType, Need};
 use scenario::kind::Action;
 use scenario::source::Spanned;
-use scenario::template::Template;
 
 use super::defect::Defect;
-use super::run::{Reach, Tls};
+use super::run::Tls;
 use super::subjects::VERSIONS;
-use crate::net::address::{Host, HostPort};
-use crate::net::resolve::Family;
-use crate::net::roots;
+use crate::net::keys;
+use crate::net::reach::Reach;
 use crate::net::shared::Net;
 use crate::net::starttls::{self, Protocol};
 use crate::net::tls::{TlsChoice, Verify, Versions};
@@ -23,79 +21,55 @@ use crate::net::tls::{TlsChoice, Verify, Versions};
 /// The longest name of an application protocol (RFC 7301), in bytes.
 const ALPN_MAX: usize = 255;
 
-macro_rules! key {
-    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
-        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
-    };
-}
-
 /// The keys of the map form.
 pub(super) const KEYS: &[Key] = &[
-    key!("address", KeyType::Template, Need::Required, "The host and the port.", "shop.example:443"),
-    key!(
+    Key::new("address", KeyType::Template, Need::Required, "The host and the port.", "shop.example:443"),
+    Key::new(
         "server_name",
         KeyType::Text,
         Need::Otherwise("the host"),
         "The name that is asked for and that the certificate must be for.",
-        "shop.example"
+        "shop.example",
     ),
-    key!(
+    Key::new(
         "starttls",
         KeyType::Choice(starttls::WORDS),
         Need::Optional,
         "The protocol in which TLS is asked for first, where the port does not begin with it.",
-        "smtp"
+        "smtp",
     ),
-    key!(
+    Key::new(
         "alpn",
         KeyType::OneOrMany(&KeyType::Text),
         Need::Optional,
         "The application protocols that are offered, most wanted first.",
-        "[h2, http/1.1]"
+        "[h2, http/1.1]",
     ),
-    key!(
+    Key::new(
         "min_version",
         KeyType::Choice(VERSIONS),
         Need::Default("TLS1.2"),
         "The oldest protocol version that is offered; older ones are found by the subject `accepts`.",
-        "TLS1.3"
+        "TLS1.3",
     ),
-    key!(
+    Key::new(
         "max_version",
         KeyType::Choice(VERSIONS),
         Need::Default("TLS1.3"),
         "The newest protocol version that is offered.",
-        "TLS1.2"
+        "TLS1.2",
     ),
-    key!(
-        "trust",
-        KeyType::Choice(roots::TRUST),
-        Need::Default("system"),
-        "Whose authorities are trusted: the system's, or Mozilla's as built in, the same on every machine.",
-        "bundled"
-    ),
-    key!(
-        "ca",
-        KeyType::Text,
-        Need::Optional,
-        "A PEM file of the authorities to trust instead of the system's.",
-        "certs/internal-root.pem"
-    ),
-    key!(
+    keys::TRUST,
+    keys::CA,
+    Key::new(
         "crl",
         KeyType::Text,
         Need::Optional,
         "A file of revoked certificates, PEM or DER, that the issuer of the server's certificate has signed and \
          that somebody keeps up to date.",
-        "certs/internal.crl"
+        "certs/internal.crl",
     ),
-    key!(
-        "ip",
-        KeyType::Choice(&["any", "4", "6"]),
-        Need::Default("any"),
-        "Which version of IP is used.",
-        "\"6\""
-    ),
+    keys::IP,
 ];
 
 /// `tls: shop.example:443` is its address.
@@ -117,43 +91,17 @@ pub(super) fn classify(subject: &str, actual: &str, _: bool) -> Option<(FailureC
 
 /// Makes the action.
 pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
-    let name = fields.text("server_name").map(|given| name(&given, report).ok_or(())).transpose();
+    let name = keys::host("server_name", &mut fields, report);
     let alpn = alpn(&mut fields, report);
-    let roots = roots::of_fields(&mut fields, report);
+    let roots = keys::trust(&mut fields, report);
     let versions = versions(&mut fields, report);
     let starttls = fields.choice("starttls").and_then(|given| Protocol::of(given.value));
     let crl = fields.text("crl").map(|given| given.value.into());
-    let family = match fields.choice("ip").map(|given| given.value) {
-        Some("4") => Family::V4,
-        Some("6") => Family::V6,
-        _ => Family::Any,
-    };
-    let reach = reach(fields.template("address")?, report);
+    let family = keys::family(&mut fields);
+    let reach = Reach::new(fields.template("address")?, None, "shop.example:443", report);
     let (roots, alpn, versions) = (roots?, alpn?, versions?);
     let choice = TlsChoice { roots, alpn, verify: Verify::Record, identity: None, crl, versions };
     Some(Box::new(Tls { reach: reach?, name: name.ok()?, starttls, family, choice, asks_versions: false }))
-}
-
-fn reach(address: Spanned<Template>, report: &mut Report) -> Option<Reach> {
-    let Some(text) = address.value.constant() else { return Some(Reach::Later(address.value)) };
-    match HostPort::parse(text, None) {
-        Ok(parsed) => Some(Reach::Now(parsed)),
-        Err(error) => {
-            let help = "write a host and a port, like shop.example:443";
-            report.push(Diagnostic::error("E134", address.span, error.to_string()).help(help));
-            None
-        }
-    }
-}
-
-fn name(given: &Spanned<String>, report: &mut Report) -> Option<Host> {
-    let parsed = Host::parse(&given.value);
-    parsed
-        .map_err(|error| {
-            let help = "write a name like shop.example, without scheme and port";
-            report.push(Diagnostic::error("E134", given.span, error.to_string()).help(help));
-        })
-        .ok()
 }
 
 fn versions(fields: &mut Fields, report: &mut Report) -> Option<Versions> {

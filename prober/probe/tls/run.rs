@@ -1,6 +1,5 @@
 //! The action of a `tls` step.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,6 @@ use model::step::{Hop, Phase};
 use model::time::Timestamp;
 use rustls_pki_types::ServerName;
 use scenario::kind::{Action, Endpoint, Nothing, StepContext, StepOutcome};
-use scenario::template::{Scope, Template};
 use tokio::io::AsyncWriteExt as _;
 
 use super::accepts::{Asked, ask};
@@ -22,6 +20,7 @@ use crate::net::address::{Host, HostPort};
 use crate::net::dial::dial;
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
+use crate::net::reach::Reach;
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
 use crate::net::starttls::{self, Protocol};
@@ -46,33 +45,9 @@ pub(super) struct Tls {
     pub(super) asks_versions: bool,
 }
 
-/// Where to connect: parsed when the file is compiled if it is known by then.
-#[derive(Debug)]
-pub(super) enum Reach {
-    /// A constant.
-    Now(HostPort),
-    /// An address with holes.
-    Later(Template),
-}
-
-impl Reach {
-    fn resolve(&self, scope: &Scope<'_>) -> Result<Cow<'_, HostPort>, Failure> {
-        match self {
-            Self::Now(address) => Ok(Cow::Borrowed(address)),
-            Self::Later(template) => {
-                let text = template.render(scope).map_err(|error| fault::unresolved(&error))?;
-                HostPort::parse(&text, None).map(Cow::Owned).map_err(|error| fault::config(error.to_string()))
-            }
-        }
-    }
-}
-
 impl Action<Net> for Tls {
     fn target(&self) -> String {
-        match &self.reach {
-            Reach::Now(address) => address.to_string(),
-            Reach::Later(template) => template.to_string(),
-        }
+        self.reach.to_string()
     }
 
     fn shows(&self, subject: &str) -> bool {
@@ -84,10 +59,7 @@ impl Action<Net> for Tls {
     }
 
     fn endpoints(&self) -> Vec<Endpoint> {
-        match &self.reach {
-            Reach::Now(address) => vec![address.endpoint()],
-            Reach::Later(_) => Vec::new(),
-        }
+        self.reach.endpoints()
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

@@ -420,5 +420,5 @@ fn mistakes_in_the_file() {
     assert_eq!(mistakes.len(), 5, "{mistakes:?}");
     assert!(mistakes.iter().any(|mistake| mistake.contains("`trust` and `ca` both")), "{mistakes:?}");
     assert!(mistakes.iter().any(|mistake| mistake.contains("older than `min_version`")), "{mistakes:?}");
-    assert!(mistakes.iter().any(|mistake| mistake.starts_with("E134: `shop.test:443`")), "{mistakes:?}");
+    assert!(mistakes.iter().any(|mistake| mistake.starts_with("E178: `shop.test:443`")), "{mistakes:?}");
 }

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::handshake::Opened;
 use super::talk::Heard;
+use crate::http::given;
 use crate::octets::Encoding;
 
 /// What an open WebSocket showed.
@@ -30,16 +31,7 @@ impl Evidence for WebSocketEvidence {
             ("subprotocol", _) => {
                 one(self.opened.subprotocol.as_deref().map(|name| Value::Text(name.into())))
             }
-            ("headers", Selector::Header(name)) => {
-                let values = self.opened.headers.get_all(&**name).iter();
-                let mut values: Vec<_> =
-                    values.map(|value| Value::Text(String::from_utf8_lossy(value.as_bytes()))).collect();
-                match values.len() {
-                    0 => Reading::Absent,
-                    1 => Reading::One(values.remove(0)),
-                    _ => Reading::Many(values),
-                }
-            }
+            ("headers", Selector::Header(name)) => given::reading(&self.opened.headers, name),
             ("close_code", _) => one(self.heard.closed.as_ref().map(|(code, _)| Value::Int((*code).into()))),
             ("close_reason", _) => {
                 one(self.heard.closed.as_ref().map(|(_, reason)| Value::Text(reason.as_str().into())))
@@ -63,11 +55,6 @@ impl WebSocketEvidence {
             Ok(json) => json,
             Err(why) => return Reading::Unreadable(why.clone()),
         };
-        let mut found: Vec<_> = path.query(json).all().into_iter().map(Value::of_json).collect();
-        match found.len() {
-            0 => Reading::Absent,
-            1 => Reading::One(found.remove(0)),
-            _ => Reading::Many(found),
-        }
+        Reading::at(path, json)
     }
 }

@@ -18,10 +18,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::run::WebSocket;
 use crate::http::exchange::{HEAD_READ_MAX, advance};
 use crate::http::fault as http_fault;
+use crate::http::given;
 use crate::http::request::{TRACEPARENT, traceparent, user_agent};
 use crate::http::target::Target;
 use crate::http::wire::{Marks, Wire};
-use crate::net::fault::{self, unusable};
 use crate::net::phases::Phases;
 
 /// The longest head of an answer, in bytes.
@@ -61,13 +61,8 @@ impl Opening {
         headers.insert(HOST, target.authority());
         headers.insert(USER_AGENT, user_agent(scope.run));
         headers.insert(TRACEPARENT, traceparent(scope.run));
-        for (name, template) in &step.headers {
-            let text = template.render(scope).map_err(|error| fault::unresolved(&error))?;
-            let value = HeaderValue::from_str(&text).map_err(|_| {
-                unusable(template, &format!("header {name} would have a control character in it"))
-            })?;
-            headers.insert(name, value);
-        }
+        // What the author gives takes the place of a default of the same name.
+        headers.extend(given::filled(&step.headers, scope)?);
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(VERSION, HeaderValue::from_static("13"));

@@ -2,7 +2,7 @@
 
 use super::keys::SLI_KEYS;
 use crate::bind::{Binder, Place};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, KeyType};
 use crate::source::Spanned;
 use crate::tree::Node;
@@ -47,4 +47,12 @@ pub(super) fn read<'t>(root: &'t Node, binder: &mut Binder<'_, '_>) -> Sli<'t> {
         }
     }
     (good, ineligible, retried)
+}
+
+/// Warns of `sli.retried` where no step has a `retry`.
+pub(super) fn is_ever_retried(retried: Option<&Spanned<&'static str>>, retries: bool, report: &mut Report) {
+    if let Some(retried) = retried.filter(|_| !retries) {
+        let problem = Diagnostic::warning("W307", retried.span, "no step has a `retry`");
+        report.push(problem.label("so no run is ever saved by one"));
+    }
 }

@@ -5,78 +5,78 @@ use scenario::fields::{Fields, Key, KeyType, Need};
 use scenario::source::{Span, Spanned};
 use scenario::template::{Hole, Part, Template};
 
-use super::super::file::Refused;
 use super::super::target::Target;
 use super::{AuthPlan, Login, SigV4Plan, TokenPlan};
-
-macro_rules! key {
-    ($name:literal, $value:expr, $need:expr, $doc:literal, $example:literal) => {
-        Key { name: $name, value: $value, need: $need, doc: $doc, example: $example }
-    };
-}
+use crate::net::keys::Refused;
 
 /// The ways to sign in; a step has one of them.
 pub(crate) const KEYS: &[Key] = &[
-    key!(
+    Key::new(
         "basic",
         KeyType::Record(LOGIN),
         Need::Optional,
         "User and password, sent with every request.",
-        "{ user: probe, password: \"${secrets.password}\" }"
+        "{ user: probe, password: \"${secrets.password}\" }",
     ),
-    key!("bearer", KeyType::Template, Need::Optional, "A token that is known.", "${secrets.token}"),
-    key!(
+    Key::new("bearer", KeyType::Template, Need::Optional, "A token that is known.", "${secrets.token}"),
+    Key::new(
         "digest",
         KeyType::Record(LOGIN),
         Need::Optional,
         "User and password, as the answer to the server's challenge; the challenge is a hop of its own.",
-        "{ user: probe, password: \"${secrets.password}\" }"
+        "{ user: probe, password: \"${secrets.password}\" }",
     ),
-    key!(
+    Key::new(
         "oauth2",
         KeyType::Record(OAUTH2),
         Need::Optional,
         "A token that is fetched in every run with the client's credentials, as a hop of its own.",
-        "{ token_url: https://id.example/token, client_id: probe, client_secret: \"${secrets.client}\" }"
+        "{ token_url: https://id.example/token, client_id: probe, client_secret: \"${secrets.client}\" }",
     ),
-    key!(
+    Key::new(
         "sigv4",
         KeyType::Record(SIGV4),
         Need::Optional,
         "AWS Signature Version 4 over the request.",
-        "{ service: execute-api, region: eu-central-1, credentials: \"${secrets.aws}\" }"
+        "{ service: execute-api, region: eu-central-1, credentials: \"${secrets.aws}\" }",
     ),
 ];
 
 const LOGIN: &[Key] = &[
-    key!("user", KeyType::Template, Need::Required, "The user's name.", "probe"),
-    key!("password", KeyType::Template, Need::Required, "The password, a secret.", "${secrets.password}"),
+    Key::new("user", KeyType::Template, Need::Required, "The user's name.", "probe"),
+    Key::new("password", KeyType::Template, Need::Required, "The password, a secret.", "${secrets.password}"),
 ];
 
 const OAUTH2: &[Key] = &[
-    key!("token_url", KeyType::Template, Need::Required, "Where tokens are had.", "https://id.example/token"),
-    key!("client_id", KeyType::Template, Need::Required, "The client's name.", "probe"),
-    key!("client_secret", KeyType::Template, Need::Required, "The client's secret.", "${secrets.client}"),
-    key!("scope", KeyType::Template, Need::Optional, "What the token is to be good for.", "orders:read"),
-    key!("audience", KeyType::Template, Need::Optional, "Whom the token is for.", "https://api.example"),
-    key!(
+    Key::new(
+        "token_url",
+        KeyType::Template,
+        Need::Required,
+        "Where tokens are had.",
+        "https://id.example/token",
+    ),
+    Key::new("client_id", KeyType::Template, Need::Required, "The client's name.", "probe"),
+    Key::new("client_secret", KeyType::Template, Need::Required, "The client's secret.", "${secrets.client}"),
+    Key::new("scope", KeyType::Template, Need::Optional, "What the token is to be good for.", "orders:read"),
+    Key::new("audience", KeyType::Template, Need::Optional, "Whom the token is for.", "https://api.example"),
+    Key::new(
         "client_in",
         KeyType::Choice(&["header", "body"]),
         Need::Default("header"),
         "Whether the client's name and secret stand in a header or in the form.",
-        "body"
+        "body",
     ),
 ];
 
 const SIGV4: &[Key] = &[
-    key!("service", KeyType::Text, Need::Required, "The service that is signed for.", "execute-api"),
-    key!("region", KeyType::Text, Need::Required, "The region that is signed for.", "eu-central-1"),
-    key!(
+    Key::new("service", KeyType::Text, Need::Required, "The service that is signed for.", "execute-api"),
+    Key::new("region", KeyType::Text, Need::Required, "The region that is signed for.", "eu-central-1"),
+    Key::new(
         "credentials",
         KeyType::Template,
         Need::Required,
         "A secret: ACCESS:SECRET, ACCESS:SECRET:TOKEN, or JSON as AWS' tools write it.",
-        "${secrets.aws}"
+        "${secrets.aws}",
     ),
 ];
 
