@@ -11,11 +11,13 @@
 //! | [`texts`] | every text of an outcome, for whoever takes secrets out of them |
 //! | [`event`] | slot + outcome: the only thing that is stored and sent |
 //! | [`objective`], [`policy`] | what is promised of a scenario, and which limits and floors make an alert |
+//! | [`alert`] | what whoever is woken up is told |
 //! | [`maintenance`] | planned maintenance and what it does to slots |
 //! | [`high_mark`] | the greatest values that a scenario has seen, for `advances` |
 //! | [`missed`] | runs of slots that nobody ran, stored in one row each |
 //! | [`probe`] | "run once against the target before the deadline" |
 
+pub mod alert;
 pub mod attribute;
 pub mod event;
 pub mod high_mark;
