@@ -15,6 +15,7 @@
 //! | [`together`] | several futures in one task |
 //! | [`datagram`] | datagrams to one peer |
 //! | [`lines`] | a protocol of lines, read within limits |
+//! | [`mail`] | what a mail server says, and how it comes to TLS |
 //! | [`tls`] | the handshake, with what the server showed |
 //! | [`proxy`] | through a proxy |
 //! | [`identity`] | a client's certificate and key |
@@ -41,6 +42,7 @@ pub(crate) mod fault;
 pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod lines;
+pub(crate) mod mail;
 pub(crate) mod phases;
 pub(crate) mod policy;
 pub(crate) mod proxy;
