@@ -23,6 +23,7 @@
 //! | [`crl`] | lists of revoked certificates |
 //! | [`starttls`] | from plaintext to TLS, as each protocol has it |
 //! | [`certificate`] | facts read from a certificate, once each |
+//! | [`maze`] | chains in which a search would not end |
 //! | [`verified`] | chains that hold, verified once each |
 //! | [`phases`] | a hop's phases, address attempts and peer |
 //! | [`policy`] | what may be connected to, asked before and after each connection |
@@ -43,6 +44,7 @@ pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod lines;
 pub(crate) mod mail;
+pub(crate) mod maze;
 pub(crate) mod phases;
 pub(crate) mod policy;
 pub(crate) mod proxy;
