@@ -28,11 +28,13 @@
 //! | [`phases`] | a hop's phases, address attempts and peer |
 //! | [`policy`] | what may be connected to, asked before and after each connection |
 //! | [`canary`], [`anchor`] | what the prober looks at to know of its own resolver and network |
+//! | [`aside`] | work that cannot be told to stop |
 //! | [`fault`] | from an operating system's error to a failure |
 //! | [`keys`] | keys that mean the same in every kind |
 
 pub(crate) mod address;
 pub(crate) mod anchor;
+pub(crate) mod aside;
 pub(crate) mod canary;
 pub(crate) mod certificate;
 pub(crate) mod crl;
