@@ -17,6 +17,7 @@
 //! | [`MariaDb`] | mariadb-server-core, mariadb-client-core |
 //! | [`Nats`] | nats-server |
 //! | [`Python`] | none: grpcio, websockets and aiosmtpd for Python, in `target/peers` |
+//! | [`Pings`] | none: Python, and root's network namespaces |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
 //!
 //! A missing one panics with what installs it.
@@ -29,6 +30,7 @@ mod moto;
 mod nats;
 mod nginx;
 mod openssl;
+mod pings;
 mod postgres;
 mod process;
 mod prometheus;
@@ -46,6 +48,7 @@ pub use moto::{Moto, Stored};
 pub use nats::{Nats, NatsSetup};
 pub use nginx::Nginx;
 pub use openssl::{OpenSsl, openssl, s_client};
+pub use pings::{Pings, host as ping_host};
 pub use postgres::Postgres;
 pub use prometheus::{Prometheus, check_metrics};
 pub use proxies::PassOn;
