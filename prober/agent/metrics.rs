@@ -11,6 +11,8 @@ use schedule::distrust::{Doubts, Standing};
 use schedule::runner::Gauges;
 use store::Store;
 
+use super::machine::open_files;
+
 /// Everything on the metrics page.
 #[derive(Clone, Debug)]
 pub(crate) struct MetricsPage {
@@ -53,7 +55,7 @@ fn process(started: Timestamp) -> Option<Process> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
     Some(Process {
-        open_fds: fs::read_dir("/proc/self/fd").ok()?.count() as u64,
+        open_fds: open_files()?,
         max_fds: open_files_max(),
         resident_bytes: resident_pages * rustix::param::page_size() as u64,
         cpu_seconds: ticks as f64 / rustix::param::clock_ticks_per_second() as f64,

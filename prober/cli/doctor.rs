@@ -66,6 +66,7 @@ const CHECKS: &[fn(&Patient) -> Finding] = &[
     machine::clock,
     machine::open_files,
     machine::cpu,
+    machine::memory,
     health::processor,
 ];
 

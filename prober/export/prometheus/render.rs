@@ -38,7 +38,7 @@ pub struct OwnHealth {
 /// One signal of the prober's own health.
 #[derive(Clone, Debug)]
 pub struct DoubtNumbers {
-    /// `network`, `resolver`, `processor` or `clock`.
+    /// `network`, `resolver`, `processor`, `clock`, `files` or `memory`.
     pub signal: &'static str,
     /// The region; empty if it is about the whole machine.
     pub region: Arc<str>,
