@@ -76,12 +76,12 @@ fn changes_of_one_alert_keep_their_order_and_alerts_do_not_wait_for_each_other()
     store.mark_accepted(due[1].id, at(0)).unwrap();
     assert_eq!(keys(&store.due_deliveries("r", at(1), 10).unwrap()), ["c/1"], "a/2 waits for a/1");
     store.mark_accepted(due[2].id, at(1)).unwrap();
-    assert_eq!(store.next_delivery("r").unwrap(), Some(at(5)));
+    assert_eq!(store.outlook("r").unwrap(), (2, Some(at(5)), Some(at(0))));
     let again = store.due_deliveries("r", at(5), 10).unwrap();
     assert_eq!((keys(&again), again[0].attempts, again[0].error.as_deref()), (vec!["a/1"], 1, Some("503")));
     store.mark_accepted(again[0].id, at(5)).unwrap();
     assert_eq!(keys(&store.due_deliveries("r", at(5), 10).unwrap()), ["a/2"]);
-    assert_eq!(store.next_delivery("elsewhere").unwrap(), None);
+    assert_eq!(store.outlook("elsewhere").unwrap(), (0, None, None));
 }
 
 #[test]
@@ -92,17 +92,54 @@ fn an_overdue_change_is_told_elsewhere_in_the_same_transaction() {
     let due = store.due_deliveries("first", at(0), 10).unwrap();
     let instead = [change("second", "a", 1, true)];
     // The first goes on being tried, the second not; either is told once.
-    store.mark_overdue(due[0].id, (at(300), Some(at(360))), "no answer", &instead).unwrap();
-    store.mark_overdue(due[1].id, (at(301), None), "refused", &[]).unwrap();
+    let added = |rows| Some(Queued { added: rows, ..Queued::default() });
+    assert_eq!(
+        store.mark_overdue(due[0].id, (at(300), Some(at(360))), "no answer", &instead).unwrap(),
+        added(1)
+    );
+    assert_eq!(store.mark_overdue(due[1].id, (at(301), None), "refused", &[]).unwrap(), added(0));
     assert_eq!(store.waiting_routes().unwrap(), [("first".to_owned(), 1), ("second".to_owned(), 1)]);
+    assert_eq!(store.mark_overdue(due[0].id, (at(301), Some(at(360))), "no answer", &instead).unwrap(), None);
     let again = store.due_deliveries("first", at(360), 10).unwrap();
     assert_eq!((keys(&again), again[0].overdue), (vec!["a/1"], Some(at(300))));
-    let queued = store.mark_overdue(again[0].id, (at(360), Some(at(420))), "no answer", &instead).unwrap();
-    assert_eq!(queued, Queued { added: 0, known: 1, given_up: 0 });
-    let row = store.delivery("first", "a/1").unwrap().unwrap();
-    assert_eq!((row.overdue, row.attempts), (Some(at(300)), 2));
     let row = store.delivery("first", "b/1").unwrap().unwrap();
     assert!(row.done == Some(at(301)) && !row.accepted && row.error.as_deref() == Some("refused"));
+}
+
+#[test]
+fn nothing_is_told_of_an_alert_that_is_known_to_be_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let rows =
+        [change("first", "a", 1, true), change("second", "a", 1, true), change("second", "a", 2, false)];
+    store.enqueue(&rows, at(0)).unwrap();
+    let due = store.due_deliveries("first", at(0), 10).unwrap();
+    let instead = [NewDelivery { key: "a/1/after/first".to_owned(), ..change("second", "a", 1, true) }];
+    let queued = store.mark_overdue(due[0].id, (at(300), None), "no answer", &instead).unwrap();
+    assert_eq!(queued, Some(Queued::default()), "a start after the end would never end");
+}
+
+#[test]
+fn what_is_late_is_found_and_what_went_before_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut ticket = change("r", "t", 1, true);
+    ticket.urgent = false;
+    store.enqueue(&[change("r", "a", 1, true), ticket], at(0)).unwrap();
+    store.enqueue(&[change("r", "b", 1, true)], at(100)).unwrap();
+    let late = |page, all| keys(&store.late_deliveries("r", (at(page), at(all)), 10).unwrap()).join(" ");
+    assert_eq!(
+        (late(-1, -1), late(0, -1), late(100, -1), late(0, 0)),
+        (String::new(), "a/1".into(), "a/1 b/1".into(), "a/1 t/1".into())
+    );
+    let id = store.delivery("r", "a/1").unwrap().unwrap().id;
+    store.mark_overdue(id, (at(300), Some(at(360))), "503", &[]).unwrap();
+    assert_eq!(late(0, -1), "", "it is told once");
+    store.enqueue(&[change("r", "a", 2, false)], at(310)).unwrap();
+    assert_eq!(late(0, -1), "a/1", "its end is waiting behind it");
+    let last = store.delivery("r", "a/2").unwrap().unwrap().id;
+    assert_eq!(store.close_earlier("r", "a", last, at(320)).unwrap(), 1);
+    assert_eq!(keys(&store.due_deliveries("r", at(320), 10).unwrap()), ["b/1", "a/2", "t/1"]);
 }
 
 #[test]
