@@ -14,6 +14,7 @@
 //! Deliberately absent: deciding whether something is an alert, which is `slo`'s; and where routes are written down.
 
 use std::fmt;
+use std::sync::Arc;
 
 use model::probe::BoxFuture;
 use model::time::Timestamp;
@@ -89,13 +90,24 @@ impl ReceiverKind {
 }
 
 /// What a route is set to: keys of the project file and their values, secrets filled in; cannot be printed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Values(Vec<(&'static str, String)>);
+#[derive(Clone, Default)]
+pub struct Values {
+    pairs: Vec<(&'static str, String)>,
+    mask: Option<Mask>,
+}
+
+/// Takes secrets out of a text.
+type Mask = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 impl Values {
     /// Adds a value under `key`; a key may have several.
     pub fn add(&mut self, key: &'static str, value: impl Into<String>) {
-        self.0.push((key, value.into()));
+        self.pairs.push((key, value.into()));
+    }
+
+    /// Lets `mask` take secrets out of what receivers answer, beside what is known to be secret of a URL.
+    pub fn mask_by(&mut self, mask: impl Fn(&str) -> String + Send + Sync + 'static) {
+        self.mask = Some(Arc::new(mask));
     }
 
     /// The first value under `key`.
@@ -105,7 +117,7 @@ impl Values {
 
     /// All values under `key`.
     pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(known, _)| *known == key).map(|(_, value)| value.as_str())
+        self.pairs.iter().filter(move |(known, _)| *known == key).map(|(_, value)| value.as_str())
     }
 
     /// The first value under `key`, which must be there.
@@ -119,9 +131,15 @@ impl Values {
     }
 }
 
+impl PartialEq for Values {
+    fn eq(&self, other: &Self) -> bool {
+        self.pairs == other.pairs
+    }
+}
+
 impl fmt::Debug for Values {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_list().entries(self.0.iter().map(|(key, _)| key)).finish()
+        out.debug_list().entries(self.pairs.iter().map(|(key, _)| key)).finish()
     }
 }
 

@@ -406,15 +406,28 @@ impl Store {
         })
     }
 
-    /// Gives up what waits for `route`, a route that is no longer configured; gives how many rows.
+    /// Gives up what has waited since before `before` for routes other than `routes`; gives how many rows.
     ///
     /// # Errors
     /// The outbox could not be written.
-    pub fn give_up_route(&self, route: &str, now: Timestamp) -> Result<u64, ReadError> {
-        self.outbox(|conn| {
-            let sql = "UPDATE outbox SET done_ms = ?2, error = 'the route is gone' WHERE route = ?1 AND done_ms IS NULL";
-            conn.execute(sql, params![route, now.as_millis()]).map(|rows| rows as u64)
-        })
+    pub fn give_up_routes_but(
+        &self,
+        routes: &[String],
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64, ReadError> {
+        let waiting = self.waiting_routes()?;
+        let gone = waiting.into_iter().filter(|(route, _)| !routes.contains(route));
+        let mut given_up = 0;
+        for (route, _) in gone {
+            given_up += self.outbox(|conn| {
+                let sql = "UPDATE outbox SET done_ms = ?3, error = 'the route is gone'
+                           WHERE route = ?1 AND created_ms <= ?2 AND done_ms IS NULL";
+                let values = params![route, before.as_millis(), now.as_millis()];
+                conn.execute(sql, values).map(|rows| rows as u64)
+            })?;
+        }
+        Ok(given_up)
     }
 
     /// The row of `route` under `key`, if it is known.

@@ -7,14 +7,13 @@ use post::Client;
 use url::Url;
 
 use super::encode;
-use crate::answer::{self, Delivery, json_headers};
+use crate::answer::{Address, Delivery, EXAMINE_MAX, json_headers};
 use crate::notice::Notice;
 use crate::{BuildError, Receiver, Values, url};
 
 struct Member {
     client: Client,
-    url: Url,
-    place: String,
+    address: Address,
 }
 
 /// One receiver for each address.
@@ -24,8 +23,8 @@ pub(super) fn build(values: &Values, client: &Client) -> Result<Vec<Box<dyn Rece
         let mut url = url("url", text)?;
         url.set_query(None);
         url.set_fragment(None);
-        let place = post::place(&url);
-        Ok(Box::new(Member { client: client.clone(), url, place }) as Box<dyn Receiver>)
+        Ok(Box::new(Member { client: client.clone(), address: Address::new(url, None, values) })
+            as Box<dyn Receiver>)
     };
     values.all("url").map(member).collect()
 }
@@ -33,15 +32,15 @@ pub(super) fn build(values: &Values, client: &Client) -> Result<Vec<Box<dyn Rece
 impl Member {
     /// The address of `path`, below the prefix that the member may have.
     fn at(&self, path: &str) -> Url {
-        let mut url = self.url.clone();
-        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        let mut url = self.address.url.clone();
+        url.set_path(&format!("{}{path}", self.address.url.path().trim_end_matches('/')));
         url
     }
 }
 
 impl Receiver for Member {
     fn place(&self) -> &str {
-        &self.place
+        &self.address.place
     }
 
     fn deliver<'a>(&'a mut self, notices: &'a [Notice], now: Timestamp) -> BoxFuture<'a, Delivery> {
@@ -54,8 +53,8 @@ impl Receiver for Member {
             match self.client.post(&url, json_headers(), Bytes::from(body)).await {
                 Ok(answer) if answer.status.is_success() => Delivery::Done,
                 // 400 and 422 are about the alerts; anything else may be a proxy, or the wrong address for now.
-                Ok(answer) if matches!(answer.status.as_u16(), 400 | 422) => Delivery::never(&url, &answer),
-                Ok(answer) => Delivery::again(&url, &answer, now),
+                Ok(answer) if matches!(answer.status.as_u16(), 400 | 422) => self.address.never(&answer),
+                Ok(answer) => self.address.again(&answer, now),
                 Err(error) => Delivery::unreached(&error),
             }
         })
@@ -68,11 +67,11 @@ impl Receiver for Member {
                 method: http::Method::GET,
                 headers: http::HeaderMap::new(),
                 body: Bytes::new(),
-                timeout: answer::EXAMINE_MAX,
+                timeout: EXAMINE_MAX,
             };
             match self.client.send(&url, request).await {
-                Ok(answer) if answer.status.is_success() => Ok(format!("{} is ready", self.place)),
-                Ok(answer) => Err(answer::said(&url, &answer)),
+                Ok(answer) if answer.status.is_success() => Ok(format!("{} is ready", self.address.place)),
+                Ok(answer) => Err(self.address.said(&answer)),
                 Err(error) => Err(error.to_string()),
             }
         })

@@ -4,10 +4,9 @@ use bytes::Bytes;
 use model::probe::BoxFuture;
 use model::time::Timestamp;
 use post::Client;
-use url::Url;
 
 use super::encode;
-use crate::answer::{Delivery, examine, json_headers};
+use crate::answer::{Address, Delivery, json_headers};
 use crate::notice::Notice;
 use crate::{BuildError, Receiver, Values, url};
 
@@ -18,33 +17,32 @@ const KEY_CHARS: usize = 32;
 
 struct PagerDuty {
     client: Client,
-    url: Url,
-    place: String,
+    address: Address,
     routing_key: String,
 }
 
 pub(super) fn build(values: &Values, client: &Client) -> Result<Vec<Box<dyn Receiver>>, BuildError> {
     let routing_key = values.need("routing_key")?.trim().to_owned();
     let url = url("url", values.first("url").unwrap_or(URL))?;
-    let place = post::place(&url);
-    Ok(vec![Box::new(PagerDuty { client: client.clone(), url, place, routing_key })])
+    let address = Address::new(url, [routing_key.clone()], values);
+    Ok(vec![Box::new(PagerDuty { client: client.clone(), address, routing_key })])
 }
 
 impl Receiver for PagerDuty {
     fn place(&self) -> &str {
-        &self.place
+        &self.address.place
     }
 
     fn deliver<'a>(&'a mut self, notices: &'a [Notice], now: Timestamp) -> BoxFuture<'a, Delivery> {
         Box::pin(async move {
             for notice in notices {
                 let body = Bytes::from(encode::body(notice, &self.routing_key));
-                let delivery = match self.client.post(&self.url, json_headers(), body).await {
+                let delivery = match self.client.post(&self.address.url, json_headers(), body).await {
                     Ok(answer) if answer.status.is_success() => continue,
                     Ok(answer) if answer.status.as_u16() == 429 || !answer.status.is_client_error() => {
-                        Delivery::again(&self.url, &answer, now)
+                        self.address.again(&answer, now)
                     }
-                    Ok(answer) => Delivery::never(&self.url, &answer),
+                    Ok(answer) => self.address.never(&answer),
                     Err(error) => Delivery::unreached(&error),
                 };
                 return delivery;
@@ -55,7 +53,7 @@ impl Receiver for PagerDuty {
 
     fn examine(&self) -> BoxFuture<'_, Result<String, String>> {
         Box::pin(async move {
-            let seen = examine(&self.client, &self.url, "/").await?;
+            let seen = self.address.examine(&self.client).await?;
             match self.routing_key.chars().count() {
                 KEY_CHARS => Ok(seen),
                 found => {

@@ -5,18 +5,16 @@ use http::HeaderValue;
 use model::probe::BoxFuture;
 use model::time::Timestamp;
 use post::Client;
-use url::Url;
 
 use super::encode;
 use super::sign::{Secrets, message_id};
-use crate::answer::{Delivery, examine, json_headers, said};
+use crate::answer::{Address, Delivery, json_headers};
 use crate::notice::Notice;
 use crate::{BuildError, Receiver, Values};
 
 struct Webhook {
     client: Client,
-    url: Url,
-    place: String,
+    address: Address,
     secrets: Secrets,
 }
 
@@ -25,8 +23,9 @@ pub(super) fn build(values: &Values, client: &Client) -> Result<Vec<Box<dyn Rece
     let malformed = |why| BuildError::Malformed { key: "secret", why };
     let secrets =
         values.first("secret").map(Secrets::read).transpose().map_err(malformed)?.unwrap_or_default();
-    let place = post::place(&url);
-    Ok(vec![Box::new(Webhook { client: client.clone(), url, place, secrets })])
+    let hidden = values.first("secret").unwrap_or_default().split_whitespace().map(str::to_owned);
+    let address = Address::new(url, hidden, values);
+    Ok(vec![Box::new(Webhook { client: client.clone(), address, secrets })])
 }
 
 impl Webhook {
@@ -42,10 +41,10 @@ impl Webhook {
         if let Some(signature) = self.secrets.signature(&id, seconds, &body) {
             add("webhook-signature", &signature);
         }
-        match self.client.post(&self.url, headers, Bytes::from(body)).await {
+        match self.client.post(&self.address.url, headers, Bytes::from(body)).await {
             Ok(answer) if answer.status.is_success() => Delivery::Done,
-            Ok(answer) if answer.status.as_u16() == 410 => Delivery::Gone { why: said(&self.url, &answer) },
-            Ok(answer) => Delivery::again(&self.url, &answer, now),
+            Ok(answer) if answer.status.as_u16() == 410 => self.address.gone(&answer),
+            Ok(answer) => self.address.again(&answer, now),
             Err(error) => Delivery::unreached(&error),
         }
     }
@@ -53,7 +52,7 @@ impl Webhook {
 
 impl Receiver for Webhook {
     fn place(&self) -> &str {
-        &self.place
+        &self.address.place
     }
 
     fn deliver<'a>(&'a mut self, notices: &'a [Notice], now: Timestamp) -> BoxFuture<'a, Delivery> {
@@ -69,6 +68,6 @@ impl Receiver for Webhook {
     }
 
     fn examine(&self) -> BoxFuture<'_, Result<String, String>> {
-        Box::pin(examine(&self.client, &self.url, "/"))
+        Box::pin(self.address.examine(&self.client))
     }
 }

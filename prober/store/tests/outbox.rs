@@ -157,7 +157,9 @@ fn a_full_route_gives_up_its_oldest_ticket_first() {
         assert!(row.done.is_some() && !row.accepted && row.error.unwrap().contains("no room"), "{key}");
     }
     assert!(store.delivery("r", "b/2").unwrap().unwrap().done.is_none());
-    assert_eq!(store.give_up_route("r", at(2)).unwrap(), OPEN_MAX);
+    let kept = ["s".to_owned()];
+    assert_eq!(store.give_up_routes_but(&kept, at(-1), at(2)).unwrap(), 0, "they may come back");
+    assert_eq!(store.give_up_routes_but(&kept, at(1), at(2)).unwrap(), OPEN_MAX);
     assert_eq!(store.waiting_routes().unwrap(), [("s".to_owned(), 1)]);
 }
 
