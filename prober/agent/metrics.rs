@@ -11,6 +11,7 @@ use schedule::distrust::{Doubts, Standing};
 use schedule::runner::Gauges;
 use store::Store;
 
+use super::alerts::Board;
 use super::machine::open_files;
 
 /// Everything on the metrics page.
@@ -22,6 +23,7 @@ pub(crate) struct MetricsPage {
     pub(crate) started: Timestamp,
     pub(crate) doubts: Arc<Doubts>,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) board: Board,
 }
 
 impl MetricsPage {
@@ -32,6 +34,7 @@ impl MetricsPage {
             sinks: self.sinks.clone(),
             store: Some(StoreNumbers::of(self.store.stats(), &self.store.health().borrow())),
             process: process(self.started),
+            alerts: self.board.numbers(),
             health: Some(OwnHealth {
                 doubts: self.doubts.standing().into_iter().map(doubt).collect(),
                 held: self.gauges.held.load(Ordering::Relaxed) as u64,

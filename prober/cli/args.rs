@@ -1,5 +1,6 @@
 //! The command line's words.
 
+mod alerts;
 mod facts;
 mod output;
 mod run;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsSend};
 pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use run::{Run, TriggerArg};
@@ -21,7 +23,7 @@ pub(crate) use run::{Run, TriggerArg};
     max_term_width = 100,
     after_help = "\
 Begin with `prober init`, or look at `prober demo`. `prober help COMMAND` has examples.
-Nothing is ever sent anywhere but to the targets and exporters that you name."
+Nothing is ever sent anywhere but to the targets, exporters and routes that you name."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -72,6 +74,8 @@ pub(crate) enum Command {
     Events(Events),
     /// Show a run, a scenario, or what an error code or a word of the language means
     Explain(Explain),
+    /// Try the routes that alerts go to
+    Alerts(Alerts),
     /// Look at what this machine has for a prober
     Doctor(Doctor),
     /// Show every setting, and where its value comes from

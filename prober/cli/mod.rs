@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only this module reads the environment and writes to the terminal.
 
+mod alerts;
 mod args;
 mod completions;
 mod conditions;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use crate::exit::{Exit, Stop};
-use args::{Cli, Command};
+use args::{AlertsCommand, Cli, Command};
 use out::Out;
 
 /// Parses the arguments and calls the command.
@@ -70,6 +71,9 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Fmt(args) => fmt::fmt(global, args, out),
         Command::Events(args) => events::events(global, args, out),
         Command::Explain(args) => explain::explain(global, args, out),
+        Command::Alerts(args) => match &args.what {
+            AlertsCommand::Send(args) => alerts::send(global, args, out),
+        },
         Command::Schedule(args) => schedule::schedule(global, args, out),
         Command::Doctor(args) => doctor::doctor(global, args, out),
         Command::Config(args) => config::config(global, args, matches, out),

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use store::{DropCause, Health, Stats};
 
 use super::Metrics;
+use super::alerts::{self, AlertNumbers};
 use super::families::{FAMILIES, histogram};
 use super::fold::{Cell, LAG_EDGES};
 use super::text::{Format, Kind, Writer, escape};
@@ -24,6 +25,8 @@ pub struct Around {
     pub process: Option<Process>,
     /// What the prober knows of its own health.
     pub health: Option<OwnHealth>,
+    /// Each route that alerts go to.
+    pub alerts: Vec<AlertNumbers>,
 }
 
 /// What the prober knows of its own health.
@@ -194,6 +197,7 @@ fn own(out: &mut Writer, around: &Around) {
     out.name("prober_build_info", "", &[("version", &escape(&around.version))]);
     out.count(1);
     sinks(out, &around.sinks);
+    alerts::families(out, &around.alerts);
     if let Some(store) = &around.store {
         store_families(out, store);
     }
