@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
+pub mod standard_webhooks;
+
 /// The longest that a whole request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of an answer is read: enough for a reason in words.
