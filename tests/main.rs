@@ -19,7 +19,9 @@
 //! | `kinds` | each kind of step against a real server |
 //! | `metrics` | the metrics page, read by promtool and Prometheus |
 //! | `mistakes` | wrong files: every mistake at its place, before anything runs |
+//! | `on_demand` | `/probe` beside the blackbox exporter, and where it must not lead |
 //! | `promises` | objectives and routes as their owners see them |
+//! | `pushed` | exporters with receivers, real and hostile: all of it arrives, nobody is slowed, no secret shows |
 //! | `reload` | SIGHUP with wrong and right files |
 //! | `reuse` | templates, matrices, former names and maintenance through the whole program |
 //! | `schema` | the schemas for editors and the binder agree |
@@ -47,7 +49,9 @@ mod house_rules;
 mod kinds;
 mod metrics;
 mod mistakes;
+mod on_demand;
 mod promises;
+mod pushed;
 mod reload;
 mod reuse;
 mod schema;

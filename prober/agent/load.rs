@@ -28,6 +28,7 @@ use super::alerts::{self, RouteError, Routes};
 use super::controls::{self, RegionControls};
 use super::exporters;
 use super::files::{FindError, Found, Patterns, Place, beside};
+use super::on_demand::Ground;
 use super::secrets::{MissingSecrets, Vault};
 use crate::exit::{Exit, Stop};
 
@@ -44,6 +45,8 @@ pub(crate) struct Loader {
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) root: PathBuf,
+    /// The files that are not scenarios.
+    pub(crate) ground: Ground,
     pub(crate) compiled: Compiled<Net>,
 }
 
@@ -65,6 +68,8 @@ pub(crate) struct Loaded {
     pub(crate) routes_used: BTreeSet<Arc<str>>,
     /// The routes that can be used; filled when it is loaded to be served.
     pub(crate) routes: Routes,
+    /// What probes on demand are made of.
+    pub(crate) ground: Ground,
 }
 
 /// Why files cannot be used.
@@ -97,6 +102,7 @@ pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindErr
     let Read { root, sources, unmatched, not_text } = sources(place)?;
     // What is over is so by the day of this reading, not of the start.
     let options = Options { now: Some(SystemClock.now()), ..options.clone() };
+    let ground = Ground { project: sources.project.clone(), templates: sources.templates.clone() };
     let mut compiled = compile(sources, &KINDS, &options);
     let (_, mistakes) = exporters::plan(&compiled.project, &root);
     compiled.diagnostics.extend(mistakes);
@@ -116,7 +122,7 @@ pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindErr
         let hint = near.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return Err(FindError::UnknownVar { name: name.clone(), hint });
     }
-    Ok(Checked { root, compiled })
+    Ok(Checked { root, ground, compiled })
 }
 
 /// Every scenario of this name with what its variables are; see [`scenario::scope`].
@@ -160,7 +166,7 @@ impl Loader {
     /// # Errors
     /// A file, a secret or a region; nothing has changed then.
     pub(crate) fn load(&self) -> Result<Loaded, LoadError> {
-        let Checked { root, compiled } = check(&self.place, &self.options)?;
+        let Checked { root, ground, compiled } = check(&self.place, &self.options)?;
         let shown = scenario::render::human(
             &compiled.diagnostics,
             &compiled.sources,
@@ -185,6 +191,7 @@ impl Loader {
             routes_used: routes_used(&compiled.plans),
             routes: Routes::default(),
             controls: self.controls(&compiled.project, compiled.controls, &secrets),
+            ground,
             root,
             project: compiled.project,
         };

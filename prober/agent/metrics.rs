@@ -29,7 +29,16 @@ pub(crate) struct MetricsPage {
 impl MetricsPage {
     /// The exposition; reads `/proc`, so not on a thread that measures.
     pub(crate) fn chunks(&self, format: Format) -> Chunks {
-        let around = Around {
+        self.metrics.chunks(format, &self.around())
+    }
+
+    /// What is exposed of no stream, for exporters that push it; reads `/proc` as well.
+    pub(crate) fn without_streams(&self) -> String {
+        self.metrics.without_streams(&self.around())
+    }
+
+    fn around(&self) -> Around {
+        Around {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sinks: self.sinks.clone(),
             store: Some(StoreNumbers::of(self.store.stats(), &self.store.health().borrow())),
@@ -39,8 +48,7 @@ impl MetricsPage {
                 doubts: self.doubts.standing().into_iter().map(doubt).collect(),
                 held: self.gauges.held.load(Ordering::Relaxed) as u64,
             }),
-        };
-        self.metrics.chunks(format, &around)
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `alerts` | the routes as receivers, and the task that owns their outlets |
 //! | `account` | the invariant of the slots, looked at every minute |
 //! | `metrics` | what the process says of itself |
+//! | `on_demand` | probes that somebody asks for at `/probe` |
 //! | `shutdown`, `telemetry` | signals, log lines |
 
 pub(crate) mod account;
@@ -20,6 +21,7 @@ pub(crate) mod files;
 pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;
+pub(crate) mod on_demand;
 pub(crate) mod parts;
 pub(crate) mod secrets;
 pub(crate) mod serve;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use dashboard::{Catalogue, Readiness, ReloadState};
-use export::prometheus::Metrics;
+use export::prometheus::{Metrics, StreamInfo};
 use export::pump::PumpStats;
 use model::time::{Clock, SystemClock, Timestamp};
 use post::Client;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::alerts::Routes;
 use super::controls;
 use super::load::{LoadError, Loaded, Loader};
+use super::on_demand::Ground;
 use crate::exit::Stop;
 
 /// A request to read the files again.
@@ -29,6 +30,8 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) loader: Arc<Loader>,
     pub(crate) metrics: Metrics,
+    pub(crate) streams: watch::Sender<Arc<[StreamInfo]>>,
+    pub(crate) ground: watch::Sender<Arc<Ground>>,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) doubts: Arc<Doubts>,
     pub(crate) controls: watch::Sender<controls::Current>,
@@ -53,7 +56,9 @@ impl Parts {
     /// Makes what was loaded the plans that run; on an error the plans from before go on.
     pub(crate) async fn apply(&self, loaded: Loaded) -> Result<Timestamp, String> {
         // Series are born before the first event of their stream.
-        self.metrics.set_streams(&loaded.streams());
+        let streams = loaded.streams();
+        self.metrics.set_streams(&streams);
+        self.streams.send_replace(Arc::from(streams));
         // So are the doubts about the regions that streams run in.
         controls::watch(&self.doubts, &loaded.controls);
         self.controls.send_replace(loaded.controls);
@@ -67,6 +72,7 @@ impl Parts {
             changed
         });
         self.catalogue.send_replace(Arc::new(loaded.catalogue));
+        self.ground.send_replace(Arc::new(loaded.ground));
         Ok(at)
     }
 

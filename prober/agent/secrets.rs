@@ -34,7 +34,7 @@ pub(crate) struct MissingSecrets(pub(crate) Vec<String>);
 const BYTES_MAX: u64 = 64 << 10;
 
 impl Vault {
-    /// The values of `names` in `region`; says all that are missing, and never a value.
+    /// The values of `names` in `region` (those of the project if it is empty); says all that are missing, and never a value.
     ///
     /// # Errors
     /// A value is missing or cannot be read.
@@ -47,10 +47,11 @@ impl Vault {
         let mut secrets = Secrets::default();
         let mut missing = Vec::new();
         for name in names {
+            let place = if region.is_empty() { String::new() } else { format!(" (region {region})") };
             match project.secret_source(region, name).map(|source| self.value(source)) {
                 Some(Ok(value)) => secrets.set(Arc::clone(name), value),
-                Some(Err(why)) => missing.push(format!("secret `{name}` (region {region}): {why}")),
-                None => missing.push(format!("secret `{name}` is not declared for region {region}")),
+                Some(Err(why)) => missing.push(format!("secret `{name}`{place}: {why}")),
+                None => missing.push(format!("secret `{name}`{place} is not declared")),
             }
         }
         if missing.is_empty() { Ok(secrets) } else { Err(MissingSecrets(missing)) }

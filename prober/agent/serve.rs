@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dashboard::{Catalogue, Format, OwnDoubts, Readiness, ReloadState, Settings as PageSettings, Sources};
-use export::prometheus::{self, Metrics};
+use export::Surroundings;
+use export::prometheus::{self, Metrics, StreamInfo};
 use export::pump::{Pump, PumpConfig, PumpStats, SinkStats};
-use model::time::{Clock, SystemClock, Timestamp};
+use model::time::{Clock as _, SystemClock, Timestamp};
 use post::Client;
 use scenario::compile::Options;
 use schedule::distrust::{Doubts, Standing};
@@ -22,10 +23,12 @@ use tokio_util::sync::CancellationToken;
 use super::account::{Audit, expected};
 use super::alerts::{self, Alerts, Board, Routes};
 use super::controls::{self, Controls};
+use super::exporters;
 use super::files::Place;
-use super::load::{Loaded, Loader};
+use super::load::{LoadError, Loaded, Loader};
 use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
+use super::on_demand::OnDemand;
 use super::parts::{Parts, ReloadRequest};
 use super::secrets::Vault;
 use super::shutdown::{Asked, Signals};
@@ -68,7 +71,8 @@ pub(crate) async fn serve(
     let client = tokio::task::spawn_blocking(alerts::client).await;
     let client = client.map_err(|error| Stop::environment(error.to_string()))?;
     let client = client.map_err(|error| Stop::environment(error.to_string()))?;
-    let loaded = loader.load_to_serve(&client)?;
+    let mut loaded = loader.load_to_serve(&client)?;
+    exporters::fill(&mut loaded.exporters, &loaded.project, &loader.vault).map_err(LoadError::from)?;
     warm(&loader).await;
     let listener = listen(settings.listen, &loaded).await?;
     let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
@@ -201,7 +205,10 @@ fn start(
     metrics.set_streams(&loaded.streams());
     metrics.account_from(from);
     let pumps_stop = CancellationToken::new();
-    let (mut pumps, sinks) = start_pumps(&store, loaded, &pumps_stop)?;
+    let streams = watch::Sender::new(Arc::from(loaded.streams()));
+    let own_page = Arc::new(OnceLock::new());
+    let around = surroundings(&loader, streams.subscribe(), Arc::clone(&own_page));
+    let (mut pumps, sinks) = start_pumps(&store, loaded, (&around, &pumps_stop))?;
     let fold = metrics.exporter();
     let clock = Arc::new(SystemClock);
     let fold = Pump::new("metrics", (&store, counted_from), fold, clock, PumpConfig::default());
@@ -238,14 +245,18 @@ fn start(
         gauges,
         board,
     };
+    // Set once: this is the only place that does.
+    let _first = own_page.set(page.clone());
     let mut parts = Parts {
         store,
         loader,
         metrics,
+        streams,
         commands,
         doubts,
         controls,
         catalogue: watch::Sender::new(Arc::new(Catalogue::default())),
+        ground: watch::Sender::new(Arc::default()),
         readiness: watch::Sender::new(Readiness::Starting("plans are being loaded".to_owned())),
         reload_state: watch::Sender::new(ReloadState::Loaded { at: started }),
         runner: runners,
@@ -306,23 +317,41 @@ fn start_alerts(
     (tasks, stop)
 }
 
+/// What exporters know of this prober; the page with its own metrics comes when it is there.
+fn surroundings(
+    loader: &Loader,
+    streams: watch::Receiver<Arc<[StreamInfo]>>,
+    page: Arc<OnceLock<MetricsPage>>,
+) -> Surroundings {
+    Surroundings {
+        clock: Arc::new(SystemClock),
+        prober: loader.options.prober.as_str().into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        streams,
+        own: Arc::new(move || page.get().map(MetricsPage::without_streams).unwrap_or_default()),
+    }
+}
+
 /// The exporters' tasks, and their counters by name.
 type Pumps = (JoinSet<PumpStats>, Vec<(String, Arc<SinkStats>)>);
 
 /// Starts one pump for each exporter of the project.
-fn start_pumps(store: &Store, loaded: &Loaded, stop: &CancellationToken) -> Result<Pumps, Stop> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+fn start_pumps(
+    store: &Store,
+    loaded: &Loaded,
+    (around, stop): (&Surroundings, &CancellationToken),
+) -> Result<Pumps, Stop> {
+    let clock = &around.clock;
     let cannot = |error: store::ReadError| Stop::environment(error.to_string());
     let (mut pumps, mut sinks) = (JoinSet::new(), Vec::new());
     let names: Vec<_> = loaded.exporters.iter().map(|planned| planned.sink.as_str()).collect();
     store.keep_cursors(&names).map_err(cannot)?;
     for planned in &loaded.exporters {
-        let built = (planned.kind.build)(&planned.settings, Arc::clone(&clock));
-        let exporter = built.map_err(|error| Stop::environment(error.to_string()))?;
+        let exporter = planned.build(around).map_err(|error| Stop::environment(error.to_string()))?;
         let cursor = store.cursor(&planned.sink).map_err(cannot)?;
         let name = planned.sink.clone();
         let pump =
-            Pump::new(name.clone(), (store, cursor), exporter, Arc::clone(&clock), PumpConfig::default());
+            Pump::new(name.clone(), (store, cursor), exporter, Arc::clone(clock), PumpConfig::default());
         sinks.push((name, pump.stats()));
         pumps.spawn(pump.run(stop.clone()));
     }
@@ -332,6 +361,7 @@ fn start_pumps(store: &Store, loaded: &Loaded, stop: &CancellationToken) -> Resu
 fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>) -> Sources {
     let (doubts, metrics) = (Arc::clone(&parts.doubts), parts.metrics.clone());
     let board = page.board.clone();
+    let on_demand = Arc::new(OnDemand::new(Arc::clone(&parts.loader), parts.ground.subscribe()));
     Sources {
         store: parts.store.clone(),
         clock: Arc::new(SystemClock),
@@ -350,6 +380,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
             undelivered: board.troubles(),
         }),
         expected: Arc::new(expected),
+        probe: Arc::new(move |request| Box::pin(Arc::clone(&on_demand).probe(request))),
         reload: Arc::new(move || {
             let ask = ask.clone();
             Box::pin(async move {

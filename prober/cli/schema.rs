@@ -79,14 +79,20 @@ fn setting(setting: &Setting) -> Key {
         KeyKind::Bytes => (KeyType::Size, "64MiB"),
         KeyKind::Duration => (KeyType::Duration, "1h"),
         KeyKind::Count => (KeyType::Int(1, i64::MAX), "10"),
+        KeyKind::Url(_) => (KeyType::Template, "https://receiver.example/"),
+        KeyKind::Text => (KeyType::Template, "prober"),
+        KeyKind::Secret => (KeyType::Template, "${secrets.receiver_token}"),
+        KeyKind::Map => (KeyType::Map(&KeyType::Template), "{ X-Scope-OrgID: shop }"),
+        KeyKind::Bool => (KeyType::Bool, "true"),
+        KeyKind::Word(words) => (KeyType::Choice(words), words[0]),
+        KeyKind::Words(words) => (KeyType::OneOrMany(&KeyType::Text), words[0]),
     };
-    Key {
-        name: setting.name,
-        value,
-        need: setting.default.map_or(Need::Required, Need::Default),
-        doc: setting.summary,
-        example,
-    }
+    let need = match setting.need {
+        export::settings::Need::Required => Need::Required,
+        export::settings::Need::Default(value) => Need::Default(value),
+        export::settings::Need::Optional => Need::Optional,
+    };
+    Key { name: setting.name, value, need, doc: setting.summary, example }
 }
 
 #[cfg(test)]

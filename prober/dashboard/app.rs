@@ -51,6 +51,8 @@ const TURN: Duration = Duration::from_secs(2);
 const SCRAPES: usize = 2;
 /// The longest that a reload may take.
 pub(crate) const RELOAD_MAX: Duration = Duration::from_secs(30);
+/// How long a probe on demand may take; its own limit is shorter.
+pub(crate) const PROBE_MAX: Duration = Duration::from_secs(130);
 /// The window of the account on pages.
 const HOUR: Duration = Duration::from_hours(1);
 /// How old the account on pages may be before it is made again …

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::app::{App, RELOAD_MAX, Refusal};
+use crate::app::{App, PROBE_MAX, RELOAD_MAX, Refusal};
 use crate::routes;
 
 /// Nothing is loaded from elsewhere, nothing is run, nobody frames the page.
@@ -31,7 +31,11 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     let path = request.uri().path().to_owned();
     let mut response = if is_for_us(&app, request.uri(), request.headers()) {
         let limit = app.sources.settings.request_timeout;
-        let limit = if path == routes::RELOAD { limit.max(RELOAD_MAX * 2) } else { limit };
+        let limit = match path.as_str() {
+            routes::RELOAD => limit.max(RELOAD_MAX * 2),
+            routes::PROBE => limit.max(PROBE_MAX),
+            _ => limit,
+        };
         match tokio::time::timeout(limit, next.run(request)).await {
             Ok(response) => response,
             Err(_) => routes::refused(&app, &path, &Refusal::Late(limit)),

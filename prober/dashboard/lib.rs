@@ -10,6 +10,7 @@
 //! | `/scenarios/{name}` | one scenario with its last events and its account |
 //! | `/runs/{id}` | one run: waterfall, assertions, evidence, difference to the last good one |
 //! | `/metrics` | Prometheus text, or OpenMetrics where it is asked for |
+//! | `/probe?module=…&target=…` | one probe on demand, under the names of the blackbox exporter |
 //! | `/healthz`, `/readyz` | whether events reach the disk; whether slots are run |
 //! | `/api/v1/events` | stored events, filtered, by pages, as JSON or a line each |
 //! | `/api/v1/scenarios` | scenarios with state, last event and next slot |
@@ -35,6 +36,6 @@ mod tests;
 
 pub use serve::{ServeError, Served, serve};
 pub use sources::{
-    Catalogue, DoubtsFn, ExpectedFn, Format, MetricsFn, NextSlotFn, OwnDoubts, Pieces, Readiness, ReloadFn,
-    ReloadState, ScenarioCard, Settings, Sources,
+    Catalogue, DoubtsFn, ExpectedFn, Format, MetricsFn, NextSlotFn, OwnDoubts, Pieces, ProbeAnswer, ProbeFn,
+    ProbeRequest, Readiness, ReloadFn, ReloadState, ScenarioCard, Settings, Sources,
 };

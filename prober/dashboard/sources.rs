@@ -32,10 +32,37 @@ pub struct Sources {
     pub doubts: Arc<DoubtsFn>,
     /// The starts at which a stream is due, the same function that the store's recovery uses.
     pub expected: Arc<ExpectedFn>,
+    /// Probes a target that somebody asks for; dropped when the one who asks has gone.
+    pub probe: Arc<ProbeFn>,
     /// Reads the files again and says how that went; awaited for at most 30 seconds, dropped after that.
     pub reload: Arc<ReloadFn>,
     /// Bounds and names.
     pub settings: Settings,
+}
+
+/// Probes a target once.
+pub type ProbeFn = dyn Fn(ProbeRequest) -> BoxFuture<'static, ProbeAnswer> + Send + Sync;
+
+/// What somebody asks to be probed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProbeRequest {
+    /// How; empty if it is not said.
+    pub module: String,
+    /// What.
+    pub target: String,
+    /// How long the one who asks will wait.
+    pub timeout: Option<Duration>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeAnswer {
+    /// The metrics of the run, as Prometheus text.
+    Metrics(String),
+    /// It was not made, and would not be; why.
+    Refused(String),
+    /// Too many are being made.
+    Busy,
 }
 
 /// All metrics in a format, piece by piece.

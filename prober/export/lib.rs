@@ -6,22 +6,34 @@
 //! [`prometheus`] is the exception that proves the rule: it has no destination and is always there, so it is not in the
 //! table, but it is fed by the same pump.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::event::SliEvent;
 use model::probe::BoxFuture;
 use model::time::Clock;
+use tokio::sync::watch;
 
+use crate::prometheus::StreamInfo;
 use crate::settings::{Fault, Key, Settings};
 
+pub mod nats;
 pub mod ndjson;
+pub mod otlp;
 pub mod prometheus;
 pub mod pump;
+pub mod remote_write;
 pub mod settings;
+pub mod webhook;
+
+mod proto;
+mod receiver;
+mod sampler;
 
 /// Every exporter that a project file can name, in the order of their names.
-pub static EXPORTERS: &[ExporterKind] = &[ndjson::KIND];
+pub static EXPORTERS: &[ExporterKind] =
+    &[nats::KIND, ndjson::KIND, otlp::KIND, remote_write::KIND, webhook::KIND];
 
 /// What came of one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +44,15 @@ pub enum Delivery {
     Retry {
         /// How long the destination asks to be left alone.
         after: Option<Duration>,
+        /// For people.
+        why: String,
+    },
+    /// The destination has what it will take of the batch, and will never take the rest.
+    Part {
+        /// Events of the batch that will never be delivered.
+        dropped: u64,
+        /// Samples, points, records or spans that the destination refused.
+        refused: u64,
         /// For people.
         why: String,
     },
@@ -48,6 +69,11 @@ pub trait Exporter: Send {
     ///
     /// Dropping the future must leave the exporter usable.
     fn deliver<'a>(&'a mut self, batch: &'a [Arc<SliEvent>]) -> BoxFuture<'a, Delivery>;
+
+    /// How long events are gathered before a batch that is not full is delivered.
+    fn linger(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Called now and then while there is nothing to deliver.
     fn idle(&mut self) -> BoxFuture<'_, ()> {
@@ -73,8 +99,32 @@ pub struct ExporterKind {
     pub build: Build,
 }
 
-/// Makes an exporter; this is where a destination that cannot be used is found out.
-pub type Build = fn(&Settings, Arc<dyn Clock>) -> Result<Box<dyn Exporter>, BuildError>;
+/// Makes an exporter; this is where a destination that cannot be used is found out. May block.
+pub type Build = fn(&Settings, &Surroundings) -> Result<Box<dyn Exporter>, BuildError>;
+
+/// What an exporter knows of the prober that it is part of.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The prober's name.
+    pub prober: Arc<str>,
+    /// The prober's version.
+    pub version: Arc<str>,
+    /// The streams that run; their holder tells of every reload.
+    pub streams: watch::Receiver<Arc<[StreamInfo]>>,
+    /// The metrics of the process itself.
+    pub own: OwnMetrics,
+}
+
+/// Gives the metrics of the process itself in OpenMetrics text, those of streams left out; may block.
+pub type OwnMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Surroundings").field("prober", &self.prober).finish_non_exhaustive()
+    }
+}
 
 impl ExporterKind {
     /// The kind called `name`.
@@ -107,6 +157,14 @@ pub enum BuildError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The settings cannot be used together, or not here.
+    #[error("exporter `{exporter}`: {why}")]
+    Unusable {
+        /// Which exporter.
+        exporter: &'static str,
+        /// For people; never a secret.
+        why: String,
+    },
 }
 
 #[cfg(test)]
@@ -123,8 +181,8 @@ mod tests {
             assert!(std::ptr::eq(ExporterKind::named(kind.name).unwrap(), kind));
             assert!(!kind.summary.is_empty());
             for key in kind.keys {
-                let shown = key.default.map_or(Ok(()), |default| key.kind.check(default));
-                assert_eq!(shown, Ok(()), "{}.{}", kind.name, key.name);
+                let settings::Need::Default(default) = key.need else { continue };
+                assert_eq!(key.kind.check(default), Ok(()), "{}.{}", kind.name, key.name);
             }
         }
         assert!(ExporterKind::named("carrier-pigeon").is_none());

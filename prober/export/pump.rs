@@ -58,6 +58,7 @@ pub struct SinkStats {
     sent: AtomicU64,
     failed: AtomicU64,
     dropped: AtomicU64,
+    refused: AtomicU64,
     queue_length: AtomicU64,
     last_success_ms: AtomicI64,
     trouble: Mutex<Option<String>>,
@@ -77,6 +78,11 @@ impl SinkStats {
     /// Events that will never be delivered: rejected, unreadable, or dropped by the store before they were read.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Samples, points, records or spans that the destination refused while it took the rest.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Durable events that are not delivered yet.
@@ -128,6 +134,8 @@ pub struct Pump {
     stats: Arc<SinkStats>,
     /// Deliveries or reads that failed since the last that did not.
     failures: u32,
+    /// Whether the last batch was a full one, so that more is waiting.
+    full: bool,
 }
 
 /// Whether to go on.
@@ -149,7 +157,17 @@ impl Pump {
         let stats = Arc::new(SinkStats::default());
         stats.queue_length.store(cursor.behind(), Ordering::Relaxed);
         let durable = store.durable();
-        Self { sink: sink.into(), cursor: Some(cursor), durable, exporter, clock, config, stats, failures: 0 }
+        Self {
+            sink: sink.into(),
+            cursor: Some(cursor),
+            durable,
+            exporter,
+            clock,
+            config,
+            stats,
+            failures: 0,
+            full: true,
+        }
     }
 
     /// The sink's counters.
@@ -178,12 +196,16 @@ impl Pump {
         if stop.is_cancelled() {
             return Go::Stop;
         }
+        if !self.full && stop.run_until_cancelled(sleep(self.exporter.linger())).await.is_none() {
+            return Go::Stop;
+        }
         // Seen before reading: what becomes durable afterwards wakes the wait below.
         self.durable.mark_unchanged();
         let batch = match self.read().await {
             Ok(batch) => batch,
             Err(error) => return self.back_off(None, error.to_string(), 0, stop).await,
         };
+        self.full = batch.events.len() >= self.config.events_max || batch.events.is_empty();
         if !batch.events.is_empty() {
             if self.deliver_all(&batch, stop).await == Go::Stop {
                 return Go::Stop;
@@ -229,11 +251,12 @@ impl Pump {
         while let Some(range) = open.pop() {
             let part = &events[range.clone()];
             match self.deliver(part).await {
-                Delivery::Done => {
-                    self.failures = 0;
-                    SinkStats::add(&self.stats.sent, part.len() as u64);
-                    self.stats.last_success_ms.store(self.clock.now().as_millis(), Ordering::Relaxed);
-                    self.stats.set_trouble(None);
+                Delivery::Done => self.delivered(part.len() as u64, None),
+                Delivery::Part { dropped, refused, why } => {
+                    tracing::warn!(sink = self.sink, dropped, refused, why, "not all of a batch was taken");
+                    SinkStats::add(&self.stats.dropped, dropped);
+                    SinkStats::add(&self.stats.refused, refused);
+                    self.delivered((part.len() as u64).saturating_sub(dropped), Some(why));
                 }
                 Delivery::Reject { why } if part.len() <= 1 => {
                     tracing::warn!(sink = self.sink, why, slot = %events[range.start].slot.id, "event rejected");
@@ -254,6 +277,15 @@ impl Pump {
             }
         }
         Go::On
+    }
+
+    fn delivered(&mut self, events: u64, trouble: Option<String>) {
+        self.failures = 0;
+        SinkStats::add(&self.stats.sent, events);
+        if events > 0 {
+            self.stats.last_success_ms.store(self.clock.now().as_millis(), Ordering::Relaxed);
+        }
+        self.stats.set_trouble(trouble);
     }
 
     async fn deliver(&mut self, events: &[Arc<SliEvent>]) -> Delivery {

@@ -11,6 +11,9 @@ use model::step::{Hop, Phase, PhaseSpan, StepRecord, StepState};
 use model::time::{Clock, SystemClock, Timestamp};
 use store::{Config, Opened, Record, Store};
 
+use tokio::sync::watch;
+
+use crate::Surroundings;
 use crate::prometheus::StreamInfo;
 
 pub(crate) fn start() -> Timestamp {
@@ -35,6 +38,23 @@ pub(crate) fn origin(scenario: &str) -> Arc<Origin> {
 
 pub(crate) fn info(scenario: &str) -> StreamInfo {
     StreamInfo { origin: origin(scenario), cadence: Cadence::Every { interval_ms: 60_000 } }
+}
+
+/// What exporters know of a prober with these streams, and where a reload is told.
+pub(crate) fn surroundings(
+    clock: Arc<dyn Clock>,
+    streams: &[StreamInfo],
+) -> (watch::Sender<Arc<[StreamInfo]>>, Surroundings) {
+    let (tell, streams) = watch::channel(Arc::from(streams));
+    let own = "# HELP prober_build_info The version.\n# TYPE prober_build_info gauge\nprober_build_info{version=\"1\"} 1\n";
+    let around = Surroundings {
+        clock,
+        prober: "p1".into(),
+        version: "0.1.0".into(),
+        streams,
+        own: Arc::new(move || own.to_owned()),
+    };
+    (tell, around)
 }
 
 /// The event of the slot that starts `second` seconds after [`start`].

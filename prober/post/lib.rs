@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::BodyExt as _;
 use url::Url;
+
+pub mod standard_webhooks;
 
 /// The longest that a whole request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,6 +48,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The beginning of the body, at most [`ANSWER_BYTES_MAX`].
     pub body: Bytes,
+    /// What came after the body, where gRPC has its status.
+    pub trailers: HeaderMap,
 }
 
 /// Why there is no answer; its text names neither path nor query of the URL, which may be secrets.
@@ -87,16 +92,40 @@ impl Client {
         user_agent: &str,
         more: &[rustls::pki_types::CertificateDer<'static>],
     ) -> Result<Self, ClientError> {
+        Self::build(user_agent, more, false)
+    }
+
+    /// The same for receivers that speak HTTP/2 only, also in the clear: gRPC.
+    ///
+    /// # Errors
+    /// The TLS settings cannot be used.
+    pub fn http2(
+        user_agent: &str,
+        more: &[rustls::pki_types::CertificateDer<'static>],
+    ) -> Result<Self, ClientError> {
+        Self::build(user_agent, more, true)
+    }
+
+    fn build(
+        user_agent: &str,
+        more: &[rustls::pki_types::CertificateDer<'static>],
+        http2: bool,
+    ) -> Result<Self, ClientError> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         roots.add_parsable_certificates(more.iter().cloned());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| ClientError::Tls(error.to_string()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let inner = reqwest::Client::builder()
+        let mut inner = reqwest::Client::builder();
+        if http2 {
+            tls.alpn_protocols = vec![b"h2".to_vec()];
+            inner = inner.http2_prior_knowledge();
+        }
+        let inner = inner
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -126,15 +155,19 @@ impl Client {
         let Request { method, headers, body, timeout } = request;
         let request = self.inner.request(method, url.clone()).headers(headers).body(body).timeout(timeout);
         let failed = |error: reqwest::Error| failure(url, timeout, error);
-        let mut response = request.send().await.map_err(failed)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let mut body = Vec::new();
+        let (head, mut rest) = http::Response::from(request.send().await.map_err(failed)?).into_parts();
+        let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
         while body.len() < ANSWER_BYTES_MAX {
-            let Some(piece) = response.chunk().await.map_err(failed)? else { break };
-            let room = (ANSWER_BYTES_MAX - body.len()).min(piece.len());
-            body.extend_from_slice(&piece[..room]);
+            let Some(frame) = rest.frame().await.transpose().map_err(failed)? else { break };
+            match frame.into_data() {
+                Ok(piece) => {
+                    let room = (ANSWER_BYTES_MAX - body.len()).min(piece.len());
+                    body.extend_from_slice(&piece[..room]);
+                }
+                Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
+            }
         }
-        Ok(Answer { status, headers, body: body.into() })
+        Ok(Answer { status: head.status, headers: head.headers, body: body.into(), trailers })
     }
 }
 

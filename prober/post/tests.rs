@@ -61,7 +61,8 @@ fn waits_are_bounded() {
     let answer = |text: &str| {
         let mut headers = HeaderMap::new();
         headers.insert(header::RETRY_AFTER, text.parse().unwrap());
-        Answer { status: StatusCode::OK, headers, body: Bytes::new() }.retry_after(UNIX_EPOCH)
+        Answer { status: StatusCode::OK, headers, body: Bytes::new(), trailers: HeaderMap::new() }
+            .retry_after(UNIX_EPOCH)
     };
     assert_eq!(answer("1000000000"), Some(RETRY_AFTER_MAX));
     assert_eq!(answer("99999999999999999999999999"), Some(RETRY_AFTER_MAX));

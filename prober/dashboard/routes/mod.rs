@@ -25,6 +25,9 @@ use crate::params::BadParameter;
 /// Where a reload is asked for; it may take longer than other requests.
 pub(crate) const RELOAD: &str = "/api/v1/reload";
 
+/// Where a probe is asked for; it may take as long as its own limit.
+pub(crate) const PROBE: &str = "/probe";
+
 /// Who is asking.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
@@ -38,6 +41,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/assets/style.css", get(site::style))
         .route("/assets/icon.svg", get(site::icon))
         .route("/metrics", get(ops::metrics))
+        .route(PROBE, get(ops::probe))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/api/v1/events", get(events::list))
@@ -99,7 +103,7 @@ fn said(app: &App, path: &str, (status, what, help): (StatusCode, &str, &str)) -
     if path.starts_with("/api/") {
         return json_error(status, what, help);
     }
-    if matches!(path, "/metrics" | "/healthz" | "/readyz") {
+    if matches!(path, "/metrics" | PROBE | "/healthz" | "/readyz") {
         return (status, format!("{what}\n")).into_response();
     }
     let title = status.canonical_reason().unwrap_or("Refused");

@@ -1,17 +1,18 @@
 //! What machines ask the prober about itself: metrics, health, readiness.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
+use axum::extract::{Query, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use store::Health;
 
 use super::refused;
-use crate::app::App;
-use crate::sources::{Format, Readiness};
+use crate::app::{App, Refusal};
+use crate::sources::{Format, ProbeAnswer, ProbeRequest, Readiness};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -26,6 +27,36 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
     match app.metrics(format).await {
         Ok(text) => ([(CONTENT_TYPE, kind), (VARY, "accept")], Body::new(text)).into_response(),
         Err(refusal) => refused(&app, "/metrics", &refusal),
+    }
+}
+
+/// Probes a target once, for whoever is on this machine.
+///
+/// A page elsewhere could let a browser here ask for it: what a browser says of such requests refuses them.
+pub(super) async fn probe(
+    State(app): State<Arc<App>>,
+    Query(parameters): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Response {
+    let site = headers.get("sec-fetch-site").map(axum::http::HeaderValue::as_bytes);
+    let foreign = site.is_some_and(|site| site != b"none" && site != b"same-origin");
+    if !app.is_loopback || foreign || headers.contains_key(ORIGIN) {
+        let why = "probes on demand are for this machine's own scrapers\n";
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
+    let given =
+        |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let seconds = headers.get("x-prometheus-scrape-timeout-seconds").and_then(|text| text.to_str().ok());
+    let seconds = seconds.and_then(|text| text.parse().ok());
+    let request = ProbeRequest {
+        module: given("module").unwrap_or_default(),
+        target: given("target").unwrap_or_default(),
+        timeout: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+    };
+    match (app.sources.probe)(request).await {
+        ProbeAnswer::Metrics(text) => ([(CONTENT_TYPE, TEXT)], text).into_response(),
+        ProbeAnswer::Refused(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+        ProbeAnswer::Busy => refused(&app, "/probe", &Refusal::Busy),
     }
 }
 

@@ -18,7 +18,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Catalogue, Format, OwnDoubts, Readiness, ReloadState, ScenarioCard, Served, Settings, Sources};
+use crate::{
+    Catalogue, Format, OwnDoubts, ProbeAnswer, Readiness, ReloadState, ScenarioCard, Served, Settings,
+    Sources,
+};
 
 /// How long anything may take before a test fails.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -107,6 +110,11 @@ impl Desk {
             }),
             doubts: Arc::new(OwnDoubts::default),
             expected: Arc::new(|_, _, from, to| slots(from, to)),
+            probe: Arc::new(|request| {
+                Box::pin(
+                    async move { ProbeAnswer::Refused(format!("{} of {}", request.module, request.target)) },
+                )
+            }),
             reload: Arc::new(move || {
                 let (hangs, answer) = (Arc::clone(&hangs), loaded.clone());
                 begun.send_modify(|count| *count += 1);

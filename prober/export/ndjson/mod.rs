@@ -8,10 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::time::Clock;
-
 use crate::settings::{Key, KeyKind, Settings};
-use crate::{BuildError, Exporter, ExporterKind};
+use crate::{BuildError, Exporter, ExporterKind, Surroundings};
 
 mod deliver;
 mod files;
@@ -26,31 +24,11 @@ pub const KIND: ExporterKind = ExporterKind {
     name: "ndjson",
     summary: "files of one JSON event a line, rotated by size and age",
     keys: &[
-        Key { name: "directory", summary: "where the files are", kind: KeyKind::Path, default: None },
-        Key {
-            name: "rotate_bytes",
-            summary: "a file of this size is closed",
-            kind: KeyKind::Bytes,
-            default: Some("64MiB"),
-        },
-        Key {
-            name: "rotate_after",
-            summary: "a file of this age is closed",
-            kind: KeyKind::Duration,
-            default: Some("1h"),
-        },
-        Key {
-            name: "keep_files",
-            summary: "closed files that stay",
-            kind: KeyKind::Count,
-            default: Some("168"),
-        },
-        Key {
-            name: "keep_bytes",
-            summary: "bytes of closed files that stay",
-            kind: KeyKind::Bytes,
-            default: Some("1GiB"),
-        },
+        Key::required("directory", KeyKind::Path, "where the files are"),
+        Key::or("rotate_bytes", KeyKind::Bytes, "64MiB", "a file of this size is closed"),
+        Key::or("rotate_after", KeyKind::Duration, "1h", "a file of this age is closed"),
+        Key::or("keep_files", KeyKind::Count, "168", "closed files that stay"),
+        Key::or("keep_bytes", KeyKind::Bytes, "1GiB", "bytes of closed files that stay"),
     ],
     build,
 };
@@ -64,7 +42,7 @@ struct Rotation {
     keep_bytes: u64,
 }
 
-fn build(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Box<dyn Exporter>, BuildError> {
+fn build(settings: &Settings, around: &Surroundings) -> Result<Box<dyn Exporter>, BuildError> {
     let rotation = Rotation {
         bytes: settings.bytes("rotate_bytes"),
         after: settings.duration("rotate_after"),
@@ -72,10 +50,8 @@ fn build(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Box<dyn Exporter>
         keep_bytes: settings.bytes("keep_bytes"),
     };
     let path = settings.path("directory");
-    let files = files::Files::open(&path, rotation, clock).map_err(|source| BuildError::Directory {
-        exporter: KIND.name,
-        path: Path::to_owned(&path),
-        source,
+    let files = files::Files::open(&path, rotation, Arc::clone(&around.clock)).map_err(|source| {
+        BuildError::Directory { exporter: KIND.name, path: Path::to_owned(&path), source }
     })?;
     Ok(Box::new(deliver::Ndjson::new(files)))
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use model::event::SliEvent;
 use model::outcome::Reason;
-use model::time::Timestamp;
+use model::time::{Clock, Timestamp};
 
 use super::files::Files;
 use super::*;
@@ -36,7 +36,11 @@ impl Desk {
     fn exporter(&self, more: &[(&str, &str)]) -> Box<dyn Exporter> {
         let directory = [("directory", self.dir.path().to_str().unwrap())];
         let settings = KIND.compile(directory.into_iter().chain(more.iter().copied())).unwrap();
-        (KIND.build)(&settings, Arc::clone(&self.clock) as Arc<dyn Clock>).unwrap()
+        (KIND.build)(&settings, &self.surroundings()).unwrap()
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        crate::sample::surroundings(Arc::clone(&self.clock) as Arc<dyn Clock>, &[]).1
     }
 
     fn pass(&self, time: Duration) {
@@ -144,13 +148,12 @@ async fn a_directory_that_cannot_be_used_is_said_at_once_and_one_that_breaks_is_
     fs::write(&file, "").unwrap();
     for bad in [file.to_str().unwrap(), "/proc/prober-ndjson"] {
         let settings = KIND.compile([("directory", bad)]).unwrap();
-        let clock = Arc::clone(&desk.clock) as Arc<dyn Clock>;
-        let error = (KIND.build)(&settings, clock).err().expect("refused").to_string();
+        let error = (KIND.build)(&settings, &desk.surroundings()).err().expect("refused").to_string();
         assert!(error.contains(bad) && error.contains("`ndjson`"), "{error}");
     }
     let sub = desk.dir.path().join("sub");
     let settings = KIND.compile([("directory", sub.to_str().unwrap())]).unwrap();
-    let mut exporter = (KIND.build)(&settings, Arc::clone(&desk.clock) as Arc<dyn Clock>).unwrap();
+    let mut exporter = (KIND.build)(&settings, &desk.surroundings()).unwrap();
     fs::remove_dir(&sub).unwrap();
     assert!(matches!(exporter.deliver(&batch(0..1)).await, Delivery::Retry { .. }));
     fs::create_dir(&sub).unwrap();

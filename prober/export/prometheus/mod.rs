@@ -21,9 +21,11 @@ use crate::{Delivery, Exporter};
 use fold::{Cell, Histogram, LAG_EDGES};
 
 mod alerts;
+pub mod blackbox;
 mod families;
 pub mod fold;
 mod hour;
+pub(crate) mod read;
 mod render;
 mod text;
 
@@ -33,6 +35,7 @@ mod tests;
 pub use alerts::AlertNumbers;
 pub use render::{Around, Chunks, DoubtNumbers, OwnHealth, Process, StoreNumbers};
 pub use text::Format;
+pub(crate) use text::Kind;
 
 /// A stream whose series are exposed.
 #[derive(Clone, Debug)]
@@ -191,6 +194,17 @@ impl Metrics {
     pub fn render(&self, format: Format, around: &Around) -> String {
         let text: Vec<u8> = self.chunks(format, around).flatten().collect();
         String::from_utf8(text).expect("made of strings")
+    }
+
+    /// What is exposed of no stream in particular, in OpenMetrics text without its end mark.
+    pub fn without_streams(&self, around: &Around) -> String {
+        render::without_streams(self, around)
+    }
+
+    /// What is exposed of one stream now; `None` if it is not.
+    pub(crate) fn families_of(&self, stream: &Stream) -> Option<Vec<read::Family>> {
+        let cell = self.shared.streams.read().expect("no holder panics").get(stream).map(Arc::clone)?;
+        Some(read::families(&render::stream(&cell)))
     }
 
     /// An exporter that counts the events of a pump whose cursor is in memory.

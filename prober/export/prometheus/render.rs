@@ -159,6 +159,24 @@ impl Iterator for Chunks {
     }
 }
 
+/// All families that are no stream's.
+pub(super) fn without_streams(metrics: &Metrics, around: &Around) -> String {
+    let mut out = Writer { text: String::with_capacity(8 << 10), format: Format::OpenMetrics };
+    own(&mut out, around);
+    shared(&mut out, metrics);
+    out.text
+}
+
+/// All families of one stream.
+pub(super) fn stream(cell: &Cell) -> String {
+    let mut out = Writer { text: String::with_capacity(8 << 10), format: Format::OpenMetrics };
+    for family in FAMILIES {
+        out.header(family.name, family.kind, family.help);
+        (family.write)(&mut out, family.name, cell, &cell.state());
+    }
+    out.text
+}
+
 /// Families of all streams together.
 fn shared(out: &mut Writer, metrics: &Metrics) {
     let shared = &metrics.shared;
@@ -213,7 +231,7 @@ fn own(out: &mut Writer, around: &Around) {
 type SinkValue = fn(&SinkStats) -> Option<f64>;
 
 fn sinks(out: &mut Writer, sinks: &[(String, Arc<SinkStats>)]) {
-    let families: [(Head, SinkValue); 5] = [
+    let families: [(Head, SinkValue); 6] = [
         (("prober_export_sent_events_total", Kind::Counter, "Events delivered."), |sink| {
             Some(sink.sent() as f64)
         }),
@@ -228,6 +246,14 @@ fn sinks(out: &mut Writer, sinks: &[(String, Arc<SinkStats>)]) {
         (
             ("prober_export_dropped_events_total", Kind::Counter, "Events that will never be delivered."),
             |sink| Some(sink.dropped() as f64),
+        ),
+        (
+            (
+                "prober_export_refused_items_total",
+                Kind::Counter,
+                "Samples, points, records or spans that a destination refused while it took the rest.",
+            ),
+            |sink| Some(sink.refused() as f64),
         ),
         (("prober_export_queue_length", Kind::Gauge, "Durable events that are not delivered yet."), |sink| {
             Some(sink.queue_length() as f64)

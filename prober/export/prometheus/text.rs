@@ -37,10 +37,17 @@ impl Format {
 
 /// The type of a family.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Counter,
     Gauge,
     Histogram,
+}
+
+impl Kind {
+    /// Whether it is a value of the moment, and may disappear.
+    pub(crate) fn is_gauge(self) -> bool {
+        self == Self::Gauge
+    }
 }
 
 /// Text that grows in one of the formats.

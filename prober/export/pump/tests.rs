@@ -18,6 +18,7 @@ struct Script {
     deliveries: usize,
     idle: usize,
     closed: bool,
+    linger: Duration,
 }
 
 struct Scripted(Arc<Mutex<Script>>);
@@ -40,6 +41,10 @@ impl Exporter for Scripted {
             }
         }
         Box::pin(std::future::ready(delivery))
+    }
+
+    fn linger(&self) -> Duration {
+        self.0.lock().unwrap().linger
     }
 
     fn idle(&mut self) -> BoxFuture<'_, ()> {
@@ -141,6 +146,32 @@ async fn one_bad_event_loses_only_itself() {
     assert_eq!(end, PumpStats { sent: 27, dropped: 3, left: 0 });
     let script = rig.script.lock().unwrap();
     assert!(bad.iter().all(|id| !script.taken.contains_key(id)) && script.taken.len() == 27);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_partly_taken_is_counted_and_not_sent_again() {
+    let rig = Rig::new(10);
+    let part = Delivery::Part { dropped: 2, refused: 7, why: "no room".into() };
+    rig.script.lock().unwrap().next = vec![part].into();
+    let refused = AtomicU64::new(0);
+    let end = rig.run_until(|stats, _| {
+        refused.store(stats.refused(), Ordering::Relaxed);
+        stats.sent() + stats.dropped() == 10
+    });
+    assert_eq!(end.await, PumpStats { sent: 8, dropped: 2, left: 0 });
+    assert_eq!(refused.load(Ordering::Relaxed), 7);
+    assert_eq!(rig.script.lock().unwrap().deliveries, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_gathered_and_a_backlog_is_not_slowed_by_it() {
+    let rig = Rig::new(50);
+    rig.script.lock().unwrap().linger = Duration::from_hours(1);
+    let before = tokio::time::Instant::now();
+    // Six full batches and one of two: only after that one is it waited, and a stop ends the wait.
+    rig.run_until(|stats, _| stats.sent() == 50).await;
+    assert!(before.elapsed() < Duration::from_mins(1), "{:?}", before.elapsed());
+    assert_eq!(rig.script.lock().unwrap().deliveries, 7);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,9 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::{Process, accepts, file, folder, loopback, on_free_port, program, text};
@@ -76,6 +79,26 @@ impl Nats {
     pub fn publish(&self, subject: &str, payload: &str) {
         let answer = self.request(subject, payload);
         assert!(answer.contains("\"seq\""), "the message is not stored: {answer}");
+    }
+
+    /// How many messages a stream has.
+    pub fn count(&self, stream: &str) -> u64 {
+        let answer = self.request(&format!("$JS.API.STREAM.INFO.{stream}"), "");
+        let answer: Value = serde_json::from_str(&answer).expect("JetStream answers in JSON");
+        answer["state"]["messages"].as_u64().unwrap_or_else(|| panic!("{answer}"))
+    }
+
+    /// The message `seq` of a stream: its subject, its headers as they were sent, and its payload.
+    pub fn stored(&self, stream: &str, seq: u64) -> (String, String, String) {
+        let answer = self.request(&format!("$JS.API.STREAM.MSG.GET.{stream}"), &format!("{{\"seq\":{seq}}}"));
+        let answer: Value = serde_json::from_str(&answer).expect("JetStream answers in JSON");
+        let text = |name: &str| {
+            let encoded = answer["message"][name].as_str().unwrap_or_default();
+            let bytes = STANDARD.decode(encoded).expect("JetStream encodes in Base64");
+            String::from_utf8(bytes).expect("what was sent is text")
+        };
+        let subject = answer["message"]["subject"].as_str().unwrap_or_default().to_owned();
+        (subject, text("hdrs"), text("data"))
     }
 
     fn request(&self, subject: &str, payload: &str) -> String {

@@ -20,13 +20,23 @@ pub struct Prometheus {
 impl Prometheus {
     /// Scrapes `/metrics` of `target` every 200 ms.
     pub fn start(target: SocketAddr) -> Self {
+        let scrapes = format!("[{{ job_name: test, static_configs: [{{ targets: ['{target}'] }}] }}]");
+        Self::with(&scrapes, &[])
+    }
+
+    /// Scrapes nobody, and takes what is written to `/api/v1/write`.
+    pub fn receiver() -> Self {
+        Self::with("[]", &["--web.enable-remote-write-receiver"])
+    }
+
+    fn with(scrapes: &str, more: &[&str]) -> Self {
         let program = program(&["/usr/bin/prometheus"], "prometheus");
         on_free_port(|port| {
             let folder = folder();
             let addr = loopback(port);
             let config = format!(
                 "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\n\
-                 scrape_configs: [{{ job_name: test, static_configs: [{{ targets: ['{target}'] }}] }}]\n"
+                 scrape_configs: {scrapes}\n"
             );
             let config = file(folder.path(), "prometheus.yml", &config);
             let args = [
@@ -34,7 +44,7 @@ impl Prometheus {
                 format!("--storage.tsdb.path={}/data", text(folder.path())),
                 format!("--web.listen-address={addr}"),
             ];
-            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let args: Vec<&str> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
             let mut process = Process::start("prometheus", &program, &args, folder.path(), None);
             process
                 .wait_until(|| client::get(addr, "/-/ready").is_some_and(|answer| answer.status == 200))?;

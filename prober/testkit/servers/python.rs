@@ -12,7 +12,7 @@ use crate::pki::Identity;
 /// A running server in Python; dropping it ends it.
 pub struct Python {
     addr: SocketAddr,
-    _process: Process,
+    process: Process,
     _folder: TempDir,
 }
 
@@ -20,6 +20,8 @@ pub struct Python {
 const GRPC: (&str, &str) = ("grpc", include_str!("grpc_server.py"));
 /// The library websockets.
 const WEBSOCKET: (&str, &str) = ("websocket", include_str!("websocket_server.py"));
+/// The published messages of OpenTelemetry.
+const OTLP: (&str, &str) = ("otlp", include_str!("otlp_server.py"));
 /// The library aiosmtpd.
 const SMTP: (&str, &str) = ("smtp", include_str!("smtp_server.py"));
 
@@ -79,6 +81,29 @@ impl Python {
         Self::start(HTTP3, Some(identity), &[speech.alpn, &version])
     }
 
+    /// An OpenTelemetry collector over HTTP; what requests say as `x-say` is what they are told.
+    pub fn otlp_http() -> Self {
+        Self::start(OTLP, None, Some("http"))
+    }
+
+    /// The same over gRPC.
+    pub fn otlp_grpc(identity: Option<&Identity>) -> Self {
+        Self::start(OTLP, identity, Some("grpc"))
+    }
+
+    /// What it wrote since it was ready, line by line.
+    pub fn lines(&self) -> Vec<String> {
+        let output = self.process.output();
+        let mut lines = output.lines().skip_while(|line| *line != "ready").skip(1).map(str::to_owned);
+        // A last line without its end is still being written.
+        let whole = output.ends_with('\n');
+        let mut all: Vec<_> = lines.by_ref().collect();
+        if !whole {
+            all.pop();
+        }
+        all
+    }
+
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
@@ -101,7 +126,7 @@ impl Python {
             process.wait_until(|| {
                 std::fs::read_to_string(&log).is_ok_and(|log| log.lines().any(|line| line == "ready"))
             })?;
-            Ok(Self { addr: loopback(port), _process: process, _folder: folder })
+            Ok(Self { addr: loopback(port), process, _folder: folder })
         })
     }
 }

@@ -1,0 +1,207 @@
+//! One run as the blackbox exporter would have told it: its names, labels and units, of version 0.23.
+//!
+//! What is told follows from what the run has: HTTP facts, DNS facts, a TLS session. A family that the blackbox
+//! exporter has for its prober and that the run did not come to is 0, as it is there.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use model::attribute::AttributeValue;
+use model::outcome::{Outcome, Verdict};
+use model::step::{Phase, StepRecord};
+use model::time::Timestamp;
+
+use super::text::escape;
+
+/// A family: its name, its help, and the labels and value of each series.
+type Family = (&'static str, &'static str, Vec<(String, f64)>);
+
+/// Families, shown in the order of their names.
+#[derive(Default)]
+struct Page(Vec<Family>);
+
+impl Page {
+    fn one(&mut self, name: &'static str, help: &'static str, value: f64) {
+        self.0.push((name, help, vec![(String::new(), value)]));
+    }
+
+    fn phases(&mut self, name: &'static str, help: &'static str, phases: &[(&str, Duration)]) {
+        let series =
+            phases.iter().map(|(phase, time)| (format!("{{phase=\"{phase}\"}}"), time.as_secs_f64()));
+        self.0.push((name, help, series.collect()));
+    }
+
+    fn text(mut self) -> String {
+        self.0.sort_by_key(|(name, ..)| *name);
+        let mut text = String::with_capacity(4 << 10);
+        for (name, help, mut series) in self.0 {
+            series.sort_by(|one, next| one.0.cmp(&next.0));
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+            for (labels, value) in series {
+                let _ = writeln!(text, "{name}{labels} {value}");
+            }
+        }
+        text
+    }
+}
+
+/// The metrics page of one run.
+pub fn page(outcome: &Outcome) -> String {
+    let mut page = Page::default();
+    let good = outcome.verdict() == Verdict::Good;
+    page.one("probe_success", "Displays whether or not the probe was a success", f64::from(u8::from(good)));
+    let help = "Returns how long the probe took to complete in seconds";
+    page.one("probe_duration_seconds", help, outcome.duration.as_secs_f64());
+    let Some(step) = outcome.main_step() else { return page.text() };
+    let resolve = step.timing(Phase::Dns).unwrap_or_default();
+    let help = "Returns the time taken for probe dns lookup in seconds";
+    page.one("probe_dns_lookup_time_seconds", help, resolve.as_secs_f64());
+    address(&mut page, step);
+    let has = |key: &str| step.attributes.get(key).is_some();
+    if has("http.request.method") {
+        http(&mut page, outcome, step);
+    } else if has("dns.question.name") {
+        dns(&mut page, step);
+    } else {
+        regex(&mut page, outcome);
+    }
+    tls(&mut page, step);
+    page.text()
+}
+
+/// Whether what was said is not what was expected of it.
+fn regex(page: &mut Page, outcome: &Outcome) {
+    let bodily = ["assert.body", "assert.response", "assert.header"];
+    let failed = outcome.failure.as_ref().is_some_and(|failure| bodily.contains(&&*failure.error_type));
+    let help = "Indicates if probe failed due to regex";
+    page.one("probe_failed_due_to_regex", help, f64::from(u8::from(failed)));
+}
+
+fn address(page: &mut Page, step: &StepRecord) {
+    let hops = step.hops.iter().rev();
+    let tried = hops.filter_map(|hop| hop.peer.or_else(|| hop.attempts.last().map(|attempt| attempt.peer)));
+    let named = step.attributes.text("network.peer.address").and_then(|text| text.parse::<IpAddr>().ok());
+    let address = tried.map(|peer| peer.ip()).next().or(named);
+    let version = address.map_or(0.0, |address| if address.is_ipv4() { 4.0 } else { 6.0 });
+    page.one("probe_ip_protocol", "Specifies whether probe ip protocol is IP4 or IP6", version);
+    let help = "Specifies the hash of IP address. It's useful to detect if the IP address changes.";
+    page.one("probe_ip_addr_hash", help, address.map_or(0.0, |address| f64::from(hash(address))));
+}
+
+/// FNV-1a with 32 bits over the address, as the blackbox exporter has it.
+fn hash(address: IpAddr) -> u32 {
+    let bytes = match address.to_canonical() {
+        IpAddr::V4(four) => four.octets().to_vec(),
+        IpAddr::V6(six) => six.octets().to_vec(),
+    };
+    bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+fn number(step: &StepRecord, key: &str) -> Option<f64> {
+    match step.attributes.get(key)? {
+        AttributeValue::Int(value) => Some(*value as f64),
+        AttributeValue::Float(value) => Some(*value),
+        AttributeValue::Text(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn http(page: &mut Page, outcome: &Outcome, step: &StepRecord) {
+    regex(page, outcome);
+    let time = |phases: &[Phase]| phases.iter().filter_map(|phase| step.timing(*phase)).sum::<Duration>();
+    page.phases(
+        "probe_http_duration_seconds",
+        "Duration of http request by phase, summed over all redirects",
+        &[
+            ("resolve", time(&[Phase::Dns])),
+            ("connect", time(&[Phase::Connect])),
+            ("tls", time(&[Phase::Tls, Phase::Handshake])),
+            ("processing", time(&[Phase::Send, Phase::Wait])),
+            ("transfer", time(&[Phase::Receive])),
+        ],
+    );
+    let of = |key: &str| number(step, key).unwrap_or(0.0);
+    page.one("probe_http_status_code", "Response HTTP status code", of("http.response.status_code"));
+    let size = of("http.response.body.size");
+    page.one("probe_http_content_length", "Length of http content response", size);
+    let decoded = number(step, "prober.http.body.decoded_size").unwrap_or(size);
+    page.one("probe_http_uncompressed_body_length", "Length of uncompressed response body", decoded);
+    let redirects = step.hops.len().saturating_sub(1);
+    page.one("probe_http_redirects", "The number of redirects", redirects as f64);
+    let version = of("network.protocol.version");
+    page.one("probe_http_version", "Returns the version of HTTP of the probe response", version);
+    let encrypted = step.attributes.get("tls.protocol.version").is_some();
+    let help = "Indicates if SSL was used for the final redirect";
+    page.one("probe_http_ssl", help, f64::from(u8::from(encrypted)));
+}
+
+fn dns(page: &mut Page, step: &StepRecord) {
+    let of = |phase| step.timing(phase).unwrap_or_default();
+    let request = of(Phase::Send) + of(Phase::Wait) + of(Phase::Receive);
+    page.phases(
+        "probe_dns_duration_seconds",
+        "Duration of DNS request by phase",
+        &[("resolve", of(Phase::Dns)), ("connect", of(Phase::Connect)), ("request", request)],
+    );
+    let answers = match step.attributes.get("dns.answers") {
+        Some(AttributeValue::List(answers)) => answers.len(),
+        _ => 0,
+    };
+    let help = "Returns number of entries in the answer resource record list";
+    page.one("probe_dns_answer_rrs", help, answers as f64);
+    let asked = step.attributes.get("dns.response_code").is_some();
+    let help = "Displays whether or not the query was executed successfully";
+    page.one("probe_dns_query_succeeded", help, f64::from(u8::from(asked)));
+}
+
+fn tls(page: &mut Page, step: &StepRecord) {
+    let Some(version) = step.attributes.text("tls.protocol.version") else { return };
+    let at = |key: &str| {
+        let at = step.attributes.text(key).and_then(|text| text.parse::<Timestamp>().ok());
+        at.map(|at| at.as_seconds_f64().floor())
+    };
+    let leaf = at("tls.server.not_after");
+    if let Some(earliest) = at("prober.tls.chain.not_after").or(leaf) {
+        let help = "Returns last SSL chain expiry in unixtime";
+        page.one("probe_ssl_earliest_cert_expiry", "Returns earliest SSL cert expiry in unixtime", earliest);
+        let last = at("prober.tls.path.not_after").unwrap_or(earliest);
+        page.one("probe_ssl_last_chain_expiry_timestamp_seconds", help, last);
+    }
+    let of = |key: &str| escape(step.attributes.text(key).unwrap_or_default()).into_owned();
+    let labels = format!("{{fingerprint_sha256=\"{}\"}}", of("tls.server.hash.sha256").to_lowercase());
+    page.0.push((
+        "probe_ssl_last_chain_info",
+        "Contains SSL leaf certificate information",
+        vec![(labels, 1.0)],
+    ));
+    // `1.3` here, `TLS 1.3` there.
+    let labels = format!("{{version=\"TLS {}\"}}", escape(version));
+    page.0.push((
+        "probe_tls_version_info",
+        "Returns the TLS version used or NaN when unknown",
+        vec![(labels, 1.0)],
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use model::outcome::Reason;
+
+    use super::*;
+    use crate::sample::{event, origin};
+
+    #[test]
+    fn an_address_has_the_hash_that_the_exporter_gives_it() {
+        assert_eq!(hash([127, 0, 0, 1].into()), 3_668_918_509);
+        assert_eq!(hash(IpAddr::V6(std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped())), 3_668_918_509);
+    }
+
+    #[test]
+    fn a_run_without_steps_and_one_that_failed_have_a_page() {
+        let none = page(&Outcome::empty(Reason::ConfigFault));
+        assert!(none.contains("probe_success 0\n") && none.ends_with("probe_success 0\n"), "{none}");
+        let failed = page(&event(&origin("shop"), 0, Reason::Failed).outcome);
+        assert!(failed.contains("probe_ip_protocol 0\n"), "{failed}");
+    }
+}
