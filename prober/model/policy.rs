@@ -55,6 +55,27 @@ impl Policy {
         self.paging(Self::SLOW, short, (360 * MINUTE).max(short.saturating_mul(12)))
     }
 
+    /// The rules that open a ticket: a tenth of a budget of 30 days within a day, or as much within three.
+    pub fn tickets(&self) -> [BurnRule; 2] {
+        let rule = |limit, short, long| BurnRule {
+            limit,
+            short: Duration::from_hours(short),
+            long: Duration::from_hours(long),
+            short_floor: 3,
+            long_floor: 10,
+        };
+        [rule(3.0, 2, 24), rule(1.0, 6, 72)]
+    }
+
+    /// How many runs in a row must be bad for one region to be down.
+    pub const REGION_STREAK: u32 = 5;
+
+    /// How long without an eligible event is blindness: three intervals and a minute; `gap` is the longest
+    /// distance of two runs, longer than the interval for cron with pauses.
+    pub fn blind_after(&self, gap: Duration) -> Duration {
+        self.interval.max(gap).saturating_mul(3) + MINUTE
+    }
+
     /// More than one failed round, so that a blip that all regions see does not page.
     fn paging(&self, limit: f64, short: Duration, long: Duration) -> BurnRule {
         let long_floor = self.regions.saturating_add(1).max(3);
@@ -172,6 +193,9 @@ mod tests {
             assert_eq!((minutes(policy.fast()), minutes(policy.slow())), (fast, slow), "{policy:?}");
             assert_eq!((policy.fast().long_floor, policy.quorum(), policy.streak()), (floor, quorum, streak));
         }
+        let tickets = policy(1, 60, 999_000).tickets().map(|rule| (minutes(rule), rule.long_floor));
+        assert_eq!(tickets, [((120, 1_440), 10), ((360, 4_320), 10)]);
+        assert_eq!(policy(4, 300, 999_000).blind_after(Duration::ZERO), 16 * MINUTE);
         // One failed run never pages, however few runs there are.
         assert_eq!(policy(1, 60, 999_000).bad_to_page(&policy(1, 60, 999_000).fast()), 3);
     }
