@@ -3,3 +3,4 @@
 //! Deliberately absent: any clock, any I/O, and whom an alert is sent to.
 
 pub mod rules;
+pub mod simulate;

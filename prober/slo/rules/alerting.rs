@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::alert::{Rule, Severity};
-use model::policy::BurnRule;
+use model::policy::{BurnRule, Policy};
 
 use super::Subject;
 use super::annotation;
@@ -65,11 +65,11 @@ fn burns(subject: &Subject) -> Vec<PromRule> {
     let of = selector(&subject.name);
     // With nothing left to lose a slow burn is work for the day.
     let overspent = format!("on (slo) ({REMAINING}{of} < 0)");
-    let several = subject.regions > 1;
-    let fast = burn(subject, &policy.fast(), several, "");
-    let slow = |also: &str| burn(subject, &policy.slow(), several, also);
+    let regions = policy.burning_regions();
+    let fast = burn(subject, &policy.fast(), regions, "");
+    let slow = |also: &str| burn(subject, &policy.slow(), regions, also);
     let page = [fast, slow(&format!("unless {overspent}"))];
-    let tickets = policy.tickets().map(|rule| burn(subject, &rule, false, ""));
+    let tickets = policy.tickets().map(|rule| burn(subject, &rule, 1, ""));
     let tickets: Vec<_> = tickets.into_iter().chain([slow(&format!("and {overspent}"))]).collect();
     [(Severity::Page, page.join("\n  or\n")), (Severity::Ticket, tickets.join("\n  or\n"))]
         .map(|(severity, any)| {
@@ -79,7 +79,7 @@ fn burns(subject: &Subject) -> Vec<PromRule> {
 }
 
 /// One pair of windows with its guards; `also` is a last condition.
-fn burn(subject: &Subject, rule: &BurnRule, regions: bool, also: &str) -> String {
+fn burn(subject: &Subject, rule: &BurnRule, regions: u32, also: &str) -> String {
     let Some(objective) = &subject.objective else { return String::new() };
     let (of, budget) = (selector(&subject.name), budget(objective));
     let (short, long, limit) = (window(rule.short), window(rule.long), rule.limit);
@@ -89,8 +89,8 @@ fn burn(subject: &Subject, rule: &BurnRule, regions: bool, also: &str) -> String
         format!("and on (slo) (slo:sli_bad:increase{short}{of} > {})", floor(rule.short_floor)),
         format!("and on (slo) (slo:sli_bad:increase{long}{of} > {})", floor(rule.long_floor)),
     ];
-    if regions {
-        lines.push(format!("and on (slo) (slo:sli_bad_regions:count{short}{of} >= 2)"));
+    if regions > 1 {
+        lines.push(format!("and on (slo) (slo:sli_bad_regions:count{short}{of} >= {regions})"));
     }
     lines.extend((!also.is_empty()).then(|| also.to_owned()));
     format!("  (\n{}\n  )", indented(&lines.join("\n"), 4))
@@ -105,10 +105,8 @@ fn regions_down(subject: &Subject) -> Vec<PromRule> {
     let critical: Vec<_> = subject.critical.iter().map(|region| escaped(&literal(region))).collect();
     let critical = critical.join("|");
     let down = |severity, matcher: &str| {
-        let condition = format!(
-            "max by (slo, region) ({STREAK}{{slo=\"{slo}\"{matcher}}}) >= {}",
-            model::policy::Policy::REGION_STREAK
-        );
+        let condition =
+            format!("max by (slo, region) ({STREAK}{{slo=\"{slo}\"{matcher}}}) >= {}", Policy::REGION_STREAK);
         alert(subject, (Rule::RegionDown, severity), &condition, "")
     };
     if critical.is_empty() {
@@ -144,18 +142,19 @@ fn blind(subject: &Subject) -> PromRule {
          (count by (slo) ({ELIGIBLE}{of}) unless on (slo) count by (slo) ({ELIGIBLE}{of} offset {shown}))\n  )\n)\n\
          unless on (slo) (max by (slo) (max_over_time({MAINTENANCE}{of}[{shown}])) == 1)"
     );
-    alert(subject, (Rule::Blind, Severity::Page), &condition, "1m")
+    alert(subject, (Rule::Blind, Severity::Page), &condition, &window(Policy::BLIND_FOR))
 }
 
 /// Most of what was planned says nothing.
 fn eligibility(subject: &Subject) -> PromRule {
-    let slo = &subject.name;
+    let (slo, over) = (&subject.name, window(Policy::ELIGIBILITY_WINDOW));
     let condition = format!(
-        "label_replace(\n  {}\n  / ({} > 0),\n  \"slo\", \"{}\", \"\", \"\"\n) < 0.5",
-        increase(ELIGIBLE, slo, "1h"),
-        increase(EXPECTED, slo, "1h"),
+        "label_replace(\n  {}\n  / ({} > 0),\n  \"slo\", \"{}\", \"\", \"\"\n) < {}",
+        increase(ELIGIBLE, slo, &over),
+        increase(EXPECTED, slo, &over),
         // A `$` would name a group.
         escaped(&slo.replace('$', "$$")),
+        Policy::ELIGIBILITY_LEAST,
     );
-    alert(subject, (Rule::EligibilityLow, Severity::Ticket), &condition, "10m")
+    alert(subject, (Rule::EligibilityLow, Severity::Ticket), &condition, &window(Policy::ELIGIBILITY_FOR))
 }
