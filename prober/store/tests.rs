@@ -6,5 +6,6 @@ mod full_disk;
 mod invariant;
 mod keeping;
 mod kill;
+mod outbox;
 pub(crate) mod sample;
 mod slots;
