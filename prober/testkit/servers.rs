@@ -53,7 +53,7 @@ pub use nginx::Nginx;
 pub use openssl::{OpenSsl, openssl, s_client};
 pub use pings::{Pings, host as ping_host};
 pub use postgres::Postgres;
-pub use prometheus::{Prometheus, check_metrics};
+pub use prometheus::{Prometheus, check_metrics, promtool};
 pub use proxies::PassOn;
 pub use python::{Python, Quic};
 pub use signed::{Signed, Signing};
