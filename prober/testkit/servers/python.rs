@@ -83,12 +83,12 @@ impl Python {
 
     /// An OpenTelemetry collector over HTTP; what requests say as `x-say` is what they are told.
     pub fn otlp_http() -> Self {
-        Self::start(OTLP, None, Some("http"))
+        Self::start(OTLP, None, &["http"])
     }
 
     /// The same over gRPC.
     pub fn otlp_grpc(identity: Option<&Identity>) -> Self {
-        Self::start(OTLP, identity, Some("grpc"))
+        Self::start(OTLP, identity, &["grpc"])
     }
 
     /// What it wrote since it was ready, line by line.
