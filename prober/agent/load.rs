@@ -26,6 +26,7 @@ use schedule::slots::Timetable;
 use super::controls::{self, RegionControls};
 use super::exporters;
 use super::files::{FindError, Found, Patterns, Place, beside};
+use super::promises::Promises;
 use super::secrets::{MissingSecrets, Vault};
 use crate::exit::{Exit, Stop};
 
@@ -57,8 +58,8 @@ pub(crate) struct Loaded {
     pub(crate) warnings: String,
     /// What is looked at, region by region, to know of the prober's own health.
     pub(crate) controls: controls::Current,
-    /// How many scenarios name routes for alerts.
-    pub(crate) alerting: usize,
+    /// What is promised.
+    pub(crate) promises: Promises,
 }
 
 /// Why files cannot be used.
@@ -173,7 +174,7 @@ impl Loader {
             },
             exporters: planned,
             warnings: shown + &short(&secrets),
-            alerting: alerting(&compiled.plans),
+            promises: Promises::of(&compiled, SystemClock.now()),
             controls: self.controls(&compiled.project, compiled.controls, &secrets),
             root,
             project: compiled.project,
@@ -276,8 +277,11 @@ fn short(secrets: &BTreeMap<Arc<str>, Arc<Secrets>>) -> String {
 impl Loaded {
     /// The streams whose series are exposed.
     pub(crate) fn streams(&self) -> Vec<StreamInfo> {
-        let stream =
-            |entry: &Entry| StreamInfo { origin: Arc::clone(&entry.origin), cadence: entry.cadence.clone() };
+        let stream = |entry: &Entry| StreamInfo {
+            origin: Arc::clone(&entry.origin),
+            cadence: entry.cadence.clone(),
+            slo: self.promises.own_name(&entry.origin.stream.scenario),
+        };
         self.entries.iter().map(stream).collect()
     }
 
@@ -296,13 +300,6 @@ impl Loaded {
             probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
         });
     }
-}
-
-/// Scenarios that name routes for alerts, each counted once.
-fn alerting(plans: &[Plan<Net>]) -> usize {
-    let named: BTreeSet<_> =
-        plans.iter().filter(|plan| plan.slo().alerts()).map(|plan| &plan.stream().scenario).collect();
-    named.len()
 }
 
 fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {

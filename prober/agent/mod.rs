@@ -7,6 +7,7 @@
 //! | `parts` | the parts while they run |
 //! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
 //! | `sink` | the runner's way into the store |
+//! | `promises`, `slo` | what is promised, and the task that judges it |
 //! | `account` | the invariant of the slots, looked at every minute |
 //! | `metrics` | what the process says of itself |
 //! | `shutdown`, `telemetry` | signals, log lines |
@@ -19,8 +20,10 @@ pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;
 pub(crate) mod parts;
+pub(crate) mod promises;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod shutdown;
 pub(crate) mod sink;
+pub(crate) mod slo;
 pub(crate) mod telemetry;

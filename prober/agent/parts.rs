@@ -1,5 +1,5 @@
 //! The parts of a serving prober while they run, and the order in which they end:
-//! runner → store → exporters → pages.
+//! runner → store → evaluator → exporters → pages.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::controls;
 use super::load::{LoadError, Loaded, Loader};
+use super::promises::Promises;
+use super::slo::Standings;
 use crate::exit::Stop;
 
 /// A request to read the files again.
@@ -38,6 +40,10 @@ pub(crate) struct Parts {
     pub(crate) writer: JoinHandle<WriterEnd>,
     pub(crate) pumps: JoinSet<PumpStats>,
     pub(crate) pumps_stop: CancellationToken,
+    pub(crate) promises: watch::Sender<Promises>,
+    pub(crate) standings: watch::Sender<Standings>,
+    pub(crate) judge: JoinSet<()>,
+    pub(crate) judge_stop: CancellationToken,
     pub(crate) rest: JoinSet<()>,
     pub(crate) rest_stop: CancellationToken,
 }
@@ -50,6 +56,7 @@ impl Parts {
         // So are the doubts about the regions that streams run in.
         controls::watch(&self.doubts, &loaded.controls);
         self.controls.send_replace(loaded.controls);
+        self.promises.send_replace(loaded.promises);
         let (reply, answer) = oneshot::channel();
         let gone = "the runner has ended";
         self.commands.send(Command { entries: loaded.entries, reply }).await.map_err(|_| gone)?;
@@ -111,6 +118,9 @@ impl Parts {
                 tracing::error!("the clean stop could not be noted: {error}");
             }
         }
+        // The last events are there: they are judged before those who deliver end.
+        self.judge_stop.cancel();
+        while self.judge.join_next().await.is_some() {}
         self.pumps_stop.cancel();
         while self.pumps.join_next().await.is_some() {}
         self.rest_stop.cancel();

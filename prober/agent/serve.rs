@@ -25,9 +25,11 @@ use super::load::{Loaded, Loader};
 use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
 use super::parts::{Parts, ReloadRequest};
+use super::promises::Promises;
 use super::secrets::Vault;
 use super::shutdown::{Asked, Signals};
 use super::sink::StoreSink;
+use super::slo::{self, Judge, Standings};
 use crate::exit::{Exit, Stop};
 
 /// What the command line decides.
@@ -77,12 +79,6 @@ pub(crate) async fn serve(
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
-    }
-    if loaded.alerting > 0 {
-        tracing::warn!(
-            scenarios = loaded.alerting,
-            "this version records events and does not page yet: the routes under `alerts` get nothing"
-        );
     }
     parts.apply(loaded).await.map_err(Stop::environment)?;
     parts.readiness.send_replace(Readiness::Ready);
@@ -220,6 +216,11 @@ fn start(
     rest.spawn(audit.run(rest_stop.clone()));
     let controls = start_looking(&mut rest, &doubts, (&loader, anchor), &rest_stop);
 
+    let promises = watch::Sender::new(loaded.promises.clone());
+    let standings = watch::Sender::new(Standings::default());
+    let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
+    let (judge, judge_stop) = start_judging(&store, address, &promises, &standings);
+
     let started = SystemClock.now();
     let page = MetricsPage {
         metrics: metrics.clone(),
@@ -228,6 +229,7 @@ fn start(
         started,
         doubts: Arc::clone(&doubts),
         gauges,
+        standings: standings.subscribe(),
     };
     let mut parts = Parts {
         store,
@@ -244,6 +246,10 @@ fn start(
         writer,
         pumps,
         pumps_stop,
+        promises,
+        standings,
+        judge,
+        judge_stop,
         rest,
         rest_stop: rest_stop.clone(),
     };
@@ -280,6 +286,25 @@ fn start_looking(
     controls
 }
 
+/// Starts the task that judges what is promised.
+fn start_judging(
+    store: &Store,
+    pages: SocketAddr,
+    promises: &watch::Sender<Promises>,
+    standings: &watch::Sender<Standings>,
+) -> (JoinSet<()>, CancellationToken) {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let judge = Judge {
+        store: store.clone(),
+        clock: Arc::new(SystemClock),
+        promises: promises.subscribe(),
+        standings: standings.clone(),
+        pages: format!("http://{pages}"),
+    };
+    tasks.spawn(judge.run(stop.clone()));
+    (tasks, stop)
+}
+
 /// The exporters' tasks, and their counters by name.
 type Pumps = (JoinSet<PumpStats>, Vec<(String, Arc<SinkStats>)>);
 
@@ -288,7 +313,8 @@ fn start_pumps(store: &Store, loaded: &Loaded, stop: &CancellationToken) -> Resu
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let cannot = |error: store::ReadError| Stop::environment(error.to_string());
     let (mut pumps, mut sinks) = (JoinSet::new(), Vec::new());
-    let names: Vec<_> = loaded.exporters.iter().map(|planned| planned.sink.as_str()).collect();
+    let own = std::iter::once(slo::NAME);
+    let names: Vec<_> = loaded.exporters.iter().map(|planned| planned.sink.as_str()).chain(own).collect();
     store.keep_cursors(&names).map_err(cannot)?;
     for planned in &loaded.exporters {
         let built = (planned.kind.build)(&planned.settings, Arc::clone(&clock));
@@ -309,6 +335,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
         store: parts.store.clone(),
         clock: Arc::new(SystemClock),
         catalogue: parts.catalogue.subscribe(),
+        standings: parts.standings.subscribe(),
         reload_state: parts.reload_state.subscribe(),
         readiness: parts.readiness.subscribe(),
         metrics: Arc::new(move |format| {

@@ -1,5 +1,6 @@
 //! The command line's words.
 
+mod alerts;
 mod facts;
 mod output;
 mod run;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use alerts::{Alerts, AlertsCommand, AlertsTest, Replay, ReplayFormat};
 pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use run::{Run, TriggerArg};
@@ -68,6 +70,10 @@ pub(crate) enum Command {
     Schedule(Schedule),
     /// Bring files into their canonical form; comments stay
     Fmt(Fmt),
+    /// Test who is told when something goes wrong
+    Alerts(Alerts),
+    /// Judge stored events again, and what a change of an objective would have made of them
+    Replay(Replay),
     /// Show stored events
     Events(Events),
     /// Show a run, a scenario, or what an error code or a word of the language means
