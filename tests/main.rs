@@ -3,6 +3,7 @@
 //! | module | shows |
 //! | --- | --- |
 //! | `account` | kills at random instants lose nothing and every slot is accounted for; stops drain |
+//! | `alerts` | alerts from the store to receivers: the real Alertmanager, hostile ones, kills |
 //! | `codes` | every code of a mistake: a file, its text, its example |
 //! | `command_line` | what each command prints, where, and with which exit code |
 //! | `compared` | our verdicts and values beside curl's and the blackbox exporter's
@@ -31,6 +32,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod account;
+mod alerts;
 mod codes;
 mod command_line;
 mod compared;

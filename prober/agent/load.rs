@@ -8,6 +8,7 @@ use dashboard::{Catalogue, ScenarioCard};
 use export::prometheus::StreamInfo;
 use model::slot::Cadence;
 use model::time::{Clock as _, SystemClock};
+use post::Client;
 use probe::flow::Scenario;
 use probe::{Canary, KINDS, Net, Shared};
 use scenario::compile::{Compiled, Options, Sources, compile};
@@ -23,6 +24,7 @@ use schedule::entry::Entry;
 use schedule::maintenance::Calendar;
 use schedule::slots::Timetable;
 
+use super::alerts::{self, RouteError, Routes};
 use super::controls::{self, RegionControls};
 use super::exporters;
 use super::files::{FindError, Found, Patterns, Place, beside};
@@ -60,6 +62,10 @@ pub(crate) struct Loaded {
     pub(crate) controls: controls::Current,
     /// What is promised.
     pub(crate) promises: Promises,
+    /// The routes that alerts name.
+    pub(crate) routes_used: BTreeSet<Arc<str>>,
+    /// The routes that can be used; filled when it is loaded to be served.
+    pub(crate) routes: Routes,
 }
 
 /// Why files cannot be used.
@@ -71,6 +77,8 @@ pub(crate) enum LoadError {
     Mistakes(String),
     #[error(transparent)]
     Secrets(#[from] MissingSecrets),
+    #[error(transparent)]
+    Route(#[from] RouteError),
     #[error("there is no region `{wanted}` in this project; it has {known}")]
     Region { wanted: String, known: String },
 }
@@ -79,7 +87,7 @@ impl From<LoadError> for Stop {
     fn from(error: LoadError) -> Self {
         let exit = match error {
             LoadError::Find(_) | LoadError::Mistakes(_) => Exit::File,
-            LoadError::Secrets(_) | LoadError::Region { .. } => Exit::Environment,
+            LoadError::Secrets(_) | LoadError::Route(_) | LoadError::Region { .. } => Exit::Environment,
         };
         Self { exit, message: error.to_string() }
     }
@@ -175,6 +183,8 @@ impl Loader {
             exporters: planned,
             warnings: shown + &short(&secrets),
             promises: Promises::of(&compiled, SystemClock.now()),
+            routes_used: routes_used(&compiled.plans),
+            routes: Routes::default(),
             controls: self.controls(&compiled.project, compiled.controls, &secrets),
             root,
             project: compiled.project,
@@ -184,6 +194,24 @@ impl Loader {
             let secrets = secrets.get(&region).cloned().unwrap_or_default();
             loaded.add(Arc::new(plan), &self.shared, secrets);
         }
+        Ok(loaded)
+    }
+
+    /// The same, with the routes of alerts, each of which can be built.
+    ///
+    /// # Errors
+    /// A file, a secret, a region or a route; nothing has changed then.
+    pub(crate) fn load_to_serve(&self, client: &Client) -> Result<Loaded, LoadError> {
+        let mut loaded = self.load()?;
+        let regions: Vec<_> = match &self.options.regions {
+            Some(named) => named.iter().map(|region| Arc::from(region.as_str())).collect(),
+            None => loaded.project.regions().to_vec(),
+        };
+        let planned = alerts::plan(&loaded.project, &loaded.routes_used, &regions, &self.vault)?;
+        for route in &planned {
+            route.build(client)?;
+        }
+        loaded.routes = planned.into();
         Ok(loaded)
     }
 
@@ -300,6 +328,11 @@ impl Loaded {
             probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
         });
     }
+}
+
+/// The routes that scenarios name, for pages and tickets.
+fn routes_used(plans: &[Plan<Net>]) -> BTreeSet<Arc<str>> {
+    plans.iter().flat_map(|plan| plan.slo().page.iter().chain(&plan.slo().ticket)).cloned().collect()
 }
 
 fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {

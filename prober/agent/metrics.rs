@@ -12,6 +12,7 @@ use schedule::runner::Gauges;
 use store::Store;
 use tokio::sync::watch;
 
+use super::alerts::Board;
 use super::slo::Standings;
 
 /// Everything on the metrics page.
@@ -24,6 +25,7 @@ pub(crate) struct MetricsPage {
     pub(crate) doubts: Arc<Doubts>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) standings: watch::Receiver<Standings>,
+    pub(crate) board: Board,
 }
 
 impl MetricsPage {
@@ -34,6 +36,7 @@ impl MetricsPage {
             sinks: self.sinks.clone(),
             store: Some(StoreNumbers::of(self.store.stats(), &self.store.health().borrow())),
             process: process(self.started),
+            alerts: self.board.numbers(),
             health: Some(OwnHealth {
                 doubts: self.doubts.standing().into_iter().map(doubt).collect(),
                 held: self.gauges.held.load(Ordering::Relaxed) as u64,

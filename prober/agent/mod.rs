@@ -8,11 +8,13 @@
 //! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
 //! | `sink` | the runner's way into the store |
 //! | `promises`, `slo` | what is promised, and the task that judges it |
+//! | `alerts` | the routes as receivers, and the task that owns their outlets |
 //! | `account` | the invariant of the slots, looked at every minute |
 //! | `metrics` | what the process says of itself |
 //! | `shutdown`, `telemetry` | signals, log lines |
 
 pub(crate) mod account;
+pub(crate) mod alerts;
 pub(crate) mod controls;
 pub(crate) mod exporters;
 pub(crate) mod files;

@@ -1,5 +1,5 @@
 //! The parts of a serving prober while they run, and the order in which they end:
-//! runner → store → evaluator → exporters → pages.
+//! runner → store → evaluator → exporters → alerts → pages.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -8,6 +8,7 @@ use dashboard::{Catalogue, Readiness, ReloadState};
 use export::prometheus::Metrics;
 use export::pump::PumpStats;
 use model::time::{Clock, SystemClock, Timestamp};
+use post::Client;
 use schedule::distrust::Doubts;
 use schedule::runner::{Command, Stopped};
 use store::{Store, WriterEnd};
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::alerts::Routes;
 use super::controls;
 use super::load::{LoadError, Loaded, Loader};
 use super::promises::Promises;
@@ -44,6 +46,11 @@ pub(crate) struct Parts {
     pub(crate) standings: watch::Sender<Standings>,
     pub(crate) judge: JoinSet<()>,
     pub(crate) judge_stop: CancellationToken,
+    /// The client of all receivers of alerts.
+    pub(crate) client: Client,
+    pub(crate) routes: watch::Sender<Routes>,
+    pub(crate) alerts: JoinSet<()>,
+    pub(crate) alerts_stop: CancellationToken,
     pub(crate) rest: JoinSet<()>,
     pub(crate) rest_stop: CancellationToken,
 }
@@ -61,14 +68,19 @@ impl Parts {
         let gone = "the runner has ended";
         self.commands.send(Command { entries: loaded.entries, reply }).await.map_err(|_| gone)?;
         let at = answer.await.map_err(|_| gone)??;
+        self.routes.send_if_modified(|routes| {
+            let changed = *routes != loaded.routes;
+            *routes = loaded.routes;
+            changed
+        });
         self.catalogue.send_replace(Arc::new(loaded.catalogue));
         Ok(at)
     }
 
     /// Reads the files again; wrong files keep the plans from before and say so.
     pub(crate) async fn reload(&self) -> ReloadState {
-        let loader = Arc::clone(&self.loader);
-        let loaded = tokio::task::spawn_blocking(move || loader.load()).await;
+        let (loader, client) = (Arc::clone(&self.loader), self.client.clone());
+        let loaded = tokio::task::spawn_blocking(move || loader.load_to_serve(&client)).await;
         let loaded = loaded.unwrap_or_else(|error| Err(LoadError::Mistakes(error.to_string())));
         let applied = match loaded {
             Ok(loaded) => {
@@ -123,6 +135,9 @@ impl Parts {
         while self.judge.join_next().await.is_some() {}
         self.pumps_stop.cancel();
         while self.pumps.join_next().await.is_some() {}
+        // Whatever decides on alerts has ended: what it queued last may still go out.
+        self.alerts_stop.cancel();
+        while self.alerts.join_next().await.is_some() {}
         self.rest_stop.cancel();
         while self.rest.join_next().await.is_some() {}
         match end.error {

@@ -9,6 +9,7 @@ use dashboard::{Catalogue, Format, OwnDoubts, Readiness, ReloadState, Settings a
 use export::prometheus::{self, Metrics};
 use export::pump::{Pump, PumpConfig, PumpStats, SinkStats};
 use model::time::{Clock, SystemClock, Timestamp};
+use post::Client;
 use scenario::compile::Options;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::{Limits, Runner};
@@ -19,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Audit, expected};
+use super::alerts::{self, Alerts, Board, Routes};
 use super::controls::{self, Controls};
 use super::files::Place;
 use super::load::{Loaded, Loader};
@@ -65,7 +67,10 @@ pub(crate) async fn serve(
         vault: Arc::new(settings.vault),
         shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
     });
-    let loaded = loader.load()?;
+    let client = tokio::task::spawn_blocking(alerts::client).await;
+    let client = client.map_err(|error| Stop::environment(error.to_string()))?;
+    let client = client.map_err(|error| Stop::environment(error.to_string()))?;
+    let loaded = loader.load_to_serve(&client)?;
     warm(&loader).await;
     let listener = listen(settings.listen, &loaded).await?;
     let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
@@ -75,7 +80,7 @@ pub(crate) async fn serve(
     let limits = Limits { in_flight_max: in_flight_max(settings.in_flight), grace: GRACE };
     let anchor = probe::Anchor::listen().await;
     let anchor = anchor.map_err(|error| Stop::environment(format!("no port on loopback: {error}")))?;
-    let (parts, mut reloads) = start(opened, (loader, &loaded), limits, (listener, anchor))?;
+    let (parts, mut reloads) = start(opened, (loader, &loaded, client), limits, (listener, anchor))?;
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
@@ -183,7 +188,7 @@ type Started = (Parts, mpsc::Receiver<ReloadRequest>);
 /// Starts every part; nothing is scheduled yet.
 fn start(
     store: OpenStore,
-    (loader, loaded): (Arc<Loader>, &Loaded),
+    (loader, loaded, client): (Arc<Loader>, &Loaded, Client),
     limits: Limits,
     (listener, anchor): (TcpListener, probe::Anchor),
 ) -> Result<Started, Stop> {
@@ -220,6 +225,8 @@ fn start(
     let standings = watch::Sender::new(Standings::default());
     let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
     let (judge, judge_stop) = start_judging(&store, address, &promises, &standings);
+    let (routes, board) = (watch::Sender::new(Arc::clone(&loaded.routes)), Board::default());
+    let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
 
     let started = SystemClock.now();
     let page = MetricsPage {
@@ -230,6 +237,7 @@ fn start(
         doubts: Arc::clone(&doubts),
         gauges,
         standings: standings.subscribe(),
+        board,
     };
     let mut parts = Parts {
         store,
@@ -250,6 +258,10 @@ fn start(
         standings,
         judge,
         judge_stop,
+        client,
+        routes,
+        alerts,
+        alerts_stop,
         rest,
         rest_stop: rest_stop.clone(),
     };
@@ -305,6 +317,19 @@ fn start_judging(
     (tasks, stop)
 }
 
+/// Starts the task that owns the outlets of all routes.
+fn start_alerts(
+    store: &Store,
+    client: &Client,
+    routes: watch::Receiver<Routes>,
+    board: &Board,
+) -> (JoinSet<()>, CancellationToken) {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let alerts = Alerts { store: store.clone(), client: client.clone(), routes, board: board.clone() };
+    tasks.spawn(alerts.run(stop.clone()));
+    (tasks, stop)
+}
+
 /// The exporters' tasks, and their counters by name.
 type Pumps = (JoinSet<PumpStats>, Vec<(String, Arc<SinkStats>)>);
 
@@ -331,6 +356,7 @@ fn start_pumps(store: &Store, loaded: &Loaded, stop: &CancellationToken) -> Resu
 
 fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>) -> Sources {
     let (doubts, metrics) = (Arc::clone(&parts.doubts), parts.metrics.clone());
+    let board = page.board.clone();
     Sources {
         store: parts.store.clone(),
         clock: Arc::new(SystemClock),
@@ -347,6 +373,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
         doubts: Arc::new(move || OwnDoubts {
             doubts: doubts.standing().into_iter().filter_map(Standing::shown).collect(),
             hidden: metrics.over_limit(),
+            undelivered: board.troubles(),
         }),
         expected: Arc::new(expected),
         reload: Arc::new(move || {

@@ -1,95 +1,114 @@
-//! `prober alerts test`: what happens goes in, and the alerts that come of it are compared with what is expected.
+//! `prober alerts send`: whether a route takes an alert, tried with one that says that it is a test.
 
-mod story;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use std::path::Path;
-
+use alert::{Delivery, Notice, Receiver};
+use model::alert::{Alert, AlertId, Rule, Severity};
 use model::time::{Clock as _, SystemClock};
-use scenario::alert_test::{AlertTest, Subject, read};
-use scenario::diagnostic::Diagnostic;
-use scenario::render::{Style, human};
-use scenario::source::Source;
+use scenario::project::Project;
 use scenario::suggest::nearest;
-use slo::promise::Promise;
 
-pub(crate) use story::name;
-
-use super::args::{AlertsTest, Global};
+use super::args::{AlertSeverity, AlertsSend, Global};
 use super::out::Out;
-use super::place::{checked, host, options, place};
-use crate::agent::promises::Promises;
+use super::place::{host, options, place, runtime, vault};
+use crate::agent::alerts::{Planned, client, plan};
+use crate::agent::load::{check, count};
 use crate::exit::{Exit, Stop};
 
-/// Runs every file; exit code 1 if one of them finds something else than it expects.
-pub(crate) fn test(global: &Global, args: &AlertsTest, out: &Out) -> Result<Exit, Stop> {
-    let mut tests = Vec::new();
-    let mut wrong = String::new();
-    for path in &args.files {
-        let source = source(path)?;
-        let (test, mistakes) = read(&source);
-        wrong += &shown(&mistakes, &source, out);
-        tests.extend(test.map(|test| (source, test)));
-    }
-    if !wrong.is_empty() {
-        return Err(Stop::file(wrong));
-    }
-    let promises = promises(global, &args.vars)?;
-    let mut failed = 0;
-    for (source, test) in &tests {
-        let promise =
-            subject(test, &promises).map_err(|mistake| Stop::file(shown(&[*mistake], source, out)))?;
-        let found =
-            story::run(test, promise).map_err(|mistake| Stop::file(shown(&[*mistake], source, out)))?;
-        failed += usize::from(!found.passed());
-        out.raw(found.text(source, promise).as_bytes());
-    }
-    let passed = tests.len() - failed;
-    out.note(&format!("{passed} passed, {failed} failed"));
-    Ok(if failed == 0 { Exit::Good } else { Exit::Bad })
-}
-
-/// A file, as a test or anything else reads it.
-fn source(path: &Path) -> Result<Source, Stop> {
-    let text = std::fs::read(path).map_err(|error| Stop::file(format!("{}: {error}", path.display())))?;
-    let path = path.display().to_string();
-    let text = String::from_utf8(text).map_err(|_| Stop::file(format!("{path}: it is not UTF-8")))?;
-    Ok(Source { path, text })
-}
-
-fn shown(mistakes: &[Diagnostic], source: &Source, out: &Out) -> String {
-    let style = if out.colour_errors { Style::COLOUR } else { Style::PLAIN };
-    human(mistakes, std::slice::from_ref(source), &style)
-}
-
-/// What the project promises, of files without an error.
-pub(crate) fn promises(global: &Global, vars: &[String]) -> Result<Promises, Stop> {
+/// Sends a test alert and its end to one route, once each.
+pub(crate) fn send(global: &Global, args: &AlertsSend, out: &Out) -> Result<Exit, Stop> {
     let place = place(global, &[])?;
-    let compiled = checked(&place, &options(vars, &[], host())?)?.compiled;
-    if compiled.has_errors() {
-        return Err(Stop::file(human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN)));
+    let options = options(&args.vars, &args.regions, host())?;
+    let checked = check(&place, &options).map_err(|error| Stop::file(error.to_string()))?;
+    let project = &checked.compiled.project;
+    if count(&checked.compiled.diagnostics, scenario::diagnostic::Severity::Error) > 0 {
+        return Err(Stop::file("the files have errors; prober validate shows them"));
     }
-    Ok(Promises::of(&compiled, SystemClock.now()))
+    let route = planned(project, args, &vault(&checked.root))?;
+    let client = client().map_err(|error| Stop::environment(error.to_string()))?;
+    let receivers = route.build(&client).map_err(|error| Stop::environment(error.to_string()))?;
+    let took = runtime(Some(1))?.block_on(both(receivers, args, out));
+    Ok(if took { Exit::Good } else { Exit::Environment })
 }
 
-/// The promise that the test is about.
-fn subject<'a>(test: &AlertTest, promises: &'a Promises) -> Result<&'a Promise, Box<Diagnostic>> {
-    let (name, kind) = match &test.subject.value {
-        Subject::Scenario(name) => (name, "scenario with an objective or alerts"),
-        Subject::Slo(name) => (name, "objective"),
+/// The wanted route with its secrets.
+fn planned(
+    project: &Project,
+    args: &AlertsSend,
+    vault: &crate::agent::secrets::Vault,
+) -> Result<Planned, Stop> {
+    let names = || project.routes.iter().map(|route| route.name.value.as_str());
+    if !names().any(|name| name == args.route) {
+        let hint = match nearest(&args.route, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if project.routes.is_empty() => "prober.yaml has no `routes`".to_owned(),
+            None => format!("routes of this project: {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        return Err(Stop::file(format!("there is no route `{}`; {hint}", args.route)));
+    }
+    let regions: Vec<Arc<str>> = match args.regions.as_slice() {
+        [] => project.regions().to_vec(),
+        named => named.iter().map(|region| Arc::from(region.as_str())).collect(),
     };
-    let is_it = |promise: &&Promise| match &test.subject.value {
-        Subject::Slo(name) => *promise.name == **name,
-        Subject::Scenario(name) => promises.is_own(promise, name),
+    let used = BTreeSet::from([Arc::from(args.route.as_str())]);
+    let planned =
+        plan(project, &used, &regions, vault).map_err(|error| Stop::environment(error.to_string()))?;
+    let found = planned.into_iter().find(|route| route.name == args.route);
+    found.ok_or_else(|| Stop::environment(format!("this version cannot deliver to route `{}`", args.route)))
+}
+
+/// Sends start and end to every receiver; gives whether all took both.
+async fn both(mut receivers: Vec<Box<dyn Receiver>>, args: &AlertsSend, out: &Out) -> bool {
+    let starts = SystemClock.now();
+    let mut notice =
+        Notice { alert: test_alert(args), routes: vec![args.route.as_str().into()], undelivered: None };
+    let started = deliver(&mut receivers, &notice, ("test alert", args), out).await;
+    // Also after a failure: a receiver may have it and only have been late to say so.
+    tokio::time::sleep(args.hold).await;
+    notice.alert.ends = Some(SystemClock.now().max(starts));
+    let ended = deliver(&mut receivers, &notice, ("its end", args), out).await;
+    started && ended
+}
+
+async fn deliver(
+    receivers: &mut [Box<dyn Receiver>],
+    notice: &Notice,
+    (what, args): (&str, &AlertsSend),
+    out: &Out,
+) -> bool {
+    let mut all = true;
+    for receiver in receivers {
+        let delivery = receiver.deliver(std::slice::from_ref(notice), SystemClock.now()).await;
+        let place = receiver.place().to_owned();
+        match delivery {
+            Delivery::Done => out.line(&format!("{}: {what} accepted by {place}", args.route)),
+            Delivery::Retry { why, .. } | Delivery::Reject { why } | Delivery::Gone { why } => {
+                all = false;
+                out.complain(&format!("{}: {what} not accepted: {why}", args.route));
+            }
+        }
+    }
+    all
+}
+
+fn test_alert(args: &AlertsSend) -> Alert {
+    let severity = match args.severity {
+        AlertSeverity::Page => Severity::Page,
+        AlertSeverity::Ticket => Severity::Ticket,
     };
-    promises.all.iter().find(is_it).ok_or_else(|| {
-        let shown = model::outcome::cut(name.clone(), 60);
-        let problem = Diagnostic::error("E104", test.subject.span, format!("there is no {kind} `{shown}`"));
-        let known = promises.all.iter().flat_map(|promise| {
-            std::iter::once(&*promise.name).chain(promise.feeds.iter().map(|feed| &*feed.scenario))
-        });
-        Box::new(match nearest(name, known) {
-            Some(near) => problem.label(format!("did you mean `{near}`?")),
-            None => problem.help("give the scenario slo: { objective: 99.9% } or alerts: { page: ROUTE }"),
-        })
-    })
+    let summary = format!("TEST: this is only a test of route {}; nothing is wrong", args.route);
+    let description = format!("Sent by hand with `prober alerts send` on {}. Its end follows.", host());
+    let annotations = [("summary", summary), ("description", description), ("test", "true".to_owned())];
+    let annotations: BTreeMap<Arc<str>, String> =
+        annotations.into_iter().map(|(name, text)| (Arc::from(name), text)).collect();
+    let id = AlertId {
+        rule: Rule::Outage,
+        severity,
+        slo: "prober-test".into(),
+        service: "prober".into(),
+        team: "".into(),
+        region: None,
+    };
+    Alert { id, starts: SystemClock.now(), ends: None, annotations }
 }

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only this module reads the environment and writes to the terminal.
 
+mod alert_tests;
 mod alerts;
 mod args;
 mod completions;
@@ -71,7 +72,8 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::List(args) => list::list(global, args, out),
         Command::Fmt(args) => fmt::fmt(global, args, out),
         Command::Alerts(args) => match &args.what {
-            AlertsCommand::Test(args) => alerts::test(global, args, out),
+            AlertsCommand::Test(args) => alert_tests::test(global, args, out),
+            AlertsCommand::Send(args) => alerts::send(global, args, out),
         },
         Command::Replay(args) => replay::replay_events(global, args, out),
         Command::Events(args) => events::events(global, args, out),

@@ -16,7 +16,7 @@ use slo::promise::Promise;
 use slo::replay::replay;
 use slo::standing::Standing;
 
-use super::alerts::{name, promises};
+use super::alert_tests::{name, promises};
 use super::args::{Global, Replay, ReplayFormat};
 use super::out::Out;
 use crate::exit::{Exit, Stop};

@@ -64,7 +64,7 @@ mod tests;
 pub use account::{Account, StreamAccount};
 pub use cursor::{Batch, Cursor};
 pub use open::{Config, OpenError, Opened, Store};
-pub use outbox::{KEPT, NewDelivery, OPEN_MAX, Queued, QueuedDelivery};
+pub use outbox::{KEPT, NewDelivery, OPEN_MAX, Outlook, Queued, QueuedDelivery};
 pub use plans::{Expected, PlanError};
 pub use query::{EventFilter, EventSummary, LIMIT_MAX, StoredEvent};
 pub use reader::{ReadError, Reader};

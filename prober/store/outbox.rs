@@ -88,6 +88,9 @@ pub struct Queued {
     pub given_up: u64,
 }
 
+/// How many rows wait, when the next may be tried, and when the oldest urgent one that is not overdue was queued.
+pub type Outlook = (u64, Option<Timestamp>, Option<Timestamp>);
+
 const COLUMNS: &str = "id, route, key, alert, firing, urgent, state, created_ms, next_ms, attempts, error, overdue_ms, \
                        done_ms, accepted";
 
@@ -148,6 +151,13 @@ fn forget(conn: &Connection, now: Timestamp) -> rusqlite::Result<()> {
                  SELECT 1 FROM outbox AS later
                  WHERE later.route = outbox.route AND later.alert = outbox.alert AND later.id > outbox.id))";
     conn.prepare_cached(sql)?.execute([now.minus(KEPT).as_millis()]).map(|_| ())
+}
+
+/// Whether the route of `row` was told after row `id` that the alert is over.
+fn is_over(conn: &Connection, row: &NewDelivery, id: i64) -> rusqlite::Result<bool> {
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM outbox WHERE route = ?1 AND alert = ?2 AND id > ?3 AND firing = 0)";
+    conn.prepare_cached(sql)?.query_row(params![row.route, row.alert, id], |row| row.get(0))
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<QueuedDelivery> {
@@ -212,7 +222,8 @@ impl Store {
         self.shared.outbox.subscribe()
     }
 
-    /// Up to `limit` rows of `route` that may be tried at `now`, oldest first: for each alert its oldest open one.
+    /// Up to `limit` rows of `route` that may be tried at `now`, for each alert its
+    /// oldest open one: urgent ones first, then those that were tried least.
     ///
     /// # Errors
     /// The outbox could not be read.
@@ -226,22 +237,50 @@ impl Store {
             let rest = "WHERE route = ?1 AND done_ms IS NULL AND next_ms <= ?2 AND NOT EXISTS (
                           SELECT 1 FROM outbox AS earlier WHERE earlier.route = outbox.route
                           AND earlier.alert = outbox.alert AND earlier.id < outbox.id AND earlier.done_ms IS NULL)
-                        ORDER BY urgent DESC, id LIMIT ?3";
+                        ORDER BY urgent DESC, attempts, id LIMIT ?3";
             select(conn, rest, params![route, now.as_millis(), limit])
         })
     }
 
-    /// When the next row of `route` may be tried; `None` if none waits.
+    /// Up to `limit` open rows of `route` that are late: urgent ones from before `page_before` that nobody has called
+    /// overdue, all from before `before`, and overdue ones whose alert has changed since.
     ///
     /// # Errors
     /// The outbox could not be read.
-    pub fn next_delivery(&self, route: &str) -> Result<Option<Timestamp>, ReadError> {
+    pub fn late_deliveries(
+        &self,
+        route: &str,
+        (page_before, before): (Timestamp, Timestamp),
+        limit: u32,
+    ) -> Result<Vec<QueuedDelivery>, ReadError> {
         self.outbox(|conn| {
-            let sql = "SELECT min(next_ms) FROM outbox WHERE route = ?1 AND done_ms IS NULL AND NOT EXISTS (
+            let rest = "WHERE route = ?1 AND done_ms IS NULL AND (created_ms <= ?3
+                          OR (urgent = 1 AND overdue_ms IS NULL AND created_ms <= ?2)
+                          OR (overdue_ms IS NOT NULL AND EXISTS (
+                            SELECT 1 FROM outbox AS later WHERE later.route = outbox.route
+                            AND later.alert = outbox.alert AND later.id > outbox.id)))
+                        ORDER BY id LIMIT ?4";
+            select(conn, rest, params![route, page_before.as_millis(), before.as_millis(), limit])
+        })
+    }
+
+    /// How many rows wait for `route`, when the next one may be tried, and when the oldest urgent one that nobody
+    /// has called overdue was queued.
+    ///
+    /// # Errors
+    /// The outbox could not be read.
+    pub fn outlook(&self, route: &str) -> Result<Outlook, ReadError> {
+        self.outbox(|conn| {
+            let sql = "SELECT count(*), min(CASE WHEN NOT EXISTS (
                          SELECT 1 FROM outbox AS earlier WHERE earlier.route = outbox.route
-                         AND earlier.alert = outbox.alert AND earlier.id < outbox.id AND earlier.done_ms IS NULL)";
-            let next = conn.prepare_cached(sql)?.query_row([route], |row| row.get::<_, Option<i64>>(0))?;
-            Ok(next.map(Timestamp::from_millis))
+                         AND earlier.alert = outbox.alert AND earlier.id < outbox.id AND earlier.done_ms IS NULL)
+                         THEN next_ms END),
+                         min(CASE WHEN urgent = 1 AND overdue_ms IS NULL THEN created_ms END)
+                       FROM outbox WHERE route = ?1 AND done_ms IS NULL";
+            conn.prepare_cached(sql)?.query_row([route], |row| {
+                let at = |index| row.get::<_, Option<i64>>(index).map(|at| at.map(Timestamp::from_millis));
+                Ok((row.get::<_, i64>(0)?.cast_unsigned(), at(1)?, at(2)?))
+            })
         })
     }
 
@@ -318,9 +357,10 @@ impl Store {
         })
     }
 
-    /// Notes that row `id` is overdue, and queues what takes its place, in one durable transaction.
+    /// Notes that row `id` is overdue, and queues what tells of it elsewhere, in one durable transaction.
     ///
-    /// The row itself is given up if `next` is `None`, else it may be tried again then.
+    /// The row itself is given up if `next` is `None`, else it may be tried again then. Nothing is told of an alert that
+    /// the other route already knows to be over. `None` if the row was done, or overdue already and is tried again.
     ///
     /// # Errors
     /// The outbox could not be written; then nothing has changed.
@@ -330,30 +370,64 @@ impl Store {
         (now, next): (Timestamp, Option<Timestamp>),
         why: &str,
         instead: &[NewDelivery],
-    ) -> Result<Queued, ReadError> {
-        let meta = &self.shared.meta;
+    ) -> Result<Option<Queued>, ReadError> {
+        let (meta, id) = (&self.shared.meta, id.cast_signed());
         let queued = meta.durably(|transaction| {
-            let sql = "UPDATE outbox SET overdue_ms = coalesce(overdue_ms, ?2), attempts = attempts + 1, error = ?3,
+            let sql = "UPDATE outbox SET overdue_ms = coalesce(overdue_ms, ?2), error = ?3,
                          next_ms = coalesce(?4, next_ms), done_ms = CASE WHEN ?4 IS NULL THEN ?2 END
-                       WHERE id = ?1 AND done_ms IS NULL";
+                       WHERE id = ?1 AND done_ms IS NULL AND (overdue_ms IS NULL OR ?4 IS NULL)";
             let next = next.map(Timestamp::as_millis);
-            transaction.execute(sql, params![id.cast_signed(), now.as_millis(), why, next])?;
-            enqueue(transaction, instead, now)
+            if transaction.execute(sql, params![id, now.as_millis(), why, next])? == 0 {
+                return Ok(None);
+            }
+            let mut open = Vec::with_capacity(instead.len());
+            for row in instead {
+                if !is_over(transaction, row, id)? {
+                    open.push(row.clone());
+                }
+            }
+            enqueue(transaction, &open, now).map(Some)
         });
         let queued = queued.map_err(|error| ReadError::of(&meta.path, error))?;
-        self.announce_queued(queued);
+        self.announce_queued(queued.unwrap_or_default());
         Ok(queued)
     }
 
-    /// Gives up what waits for `route`, a route that is no longer configured; gives how many rows.
+    /// Closes the rows of `alert` on `route` before row `id`, which tells how things stand by itself.
     ///
     /// # Errors
     /// The outbox could not be written.
-    pub fn give_up_route(&self, route: &str, now: Timestamp) -> Result<u64, ReadError> {
+    pub fn close_earlier(&self, route: &str, alert: &str, id: u64, now: Timestamp) -> Result<u64, ReadError> {
         self.outbox(|conn| {
-            let sql = "UPDATE outbox SET done_ms = ?2, error = 'the route is gone' WHERE route = ?1 AND done_ms IS NULL";
-            conn.execute(sql, params![route, now.as_millis()]).map(|rows| rows as u64)
+            let sql = "UPDATE outbox SET done_ms = ?4, error = 'a later change was delivered'
+                       WHERE route = ?1 AND alert = ?2 AND id < ?3 AND done_ms IS NULL";
+            let values = params![route, alert, id.cast_signed(), now.as_millis()];
+            conn.prepare_cached(sql)?.execute(values).map(|rows| rows as u64)
         })
+    }
+
+    /// Gives up what has waited since before `before` for routes other than `routes`; gives how many rows.
+    ///
+    /// # Errors
+    /// The outbox could not be written.
+    pub fn give_up_routes_but(
+        &self,
+        routes: &[String],
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64, ReadError> {
+        let waiting = self.waiting_routes()?;
+        let gone = waiting.into_iter().filter(|(route, _)| !routes.contains(route));
+        let mut given_up = 0;
+        for (route, _) in gone {
+            given_up += self.outbox(|conn| {
+                let sql = "UPDATE outbox SET done_ms = ?3, error = 'the route is gone'
+                           WHERE route = ?1 AND created_ms <= ?2 AND done_ms IS NULL";
+                let values = params![route, before.as_millis(), now.as_millis()];
+                conn.execute(sql, values).map(|rows| rows as u64)
+            })?;
+        }
+        Ok(given_up)
     }
 
     /// The row of `route` under `key`, if it is known.

@@ -8,6 +8,7 @@
 //! | [`Signed`], no server but what signs a zone | bind9-utils |
 //! | [`Postgres`] | postgresql-15 |
 //! | [`Prometheus`] | prometheus |
+//! | [`Alertmanager`] | prometheus-alertmanager |
 //! | [`Blackbox`] | prometheus-blackbox-exporter |
 //! | [`OpenSsl`] | openssl |
 //! | [`Dovecot`] | dovecot-imapd, dovecot-pop3d |
@@ -21,6 +22,7 @@
 //!
 //! A missing one panics with what installs it.
 
+mod alertmanager;
 mod blackbox;
 mod doq;
 mod knot;
@@ -38,6 +40,7 @@ mod signed;
 mod starttls;
 mod unbound;
 
+pub use alertmanager::Alertmanager;
 pub use blackbox::Blackbox;
 pub use doq::Doq;
 pub use knot::{Knot, Place};

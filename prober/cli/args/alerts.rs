@@ -1,8 +1,11 @@
-//! The words of what is about alerts.
+//! The words of `prober alerts`.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+
+use super::judged::AlertsTest;
+use super::output::duration;
 
 #[derive(Debug, Args)]
 pub(crate) struct Alerts {
@@ -14,62 +17,39 @@ pub(crate) struct Alerts {
 pub(crate) enum AlertsCommand {
     /// Tell the evaluator a story and compare what fires with what is expected
     Test(AlertsTest),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Example, tests/cart-api.alerts.yaml:
-  scenario: cart-api
-  events:
-    - { at: 0m..60m, every: 30s, outcome: good }
-    - { at: 60m..70m, every: 30s, region: [eu, us], outcome: bad, reason: failed }
-  expect:
-    - { at: 61m, firing: [] }
-    - { at: 66m, firing: [page] }
-
-Exit code 1 if something else fires than is expected, 2 if a file is wrong.")]
-pub(crate) struct AlertsTest {
-    /// Files of tests
-    #[arg(required = true)]
-    pub(crate) files: Vec<PathBuf>,
-    /// Set a variable, stronger than any file: NAME=VALUE
-    #[arg(long = "var", value_name = "NAME=VALUE")]
-    pub(crate) vars: Vec<String>,
+    /// Send one test alert and its end to a route, now
+    Send(AlertsSend),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  prober events --format jsonl --oldest-first -n 1000000 > events.ndjson
-  prober replay events.ndjson                     every alert that the files of now would have made
-  prober replay events.ndjson --objective 99.5%   which of them would vanish, which would be new
+  prober alerts send --route shop-oncall
+  prober alerts send --route shop-oncall --severity page     wakes whoever it wakes
+  prober alerts send --route shop-alertmanager --hold 1m     longer than its group_wait, so that it passes it on
 
-Exit code 1 if a change makes alerts vanish or appear.")]
-pub(crate) struct Replay {
-    /// Events, one a line, in the order in which they were stored
-    pub(crate) events: PathBuf,
-    /// Only this SLO
+The alert says TEST, its labels are alertname=SLOOutage and slo=prober-test. Exit codes: 0 the route took both,
+3 it did not.")]
+pub(crate) struct AlertsSend {
+    /// Which route of prober.yaml
     #[arg(long, value_name = "NAME")]
-    pub(crate) slo: Option<String>,
-    /// Promise this share instead, such as 99.5%
-    #[arg(long, value_name = "PERCENT")]
-    pub(crate) objective: Option<String>,
-    /// Over this window instead, such as 7d
-    #[arg(long, value_name = "LENGTH")]
-    pub(crate) window: Option<String>,
-    /// In how many regions it must be bad to be down
-    #[arg(long, value_name = "N")]
-    pub(crate) quorum: Option<u32>,
+    pub(crate) route: String,
+    /// How urgent it is
+    #[arg(long, value_enum, default_value_t = AlertSeverity::Ticket)]
+    pub(crate) severity: AlertSeverity,
+    /// How long it fires before its end is sent
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub(crate) hold: Duration,
+    /// Only use the secrets of this region; may be repeated
+    #[arg(long = "region", value_name = "NAME")]
+    pub(crate) regions: Vec<String>,
     /// Set a variable, stronger than any file: NAME=VALUE
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub(crate) vars: Vec<String>,
-    /// How the alerts are shown
-    #[arg(long, value_enum, default_value_t = ReplayFormat::Human)]
-    pub(crate) format: ReplayFormat,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReplayFormat {
-    Human,
-    Json,
+pub(crate) enum AlertSeverity {
+    Page,
+    Ticket,
 }

@@ -20,6 +20,7 @@ use store::Account;
 use crate::{Delivery, Exporter};
 use fold::{Cell, Histogram, LAG_EDGES};
 
+mod alerts;
 mod families;
 pub mod fold;
 mod hour;
@@ -31,6 +32,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::AlertNumbers;
 pub use render::{Around, Chunks, DoubtNumbers, OwnHealth, Process, StoreNumbers};
 pub use text::Format;
 

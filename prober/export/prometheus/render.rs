@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use store::{DropCause, Health, Stats};
 
 use super::Metrics;
+use super::alerts::{self, AlertNumbers};
 use super::families::{FAMILIES, histogram};
 use super::fold::{Cell, LAG_EDGES};
 use super::joint::Joint;
@@ -28,6 +29,8 @@ pub struct Around {
     pub health: Option<OwnHealth>,
     /// How every promise stands.
     pub slos: Arc<[slo::standing::Standing]>,
+    /// Each route that alerts go to.
+    pub alerts: Vec<AlertNumbers>,
 }
 
 /// What the prober knows of its own health.
@@ -210,6 +213,7 @@ fn own(out: &mut Writer, around: &Around) {
     out.count(1);
     sinks(out, &around.sinks);
     slos::families(out, &around.slos);
+    alerts::families(out, &around.alerts);
     if let Some(store) = &around.store {
         store_families(out, store);
     }

@@ -34,6 +34,13 @@ fn around() -> Around {
             held: 3,
         }),
         slos: Arc::default(),
+        alerts: vec![AlertNumbers {
+            integration: "slack",
+            route: "chat".to_owned(),
+            accepted: 5,
+            failed: 2,
+            waiting: 1,
+        }],
     }
 }
 

@@ -76,12 +76,12 @@ fn changes_of_one_alert_keep_their_order_and_alerts_do_not_wait_for_each_other()
     store.mark_accepted(due[1].id, at(0)).unwrap();
     assert_eq!(keys(&store.due_deliveries("r", at(1), 10).unwrap()), ["c/1"], "a/2 waits for a/1");
     store.mark_accepted(due[2].id, at(1)).unwrap();
-    assert_eq!(store.next_delivery("r").unwrap(), Some(at(5)));
+    assert_eq!(store.outlook("r").unwrap(), (3, Some(at(5)), Some(at(0))));
     let again = store.due_deliveries("r", at(5), 10).unwrap();
     assert_eq!((keys(&again), again[0].attempts, again[0].error.as_deref()), (vec!["a/1"], 1, Some("503")));
     store.mark_accepted(again[0].id, at(5)).unwrap();
     assert_eq!(keys(&store.due_deliveries("r", at(5), 10).unwrap()), ["a/2"]);
-    assert_eq!(store.next_delivery("elsewhere").unwrap(), None);
+    assert_eq!(store.outlook("elsewhere").unwrap(), (0, None, None));
 }
 
 #[test]
@@ -92,17 +92,54 @@ fn an_overdue_change_is_told_elsewhere_in_the_same_transaction() {
     let due = store.due_deliveries("first", at(0), 10).unwrap();
     let instead = [change("second", "a", 1, true)];
     // The first goes on being tried, the second not; either is told once.
-    store.mark_overdue(due[0].id, (at(300), Some(at(360))), "no answer", &instead).unwrap();
-    store.mark_overdue(due[1].id, (at(301), None), "refused", &[]).unwrap();
+    let added = |rows| Some(Queued { added: rows, ..Queued::default() });
+    assert_eq!(
+        store.mark_overdue(due[0].id, (at(300), Some(at(360))), "no answer", &instead).unwrap(),
+        added(1)
+    );
+    assert_eq!(store.mark_overdue(due[1].id, (at(301), None), "refused", &[]).unwrap(), added(0));
     assert_eq!(store.waiting_routes().unwrap(), [("first".to_owned(), 1), ("second".to_owned(), 1)]);
+    assert_eq!(store.mark_overdue(due[0].id, (at(301), Some(at(360))), "no answer", &instead).unwrap(), None);
     let again = store.due_deliveries("first", at(360), 10).unwrap();
     assert_eq!((keys(&again), again[0].overdue), (vec!["a/1"], Some(at(300))));
-    let queued = store.mark_overdue(again[0].id, (at(360), Some(at(420))), "no answer", &instead).unwrap();
-    assert_eq!(queued, Queued { added: 0, known: 1, given_up: 0 });
-    let row = store.delivery("first", "a/1").unwrap().unwrap();
-    assert_eq!((row.overdue, row.attempts), (Some(at(300)), 2));
     let row = store.delivery("first", "b/1").unwrap().unwrap();
     assert!(row.done == Some(at(301)) && !row.accepted && row.error.as_deref() == Some("refused"));
+}
+
+#[test]
+fn nothing_is_told_of_an_alert_that_is_known_to_be_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let rows =
+        [change("first", "a", 1, true), change("second", "a", 1, true), change("second", "a", 2, false)];
+    store.enqueue(&rows, at(0)).unwrap();
+    let due = store.due_deliveries("first", at(0), 10).unwrap();
+    let instead = [NewDelivery { key: "a/1/after/first".to_owned(), ..change("second", "a", 1, true) }];
+    let queued = store.mark_overdue(due[0].id, (at(300), None), "no answer", &instead).unwrap();
+    assert_eq!(queued, Some(Queued::default()), "a start after the end would never end");
+}
+
+#[test]
+fn what_is_late_is_found_and_what_went_before_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut ticket = change("r", "t", 1, true);
+    ticket.urgent = false;
+    store.enqueue(&[change("r", "a", 1, true), ticket], at(0)).unwrap();
+    store.enqueue(&[change("r", "b", 1, true)], at(100)).unwrap();
+    let late = |page, all| keys(&store.late_deliveries("r", (at(page), at(all)), 10).unwrap()).join(" ");
+    assert_eq!(
+        (late(-1, -1), late(0, -1), late(100, -1), late(0, 0)),
+        (String::new(), "a/1".into(), "a/1 b/1".into(), "a/1 t/1".into())
+    );
+    let id = store.delivery("r", "a/1").unwrap().unwrap().id;
+    store.mark_overdue(id, (at(300), Some(at(360))), "503", &[]).unwrap();
+    assert_eq!(late(0, -1), "", "it is told once");
+    store.enqueue(&[change("r", "a", 2, false)], at(310)).unwrap();
+    assert_eq!(late(0, -1), "a/1", "its end is waiting behind it");
+    let last = store.delivery("r", "a/2").unwrap().unwrap().id;
+    assert_eq!(store.close_earlier("r", "a", last, at(320)).unwrap(), 1);
+    assert_eq!(keys(&store.due_deliveries("r", at(320), 10).unwrap()), ["b/1", "a/2", "t/1"]);
 }
 
 #[test]
@@ -120,7 +157,9 @@ fn a_full_route_gives_up_its_oldest_ticket_first() {
         assert!(row.done.is_some() && !row.accepted && row.error.unwrap().contains("no room"), "{key}");
     }
     assert!(store.delivery("r", "b/2").unwrap().unwrap().done.is_none());
-    assert_eq!(store.give_up_route("r", at(2)).unwrap(), OPEN_MAX);
+    let kept = ["s".to_owned()];
+    assert_eq!(store.give_up_routes_but(&kept, at(-1), at(2)).unwrap(), 0, "they may come back");
+    assert_eq!(store.give_up_routes_but(&kept, at(1), at(2)).unwrap(), OPEN_MAX);
     assert_eq!(store.waiting_routes().unwrap(), [("s".to_owned(), 1)]);
 }
 
@@ -166,14 +205,15 @@ fn child() {
     let store = open(Path::new("."));
     let begin = store.deliveries(1).unwrap().first().map_or(0, |row| row.id);
     let end = Instant::now() + Duration::from_secs(20);
+    let mut accepted = 0;
     for number in u32::try_from(begin).unwrap() + 1.. {
         store.enqueue(&[change("r", &format!("a{}", number % 7), number, true)], at(0)).unwrap();
         if let Some(row) = store.due_deliveries("r", at(0), 1).unwrap().first()
             && number % 2 == 0
         {
-            store.mark_accepted(row.id, at(0)).unwrap();
+            accepted += u64::from(store.mark_accepted(row.id, at(0)).unwrap());
         }
-        let told = format!("{number} {}", number / 2);
+        let told = format!("{number} {accepted}");
         std::fs::write("told.new", told).unwrap();
         std::fs::rename("told.new", "told").unwrap();
         if Instant::now() > end {
@@ -186,6 +226,7 @@ fn child() {
 fn a_kill_loses_no_queued_change_and_no_mark() {
     let dir = tempfile::tempdir().unwrap();
     let told = dir.path().join("told");
+    let mut done_before = 0;
     for round in 0..6_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "tests::outbox::child"])
@@ -211,7 +252,8 @@ fn a_kill_loses_no_queued_change_and_no_mark() {
         let last = rows[0].id;
         assert!(last >= queued, "{last} of {queued}");
         let done = rows.iter().filter(|row| row.accepted).count() as u64;
-        assert!(done >= accepted, "{done} of {accepted}");
+        assert!(done >= done_before + accepted, "{done} of {done_before} and {accepted}");
+        done_before = done;
         assert_eq!(done + store.waiting_deliveries("r").unwrap(), last, "each row is open or done");
     }
 }
