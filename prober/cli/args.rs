@@ -264,4 +264,6 @@ pub(crate) enum SchemaOf {
     Project,
     /// A template file
     Template,
+    /// An SLO file, over several scenarios
+    Slo,
 }

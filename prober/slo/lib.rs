@@ -25,6 +25,8 @@ pub mod count;
 pub mod evaluator;
 pub mod promise;
 pub mod replay;
+pub mod rules;
+pub mod simulate;
 pub mod snapshot;
 pub mod standing;
 

@@ -50,7 +50,7 @@ pub use nats::{Nats, NatsSetup};
 pub use nginx::Nginx;
 pub use openssl::{OpenSsl, openssl, s_client};
 pub use postgres::Postgres;
-pub use prometheus::{Prometheus, check_metrics};
+pub use prometheus::{Prometheus, check_metrics, promtool};
 pub use proxies::PassOn;
 pub use python::Python;
 pub use signed::{Signed, Signing};
