@@ -27,6 +27,7 @@
 //! | `schema` | the schemas for editors and the binder agree |
 //! | `secrets` | a target that echoes all it is told: no output, page, export or file has a secret |
 //! | `shipped` | the scenarios that come with the program |
+//! | `slo` | what is promised, judged: one page over kills, stories, stored events again |
 //! | `stopping` | stops in the middle of a flow, and what runs know of earlier ones |
 //! | `support` | a project in a temporary folder, and the program as a process |
 
@@ -57,5 +58,6 @@ mod reuse;
 mod schema;
 mod secrets;
 mod shipped;
+mod slo;
 mod stopping;
 mod support;

@@ -29,6 +29,7 @@ use super::controls::{self, RegionControls};
 use super::exporters;
 use super::files::{FindError, Found, Patterns, Place, beside};
 use super::on_demand::Ground;
+use super::promises::Promises;
 use super::secrets::{MissingSecrets, Vault};
 use crate::exit::{Exit, Stop};
 
@@ -62,8 +63,8 @@ pub(crate) struct Loaded {
     pub(crate) warnings: String,
     /// What is looked at, region by region, to know of the prober's own health.
     pub(crate) controls: controls::Current,
-    /// How many scenarios name routes for alerts.
-    pub(crate) alerting: usize,
+    /// What is promised.
+    pub(crate) promises: Promises,
     /// The routes that alerts name.
     pub(crate) routes_used: BTreeSet<Arc<str>>,
     /// The routes that can be used; filled when it is loaded to be served.
@@ -178,6 +179,7 @@ impl Loader {
         self.known_regions(&compiled.project)?;
         let secrets = self.secrets(&compiled)?;
         let (planned, _) = exporters::plan(&compiled.project, &root);
+        let promises = Promises::of(&compiled, SystemClock.now());
         let mut loaded = Loaded {
             entries: Vec::with_capacity(compiled.plans.len()),
             catalogue: Catalogue {
@@ -187,8 +189,8 @@ impl Loader {
             },
             exporters: planned,
             warnings: shown + &short(&secrets),
-            alerting: alerting(&compiled.plans),
-            routes_used: routes_used(&compiled.plans),
+            routes_used: promises.routes_used(),
+            promises,
             routes: Routes::default(),
             controls: self.controls(&compiled.project, compiled.controls, &secrets),
             ground,
@@ -311,8 +313,11 @@ fn short(secrets: &BTreeMap<Arc<str>, Arc<Secrets>>) -> String {
 impl Loaded {
     /// The streams whose series are exposed.
     pub(crate) fn streams(&self) -> Vec<StreamInfo> {
-        let stream =
-            |entry: &Entry| StreamInfo { origin: Arc::clone(&entry.origin), cadence: entry.cadence.clone() };
+        let stream = |entry: &Entry| StreamInfo {
+            origin: Arc::clone(&entry.origin),
+            cadence: entry.cadence.clone(),
+            slo: self.promises.own_name(&entry.origin.stream.scenario),
+        };
         self.entries.iter().map(stream).collect()
     }
 
@@ -331,18 +336,6 @@ impl Loaded {
             probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
         });
     }
-}
-
-/// The routes that scenarios name, for pages and tickets.
-fn routes_used(plans: &[Plan<Net>]) -> BTreeSet<Arc<str>> {
-    plans.iter().flat_map(|plan| plan.slo().page.iter().chain(&plan.slo().ticket)).cloned().collect()
-}
-
-/// Scenarios that name routes for alerts, each counted once.
-fn alerting(plans: &[Plan<Net>]) -> usize {
-    let named: BTreeSet<_> =
-        plans.iter().filter(|plan| plan.slo().alerts()).map(|plan| &plan.stream().scenario).collect();
-    named.len()
 }
 
 fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {

@@ -10,9 +10,11 @@ use model::time::Timestamp;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::Gauges;
 use store::Store;
+use tokio::sync::watch;
 
 use super::alerts::Board;
 use super::machine::open_files;
+use super::slo::Standings;
 
 /// Everything on the metrics page.
 #[derive(Clone, Debug)]
@@ -23,6 +25,7 @@ pub(crate) struct MetricsPage {
     pub(crate) started: Timestamp,
     pub(crate) doubts: Arc<Doubts>,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) standings: watch::Receiver<Standings>,
     pub(crate) board: Board,
 }
 
@@ -48,6 +51,7 @@ impl MetricsPage {
                 doubts: self.doubts.standing().into_iter().map(doubt).collect(),
                 held: self.gauges.held.load(Ordering::Relaxed) as u64,
             }),
+            slos: Arc::clone(&self.standings.borrow()),
         }
     }
 }

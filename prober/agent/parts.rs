@@ -1,5 +1,5 @@
 //! The parts of a serving prober while they run, and the order in which they end:
-//! runner → store → exporters → alerts → pages.
+//! runner → store → evaluator → exporters → alerts → pages.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -20,6 +20,8 @@ use super::alerts::Routes;
 use super::controls;
 use super::load::{LoadError, Loaded, Loader};
 use super::on_demand::Ground;
+use super::promises::Promises;
+use super::slo::Standings;
 use crate::exit::Stop;
 
 /// A request to read the files again.
@@ -43,6 +45,10 @@ pub(crate) struct Parts {
     pub(crate) writer: JoinHandle<WriterEnd>,
     pub(crate) pumps: JoinSet<PumpStats>,
     pub(crate) pumps_stop: CancellationToken,
+    pub(crate) promises: watch::Sender<Promises>,
+    pub(crate) standings: watch::Sender<Standings>,
+    pub(crate) judge: JoinSet<()>,
+    pub(crate) judge_stop: CancellationToken,
     /// The client of all receivers of alerts.
     pub(crate) client: Client,
     pub(crate) routes: watch::Sender<Routes>,
@@ -57,11 +63,12 @@ impl Parts {
     pub(crate) async fn apply(&self, loaded: Loaded) -> Result<Timestamp, String> {
         // Series are born before the first event of their stream.
         let streams = loaded.streams();
-        self.metrics.set_streams(&streams);
+        self.metrics.set(&streams, &loaded.promises.joint);
         self.streams.send_replace(Arc::from(streams));
         // So are the doubts about the regions that streams run in.
         controls::watch(&self.doubts, &loaded.controls);
         self.controls.send_replace(loaded.controls);
+        self.promises.send_replace(loaded.promises);
         let (reply, answer) = oneshot::channel();
         let gone = "the runner has ended";
         self.commands.send(Command { entries: loaded.entries, reply }).await.map_err(|_| gone)?;
@@ -129,6 +136,9 @@ impl Parts {
                 tracing::error!("the clean stop could not be noted: {error}");
             }
         }
+        // The last events are there: they are judged before those who deliver end.
+        self.judge_stop.cancel();
+        while self.judge.join_next().await.is_some() {}
         self.pumps_stop.cancel();
         while self.pumps.join_next().await.is_some() {}
         // Whatever decides on alerts has ended: what it queued last may still go out.

@@ -30,9 +30,11 @@ use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
 use super::on_demand::OnDemand;
 use super::parts::{Parts, ReloadRequest};
+use super::promises::Promises;
 use super::secrets::Vault;
 use super::shutdown::{Asked, Signals};
 use super::sink::StoreSink;
+use super::slo::{self, Judge, Standings};
 use crate::exit::{Exit, Stop};
 
 /// What the command line decides.
@@ -86,12 +88,6 @@ pub(crate) async fn serve(
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
-    }
-    if loaded.alerting > 0 {
-        tracing::warn!(
-            scenarios = loaded.alerting,
-            "this version records events and does not page yet: the routes under `alerts` get nothing"
-        );
     }
     parts.apply(loaded).await.map_err(Stop::environment)?;
     parts.readiness.send_replace(Readiness::Ready);
@@ -202,7 +198,7 @@ fn start(
 ) -> Result<Started, Stop> {
     let OpenStore { opened: Opened { store, queue, writer }, from, counted_from } = store;
     let metrics = Metrics::default();
-    metrics.set_streams(&loaded.streams());
+    metrics.set(&loaded.streams(), &loaded.promises.joint);
     metrics.account_from(from);
     let pumps_stop = CancellationToken::new();
     let streams = watch::Sender::new(Arc::from(loaded.streams()));
@@ -232,6 +228,10 @@ fn start(
     rest.spawn(audit.run(rest_stop.clone()));
     let controls = start_looking(&mut rest, &doubts, (&loader, anchor), &rest_stop);
 
+    let promises = watch::Sender::new(loaded.promises.clone());
+    let standings = watch::Sender::new(Standings::default());
+    let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
+    let (judge, judge_stop) = start_judging(&store, address, &promises, &standings);
     let (routes, board) = (watch::Sender::new(Arc::clone(&loaded.routes)), Board::default());
     let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
 
@@ -243,6 +243,7 @@ fn start(
         started,
         doubts: Arc::clone(&doubts),
         gauges,
+        standings: standings.subscribe(),
         board,
     };
     // Set once: this is the only place that does.
@@ -264,6 +265,10 @@ fn start(
         writer,
         pumps,
         pumps_stop,
+        promises,
+        standings,
+        judge,
+        judge_stop,
         client,
         routes,
         alerts,
@@ -302,6 +307,25 @@ fn start_looking(
         let _stopped = stop.run_until_cancelled(anchor.serve()).await;
     });
     controls
+}
+
+/// Starts the task that judges what is promised.
+fn start_judging(
+    store: &Store,
+    pages: SocketAddr,
+    promises: &watch::Sender<Promises>,
+    standings: &watch::Sender<Standings>,
+) -> (JoinSet<()>, CancellationToken) {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let judge = Judge {
+        store: store.clone(),
+        clock: Arc::new(SystemClock),
+        promises: promises.subscribe(),
+        standings: standings.clone(),
+        pages: format!("http://{pages}"),
+    };
+    tasks.spawn(judge.run(stop.clone()));
+    (tasks, stop)
 }
 
 /// Starts the task that owns the outlets of all routes.
@@ -344,7 +368,8 @@ fn start_pumps(
     let clock = &around.clock;
     let cannot = |error: store::ReadError| Stop::environment(error.to_string());
     let (mut pumps, mut sinks) = (JoinSet::new(), Vec::new());
-    let names: Vec<_> = loaded.exporters.iter().map(|planned| planned.sink.as_str()).collect();
+    let own = std::iter::once(slo::NAME);
+    let names: Vec<_> = loaded.exporters.iter().map(|planned| planned.sink.as_str()).chain(own).collect();
     store.keep_cursors(&names).map_err(cannot)?;
     for planned in &loaded.exporters {
         let exporter = planned.build(around).map_err(|error| Stop::environment(error.to_string()))?;
@@ -366,6 +391,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
         store: parts.store.clone(),
         clock: Arc::new(SystemClock),
         catalogue: parts.catalogue.subscribe(),
+        standings: parts.standings.subscribe(),
         reload_state: parts.reload_state.subscribe(),
         readiness: parts.readiness.subscribe(),
         metrics: Arc::new(move |format| {

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod facts;
+mod judged;
 mod output;
 mod run;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsSend};
 pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
+pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use run::{Run, TriggerArg};
 
@@ -70,12 +72,14 @@ pub(crate) enum Command {
     Schedule(Schedule),
     /// Bring files into their canonical form; comments stay
     Fmt(Fmt),
+    /// Test who is told when something goes wrong, and try the routes that alerts go to
+    Alerts(Alerts),
+    /// Judge stored events again, and what a change of an objective would have made of them
+    Replay(Replay),
     /// Show stored events
     Events(Events),
     /// Show a run, a scenario, or what an error code or a word of the language means
     Explain(Explain),
-    /// Try the routes that alerts go to
-    Alerts(Alerts),
     /// Look at what this machine has for a prober
     Doctor(Doctor),
     /// Show every setting, and where its value comes from

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only this module reads the environment and writes to the terminal.
 
+mod alert_tests;
 mod alerts;
 mod args;
 mod completions;
@@ -19,6 +20,7 @@ mod out;
 mod place;
 mod promise;
 mod replace;
+mod replay;
 mod reports;
 mod run;
 mod schedule;
@@ -69,11 +71,13 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Serve(args) => serve::serve(global, args, out),
         Command::List(args) => list::list(global, args, out),
         Command::Fmt(args) => fmt::fmt(global, args, out),
-        Command::Events(args) => events::events(global, args, out),
-        Command::Explain(args) => explain::explain(global, args, out),
         Command::Alerts(args) => match &args.what {
+            AlertsCommand::Test(args) => alert_tests::test(global, args, out),
             AlertsCommand::Send(args) => alerts::send(global, args, out),
         },
+        Command::Replay(args) => replay::replay_events(global, args, out),
+        Command::Events(args) => events::events(global, args, out),
+        Command::Explain(args) => explain::explain(global, args, out),
         Command::Schedule(args) => schedule::schedule(global, args, out),
         Command::Doctor(args) => doctor::doctor(global, args, out),
         Command::Config(args) => config::config(global, args, matches, out),

@@ -22,6 +22,8 @@ pub struct Sources {
     pub clock: Arc<dyn Clock>,
     /// What is scheduled now; the root sends a new one after each successful reload.
     pub catalogue: watch::Receiver<Arc<Catalogue>>,
+    /// How every promise stands, by name; the root sends a new list after each tick.
+    pub standings: watch::Receiver<Arc<[slo::standing::Standing]>>,
     /// How the last reading of the files went.
     pub reload_state: watch::Receiver<ReloadState>,
     /// Whether slots are being run.

@@ -25,6 +25,8 @@ pub const WAITING_MAX: usize = 100_000;
 /// Without any event for longer than this, ticks are left out.
 const QUIET_MAX: Duration = Duration::from_hours(30 * 24);
 
+/// How long a bad run may be held until it is known whether the prober was at fault.
+const IN_DOUBT: Duration = Duration::from_secs(30);
 /// Less than this is no absence: ticks are judged when it is over.
 const ABSENT_LEAST: Duration = Duration::from_secs(30);
 
@@ -136,7 +138,8 @@ impl Evaluator {
         self.feeds.clear();
         for (index, slo) in self.slos.iter().enumerate() {
             for feed in &slo.promise.feeds {
-                let late_after = feed.interval.saturating_mul(2).saturating_add(feed.timeout);
+                let late_after =
+                    feed.interval.saturating_mul(2).saturating_add(feed.timeout).saturating_add(IN_DOUBT);
                 let key = (Arc::clone(&feed.scenario), Arc::clone(&feed.region));
                 let fed = self.feeds.entry(key).or_default();
                 // Replicas of a region are one feed.

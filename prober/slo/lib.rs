@@ -12,8 +12,8 @@
 //!    on; what arrives within [`evaluator::SETTLE`] of that stamp is judged as if it had been there at once. So a
 //!    replay of the stored events makes the same changes, byte for byte.
 //! 2. **Counts are exact integers**, in scheduled time: 10 s buckets for 6 h, 5 min for 3 d, 1 h for 92 d.
-//! 3. **Late events only clear or strengthen.** A bad event that is known after two intervals and a timeout is in
-//!    history and budget, and starts no alert.
+//! 3. **Late events only clear or strengthen.** A bad event that is known after two intervals, a timeout and
+//!    what a doubt may hold it is in history and budget, and starts no alert.
 //! 4. **A gap never inflates a burn.** Burn rates divide by the slots that were planned, or counted if those are more.
 //! 5. **Bounded.** At most 100 kB a promise, and the cost of an event does not depend on the windows.
 //!

@@ -21,7 +21,8 @@
 //!    event that moved it, and outlives the parts that held those events.
 //! 10. **A change of an alert waits in the outbox** until its receiver has it or it is given up, and is queued once: see
 //!     [`NewDelivery`].
-//! 11. **A file that cannot be understood is refused** by name and never changed or removed.
+//! 11. **A reader that decides commits at once** its place, its state and the changes that follow: see [`Cursor::commit`].
+//! 12. **A file that cannot be understood is refused** by name and never changed or removed.
 //!
 //! # Files
 //!
@@ -40,6 +41,7 @@ mod account;
 mod append;
 mod cursor;
 mod files;
+mod folded;
 mod heads;
 mod marks;
 mod meta;

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::files::Files;
+use crate::folded;
 use crate::open::OpenError;
 use crate::outbox;
 use crate::sqlite::{self, Depth, Promise};
@@ -55,7 +56,9 @@ impl Meta {
             |promise| sqlite::open_write(&path, promise).map_err(|error| OpenError::sqlite(&path, error));
         let (durable, cheap) = (connect(Promise::Durable)?, connect(Promise::Cheap)?);
         // Tables that came later than the format; a version that does not know them leaves them alone.
-        durable.execute_batch(outbox::SCHEMA).map_err(|error| OpenError::sqlite(&path, error))?;
+        for schema in [outbox::SCHEMA, folded::SCHEMA] {
+            durable.execute_batch(schema).map_err(|error| OpenError::sqlite(&path, error))?;
+        }
         Ok(Self { durable: Mutex::new(durable), cheap: Mutex::new(cheap), path })
     }
 

@@ -2,6 +2,7 @@
 
 mod cursors;
 mod damage;
+mod folded;
 mod full_disk;
 mod invariant;
 mod keeping;

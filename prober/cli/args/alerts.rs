@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::judged::AlertsTest;
 use super::output::duration;
 
 #[derive(Debug, Args)]
@@ -14,6 +15,8 @@ pub(crate) struct Alerts {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlertsCommand {
+    /// Tell the evaluator a story and compare what fires with what is expected
+    Test(AlertsTest),
     /// Send one test alert and its end to a route, now
     Send(AlertsSend),
 }
