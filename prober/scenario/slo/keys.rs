@@ -50,14 +50,14 @@ pub const ALERT_KEYS: &[Key] = &[
         name: "page",
         value: KeyType::OneOrMany(&KeyType::Text),
         need: Need::Optional,
-        doc: "The route for what must be looked at now.",
+        doc: "The routes for what must be looked at now: each gets every alert, and hears what another one did not take.",
         example: "shop-oncall",
     },
     Key {
         name: "ticket",
         value: KeyType::OneOrMany(&KeyType::Text),
         need: Need::Optional,
-        doc: "The route for what must be looked at within days.",
+        doc: "The routes for what must be looked at within days: each gets every alert.",
         example: "shop-tickets",
     },
 ];
