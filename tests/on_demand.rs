@@ -65,7 +65,7 @@ fn the_page_is_that_of_the_blackbox_exporter() {
     );
     project.write(
         "templates/https.yaml",
-        &format!("template: https\nparams:\n  target: {{ type: text }}\nhttp: {{ url: \"${{params.target}}\", ca: \"{root}\" }}\n"),
+        &format!("template: https\nparams:\n  target: {{ type: url }}\nbody:\n  http: {{ url: \"${{params.target}}\", ca: \"{root}\" }}\n"),
     );
     let serving = project.serve();
     let api = serving.api();
@@ -128,8 +128,10 @@ fn it_leads_nowhere_that_the_project_does_not_allow() {
         &[("any", "cron: \"0 0 1 1 *\"\nhttp: http://192.0.2.1/".to_owned())],
     );
     project.env("KEY", "hush-hush-hush");
-    project
-        .write("templates/own.yaml", "template: own\nparams:\n  url: { type: url }\nhttp: ${params.url}\n");
+    project.write(
+        "templates/own.yaml",
+        "template: own\nparams:\n  url: { type: url }\nbody:\n  http: ${params.url}\n",
+    );
     let serving = project.serve();
     let api = serving.api();
     serving.until_ready();

@@ -59,7 +59,10 @@ pub struct SinkStats {
     failed: AtomicU64,
     dropped: AtomicU64,
     refused: AtomicU64,
-    queue_length: AtomicU64,
+    /// The number of the next event that is wanted.
+    position: AtomicU64,
+    /// The number of the newest durable event; `None` for a sink without a pump.
+    durable: Option<watch::Receiver<u64>>,
     last_success_ms: AtomicI64,
     trouble: Mutex<Option<String>>,
 }
@@ -87,7 +90,8 @@ impl SinkStats {
 
     /// Durable events that are not delivered yet.
     pub fn queue_length(&self) -> u64 {
-        self.queue_length.load(Ordering::Relaxed)
+        let end = self.durable.as_ref().map_or(0, |durable| durable.borrow().saturating_add(1));
+        end.saturating_sub(self.position.load(Ordering::Relaxed))
     }
 
     /// When the last delivery succeeded.
@@ -154,9 +158,13 @@ impl Pump {
         clock: Arc<dyn Clock>,
         config: PumpConfig,
     ) -> Self {
-        let stats = Arc::new(SinkStats::default());
-        stats.queue_length.store(cursor.behind(), Ordering::Relaxed);
         let durable = store.durable();
+        let stats = SinkStats {
+            position: AtomicU64::new(cursor.position()),
+            durable: Some(durable.clone()),
+            ..SinkStats::default()
+        };
+        let stats = Arc::new(stats);
         Self {
             sink: sink.into(),
             cursor: Some(cursor),
@@ -329,7 +337,7 @@ impl Pump {
             (cursor, made)
         });
         let (cursor, made) = used.await.expect("the store does not panic and nobody aborts it");
-        self.stats.queue_length.store(cursor.behind(), Ordering::Relaxed);
+        self.stats.position.store(cursor.position(), Ordering::Relaxed);
         self.cursor = Some(cursor);
         made
     }

@@ -221,6 +221,11 @@ impl Cursor {
         meta.set_cursor(name, end, self.lost).map_err(|error| ReadError::of(&meta.path, error))
     }
 
+    /// The number of the next event that it wants.
+    pub const fn position(&self) -> u64 {
+        self.position.cast_unsigned()
+    }
+
     /// Events between the cursor's place and the newest durable one.
     pub fn behind(&self) -> u64 {
         let next = self.shared.durable.borrow().saturating_add(1);
