@@ -115,7 +115,9 @@ fn lookups_that_hang_in_the_c_library_end_in_time_and_do_not_pile_up() {
         let took = event["prober.run.duration"].as_f64().unwrap();
         assert!(took < 1.0 + SLACK.as_secs_f64(), "{event:#}");
     }
-    assert!(hung("verdict=bad").count() > 0, "a resolver that is silent is the target's fault here");
+    // A silent resolver is the target's fault here, unless the machine is too busy to say so.
+    let waited = hung("verdict=bad,ineligible").filter(|event| text(event, "error.type") != "local.lookups");
+    assert!(waited.count() > 0, "some lookups were under way");
     let full =
         hung("verdict=ineligible").filter(|event| text(event, "error.type") == "local.lookups").count();
     assert!(full > 0, "there were more lookups than places");
