@@ -227,6 +227,7 @@ impl Alerts {
             Err(error) => return tracing::error!("{error}"),
         };
         let stats = self.board.stats(route);
+        stats.begin();
         for receiver in receivers {
             let config =
                 OutletConfig { route: route.name.clone(), told: route.kind.told, pace: Pace::default() };

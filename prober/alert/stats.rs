@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct RouteStats {
     accepted: AtomicU64,
     failed: AtomicU64,
+    /// One more than the number, 0 while it is not known.
     waiting: AtomicU64,
     /// By receiver.
     troubles: Mutex<BTreeMap<String, String>>,
@@ -25,9 +26,14 @@ impl RouteStats {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Changes that wait for the route.
-    pub fn waiting(&self) -> u64 {
-        self.waiting.load(Ordering::Relaxed)
+    /// Changes that wait for the route; `None` until somebody has looked.
+    pub fn waiting(&self) -> Option<u64> {
+        self.waiting.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Forgets why deliveries failed: the receivers are others from now on.
+    pub fn begin(&self) {
+        self.troubles.lock().expect("no holder panics").clear();
     }
 
     /// Why deliveries fail at the moment, by receiver.
@@ -45,7 +51,7 @@ impl RouteStats {
     }
 
     pub(crate) fn set_waiting(&self, rows: u64) {
-        self.waiting.store(rows, Ordering::Relaxed);
+        self.waiting.store(rows.saturating_add(1), Ordering::Relaxed);
     }
 
     /// Notes why deliveries to `place` fail, or that they do not; gives whether that is news.

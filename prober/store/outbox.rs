@@ -1,7 +1,8 @@
 //! The outbox: changes of alerts on their way to receivers, until each is accepted or given up.
 //!
 //! 1. **A change is queued once.** Rows are known by route and key; queueing a known one again does nothing, so whoever
-//!    decides on alerts may decide again after a crash. A row that is done stays known for [`KEPT`].
+//!    decides on alerts may decide again after a crash. A row that is done stays known for [`KEPT`],
+//!    though no more than the last 50,000.
 //! 2. **What is queued is durable**, together with whatever else its transaction wrote: the evaluator's state and the rows
 //!    that follow from it are committed as one.
 //! 3. **The changes of one alert go to one route in their order**; alerts do not wait for each other, nor do routes.
@@ -25,6 +26,9 @@ pub const OPEN_MAX: u64 = 10_000;
 /// How long a row that is done stays known.
 pub const KEPT: std::time::Duration = std::time::Duration::from_hours(7 * 24);
 
+/// Rows in a row that may be done and known; older ones are forgotten before their time.
+const DONE_MAX: i64 = 50_000;
+
 /// The table; made in older files when they are opened.
 pub(crate) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS outbox(
@@ -34,6 +38,7 @@ CREATE TABLE IF NOT EXISTS outbox(
   done_ms INTEGER, accepted INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS outbox_once ON outbox(route, key);
 CREATE INDEX IF NOT EXISTS outbox_alert ON outbox(route, alert, id);
+CREATE INDEX IF NOT EXISTS outbox_done ON outbox(done_ms) WHERE done_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbox_open ON outbox(route, next_ms) WHERE done_ms IS NULL;
 ";
 
@@ -147,10 +152,18 @@ fn count_open(conn: &Connection, route: &str) -> rusqlite::Result<u64> {
 
 /// Removes rows that were done long ago, but not the last word on an alert that still fires.
 fn forget(conn: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM outbox WHERE done_ms < ?1 AND (firing = 0 OR EXISTS (
-                 SELECT 1 FROM outbox AS later
-                 WHERE later.route = outbox.route AND later.alert = outbox.alert AND later.id > outbox.id))";
-    conn.prepare_cached(sql)?.execute([now.minus(KEPT).as_millis()]).map(|_| ())
+    for (old, bound) in [
+        ("done_ms < ?1", now.minus(KEPT).as_millis()),
+        ("id <= (SELECT max(id) FROM outbox) - ?1 AND done_ms IS NOT NULL", DONE_MAX),
+    ] {
+        let sql = format!(
+            "DELETE FROM outbox WHERE {old} AND (firing = 0 OR EXISTS (
+               SELECT 1 FROM outbox AS later
+               WHERE later.route = outbox.route AND later.alert = outbox.alert AND later.id > outbox.id))"
+        );
+        conn.prepare_cached(&sql)?.execute([bound])?;
+    }
+    Ok(())
 }
 
 /// Whether the route of `row` was told after row `id` that the alert is over.
@@ -234,7 +247,9 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<QueuedDelivery>, ReadError> {
         self.outbox(|conn| {
-            let rest = "WHERE route = ?1 AND done_ms IS NULL AND next_ms <= ?2 AND NOT EXISTS (
+            // After a clock was stepped back, what is further ahead than any wait is due.
+            let rest = "WHERE route = ?1 AND done_ms IS NULL AND (next_ms <= ?2 OR next_ms > ?2 + 3600000)
+                        AND NOT EXISTS (
                           SELECT 1 FROM outbox AS earlier WHERE earlier.route = outbox.route
                           AND earlier.alert = outbox.alert AND earlier.id < outbox.id AND earlier.done_ms IS NULL)
                         ORDER BY urgent DESC, attempts, id LIMIT ?3";
@@ -243,7 +258,7 @@ impl Store {
     }
 
     /// Up to `limit` open rows of `route` that are late: urgent ones from before `page_before` that nobody has called
-    /// overdue, all from before `before`, and overdue ones whose alert has changed since.
+    /// overdue, all from before `before`, and overdue ones whose alert has ended since.
     ///
     /// # Errors
     /// The outbox could not be read.
@@ -258,7 +273,7 @@ impl Store {
                           OR (urgent = 1 AND overdue_ms IS NULL AND created_ms <= ?2)
                           OR (overdue_ms IS NOT NULL AND EXISTS (
                             SELECT 1 FROM outbox AS later WHERE later.route = outbox.route
-                            AND later.alert = outbox.alert AND later.id > outbox.id)))
+                            AND later.alert = outbox.alert AND later.id > outbox.id AND later.firing = 0)))
                         ORDER BY id LIMIT ?4";
             select(conn, rest, params![route, page_before.as_millis(), before.as_millis(), limit])
         })
@@ -284,7 +299,8 @@ impl Store {
         })
     }
 
-    /// The last change of each alert on `route`: those that fire, and those that ended since `ended_since`.
+    /// The last change of each alert on `route`: those that fire, those that ended since `ended_since`, and those whose
+    /// end nobody has taken.
     ///
     /// # Errors
     /// The outbox could not be read.
@@ -294,7 +310,8 @@ impl Store {
         ended_since: Timestamp,
     ) -> Result<Vec<QueuedDelivery>, ReadError> {
         self.outbox(|conn| {
-            let rest = "WHERE route = ?1 AND (firing = 1 OR created_ms >= ?2) AND NOT EXISTS (
+            let rest =
+                "WHERE route = ?1 AND (firing = 1 OR created_ms >= ?2 OR done_ms IS NULL) AND NOT EXISTS (
                           SELECT 1 FROM outbox AS later WHERE later.route = outbox.route
                           AND later.alert = outbox.alert AND later.id > outbox.id)
                         ORDER BY id";

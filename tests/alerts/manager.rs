@@ -98,7 +98,7 @@ fn alerts_fire_are_grouped_inhibited_and_resolved_on_every_member() {
     wait::until_blocking("all is told again", PATIENCE, || {
         updated(&one) != before.0 && updated(&two) != before.1
     });
-    // Two intervals of a group: a notification would be there.
+    // Three intervals of a group: a notification would be there.
     std::thread::sleep(Duration::from_millis(600));
     assert_eq!((told(&hook_one).len(), told(&hook_two).len()), notified);
     stop(serving);

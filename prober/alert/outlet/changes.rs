@@ -69,7 +69,6 @@ impl Changes {
 
 impl Teller for Changes {
     async fn turn(&mut self) -> Duration {
-        self.lane.late(self.gone.as_deref()).await;
         while self.lane.paused().is_none() && self.gone.is_none() {
             let now = self.lane.clock.now();
             let rows = self.lane.outbox(move |store, route| store.due_deliveries(route, now, ROWS)).await;
@@ -77,9 +76,10 @@ impl Teller for Changes {
             if rows.is_empty() {
                 break;
             }
+            self.lane.next().await;
             for row in rows {
                 if let Some(wait) = self.tell(row).await {
-                    self.lane.late(None).await;
+                    self.lane.late(self.gone.as_deref()).await;
                     return wait.min(self.lane.next().await);
                 }
                 if self.gone.is_some() {
@@ -87,6 +87,8 @@ impl Teller for Changes {
                 }
             }
         }
+        // Only now: what waited while no prober ran is tried before it is called late.
+        self.lane.late(self.gone.as_deref()).await;
         self.lane.next().await
     }
 

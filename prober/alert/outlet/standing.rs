@@ -18,6 +18,9 @@ pub(super) struct Standing {
     told: HashMap<String, (u64, Instant)>,
 }
 
+/// The shortest time between two looks at what waits; new rows wake at once.
+const LOOK_MIN: Duration = Duration::from_millis(200);
+
 /// Alerts in one request: Prometheus' number.
 const ALERTS_MAX: usize = 64;
 
@@ -99,7 +102,6 @@ impl Standing {
 
 impl Teller for Standing {
     async fn turn(&mut self) -> Duration {
-        self.lane.late(None).await;
         let since = self.lane.clock.now().minus(self.lane.pace.ended);
         let rows = self.lane.outbox(move |store, route| store.latest_deliveries(route, since)).await;
         let Some(rows) = rows else { return STORE_WAIT };
@@ -110,13 +112,15 @@ impl Teller for Standing {
             for some in due.chunks(ALERTS_MAX) {
                 if let Some(wait) = self.tell(some).await {
                     self.lane.late(None).await;
-                    return wait.min(self.lane.next().await.max(Duration::from_millis(50)));
+                    return wait.min(self.lane.next().await.max(LOOK_MIN));
                 }
             }
         }
+        // Only now: what waited while no prober ran is tried before it is called late.
+        self.lane.late(None).await;
         let again = rows.iter().map(|row| self.due_in(row)).min().unwrap_or(super::LOOK_MAX);
         let again = again.max(self.lane.paused().unwrap_or_default()).max(Duration::from_millis(5));
-        again.min(self.lane.next().await.max(Duration::from_millis(50)))
+        again.min(self.lane.next().await.max(LOOK_MIN))
     }
 
     fn lane(&self) -> &Lane {

@@ -13,12 +13,12 @@ pub struct AlertNumbers {
     pub accepted: u64,
     /// Notifications that were not accepted in time, or refused.
     pub failed: u64,
-    /// Changes that wait.
-    pub waiting: u64,
+    /// Changes that wait; `None` if nobody has looked yet.
+    pub waiting: Option<u64>,
 }
 
 /// Takes one number of a route.
-type Value = fn(&AlertNumbers) -> u64;
+type Value = fn(&AlertNumbers) -> Option<u64>;
 
 /// Writes the families; their names and meaning are Alertmanager's.
 pub(super) fn families(out: &mut Writer, routes: &[AlertNumbers]) {
@@ -27,13 +27,13 @@ pub(super) fn families(out: &mut Writer, routes: &[AlertNumbers]) {
             "prober_alert_notifications_total",
             Kind::Counter,
             "Notifications that receivers accepted, and those that failed.",
-            |route| route.accepted + route.failed,
+            |route| Some(route.accepted + route.failed),
         ),
         (
             "prober_alert_notifications_failed_total",
             Kind::Counter,
             "Notifications that no receiver accepted in time, or that were refused.",
-            |route| route.failed,
+            |route| Some(route.failed),
         ),
         (
             "prober_alert_queue_length",
@@ -45,8 +45,10 @@ pub(super) fn families(out: &mut Writer, routes: &[AlertNumbers]) {
     for (name, kind, help, value) in families {
         out.header(name, kind, help);
         for route in routes {
-            out.name(name, "", &[("integration", route.integration), ("route", &escape(&route.route))]);
-            out.count(value(route));
+            if let Some(value) = value(route) {
+                out.name(name, "", &[("integration", route.integration), ("route", &escape(&route.route))]);
+                out.count(value);
+            }
         }
     }
 }

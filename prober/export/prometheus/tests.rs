@@ -39,7 +39,7 @@ fn around() -> Around {
             route: "chat".to_owned(),
             accepted: 5,
             failed: 2,
-            waiting: 1,
+            waiting: Some(1),
         }],
     }
 }
