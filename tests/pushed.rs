@@ -218,7 +218,7 @@ fn what_is_wrong_with_an_exporter_is_said_before_anything_runs() {
         ("otlp: { signals: [logs, smoke] }", "E141", "some of: logs, traces, metrics"),
         ("otlp: { headers: [a, b] }", "E141", "map of names"),
         ("nats: { url: \"http://x\" }", "E141", "nats://"),
-        ("pigeon: {}", "E140", "nats, ndjson, otlp, remote_write, webhook"),
+        ("pigeon: {}", "E140", "kafka, nats, ndjson, otlp, remote_write, webhook"),
     ] {
         let ran = with(exporter).prober(&["validate"]);
         assert_eq!(ran.code, Some(2), "{exporter}: {ran:?}");

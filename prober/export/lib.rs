@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::prometheus::StreamInfo;
 use crate::settings::{Fault, Key, Settings};
 
+pub mod kafka;
 pub mod nats;
 pub mod ndjson;
 pub mod otlp;
@@ -27,13 +28,15 @@ pub mod remote_write;
 pub mod settings;
 pub mod webhook;
 
+mod cloud_event;
 mod proto;
 mod receiver;
 mod sampler;
+mod socket;
 
 /// Every exporter that a project file can name, in the order of their names.
 pub static EXPORTERS: &[ExporterKind] =
-    &[nats::KIND, ndjson::KIND, otlp::KIND, remote_write::KIND, webhook::KIND];
+    &[kafka::KIND, nats::KIND, ndjson::KIND, otlp::KIND, remote_write::KIND, webhook::KIND];
 
 /// What came of one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -61,10 +61,15 @@ pub(super) fn secrets(patient: &Patient) -> Finding {
 pub(super) fn exporters(patient: &Patient) -> Finding {
     const NAME: &str = "exporters";
     let Ok(checked) = &patient.files else { return warn(NAME, "not known without a project", "") };
-    let (planned, mistakes) = exporters::plan(&checked.compiled.project, &checked.root);
+    let (mut planned, mistakes) = exporters::plan(&checked.compiled.project, &checked.root);
+    let filled = exporters::fill(&mut planned, &checked.compiled.project, &patient.vault);
     let names: Vec<_> = planned.iter().map(|planned| planned.sink.as_str()).collect();
     if let Some(first) = mistakes.first() {
         return fail(NAME, first.message.clone(), "prober validate shows where");
+    }
+    if let Err(missing) = filled {
+        let remedy = "set the variables, or put the files where prober.yaml says";
+        return fail(NAME, missing.to_string().replace('\n', "; "), remedy);
     }
     ok(NAME, if names.is_empty() { "none; metrics are always there".to_owned() } else { names.join(", ") })
 }

@@ -3,14 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use serde_json::{Value, json};
-use tokio::io::{
-    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
-};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+
+use crate::socket::{self, Wire};
 
 /// Where a server is, and who we are to it.
 pub(super) struct Place {
@@ -30,9 +27,6 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 /// The largest message that is read: an acknowledgement has a line.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
-trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Wire for T {}
-
 /// A connection that is signed in.
 pub(super) struct Connection {
     wire: BufReader<Box<dyn Wire>>,
@@ -51,17 +45,6 @@ pub(super) enum Said {
     NoResponders(String),
 }
 
-/// TLS that trusts the system's authorities, and `more`.
-pub(super) fn tls(more: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots.add_parsable_certificates(more);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| error.to_string())?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
-}
-
 fn broken(why: impl Into<String>) -> io::Error {
     io::Error::other(why.into())
 }
@@ -72,9 +55,7 @@ impl Connection {
     /// # Errors
     /// No connection, no TLS where it is wanted, or the server does not let us in.
     pub(super) async fn open(place: &Place) -> io::Result<Self> {
-        let tcp = TcpStream::connect((place.host.as_str(), place.port)).await?;
-        tcp.set_nodelay(true)?;
-        let mut plain = BufReader::new(tcp);
+        let mut plain = BufReader::new(socket::open(&place.host, place.port).await?);
         let line = line(&mut plain).await?;
         let info = line.strip_prefix("INFO ").ok_or_else(|| broken("this is no NATS server"))?;
         let info: Value = serde_json::from_str(info).map_err(|_| broken("this is no NATS server"))?;
@@ -90,9 +71,7 @@ impl Connection {
             if !plain.buffer().is_empty() {
                 return Err(broken("the server said more before TLS began"));
             }
-            let name = ServerName::try_from(place.host.clone()).map_err(|error| broken(error.to_string()))?;
-            let connector = TlsConnector::from(Arc::clone(&place.tls));
-            Box::new(connector.connect(name, plain.into_inner()).await?)
+            socket::secure(plain.into_inner(), &place.host, &place.tls).await?
         } else {
             Box::new(plain.into_inner())
         };

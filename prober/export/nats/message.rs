@@ -3,10 +3,8 @@
 use std::fmt::Write as _;
 
 use model::event::SliEvent;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What a path of a URI may have as it is.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+use crate::cloud_event;
 
 /// Whether `text` is a subject without wildcards.
 pub(super) fn is_subject(text: &str) -> bool {
@@ -31,22 +29,15 @@ pub(super) fn subject(prefix: &str, event: &SliEvent) -> String {
 
 /// The headers of a message: those of CloudEvents' binary mode, and the id that JetStream leaves out repetitions by.
 pub(super) fn headers(event: &SliEvent) -> String {
-    let stream = &event.origin.stream;
-    let id = format!("{}.{}", event.slot.id, event.attempt);
-    let source = [&stream.scenario, &stream.region].map(|part| utf8_percent_encode(part, PATH).to_string());
-    let time = event.finished.unwrap_or(event.recorded);
     let mut text = String::from("NATS/1.0\r\n");
-    for (name, value) in [
-        ("Nats-Msg-Id", id.as_str()),
-        ("ce-specversion", "1.0"),
-        ("ce-type", "io.prober.run.v1"),
-        ("ce-id", &id),
-        ("ce-source", &format!("/{}/{}", source[0], source[1])),
-        ("ce-time", &time.to_string()),
-        ("content-type", "application/json"),
-    ] {
+    let mut push = |name: &str, value: &str| {
         write!(text, "{name}: {value}\r\n").expect("a String takes every text");
+    };
+    push("Nats-Msg-Id", &cloud_event::id(event));
+    for (name, value) in cloud_event::attributes(event) {
+        push(&format!("ce-{name}"), &value);
     }
+    push("content-type", "application/json");
     text.push_str("\r\n");
     text
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::settings::{Key, KeyKind, Settings};
-use crate::{BuildError, Exporter, ExporterKind, Surroundings, receiver};
+use crate::{BuildError, Exporter, ExporterKind, Surroundings, receiver, socket};
 
 mod connection;
 mod deliver;
@@ -80,7 +80,7 @@ fn build(settings: &Settings, around: &Surroundings) -> Result<Box<dyn Exporter>
         host: url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
         port: url.port().unwrap_or(4222),
         tls_only: url.scheme() == "tls",
-        tls: connection::tls(more.unwrap_or_default()).map_err(unusable)?,
+        tls: socket::tls(more.unwrap_or_default()).map_err(unusable)?,
         sign_in,
         name: format!("prober {}", around.prober),
         version: Arc::clone(&around.version),

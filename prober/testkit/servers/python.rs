@@ -22,6 +22,8 @@ const GRPC: (&str, &str) = ("grpc", include_str!("grpc_server.py"));
 const WEBSOCKET: (&str, &str) = ("websocket", include_str!("websocket_server.py"));
 /// The published messages of OpenTelemetry.
 const OTLP: (&str, &str) = ("otlp", include_str!("otlp_server.py"));
+/// The mock cluster of librdkafka.
+const KAFKA: (&str, &str) = ("kafka", include_str!("kafka_server.py"));
 /// The library aiosmtpd.
 const SMTP: (&str, &str) = ("smtp", include_str!("smtp_server.py"));
 
@@ -89,6 +91,11 @@ impl Python {
     /// The same over gRPC.
     pub fn otlp_grpc(identity: Option<&Identity>) -> Self {
         Self::start(OTLP, identity, &["grpc"])
+    }
+
+    /// Three brokers of Kafka with `topic`; its first line says where they are, then there is one for each record.
+    pub fn kafka(topic: &str) -> Self {
+        Self::start(KAFKA, None, Some(topic))
     }
 
     /// What it wrote since it was ready, line by line.
