@@ -173,6 +173,7 @@ impl Loader {
         self.known_regions(&compiled.project)?;
         let secrets = self.secrets(&compiled)?;
         let (planned, _) = exporters::plan(&compiled.project, &root);
+        let promises = Promises::of(&compiled, SystemClock.now());
         let mut loaded = Loaded {
             entries: Vec::with_capacity(compiled.plans.len()),
             catalogue: Catalogue {
@@ -182,8 +183,8 @@ impl Loader {
             },
             exporters: planned,
             warnings: shown + &short(&secrets),
-            promises: Promises::of(&compiled, SystemClock.now()),
-            routes_used: routes_used(&compiled.plans),
+            routes_used: promises.routes_used(),
+            promises,
             routes: Routes::default(),
             controls: self.controls(&compiled.project, compiled.controls, &secrets),
             root,
@@ -328,11 +329,6 @@ impl Loaded {
             probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
         });
     }
-}
-
-/// The routes that scenarios name, for pages and tickets.
-fn routes_used(plans: &[Plan<Net>]) -> BTreeSet<Arc<str>> {
-    plans.iter().flat_map(|plan| plan.slo().page.iter().chain(&plan.slo().ticket)).cloned().collect()
 }
 
 fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {

@@ -59,7 +59,7 @@ impl Parts {
     /// Makes what was loaded the plans that run; on an error the plans from before go on.
     pub(crate) async fn apply(&self, loaded: Loaded) -> Result<Timestamp, String> {
         // Series are born before the first event of their stream.
-        self.metrics.set_streams(&loaded.streams());
+        self.metrics.set(&loaded.streams(), &loaded.promises.joint);
         // So are the doubts about the regions that streams run in.
         controls::watch(&self.doubts, &loaded.controls);
         self.controls.send_replace(loaded.controls);

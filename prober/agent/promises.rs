@@ -1,15 +1,17 @@
 //! From plans to what the evaluator judges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use export::prometheus::JointInfo;
 use model::maintenance::Effect;
 use model::slot::{Cadence, Stream};
 use model::time::Timestamp;
 use probe::Net;
 use scenario::compile::Compiled;
 use scenario::plan::Plan;
+use scenario::slo::{JointFeed, JointSlo};
 use schedule::maintenance::Calendar;
 use schedule::slots::Timetable;
 use slo::promise::{Feed, Maintained, Promise};
@@ -21,6 +23,8 @@ pub(crate) struct Promises {
     pub(crate) all: Vec<Promise>,
     /// The routes of the project, by name.
     pub(crate) routes: Vec<Arc<str>>,
+    /// Those over several scenarios, as metrics need them.
+    pub(crate) joint: Vec<JointInfo>,
     /// The name of each scenario's own objective.
     own: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -28,12 +32,31 @@ pub(crate) struct Promises {
 impl Promises {
     /// What compiled files promise, beginning at `now` unless more is known of it.
     pub(crate) fn of(compiled: &Compiled<Net>, now: Timestamp) -> Self {
-        let all = promises(&compiled.plans, now);
+        let mut all = promises(&compiled.plans, now);
         let own = all.iter().filter_map(|promise| {
             Some((Arc::clone(&promise.feeds.first()?.scenario), Arc::clone(&promise.name)))
         });
+        let own = own.collect();
+        let joint: Vec<_> =
+            compiled.joint_slos.iter().filter_map(|slo| joint(slo, &compiled.plans, now)).collect();
+        let info = |promise: &Promise| JointInfo {
+            name: Arc::clone(&promise.name),
+            service: Arc::clone(&promise.service),
+            feeds: promise
+                .feeds
+                .iter()
+                .map(|feed| (Arc::clone(&feed.scenario), Arc::clone(&feed.region)))
+                .collect(),
+        };
+        let infos = joint.iter().map(info).collect();
+        all.extend(joint);
         let routes = compiled.project.routes.iter().map(|route| route.name.value.as_str().into()).collect();
-        Self { own: own.collect(), all, routes }
+        Self { all, routes, own, joint: infos }
+    }
+
+    /// The routes that promises name, for pages and tickets.
+    pub(crate) fn routes_used(&self) -> BTreeSet<Arc<str>> {
+        self.all.iter().flat_map(|promise| promise.page.iter().chain(&promise.ticket)).cloned().collect()
     }
 
     /// Whether the promise is the scenario's own.
@@ -83,12 +106,53 @@ fn promise(plans: &[&Plan<Net>], now: Timestamp) -> Option<Promise> {
         gap: longest_gap(first.cadence(), first.stream(), now).max(slo.interval),
         quorum: slo.quorum,
         blind_after: None,
-        critical: std::collections::BTreeSet::new(),
+        critical: BTreeSet::new(),
         feeds: plans.iter().map(feed).collect(),
         page: slo.page.clone(),
         ticket: slo.ticket.clone(),
         begin: now,
         maintenance: Arc::new(Calendars(vec![calendar])),
+    })
+}
+
+/// What an SLO file promises of the streams that run here; `None` if none of them does.
+fn joint(slo: &JointSlo, plans: &[Plan<Net>], now: Timestamp) -> Option<Promise> {
+    let runs = |feed: &&JointFeed| {
+        plans
+            .iter()
+            .any(|plan| (&plan.stream().scenario, &plan.stream().region) == (&feed.scenario, &feed.region))
+    };
+    let feeds: Vec<_> = slo.feeds.iter().filter(runs).collect();
+    let mut calendars: BTreeMap<&Arc<str>, Calendar> = BTreeMap::new();
+    for plan in plans.iter().filter(|plan| feeds.iter().any(|feed| feed.scenario == plan.stream().scenario)) {
+        let calendar = Calendar::new(plan.maintenance()).expect("the compiler has checked the maintenances");
+        calendars.insert(&plan.stream().scenario, calendar);
+    }
+    (!feeds.is_empty()).then(|| Promise {
+        name: Arc::clone(&slo.name),
+        service: Arc::clone(&slo.service),
+        owner: Arc::clone(&slo.owner),
+        aim: Arc::clone(&slo.aim),
+        runbook: Arc::clone(&slo.runbook),
+        objective: slo.slo.objective.clone(),
+        interval: slo.slo.interval,
+        gap: slo.gap,
+        quorum: slo.slo.quorum,
+        blind_after: slo.blind_after,
+        critical: BTreeSet::new(),
+        feeds: feeds
+            .into_iter()
+            .map(|feed| Feed {
+                scenario: Arc::clone(&feed.scenario),
+                region: Arc::clone(&feed.region),
+                interval: feed.interval,
+                timeout: feed.timeout,
+            })
+            .collect(),
+        page: slo.slo.page.clone(),
+        ticket: slo.slo.ticket.clone(),
+        begin: now,
+        maintenance: Arc::new(Calendars(calendars.into_values().collect())),
     })
 }
 

@@ -194,7 +194,7 @@ fn start(
 ) -> Result<Started, Stop> {
     let OpenStore { opened: Opened { store, queue, writer }, from, counted_from } = store;
     let metrics = Metrics::default();
-    metrics.set_streams(&loaded.streams());
+    metrics.set(&loaded.streams(), &loaded.promises.joint);
     metrics.account_from(from);
     let pumps_stop = CancellationToken::new();
     let (mut pumps, sinks) = start_pumps(&store, loaded, &pumps_stop)?;
