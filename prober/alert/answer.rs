@@ -143,6 +143,7 @@ mod tests {
         let answer = |body: &'static str| Answer {
             status: http::StatusCode::NOT_FOUND,
             headers: http::HeaderMap::new(),
+            trailers: http::HeaderMap::new(),
             body: bytes::Bytes::from_static(body.as_bytes()),
         };
         let said = address.said(&answer(

@@ -95,7 +95,7 @@ impl Python {
 
     /// Three brokers of Kafka with `topic`; its first line says where they are, then there is one for each record.
     pub fn kafka(topic: &str) -> Self {
-        Self::start(KAFKA, None, Some(topic))
+        Self::start(KAFKA, None, &[topic])
     }
 
     /// What it wrote since it was ready, line by line.
