@@ -48,6 +48,10 @@ class Protocol(QuicConnectionProtocol):
             headers += [(b"x-%d" % number, b"x" * 1000) for number in range(200)]
         if path == "/endless-length":
             headers.append((b"content-length", b"1000"))
+        if path == "/short-length":
+            headers.append((b"content-length", b"2"))
+        if path == "/no-length":
+            headers.append((b"content-length", b"many"))
         self.say(stream, headers=headers)
         match path:
             case "/slow":
@@ -59,6 +63,8 @@ class Protocol(QuicConnectionProtocol):
             case "/large":
                 self.say(stream, b"x" * 1_500_000, end=True)
             case "/endless-length":  # fewer bytes than were announced
+                self.say(stream, b"half", end=True)
+            case "/short-length" | "/no-length":  # more, and who knows how many
                 self.say(stream, b"half", end=True)
             case "/reset":  # the stream ends in the middle
                 self.say(stream, b"half")

@@ -77,7 +77,8 @@ impl Python {
     }
 
     /// A server of HTTP/3 by aioquic with the paths `/`, `/slow`, `/echo`, `/moved`, `/gone`, `/large`, and those that
-    /// break off: `/silent`, `/reset`, `/close`, `/stop`, `/garbage`, `/long-head`, `/endless-length`.
+    /// break off: `/silent`, `/reset`, `/close`, `/stop`, `/garbage`, `/long-head`, `/endless-length`,
+    /// `/short-length`, `/no-length`.
     pub fn http3(identity: &Identity, speech: &Quic) -> Self {
         let version = format!("{:x}", speech.version);
         Self::start(HTTP3, Some(identity), &[speech.alpn, &version])
