@@ -22,6 +22,8 @@ pub(crate) const BEARER: Key =
 /// Who we are: a user.
 pub(crate) const USER: Key =
     Key::optional("user", KeyKind::Text, "who signs in, with `password`; sent as `Authorization: Basic …`");
+/// Who we are to a receiver that does not speak HTTP: a user.
+pub(crate) const LOGIN: Key = Key::optional("user", KeyKind::Text, "who signs in, with `password`");
 /// The user's password.
 pub(crate) const PASSWORD: Key = Key::optional("password", KeyKind::Secret, "the password of `user`");
 /// More headers.

@@ -76,7 +76,9 @@ pub enum KeyKind {
 }
 
 /// `http` and `https`, what most receivers speak.
-pub const HTTP: KeyKind = KeyKind::Url(&["http", "https"]);
+pub const HTTP: KeyKind = KeyKind::Url(HTTP_SCHEMES);
+/// The schemes of [`HTTP`].
+pub const HTTP_SCHEMES: &[&str] = &["http", "https"];
 
 impl Key {
     /// A setting that has to be given.

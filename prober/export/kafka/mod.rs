@@ -35,7 +35,7 @@ pub const KIND: ExporterKind = ExporterKind {
         Key::or("topic", KeyKind::Text, "prober.runs.v1", "where events are stored"),
         Key::or("tls", KeyKind::Bool, "false", "whether connections are encrypted"),
         Key::or("linger", KeyKind::Duration, "1s", "how long events are gathered before they are produced"),
-        receiver::USER,
+        receiver::LOGIN,
         receiver::PASSWORD,
         receiver::CA,
         receiver::TIMEOUT,

@@ -46,7 +46,7 @@ pub const KIND: ExporterKind = ExporterKind {
         ),
         Key::or("linger", KeyKind::Duration, "1s", "how long events are gathered before they are published"),
         Key::optional("token", KeyKind::Secret, "a token that signs in"),
-        receiver::USER,
+        receiver::LOGIN,
         receiver::PASSWORD,
         receiver::CA,
         receiver::TIMEOUT,
