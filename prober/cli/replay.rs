@@ -206,7 +206,8 @@ fn line((name, starts, ends, sum): &Episode) -> String {
             )
         },
     );
-    format!("{starts:.20}  {name}  {lasts}  ({sum})")
+    let starts = starts.to_string();
+    format!("{}Z  {name}  {lasts}  ({sum})", &starts[..19])
 }
 
 /// What is left of each budget at the end, now and with the change.

@@ -268,17 +268,17 @@ fn story(fields: &mut Fields, report: &mut Report) -> Option<Story> {
         every,
         scenarios: texts(fields, "scenario"),
         regions: texts(fields, "region"),
-        reason: reason?,
+        reason: reason.ok()?,
     })
 }
 
-/// What runs come to: the outer `None` after a mistake, the inner one for slots of which nobody hears.
+/// What runs come to, `None` for slots of which nobody hears; an error is reported already.
 fn reason_of(
     verdict: Option<Spanned<&'static str>>,
     reason: Option<Spanned<String>>,
     report: &mut Report,
-) -> Option<Option<Reason>> {
-    let verdict = verdict?;
+) -> Result<Option<Reason>, ()> {
+    let verdict = verdict.ok_or(())?;
     let usual = match verdict.value {
         "good" => Some(Reason::Ok),
         "bad" => Some(Reason::Failed),
@@ -286,25 +286,22 @@ fn reason_of(
         "missed" => Some(Reason::Late),
         _ => None,
     };
-    let Some(reason) = reason else { return Some(usual) };
+    let Some(reason) = reason else { return Ok(usual) };
     let wanted = Verdict::from_str(verdict.value).ok();
-    let known =
-        || Reason::ALL.iter().filter(|known| Some(known.verdict()) == wanted).map(|known| known.as_str());
-    let found = Reason::from_str(&reason.value).ok();
-    match found.filter(|found| Some(found.verdict()) == wanted) {
-        Some(found) => Some(Some(found)),
-        None => {
-            let shown = model::outcome::cut(reason.value.clone(), 60);
-            let message = format!("`{shown}` is no reason of a run that is {}", verdict.value);
-            let problem = Diagnostic::error("E104", reason.span, message);
-            report.push(match (nearest(&reason.value, known()), known().next()) {
-                (Some(near), _) => problem.label(format!("did you mean `{near}`?")),
-                (None, Some(_)) => problem.help(format!("known are {}", one_of(known()))),
-                (None, None) => problem.help("leave it out"),
-            });
-            None
-        }
+    let fits = |known: &Reason| Some(known.verdict()) == wanted;
+    if let Some(found) = Reason::from_str(&reason.value).ok().filter(fits) {
+        return Ok(Some(found));
     }
+    let known = || Reason::ALL.iter().filter(|known| fits(known)).map(|known| known.as_str());
+    let shown = model::outcome::cut(reason.value.clone(), 60);
+    let message = format!("`{shown}` is no reason of a run that is {}", verdict.value);
+    let problem = Diagnostic::error("E104", reason.span, message);
+    report.push(match (nearest(&reason.value, known()), known().next()) {
+        (Some(near), _) => problem.label(format!("did you mean `{near}`?")),
+        (None, Some(_)) => problem.help(format!("known are {}", one_of(known()))),
+        (None, None) => problem.help("leave it out"),
+    });
+    Err(())
 }
 
 fn expected(fields: &mut Fields, report: &mut Report) -> Option<Expected> {
