@@ -27,11 +27,10 @@ use super::load::{Loaded, Loader};
 use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
 use super::parts::{Parts, ReloadRequest};
-use super::promises::Promises;
 use super::secrets::Vault;
 use super::shutdown::{Asked, Signals};
 use super::sink::StoreSink;
-use super::slo::{self, Judge, Standings};
+use super::slo::{self, Judging};
 use crate::exit::{Exit, Stop};
 
 /// What the command line decides.
@@ -198,9 +197,8 @@ fn start(
     metrics.account_from(from);
     let pumps_stop = CancellationToken::new();
     let (mut pumps, sinks) = start_pumps(&store, loaded, &pumps_stop)?;
-    let fold = metrics.exporter();
     let clock = Arc::new(SystemClock);
-    let fold = Pump::new("metrics", (&store, counted_from), fold, clock, PumpConfig::default());
+    let fold = Pump::new("metrics", (&store, counted_from), metrics.exporter(), clock, PumpConfig::default());
     pumps.spawn(fold.run(pumps_stop.clone()));
 
     let doubts = Arc::new(Doubts::default());
@@ -221,10 +219,8 @@ fn start(
     rest.spawn(audit.run(rest_stop.clone()));
     let controls = start_looking(&mut rest, &doubts, (&loader, anchor), &rest_stop);
 
-    let promises = watch::Sender::new(loaded.promises.clone());
-    let standings = watch::Sender::new(Standings::default());
-    let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
-    let (judge, judge_stop) = start_judging(&store, address, &promises, &standings);
+    let pages = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
+    let judging = Judging::start(&store, pages, loaded.promises.clone());
     let (routes, board) = (watch::Sender::new(Arc::clone(&loaded.routes)), Board::default());
     let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
 
@@ -236,7 +232,7 @@ fn start(
         started,
         doubts: Arc::clone(&doubts),
         gauges,
-        standings: standings.subscribe(),
+        standings: judging.standings.subscribe(),
         board,
     };
     let mut parts = Parts {
@@ -254,10 +250,7 @@ fn start(
         writer,
         pumps,
         pumps_stop,
-        promises,
-        standings,
-        judge,
-        judge_stop,
+        judging,
         client,
         routes,
         alerts,
@@ -296,25 +289,6 @@ fn start_looking(
         let _stopped = stop.run_until_cancelled(anchor.serve()).await;
     });
     controls
-}
-
-/// Starts the task that judges what is promised.
-fn start_judging(
-    store: &Store,
-    pages: SocketAddr,
-    promises: &watch::Sender<Promises>,
-    standings: &watch::Sender<Standings>,
-) -> (JoinSet<()>, CancellationToken) {
-    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
-    let judge = Judge {
-        store: store.clone(),
-        clock: Arc::new(SystemClock),
-        promises: promises.subscribe(),
-        standings: standings.clone(),
-        pages: format!("http://{pages}"),
-    };
-    tasks.spawn(judge.run(stop.clone()));
-    (tasks, stop)
 }
 
 /// Starts the task that owns the outlets of all routes.
@@ -361,7 +335,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
         store: parts.store.clone(),
         clock: Arc::new(SystemClock),
         catalogue: parts.catalogue.subscribe(),
-        standings: parts.standings.subscribe(),
+        standings: parts.judging.standings.subscribe(),
         reload_state: parts.reload_state.subscribe(),
         readiness: parts.readiness.subscribe(),
         metrics: Arc::new(move |format| {
