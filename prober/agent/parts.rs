@@ -20,8 +20,7 @@ use super::alerts::Routes;
 use super::controls;
 use super::load::{LoadError, Loaded, Loader};
 use super::on_demand::Ground;
-use super::promises::Promises;
-use super::slo::Standings;
+use super::slo::Judging;
 use crate::exit::Stop;
 
 /// A request to read the files again.
@@ -45,10 +44,7 @@ pub(crate) struct Parts {
     pub(crate) writer: JoinHandle<WriterEnd>,
     pub(crate) pumps: JoinSet<PumpStats>,
     pub(crate) pumps_stop: CancellationToken,
-    pub(crate) promises: watch::Sender<Promises>,
-    pub(crate) standings: watch::Sender<Standings>,
-    pub(crate) judge: JoinSet<()>,
-    pub(crate) judge_stop: CancellationToken,
+    pub(crate) judging: Judging,
     /// The client of all receivers of alerts.
     pub(crate) client: Client,
     pub(crate) routes: watch::Sender<Routes>,
@@ -68,7 +64,7 @@ impl Parts {
         // So are the doubts about the regions that streams run in.
         controls::watch(&self.doubts, &loaded.controls);
         self.controls.send_replace(loaded.controls);
-        self.promises.send_replace(loaded.promises);
+        self.judging.promises.send_replace(loaded.promises);
         let (reply, answer) = oneshot::channel();
         let gone = "the runner has ended";
         self.commands.send(Command { entries: loaded.entries, reply }).await.map_err(|_| gone)?;
@@ -137,8 +133,8 @@ impl Parts {
             }
         }
         // The last events are there: they are judged before those who deliver end.
-        self.judge_stop.cancel();
-        while self.judge.join_next().await.is_some() {}
+        self.judging.stop.cancel();
+        while self.judging.task.join_next().await.is_some() {}
         self.pumps_stop.cancel();
         while self.pumps.join_next().await.is_some() {}
         // Whatever decides on alerts has ended: what it queued last may still go out.

@@ -30,11 +30,10 @@ use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
 use super::on_demand::OnDemand;
 use super::parts::{Parts, ReloadRequest};
-use super::promises::Promises;
 use super::secrets::Vault;
 use super::shutdown::{Asked, Signals};
 use super::sink::StoreSink;
-use super::slo::{self, Judge, Standings};
+use super::slo::{self, Judging};
 use crate::exit::{Exit, Stop};
 
 /// What the command line decides.
@@ -200,15 +199,7 @@ fn start(
     let metrics = Metrics::default();
     metrics.set(&loaded.streams(), &loaded.promises.joint);
     metrics.account_from(from);
-    let pumps_stop = CancellationToken::new();
-    let streams = watch::Sender::new(Arc::from(loaded.streams()));
-    let own_page = Arc::new(OnceLock::new());
-    let around = surroundings(&loader, streams.subscribe(), Arc::clone(&own_page));
-    let (mut pumps, sinks) = start_pumps(&store, loaded, (&around, &pumps_stop))?;
-    let fold = metrics.exporter();
-    let clock = Arc::new(SystemClock);
-    let fold = Pump::new("metrics", (&store, counted_from), fold, clock, PumpConfig::default());
-    pumps.spawn(fold.run(pumps_stop.clone()));
+    let pumping = start_pumping((&store, counted_from), (&loader, loaded), &metrics)?;
 
     let doubts = Arc::new(Doubts::default());
     let runner = Runner::new(StoreSink::new(queue, store.clone()), Arc::new(SystemClock), limits, from)
@@ -228,10 +219,8 @@ fn start(
     rest.spawn(audit.run(rest_stop.clone()));
     let controls = start_looking(&mut rest, &doubts, (&loader, anchor), &rest_stop);
 
-    let promises = watch::Sender::new(loaded.promises.clone());
-    let standings = watch::Sender::new(Standings::default());
-    let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
-    let (judge, judge_stop) = start_judging(&store, address, &promises, &standings);
+    let pages = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
+    let judging = Judging::start(&store, pages, loaded.promises.clone());
     let (routes, board) = (watch::Sender::new(Arc::clone(&loaded.routes)), Board::default());
     let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
 
@@ -239,20 +228,20 @@ fn start(
     let page = MetricsPage {
         metrics: metrics.clone(),
         store: store.clone(),
-        sinks,
+        sinks: pumping.sinks,
         started,
         doubts: Arc::clone(&doubts),
         gauges,
-        standings: standings.subscribe(),
+        standings: judging.standings.subscribe(),
         board,
     };
     // Set once: this is the only place that does.
-    let _first = own_page.set(page.clone());
+    let _first = pumping.own_page.set(page.clone());
     let mut parts = Parts {
         store,
         loader,
         metrics,
-        streams,
+        streams: pumping.streams,
         commands,
         doubts,
         controls,
@@ -263,12 +252,9 @@ fn start(
         runner: runners,
         runner_stop,
         writer,
-        pumps,
-        pumps_stop,
-        promises,
-        standings,
-        judge,
-        judge_stop,
+        pumps: pumping.tasks,
+        pumps_stop: pumping.stop,
+        judging,
         client,
         routes,
         alerts,
@@ -309,25 +295,6 @@ fn start_looking(
     controls
 }
 
-/// Starts the task that judges what is promised.
-fn start_judging(
-    store: &Store,
-    pages: SocketAddr,
-    promises: &watch::Sender<Promises>,
-    standings: &watch::Sender<Standings>,
-) -> (JoinSet<()>, CancellationToken) {
-    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
-    let judge = Judge {
-        store: store.clone(),
-        clock: Arc::new(SystemClock),
-        promises: promises.subscribe(),
-        standings: standings.clone(),
-        pages: format!("http://{pages}"),
-    };
-    tasks.spawn(judge.run(stop.clone()));
-    (tasks, stop)
-}
-
 /// Starts the task that owns the outlets of all routes.
 fn start_alerts(
     store: &Store,
@@ -354,6 +321,33 @@ fn surroundings(
         streams,
         own: Arc::new(move || page.get().map(MetricsPage::without_streams).unwrap_or_default()),
     }
+}
+
+/// The pumps, and what they know of this prober.
+struct Pumping {
+    tasks: JoinSet<PumpStats>,
+    stop: CancellationToken,
+    /// The exporters' counters by name.
+    sinks: Vec<(String, Arc<SinkStats>)>,
+    streams: watch::Sender<Arc<[StreamInfo]>>,
+    own_page: Arc<OnceLock<MetricsPage>>,
+}
+
+/// Starts the pumps of the exporters, and the one that counts for the metrics page.
+fn start_pumping(
+    (store, counted_from): (&Store, Cursor),
+    (loader, loaded): (&Loader, &Loaded),
+    metrics: &Metrics,
+) -> Result<Pumping, Stop> {
+    let stop = CancellationToken::new();
+    let streams = watch::Sender::new(Arc::from(loaded.streams()));
+    let own_page = Arc::new(OnceLock::new());
+    let around = surroundings(loader, streams.subscribe(), Arc::clone(&own_page));
+    let (mut tasks, sinks) = start_pumps(store, loaded, (&around, &stop))?;
+    let clock = Arc::new(SystemClock);
+    let fold = Pump::new("metrics", (store, counted_from), metrics.exporter(), clock, PumpConfig::default());
+    tasks.spawn(fold.run(stop.clone()));
+    Ok(Pumping { tasks, stop, sinks, streams, own_page })
 }
 
 /// The exporters' tasks, and their counters by name.
@@ -391,7 +385,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
         store: parts.store.clone(),
         clock: Arc::new(SystemClock),
         catalogue: parts.catalogue.subscribe(),
-        standings: parts.standings.subscribe(),
+        standings: parts.judging.standings.subscribe(),
         reload_state: parts.reload_state.subscribe(),
         readiness: parts.readiness.subscribe(),
         metrics: Arc::new(move |format| {

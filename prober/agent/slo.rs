@@ -4,17 +4,19 @@
 //! takes so many events and no more, and what waits for a commit that fails is kept up to a bound.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::alert::Alert;
-use model::time::{Clock, Timestamp};
+use model::time::{Clock, SystemClock, Timestamp};
 use slo::evaluator::{Change, Evaluator, Transition};
 use slo::promise::Promise;
 use slo::standing::Standing;
 use store::{Cursor, NewDelivery, ReadError, Store};
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::promises::Promises;
@@ -36,6 +38,32 @@ const STEP_LEAST: Duration = Duration::from_secs(30);
 
 /// How every promise stands, by name; empty before the first tick.
 pub(crate) type Standings = Arc<[Standing]>;
+
+/// The evaluator's task while it runs.
+pub(crate) struct Judging {
+    /// What is promised from now on.
+    pub(crate) promises: watch::Sender<Promises>,
+    pub(crate) standings: watch::Sender<Standings>,
+    pub(crate) task: JoinSet<()>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Judging {
+    /// Starts it; `pages` is where the pages are.
+    pub(crate) fn start(store: &Store, pages: SocketAddr, promises: Promises) -> Self {
+        let (mut task, stop) = (JoinSet::new(), CancellationToken::new());
+        let (promises, standings) = (watch::Sender::new(promises), watch::Sender::new(Standings::default()));
+        let judge = Judge {
+            store: store.clone(),
+            clock: Arc::new(SystemClock),
+            promises: promises.subscribe(),
+            standings: standings.clone(),
+            pages: format!("http://{pages}"),
+        };
+        task.spawn(judge.run(stop.clone()));
+        Self { promises, standings, task, stop }
+    }
+}
 
 /// The evaluator and what it is told by.
 pub(crate) struct Judge {
@@ -327,11 +355,10 @@ impl Work {
 fn segment(name: &str) -> String {
     let mut text = String::new();
     for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                text.push(char::from(byte))
-            }
-            other => text.push_str(&format!("%{other:02X}")),
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            write!(text, "%{byte:02X}").expect("a String takes every text");
         }
     }
     text

@@ -1,6 +1,7 @@
 //! `prober replay`: stored events again, under what the files promise now, and under a change of it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -187,12 +188,18 @@ fn text(now: &[Episode], changed: Option<&[Episode]>) -> String {
         }
     };
     lines.sort();
-    let mut text: String = lines.iter().map(|(_, sign, line)| format!("{sign} {line}\n")).collect();
     let count = |sign: char| lines.iter().filter(|(_, found, _)| *found == sign).count();
-    text += &match changed {
-        None => format!("{} alerts\n", lines.len()),
-        Some(_) => format!("{} alerts stay, {} vanish, {} are new\n", count(' '), count('-'), count('+')),
+    let mut text = String::new();
+    for (_, sign, line) in &lines {
+        writeln!(text, "{sign} {line}").expect("a String takes every text");
+    }
+    let written = match changed {
+        None => writeln!(text, "{} alerts", lines.len()),
+        Some(_) => {
+            writeln!(text, "{} alerts stay, {} vanish, {} are new", count(' '), count('-'), count('+'))
+        }
     };
+    written.expect("a String takes every text");
     text
 }
 
