@@ -26,9 +26,14 @@ const SCENARIOS: usize = 5;
 
 /// Scenarios that are due every second: good ones, a bad one and a slow one.
 fn project(server: &Server) -> Project {
+    project_with(server, "exporters: [ndjson: { directory: out }]\n")
+}
+
+/// The same with this project file.
+fn project_with(server: &Server, text: &str) -> Project {
     server.on("/", Reply::ok("x"));
     server.on("/slow", Reply::ok("x").after(Duration::from_millis(300)));
-    let project = Project::new("exporters: [ndjson: { directory: out }]\n");
+    let project = Project::new(text);
     for number in 0..SCENARIOS {
         let path = ["/", "/missing", "/slow", "/", "/"][number % 5];
         project.scenario(
@@ -106,6 +111,65 @@ fn kill_again_and_again(server: &Server, folder: usize) -> usize {
     exported(&project.path("out"), &shown);
     settle(&project.path("prober-data"), began.unwrap(), closed);
     shown.len()
+}
+
+/// How long a control target takes to answer, and every bad run waits at least.
+const SETTLED_AFTER: Duration = Duration::from_millis(1_500);
+/// How often a prober is killed while runs wait.
+const HELD_KILLS: usize = 8;
+
+/// A bad run waits for control targets to say whose fault it was. A prober that is killed meanwhile has not told
+/// anybody, so the slot is as good as any that was cut off.
+#[test]
+fn a_kill_while_bad_runs_wait_leaves_each_slot_on_record_once() {
+    let _turn = alone();
+    let (server, control) = (Server::start(), Server::start());
+    control.on("/", Reply::ok("x").after(SETTLED_AFTER));
+    let target = control.url("/");
+    let project = project_with(
+        &server,
+        &format!("control: {{ every: 10s, timeout: 5s, targets: [{{ http: {target} }}] }}\n"),
+    );
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let (mut shown, mut began) = (BTreeMap::new(), None);
+    for _ in 0..HELD_KILLS {
+        let serving = project.start(&[]);
+        serving.until_ready();
+        began.get_or_insert_with(|| SystemClock.now());
+        let api = serving.api();
+        wait::until_blocking("a bad run that waits", Duration::from_secs(40), || {
+            held(&api.get("/metrics")) > 0
+        });
+        // Some are settled meanwhile, and some are just about to be.
+        wait_for(Duration::from_millis(dice.below(2_000)));
+        wait::until_blocking("a bad run that waits", Duration::from_secs(40), || {
+            held(&api.get("/metrics")) > 0
+        });
+        look(&serving, &mut shown);
+        serving.kill();
+    }
+    let serving = project.serve();
+    let api = serving.api();
+    // A run that could wait to its end counts against its target.
+    api.until_events("verdict=bad&scenario=s1", 1);
+    let closed = SystemClock.now();
+    let all = api.events("");
+    assert_eq!(serving.stop().0, Some(0));
+    everything_shown_is_there(&shown, &all);
+    no_slot_twice(&all);
+    settle(&project.path("prober-data"), began.unwrap(), closed);
+    let reasons = |reason: &str| {
+        let of_bad = all.iter().filter(|event| text(event, "prober.scenario.name") == "s1");
+        of_bad.filter(|event| text(event, "prober.verdict.reason") == reason).count()
+    };
+    assert!(reasons("interrupted") >= HELD_KILLS, "{} of {HELD_KILLS} kills hit one", reasons("interrupted"));
+    assert_eq!(reasons("ok"), 0, "nothing of it was ever good");
+}
+
+/// How many runs wait to be settled.
+fn held(metrics: &str) -> u64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix("prober_runs_held "));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
 }
 
 /// Lets a moment pass that the dice have chosen: here time itself is what is tested.

@@ -105,7 +105,10 @@ fn every_example_is_wrong_and_its_remedy_right() {
         assert!(files.iter().any(|(_, text)| lines(text).contains(&lines(wrong))), "{code}: {wrong}");
         let project = Project::new("");
         if files.len() == 1 {
-            project.write("prober.yaml", &demo.replace("[\"examples/*.yaml\"]", "[\"scenarios/*.yaml\"]"));
+            project.write(
+                "prober.yaml",
+                &demo.replace("[\"examples/*.yaml\", \"slos/*.yaml\"]", "[\"scenarios/*.yaml\"]"),
+            );
         }
         for (path, text) in &files {
             let mended = lines(text).replace(&lines(wrong), &lines(right));

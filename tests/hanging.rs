@@ -1,14 +1,17 @@
-//! A thousand scenarios of which a third hang: the others start in time and none is missed.
+//! A thousand scenarios of which a third hang: the others start in time and none is missed. And a resolver that hangs
+//! in the C library, which nobody can tell to stop.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use testkit::dns;
 use testkit::http::{Reply, Server};
+use testkit::netns::{self, Pair};
 use testkit::sink::Sink;
 use testkit::wait;
 
-use crate::support::{Project, alone, text};
+use crate::support::{Project, alone, said, text};
 
 const SCENARIOS: usize = 1_000;
 /// How many slots of each healthy scenario are looked at; the first two belong to the start.
@@ -41,7 +44,7 @@ fn a_third_that_hangs_delays_nobody() {
     });
     // The pages answer meanwhile.
     for path in ["/", "/metrics", "/api/v1/scenarios", "/readyz"] {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         api.get(path);
         assert!(began.elapsed() < Duration::from_secs(5), "{path} took {:?}", began.elapsed());
     }
@@ -63,4 +66,82 @@ fn a_third_that_hangs_delays_nobody() {
     assert_eq!(bad, 0, "healthy scenarios that were not good");
     let (code, err) = serving.stop();
     assert_eq!(code, Some(0), "{err}");
+}
+
+/// Lookups that hang at once; the C library's places are fewer.
+const LOOKUPS: usize = 80;
+/// How long the C library would wait for its name server.
+const LIBRARY: &str = "timeout:30 attempts:5";
+/// The most threads that a prober has for everything else.
+const THREADS_BESIDE: usize = 48;
+
+#[test]
+fn lookups_that_hang_in_the_c_library_end_in_time_and_do_not_pile_up() {
+    let _turn = alone();
+    let pair = Pair::new();
+    pair.resolve_with(LIBRARY);
+    let (_names, server) = pair.far(|| {
+        let names = dns::Server::start_at(netns::FAR.into(), 53);
+        names.otherwise(dns::Reply::silence());
+        let server = Server::start_at((netns::host(1), 80).into());
+        server.on("/", Reply::ok("x"));
+        (names, server)
+    });
+    let mut project = Project::new("defaults: { every: 2s, timeout: 1s }\n");
+    project.run_by(pair.command());
+    for number in 0..LOOKUPS {
+        project
+            .scenario(&format!("lookup-{number}"), "every: 2s\ndns: { name: shop.test, resolvers: system }");
+    }
+    project.scenario("fine", &format!("every: 2s\nhttp: http://{}/", netns::host(1)));
+    let serving = project.start(&[]);
+    let api = serving.api();
+    let events = |query: &str| pair.near(|| api.events(query));
+    let hung = |query: &str| {
+        let all = events(query).into_iter();
+        all.filter(|event| text(event, "prober.scenario.name") != "fine")
+    };
+    // More rounds than there are places, were they not given back.
+    wait::until_blocking("several rounds of lookups", Duration::from_mins(1), || {
+        hung("verdict=bad,ineligible").count() >= 4 * LOOKUPS
+    });
+    for event in hung("verdict=bad,ineligible,good") {
+        let said = said(&event);
+        assert!(
+            ["bad failed dns.timeout", "ineligible prober_fault local.lookups"].contains(&said.as_str())
+                || said == "ineligible prober_fault local.overload",
+            "{event:#}"
+        );
+        let took = event["prober.run.duration"].as_f64().unwrap();
+        assert!(took < 1.0 + SLACK.as_secs_f64(), "{event:#}");
+    }
+    // A silent resolver is the target's fault here, unless the machine is too busy to say so.
+    let waited = hung("verdict=bad,ineligible").filter(|event| text(event, "error.type") != "local.lookups");
+    assert!(waited.count() > 0, "some lookups were under way");
+    let full =
+        hung("verdict=ineligible").filter(|event| text(event, "error.type") == "local.lookups").count();
+    assert!(full > 0, "there were more lookups than places");
+    let threads = threads(serving.pid());
+    assert!(threads <= 32 + THREADS_BESIDE, "{threads} threads");
+    // Files, pages and everything else go on beside them.
+    let began = Instant::now();
+    pair.near(|| api.get("/metrics"));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(!events("scenario=fine&verdict=good").is_empty());
+    assert!(server.requests() > 0);
+    // Nobody waits for the library at the end.
+    let began = Instant::now();
+    let (code, err) = serving.stop();
+    assert_eq!(code, Some(0), "{err}");
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+/// How much later than its timeout a run may end on a busy machine.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// How many threads a process has.
+fn threads(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("Threads:")).unwrap();
+    line.trim().parse().unwrap()
 }

@@ -3,6 +3,7 @@
 //! | module | shows |
 //! | --- | --- |
 //! | `account` | kills at random instants lose nothing and every slot is accounted for; stops drain |
+//! | `alerts` | alerts from the store to receivers: the real Alertmanager, hostile ones, kills |
 //! | `codes` | every code of a mistake: a file, its text, its example |
 //! | `command_line` | what each command prints, where, and with which exit code |
 //! | `compared` | our verdicts and values beside curl's and the blackbox exporter's
@@ -26,12 +27,14 @@
 //! | `schema` | the schemas for editors and the binder agree |
 //! | `secrets` | a target that echoes all it is told: no output, page, export or file has a secret |
 //! | `shipped` | the scenarios that come with the program |
+//! | `slo` | what is promised, judged: one page over kills, stories, stored events again |
 //! | `stopping` | stops in the middle of a flow, and what runs know of earlier ones |
 //! | `support` | a project in a temporary folder, and the program as a process |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod account;
+mod alerts;
 mod codes;
 mod command_line;
 mod compared;
@@ -55,5 +58,6 @@ mod reuse;
 mod schema;
 mod secrets;
 mod shipped;
+mod slo;
 mod stopping;
 mod support;

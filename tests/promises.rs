@@ -1,4 +1,4 @@
-//! What a scenario promises, as its owner sees it: in `list`, in `explain`, and in the log of a server.
+//! What a scenario promises, as its owner sees it: in `list` and in `explain`.
 
 use serde_json::Value;
 use testkit::http::Server;
@@ -40,7 +40,7 @@ fn promises_are_listed_and_explained_in_runs() {
 
     let ran = project.prober(&["explain", "slo", "cart"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    for part in ["43,200 in 30d", "43.2 of them may be bad", "2.31% of the budget", "pages nobody yet"] {
+    for part in ["43,200 in 30d", "43.2 of them may be bad", "2.31% of the budget"] {
         assert!(ran.out.contains(part), "{part} is not in\n{}", ran.out);
     }
     assert!(project.prober(&["explain", "slo", "stock"]).out.contains("promises nothing"));
@@ -48,21 +48,4 @@ fn promises_are_listed_and_explained_in_runs() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.err.contains("did you mean `cart`?"), "{ran:?}");
     assert_eq!(project.prober(&["explain", "sla", "cart"]).code, Some(2));
-}
-
-#[test]
-fn a_server_says_once_that_it_does_not_page() {
-    let server = Server::start();
-    let project = project(&server);
-    let serving = project.serve();
-    serving.until_ready();
-    let (code, log) = serving.stop();
-    assert_eq!(code, Some(0), "{log}");
-    assert_eq!(log.matches("does not page yet").count(), 1, "{log}");
-
-    project.remove("scenarios/cart.yaml");
-    let serving = project.serve();
-    serving.until_ready();
-    let (_, log) = serving.stop();
-    assert!(!log.contains("page yet"), "nobody was promised a page: {log}");
 }

@@ -14,6 +14,10 @@ pub(crate) mod process;
 pub(crate) mod project;
 pub(crate) mod target;
 
+/// The prober's allocator, for its rivals too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The bench's arguments without what cargo adds.
 pub(crate) fn arguments() -> Vec<String> {
     std::env::args().skip(1).filter(|argument| argument != "--bench").collect()

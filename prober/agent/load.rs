@@ -8,6 +8,7 @@ use dashboard::{Catalogue, ScenarioCard};
 use export::prometheus::StreamInfo;
 use model::slot::Cadence;
 use model::time::{Clock as _, SystemClock};
+use post::Client;
 use probe::flow::Scenario;
 use probe::{Canary, KINDS, Net, Shared};
 use scenario::compile::{Compiled, Options, Sources, compile};
@@ -23,10 +24,12 @@ use schedule::entry::Entry;
 use schedule::maintenance::Calendar;
 use schedule::slots::Timetable;
 
+use super::alerts::{self, RouteError, Routes};
 use super::controls::{self, RegionControls};
 use super::exporters;
 use super::files::{FindError, Found, Patterns, Place, beside};
 use super::on_demand::Ground;
+use super::promises::Promises;
 use super::secrets::{MissingSecrets, Vault};
 use crate::exit::{Exit, Stop};
 
@@ -60,8 +63,12 @@ pub(crate) struct Loaded {
     pub(crate) warnings: String,
     /// What is looked at, region by region, to know of the prober's own health.
     pub(crate) controls: controls::Current,
-    /// How many scenarios name routes for alerts.
-    pub(crate) alerting: usize,
+    /// What is promised.
+    pub(crate) promises: Promises,
+    /// The routes that alerts name.
+    pub(crate) routes_used: BTreeSet<Arc<str>>,
+    /// The routes that can be used; filled when it is loaded to be served.
+    pub(crate) routes: Routes,
     /// What probes on demand are made of.
     pub(crate) ground: Ground,
 }
@@ -75,6 +82,8 @@ pub(crate) enum LoadError {
     Mistakes(String),
     #[error(transparent)]
     Secrets(#[from] MissingSecrets),
+    #[error(transparent)]
+    Route(#[from] RouteError),
     #[error("there is no region `{wanted}` in this project; it has {known}")]
     Region { wanted: String, known: String },
 }
@@ -83,7 +92,7 @@ impl From<LoadError> for Stop {
     fn from(error: LoadError) -> Self {
         let exit = match error {
             LoadError::Find(_) | LoadError::Mistakes(_) => Exit::File,
-            LoadError::Secrets(_) | LoadError::Region { .. } => Exit::Environment,
+            LoadError::Secrets(_) | LoadError::Route(_) | LoadError::Region { .. } => Exit::Environment,
         };
         Self { exit, message: error.to_string() }
     }
@@ -170,6 +179,7 @@ impl Loader {
         self.known_regions(&compiled.project)?;
         let secrets = self.secrets(&compiled)?;
         let (planned, _) = exporters::plan(&compiled.project, &root);
+        let promises = Promises::of(&compiled, SystemClock.now());
         let mut loaded = Loaded {
             entries: Vec::with_capacity(compiled.plans.len()),
             catalogue: Catalogue {
@@ -179,7 +189,9 @@ impl Loader {
             },
             exporters: planned,
             warnings: shown + &short(&secrets),
-            alerting: alerting(&compiled.plans),
+            routes_used: promises.routes_used(),
+            promises,
+            routes: Routes::default(),
             controls: self.controls(&compiled.project, compiled.controls, &secrets),
             ground,
             root,
@@ -190,6 +202,24 @@ impl Loader {
             let secrets = secrets.get(&region).cloned().unwrap_or_default();
             loaded.add(Arc::new(plan), &self.shared, secrets);
         }
+        Ok(loaded)
+    }
+
+    /// The same, with the routes of alerts, each of which can be built.
+    ///
+    /// # Errors
+    /// A file, a secret, a region or a route; nothing has changed then.
+    pub(crate) fn load_to_serve(&self, client: &Client) -> Result<Loaded, LoadError> {
+        let mut loaded = self.load()?;
+        let regions: Vec<_> = match &self.options.regions {
+            Some(named) => named.iter().map(|region| Arc::from(region.as_str())).collect(),
+            None => loaded.project.regions().to_vec(),
+        };
+        let planned = alerts::plan(&loaded.project, &loaded.routes_used, &regions, &self.vault)?;
+        for route in &planned {
+            route.build(client)?;
+        }
+        loaded.routes = planned.into();
         Ok(loaded)
     }
 
@@ -283,8 +313,11 @@ fn short(secrets: &BTreeMap<Arc<str>, Arc<Secrets>>) -> String {
 impl Loaded {
     /// The streams whose series are exposed.
     pub(crate) fn streams(&self) -> Vec<StreamInfo> {
-        let stream =
-            |entry: &Entry| StreamInfo { origin: Arc::clone(&entry.origin), cadence: entry.cadence.clone() };
+        let stream = |entry: &Entry| StreamInfo {
+            origin: Arc::clone(&entry.origin),
+            cadence: entry.cadence.clone(),
+            slo: self.promises.own_name(&entry.origin.stream.scenario),
+        };
         self.entries.iter().map(stream).collect()
     }
 
@@ -303,13 +336,6 @@ impl Loaded {
             probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
         });
     }
-}
-
-/// Scenarios that name routes for alerts, each counted once.
-fn alerting(plans: &[Plan<Net>]) -> usize {
-    let named: BTreeSet<_> =
-        plans.iter().filter(|plan| plan.slo().alerts()).map(|plan| &plan.stream().scenario).collect();
-    named.len()
 }
 
 fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {

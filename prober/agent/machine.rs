@@ -1,4 +1,5 @@
-//! What the machine says of itself, once a second: who waits for a processor, and what the clocks show.
+//! What the machine says of itself, once a second: who waits for a processor or for memory, how many files are open,
+//! and what the clocks show.
 //!
 //! Reads `/proc` and the control group; what is not there is not known, and is no reason for doubt.
 
@@ -8,11 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::time::{Clock as _, SystemClock};
-use schedule::distrust::Doubts;
 use schedule::distrust::clock::WallClock;
 use schedule::distrust::pressure::{self, Sample, Shares};
+use schedule::distrust::room::{self, Files, Room};
+use schedule::distrust::{Doubts, Own};
 use schedule::lag;
 use tokio_util::sync::CancellationToken;
+
+use super::metrics::open_files_max;
 
 /// How often the machine is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -34,12 +38,41 @@ pub(crate) fn keeper() -> Option<&'static str> {
     KEEPERS.iter().find(|(_, file)| Path::new(file).exists()).map(|(keeper, _)| *keeper)
 }
 
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok()
+}
+
+/// Reads files of the process's control group for `controller`.
+fn of_group(controller: &str) -> impl Fn(&str) -> Option<String> {
+    let group = read("/proc/self/cgroup").unwrap_or_default();
+    let folders = pressure::group_folders(&group, controller);
+    move |file| folders.iter().find_map(|folder| read(&format!("{folder}/{file}")))
+}
+
+/// How many files are open, and what is known of memory.
+pub(crate) fn room() -> Room {
+    let of_group = of_group("memory");
+    let psi = of_group("memory.pressure").or_else(|| read("/proc/pressure/memory"));
+    Room {
+        at: Instant::now(),
+        own_files: open_files().map(|open| Files { open, limit: open_files_max() }),
+        all_files: read("/proc/sys/fs/file-nr").as_deref().and_then(room::all_files),
+        stalled: psi.as_deref().and_then(room::stalled),
+        limited: of_group("memory.events").as_deref().and_then(room::limited),
+    }
+}
+
+/// How many files this process has open.
+pub(crate) fn open_files() -> Option<u64> {
+    const OPEN: &str = "/proc/self/fd";
+    // Since Linux 6.2 the folder's size says so; before, it is empty, and looking takes a descriptor itself.
+    let size = fs::metadata(OPEN).ok()?.len();
+    if size > 0 { Some(size) } else { Some(fs::read_dir(OPEN).ok()?.count() as u64) }
+}
+
 /// The kernel's counters now.
 pub(crate) fn sample() -> Sample {
-    let read = |path: &str| fs::read_to_string(path).ok();
-    let group = read("/proc/self/cgroup").unwrap_or_default();
-    let folders = pressure::group_folders(&group);
-    let of_group = |file: &str| folders.iter().find_map(|folder| read(&format!("{folder}/{file}")));
+    let of_group = of_group("cpu");
     // Of the group if the kernel tells that, else of the whole machine.
     let psi = of_group("cpu.pressure").or_else(|| read("/proc/pressure/cpu"));
     Sample {
@@ -62,18 +95,21 @@ fn waited_ns() -> Option<(u64, u64)> {
 
 /// Looks at the machine until `stop`.
 pub(crate) async fn watch(doubts: Arc<Doubts>, stop: CancellationToken) {
-    let Some(mut before) = blocking(sample).await else { return };
+    let Some((mut before, mut room_before)) = blocking(|| (sample(), room())).await else { return };
     let mut clock = WallClock::new(SystemClock.now(), SystemClock.monotonic());
     loop {
         if !pause(&doubts, before.at + EVERY, &stop).await {
             return;
         }
-        let Some((now, kept)) = blocking(|| (sample(), keeper().is_some())).await else { return };
-        let busy = Shares::between(&before, &now).busy();
-        doubts.note_processor(before.at, now.at, busy.as_deref());
+        let looked = blocking(|| (sample(), room(), keeper().is_some())).await;
+        let Some((now, room_now, kept)) = looked else { return };
+        let note = |own, why: Option<String>| doubts.note(own, before.at, now.at, why.as_deref());
+        note(Own::Processor, Shares::between(&before, &now).busy());
+        note(Own::Files, room_now.short_of_files());
+        note(Own::Memory, room_now.short_of_memory(&room_before));
         let stepped = clock.compare(SystemClock.now(), SystemClock.monotonic(), kept);
-        doubts.note_clock(before.at, now.at, stepped.as_deref());
-        before = now;
+        note(Own::Clock, stepped);
+        (before, room_before) = (now, room_now);
     }
 }
 
@@ -88,7 +124,7 @@ async fn pause(doubts: &Doubts, end: Instant, stop: &CancellationToken) -> bool 
         let woke = Instant::now();
         let late = woke.saturating_duration_since(planned);
         if late > lag::LIMIT {
-            doubts.note_late(planned, woke, &format!("a timer fired {late:.1?} late"));
+            doubts.note_seen(Own::Processor, planned, woke, &format!("a timer fired {late:.1?} late"));
         }
         if woke >= end {
             return true;

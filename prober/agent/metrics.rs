@@ -10,6 +10,11 @@ use model::time::Timestamp;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::Gauges;
 use store::Store;
+use tokio::sync::watch;
+
+use super::alerts::Board;
+use super::machine::open_files;
+use super::slo::Standings;
 
 /// Everything on the metrics page.
 #[derive(Clone, Debug)]
@@ -20,6 +25,8 @@ pub(crate) struct MetricsPage {
     pub(crate) started: Timestamp,
     pub(crate) doubts: Arc<Doubts>,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) standings: watch::Receiver<Standings>,
+    pub(crate) board: Board,
 }
 
 impl MetricsPage {
@@ -39,10 +46,12 @@ impl MetricsPage {
             sinks: self.sinks.clone(),
             store: Some(StoreNumbers::of(self.store.stats(), &self.store.health().borrow())),
             process: process(self.started),
+            alerts: self.board.numbers(),
             health: Some(OwnHealth {
                 doubts: self.doubts.standing().into_iter().map(doubt).collect(),
                 held: self.gauges.held.load(Ordering::Relaxed) as u64,
             }),
+            slos: Arc::clone(&self.standings.borrow()),
         }
     }
 }
@@ -61,7 +70,7 @@ fn process(started: Timestamp) -> Option<Process> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
     Some(Process {
-        open_fds: fs::read_dir("/proc/self/fd").ok()?.count() as u64,
+        open_fds: open_files()?,
         max_fds: open_files_max(),
         resident_bytes: resident_pages * rustix::param::page_size() as u64,
         cpu_seconds: ticks as f64 / rustix::param::clock_ticks_per_second() as f64,

@@ -7,12 +7,15 @@
 //! | `parts` | the parts while they run |
 //! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
 //! | `sink` | the runner's way into the store |
+//! | `promises`, `slo` | what is promised, and the task that judges it |
+//! | `alerts` | the routes as receivers, and the task that owns their outlets |
 //! | `account` | the invariant of the slots, looked at every minute |
 //! | `metrics` | what the process says of itself |
 //! | `on_demand` | probes that somebody asks for at `/probe` |
 //! | `shutdown`, `telemetry` | signals, log lines |
 
 pub(crate) mod account;
+pub(crate) mod alerts;
 pub(crate) mod controls;
 pub(crate) mod exporters;
 pub(crate) mod files;
@@ -21,8 +24,10 @@ pub(crate) mod machine;
 pub(crate) mod metrics;
 pub(crate) mod on_demand;
 pub(crate) mod parts;
+pub(crate) mod promises;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod shutdown;
 pub(crate) mod sink;
+pub(crate) mod slo;
 pub(crate) mod telemetry;

@@ -1,5 +1,5 @@
 //! The parts of a serving prober while they run, and the order in which they end:
-//! runner → store → exporters → pages.
+//! runner → store → evaluator → exporters → alerts → pages.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -8,6 +8,7 @@ use dashboard::{Catalogue, Readiness, ReloadState};
 use export::prometheus::{Metrics, StreamInfo};
 use export::pump::PumpStats;
 use model::time::{Clock, SystemClock, Timestamp};
+use post::Client;
 use schedule::distrust::Doubts;
 use schedule::runner::{Command, Stopped};
 use store::{Store, WriterEnd};
@@ -15,9 +16,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::alerts::Routes;
 use super::controls;
 use super::load::{LoadError, Loaded, Loader};
 use super::on_demand::Ground;
+use super::promises::Promises;
+use super::slo::Standings;
 use crate::exit::Stop;
 
 /// A request to read the files again.
@@ -41,6 +45,15 @@ pub(crate) struct Parts {
     pub(crate) writer: JoinHandle<WriterEnd>,
     pub(crate) pumps: JoinSet<PumpStats>,
     pub(crate) pumps_stop: CancellationToken,
+    pub(crate) promises: watch::Sender<Promises>,
+    pub(crate) standings: watch::Sender<Standings>,
+    pub(crate) judge: JoinSet<()>,
+    pub(crate) judge_stop: CancellationToken,
+    /// The client of all receivers of alerts.
+    pub(crate) client: Client,
+    pub(crate) routes: watch::Sender<Routes>,
+    pub(crate) alerts: JoinSet<()>,
+    pub(crate) alerts_stop: CancellationToken,
     pub(crate) rest: JoinSet<()>,
     pub(crate) rest_stop: CancellationToken,
 }
@@ -50,15 +63,21 @@ impl Parts {
     pub(crate) async fn apply(&self, loaded: Loaded) -> Result<Timestamp, String> {
         // Series are born before the first event of their stream.
         let streams = loaded.streams();
-        self.metrics.set_streams(&streams);
+        self.metrics.set(&streams, &loaded.promises.joint);
         self.streams.send_replace(Arc::from(streams));
         // So are the doubts about the regions that streams run in.
         controls::watch(&self.doubts, &loaded.controls);
         self.controls.send_replace(loaded.controls);
+        self.promises.send_replace(loaded.promises);
         let (reply, answer) = oneshot::channel();
         let gone = "the runner has ended";
         self.commands.send(Command { entries: loaded.entries, reply }).await.map_err(|_| gone)?;
         let at = answer.await.map_err(|_| gone)??;
+        self.routes.send_if_modified(|routes| {
+            let changed = *routes != loaded.routes;
+            *routes = loaded.routes;
+            changed
+        });
         self.catalogue.send_replace(Arc::new(loaded.catalogue));
         self.ground.send_replace(Arc::new(loaded.ground));
         Ok(at)
@@ -66,8 +85,8 @@ impl Parts {
 
     /// Reads the files again; wrong files keep the plans from before and say so.
     pub(crate) async fn reload(&self) -> ReloadState {
-        let loader = Arc::clone(&self.loader);
-        let loaded = tokio::task::spawn_blocking(move || loader.load()).await;
+        let (loader, client) = (Arc::clone(&self.loader), self.client.clone());
+        let loaded = tokio::task::spawn_blocking(move || loader.load_to_serve(&client)).await;
         let loaded = loaded.unwrap_or_else(|error| Err(LoadError::Mistakes(error.to_string())));
         let applied = match loaded {
             Ok(loaded) => {
@@ -117,8 +136,14 @@ impl Parts {
                 tracing::error!("the clean stop could not be noted: {error}");
             }
         }
+        // The last events are there: they are judged before those who deliver end.
+        self.judge_stop.cancel();
+        while self.judge.join_next().await.is_some() {}
         self.pumps_stop.cancel();
         while self.pumps.join_next().await.is_some() {}
+        // Whatever decides on alerts has ended: what it queued last may still go out.
+        self.alerts_stop.cancel();
+        while self.alerts.join_next().await.is_some() {}
         self.rest_stop.cancel();
         while self.rest.join_next().await.is_some() {}
         match end.error {

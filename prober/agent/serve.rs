@@ -10,6 +10,7 @@ use export::Surroundings;
 use export::prometheus::{self, Metrics, StreamInfo};
 use export::pump::{Pump, PumpConfig, PumpStats, SinkStats};
 use model::time::{Clock as _, SystemClock, Timestamp};
+use post::Client;
 use scenario::compile::Options;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::{Limits, Runner};
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Audit, expected};
+use super::alerts::{self, Alerts, Board, Routes};
 use super::controls::{self, Controls};
 use super::exporters;
 use super::files::Place;
@@ -28,9 +30,11 @@ use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
 use super::on_demand::OnDemand;
 use super::parts::{Parts, ReloadRequest};
+use super::promises::Promises;
 use super::secrets::Vault;
 use super::shutdown::{Asked, Signals};
 use super::sink::StoreSink;
+use super::slo::{self, Judge, Standings};
 use crate::exit::{Exit, Stop};
 
 /// What the command line decides.
@@ -66,7 +70,10 @@ pub(crate) async fn serve(
         vault: Arc::new(settings.vault),
         shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
     });
-    let mut loaded = loader.load()?;
+    let client = tokio::task::spawn_blocking(alerts::client).await;
+    let client = client.map_err(|error| Stop::environment(error.to_string()))?;
+    let client = client.map_err(|error| Stop::environment(error.to_string()))?;
+    let mut loaded = loader.load_to_serve(&client)?;
     exporters::fill(&mut loaded.exporters, &loaded.project, &loader.vault).map_err(LoadError::from)?;
     warm(&loader).await;
     let listener = listen(settings.listen, &loaded).await?;
@@ -77,16 +84,10 @@ pub(crate) async fn serve(
     let limits = Limits { in_flight_max: in_flight_max(settings.in_flight), grace: GRACE };
     let anchor = probe::Anchor::listen().await;
     let anchor = anchor.map_err(|error| Stop::environment(format!("no port on loopback: {error}")))?;
-    let (parts, mut reloads) = start(opened, (loader, &loaded), limits, (listener, anchor))?;
+    let (parts, mut reloads) = start(opened, (loader, &loaded, client), limits, (listener, anchor))?;
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
-    }
-    if loaded.alerting > 0 {
-        tracing::warn!(
-            scenarios = loaded.alerting,
-            "this version records events and does not page yet: the routes under `alerts` get nothing"
-        );
     }
     parts.apply(loaded).await.map_err(Stop::environment)?;
     parts.readiness.send_replace(Readiness::Ready);
@@ -191,13 +192,13 @@ type Started = (Parts, mpsc::Receiver<ReloadRequest>);
 /// Starts every part; nothing is scheduled yet.
 fn start(
     store: OpenStore,
-    (loader, loaded): (Arc<Loader>, &Loaded),
+    (loader, loaded, client): (Arc<Loader>, &Loaded, Client),
     limits: Limits,
     (listener, anchor): (TcpListener, probe::Anchor),
 ) -> Result<Started, Stop> {
     let OpenStore { opened: Opened { store, queue, writer }, from, counted_from } = store;
     let metrics = Metrics::default();
-    metrics.set_streams(&loaded.streams());
+    metrics.set(&loaded.streams(), &loaded.promises.joint);
     metrics.account_from(from);
     let pumps_stop = CancellationToken::new();
     let streams = watch::Sender::new(Arc::from(loaded.streams()));
@@ -227,6 +228,13 @@ fn start(
     rest.spawn(audit.run(rest_stop.clone()));
     let controls = start_looking(&mut rest, &doubts, (&loader, anchor), &rest_stop);
 
+    let promises = watch::Sender::new(loaded.promises.clone());
+    let standings = watch::Sender::new(Standings::default());
+    let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
+    let (judge, judge_stop) = start_judging(&store, address, &promises, &standings);
+    let (routes, board) = (watch::Sender::new(Arc::clone(&loaded.routes)), Board::default());
+    let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
+
     let started = SystemClock.now();
     let page = MetricsPage {
         metrics: metrics.clone(),
@@ -235,6 +243,8 @@ fn start(
         started,
         doubts: Arc::clone(&doubts),
         gauges,
+        standings: standings.subscribe(),
+        board,
     };
     // Set once: this is the only place that does.
     let _first = own_page.set(page.clone());
@@ -255,6 +265,14 @@ fn start(
         writer,
         pumps,
         pumps_stop,
+        promises,
+        standings,
+        judge,
+        judge_stop,
+        client,
+        routes,
+        alerts,
+        alerts_stop,
         rest,
         rest_stop: rest_stop.clone(),
     };
@@ -291,6 +309,38 @@ fn start_looking(
     controls
 }
 
+/// Starts the task that judges what is promised.
+fn start_judging(
+    store: &Store,
+    pages: SocketAddr,
+    promises: &watch::Sender<Promises>,
+    standings: &watch::Sender<Standings>,
+) -> (JoinSet<()>, CancellationToken) {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let judge = Judge {
+        store: store.clone(),
+        clock: Arc::new(SystemClock),
+        promises: promises.subscribe(),
+        standings: standings.clone(),
+        pages: format!("http://{pages}"),
+    };
+    tasks.spawn(judge.run(stop.clone()));
+    (tasks, stop)
+}
+
+/// Starts the task that owns the outlets of all routes.
+fn start_alerts(
+    store: &Store,
+    client: &Client,
+    routes: watch::Receiver<Routes>,
+    board: &Board,
+) -> (JoinSet<()>, CancellationToken) {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let alerts = Alerts { store: store.clone(), client: client.clone(), routes, board: board.clone() };
+    tasks.spawn(alerts.run(stop.clone()));
+    (tasks, stop)
+}
+
 /// What exporters know of this prober; the page with its own metrics comes when it is there.
 fn surroundings(
     loader: &Loader,
@@ -318,7 +368,8 @@ fn start_pumps(
     let clock = &around.clock;
     let cannot = |error: store::ReadError| Stop::environment(error.to_string());
     let (mut pumps, mut sinks) = (JoinSet::new(), Vec::new());
-    let names: Vec<_> = loaded.exporters.iter().map(|planned| planned.sink.as_str()).collect();
+    let own = std::iter::once(slo::NAME);
+    let names: Vec<_> = loaded.exporters.iter().map(|planned| planned.sink.as_str()).chain(own).collect();
     store.keep_cursors(&names).map_err(cannot)?;
     for planned in &loaded.exporters {
         let exporter = planned.build(around).map_err(|error| Stop::environment(error.to_string()))?;
@@ -334,11 +385,13 @@ fn start_pumps(
 
 fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>) -> Sources {
     let (doubts, metrics) = (Arc::clone(&parts.doubts), parts.metrics.clone());
+    let board = page.board.clone();
     let on_demand = Arc::new(OnDemand::new(Arc::clone(&parts.loader), parts.ground.subscribe()));
     Sources {
         store: parts.store.clone(),
         clock: Arc::new(SystemClock),
         catalogue: parts.catalogue.subscribe(),
+        standings: parts.standings.subscribe(),
         reload_state: parts.reload_state.subscribe(),
         readiness: parts.readiness.subscribe(),
         metrics: Arc::new(move |format| {
@@ -350,6 +403,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
         doubts: Arc::new(move || OwnDoubts {
             doubts: doubts.standing().into_iter().filter_map(Standing::shown).collect(),
             hidden: metrics.over_limit(),
+            undelivered: board.troubles(),
         }),
         expected: Arc::new(expected),
         probe: Arc::new(move |request| Box::pin(Arc::clone(&on_demand).probe(request))),

@@ -9,8 +9,21 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The crates whose lines are shown: all of ours.
-const OURS: [&str; 10] =
-    ["prober", "model", "scenario", "probe", "schedule", "store", "export", "dashboard", "demo", "testkit"];
+const OURS: [&str; 13] = [
+    "prober",
+    "model",
+    "scenario",
+    "probe",
+    "schedule",
+    "store",
+    "slo",
+    "post",
+    "export",
+    "alert",
+    "dashboard",
+    "demo",
+    "testkit",
+];
 
 /// Log lines on stderr: `info` and above, or what `filter` says (`PROBER_LOG`).
 pub(crate) fn start(filter: Option<&str>, quiet: bool, colour: bool) {

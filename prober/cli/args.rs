@@ -1,6 +1,8 @@
 //! The command line's words.
 
+mod alerts;
 mod facts;
+mod judged;
 mod output;
 mod run;
 
@@ -9,7 +11,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsSend};
 pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
+pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use run::{Run, TriggerArg};
 
@@ -21,7 +25,7 @@ pub(crate) use run::{Run, TriggerArg};
     max_term_width = 100,
     after_help = "\
 Begin with `prober init`, or look at `prober demo`. `prober help COMMAND` has examples.
-Nothing is ever sent anywhere but to the targets and exporters that you name."
+Nothing is ever sent anywhere but to the targets, exporters and routes that you name."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -68,6 +72,10 @@ pub(crate) enum Command {
     Schedule(Schedule),
     /// Bring files into their canonical form; comments stay
     Fmt(Fmt),
+    /// Test who is told when something goes wrong, and try the routes that alerts go to
+    Alerts(Alerts),
+    /// Judge stored events again, and what a change of an objective would have made of them
+    Replay(Replay),
     /// Show stored events
     Events(Events),
     /// Show a run, a scenario, or what an error code or a word of the language means
@@ -256,4 +264,6 @@ pub(crate) enum SchemaOf {
     Project,
     /// A template file
     Template,
+    /// An SLO file, over several scenarios
+    Slo,
 }

@@ -89,7 +89,7 @@ impl Conditions {
         if self.fields.is_empty() {
             return true;
         }
-        let fields = serde_json::to_value(event).unwrap_or_default();
+        let fields = event.to_value();
         self.fields.iter().all(|condition| condition.holds(fields.get(&condition.field)))
     }
 }

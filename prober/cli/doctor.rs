@@ -7,6 +7,7 @@ mod health;
 mod machine;
 mod network;
 mod project;
+mod routes;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,10 +63,12 @@ const CHECKS: &[fn(&Patient) -> Finding] = &[
     health::anchor,
     health::controls,
     network::authorities,
+    routes::routes,
     network::icmp,
     machine::clock,
     machine::open_files,
     machine::cpu,
+    machine::memory,
     health::processor,
 ];
 

@@ -49,7 +49,7 @@ pub(crate) fn events(global: &Global, args: &Events, out: &Out) -> Result<Exit, 
             out.raw(&text);
         }
         ListFormat::Json => {
-            let found: Vec<&SliEvent> = found.iter().map(|event| &**event).collect();
+            let found: Vec<_> = found.iter().map(|event| event.to_value()).collect();
             out.line(&serde_json::to_string_pretty(&found).unwrap_or_default());
         }
     }

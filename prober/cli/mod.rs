@@ -1,5 +1,7 @@
 //! The command line: one file a command. Only this module reads the environment and writes to the terminal.
 
+mod alert_tests;
+mod alerts;
 mod args;
 mod completions;
 mod conditions;
@@ -18,6 +20,7 @@ mod out;
 mod place;
 mod promise;
 mod replace;
+mod replay;
 mod reports;
 mod run;
 mod schedule;
@@ -33,7 +36,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use crate::exit::{Exit, Stop};
-use args::{Cli, Command};
+use args::{AlertsCommand, Cli, Command};
 use out::Out;
 
 /// Parses the arguments and calls the command.
@@ -68,6 +71,11 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Serve(args) => serve::serve(global, args, out),
         Command::List(args) => list::list(global, args, out),
         Command::Fmt(args) => fmt::fmt(global, args, out),
+        Command::Alerts(args) => match &args.what {
+            AlertsCommand::Test(args) => alert_tests::test(global, args, out),
+            AlertsCommand::Send(args) => alerts::send(global, args, out),
+        },
+        Command::Replay(args) => replay::replay_events(global, args, out),
         Command::Events(args) => events::events(global, args, out),
         Command::Explain(args) => explain::explain(global, args, out),
         Command::Schedule(args) => schedule::schedule(global, args, out),

@@ -151,6 +151,9 @@ pub(crate) fn data(global: &Global, flag: Option<&PathBuf>) -> Result<PathBuf, S
     Ok(found.join("prober-data"))
 }
 
+/// The most threads for files, the store and pages.
+const BLOCKING_MAX: usize = 32;
+
 /// A command's runtime: one thread is enough for what people wait for.
 pub(crate) fn runtime(threads: Option<usize>) -> Result<tokio::runtime::Runtime, Stop> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -158,7 +161,8 @@ pub(crate) fn runtime(threads: Option<usize>) -> Result<tokio::runtime::Runtime,
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder
         .worker_threads(threads)
-        .max_blocking_threads(32)
+        // What hangs in a probe's own places leaves the others theirs.
+        .max_blocking_threads(BLOCKING_MAX + probe::THREADS_MAX)
         .thread_keep_alive(Duration::from_secs(10))
         .enable_all();
     builder.build().map_err(|error| Stop::environment(format!("the runtime could not start: {error}")))

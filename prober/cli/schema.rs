@@ -38,13 +38,14 @@ pub(crate) fn is_generated(path: &Path) -> bool {
 }
 
 impl SchemaOf {
-    const ALL: [Self; 3] = [Self::Scenario, Self::Project, Self::Template];
+    const ALL: [Self; 4] = [Self::Scenario, Self::Project, Self::Template, Self::Slo];
 
     fn file(self) -> &'static str {
         match self {
             Self::Scenario => "scenario.schema.json",
             Self::Project => "project.schema.json",
             Self::Template => "template.schema.json",
+            Self::Slo => "slo.schema.json",
         }
     }
 
@@ -53,6 +54,7 @@ impl SchemaOf {
             Self::Scenario => scenario::schema::scenario(&KINDS),
             Self::Project => scenario::schema::project(&KINDS, &exporters()),
             Self::Template => scenario::schema::template(&KINDS),
+            Self::Slo => scenario::schema::slo(&KINDS),
         }
     }
 }

@@ -1,22 +1,25 @@
 //! `prober validate`: every mistake of every file, before anything runs.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use probe::Net;
 use scenario::compile::Compiled;
 use scenario::diagnostic::Severity;
+use scenario::slo::looks_like_slo_file;
 
 use super::args::{Global, Validate};
 use super::formats::{Format, Mistakes};
 use super::out::Out;
 use super::place::{checked, host, is_github, options, place, prefix};
 use super::reports::Reports;
+use crate::agent::files::Place;
 use crate::exit::{Exit, Stop};
 
 /// Says what is wrong; exit code 2 if anything is.
 pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Exit, Stop> {
     let reports = Reports::open(&args.output.reports)?;
-    let place = place(global, &args.paths)?;
+    let place = whole_for_slos(place(global, &args.paths)?);
     let mut checked = checked(&place, &options(&args.vars, &[], host())?)?;
     if args.strict {
         checked.compiled.diagnostics.iter_mut().for_each(|one| one.severity = Severity::Error);
@@ -44,6 +47,17 @@ pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Ex
     }
     reports.write(|format| (format.mistakes)(&mistakes(false)))?;
     Ok(if mistakes(false).any_error() { Exit::File } else { Exit::Good })
+}
+
+/// The place, or its whole project if an SLO file is named: whether such a file is right depends on all scenarios.
+fn whole_for_slos(place: Place) -> Place {
+    let is_slo = |path: &PathBuf| {
+        path.is_file() && std::fs::read_to_string(path).is_ok_and(|text| looks_like_slo_file(&text))
+    };
+    if place.project_root().is_ok() && place.paths.iter().any(is_slo) {
+        return Place { project: place.project_root().ok(), paths: Vec::new(), ..place };
+    }
+    place
 }
 
 /// `2 scenarios in 1 region, 3 files`.

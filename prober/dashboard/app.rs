@@ -87,6 +87,11 @@ impl App {
         Arc::clone(&self.sources.catalogue.borrow())
     }
 
+    /// How every promise stands.
+    pub(crate) fn standings(&self) -> Arc<[slo::standing::Standing]> {
+        Arc::clone(&self.sources.standings.borrow())
+    }
+
     /// Looks into the store on a thread that may block.
     ///
     /// Dropping the future does not stop the look; it keeps its place until it ends, so the bound holds.

@@ -15,6 +15,9 @@
 //! | `/api/v1/events` | stored events, filtered, by pages, as JSON or a line each |
 //! | `/api/v1/scenarios` | scenarios with state, last event and next slot |
 //! | `/api/v1/account` | expected, good, bad, ineligible and missed slots of a window |
+//! | `/api/v1/slos`, `/api/v1/slos/{name}` | how every promise stands; one of them with everything |
+//! | `/api/v1/slos/{name}/gate` | whether its budget lets a release go on: 200 or 409 |
+//! | `/api/v1/alerts` | what fires |
 //! | `/api/v1/reload-state`, `/api/v1/reload` | the last reload; a new one |
 
 mod app;

@@ -185,3 +185,46 @@ pub(crate) fn busy_flow() -> SliEvent {
 pub(crate) fn good_flow() -> SliEvent {
     flow(201, Some("nginx"), 40, Reason::Ok)
 }
+
+/// A promise of `checkout` after an hour whose last `bad` runs were bad.
+pub(crate) fn standing(bad: u64) -> slo::standing::Standing {
+    use model::objective::{Objective, Share, Window};
+    use slo::promise::{Feed, Never, Promise};
+
+    let begin = Timestamp::from_seconds(T0);
+    let minute = Duration::from_mins(1);
+    let promise = Promise {
+        name: "checkout".into(),
+        service: "shop".into(),
+        owner: "team-shop".into(),
+        aim: "a customer can buy".into(),
+        runbook: "https://wiki.example/runbooks/checkout".into(),
+        objective: Some(Objective {
+            name: "checkout".into(),
+            target: Share::of_millionths(999_000).unwrap(),
+            window: Window::Rolling(Duration::from_hours(720)),
+        }),
+        interval: minute,
+        gap: minute,
+        quorum: None,
+        blind_after: None,
+        critical: std::collections::BTreeSet::new(),
+        feeds: vec![Feed {
+            scenario: "checkout".into(),
+            region: "eu".into(),
+            interval: minute,
+            timeout: ms(10_000),
+        }],
+        page: vec!["oncall".into()],
+        ticket: vec![],
+        begin,
+        maintenance: Arc::new(Never),
+    };
+    let origin = origin("checkout", "eu");
+    let events = (0..60_u64).map(|number| {
+        let reason = if number < 60 - bad { Reason::Ok } else { Reason::Failed };
+        event(&origin, T0 + i64::try_from(number * 60).unwrap(), Outcome::empty(reason))
+    });
+    let replayed = slo::replay::replay(vec![promise], events, begin.plus(Duration::from_hours(1)));
+    replayed.standings.into_iter().next().unwrap()
+}

@@ -22,6 +22,8 @@ pub struct Sources {
     pub clock: Arc<dyn Clock>,
     /// What is scheduled now; the root sends a new one after each successful reload.
     pub catalogue: watch::Receiver<Arc<Catalogue>>,
+    /// How every promise stands, by name; the root sends a new list after each tick.
+    pub standings: watch::Receiver<Arc<[slo::standing::Standing]>>,
     /// How the last reading of the files went.
     pub reload_state: watch::Receiver<ReloadState>,
     /// Whether slots are being run.
@@ -71,13 +73,15 @@ pub type MetricsFn = dyn Fn(Format) -> Pieces + Send + Sync;
 /// What the prober doubts of itself now.
 pub type DoubtsFn = dyn Fn() -> OwnDoubts + Send + Sync;
 
-/// What the prober doubts of itself, and whom that hides.
+/// What the prober doubts of itself, whom that hides, and who is not told.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnDoubts {
     /// What is doubted, where (empty for the whole machine), and why.
     pub doubts: Vec<(&'static str, Arc<str>, String)>,
     /// The streams of which too many of the last hour's runs say nothing, and the share of those.
     pub hidden: Vec<(Stream, f64)>,
+    /// The routes of alerts that do not get through, and why; addresses without their secret parts.
+    pub undelivered: Vec<(String, String)>,
 }
 
 /// Pieces of one text; each is made when it is asked for.

@@ -37,7 +37,11 @@ pub(crate) fn origin(scenario: &str) -> Arc<Origin> {
 }
 
 pub(crate) fn info(scenario: &str) -> StreamInfo {
-    StreamInfo { origin: origin(scenario), cadence: Cadence::Every { interval_ms: 60_000 } }
+    StreamInfo {
+        origin: origin(scenario),
+        cadence: Cadence::Every { interval_ms: 60_000 },
+        slo: scenario.into(),
+    }
 }
 
 /// What exporters know of a prober with these streams, and where a reload is told.
@@ -104,4 +108,46 @@ pub(crate) fn store_with(dir: &Path, count: u64) -> Store {
         });
     });
     store
+}
+
+/// How promises stand after an hour in which the last ten minutes were bad: one of `shop`, one of `shop` and `cart`.
+pub(crate) fn standings() -> Vec<slo::standing::Standing> {
+    use model::objective::{Objective, Share, Window};
+    use slo::promise::{Feed, Never, Promise};
+
+    let feed = |scenario: &str| Feed {
+        scenario: scenario.into(),
+        region: "eu".into(),
+        interval: Duration::from_mins(1),
+        timeout: Duration::from_secs(10),
+    };
+    let promise = |name: &str, feeds: Vec<Feed>| Promise {
+        name: name.into(),
+        service: "shop".into(),
+        owner: "team".into(),
+        aim: "".into(),
+        runbook: "".into(),
+        objective: Some(Objective {
+            name: name.into(),
+            target: Share::of_millionths(999_000).unwrap(),
+            window: Window::Rolling(Duration::from_hours(720)),
+        }),
+        interval: Duration::from_mins(1),
+        gap: Duration::from_mins(1),
+        quorum: None,
+        blind_after: None,
+        critical: std::collections::BTreeSet::new(),
+        feeds,
+        page: vec!["oncall".into()],
+        ticket: vec![],
+        begin: start(),
+        maintenance: Arc::new(Never),
+    };
+    let promises =
+        vec![promise("shop-promise", vec![feed("shop")]), promise("both", vec![feed("shop"), feed("cart")])];
+    let events = (0..60).flat_map(|minute| {
+        let reason = if minute < 50 { Reason::Ok } else { Reason::Failed };
+        ["shop", "cart"].map(|scenario| event(&origin(scenario), minute * 60, reason))
+    });
+    slo::replay::replay(promises, events, start().plus(Duration::from_hours(1))).standings
 }

@@ -98,7 +98,12 @@ impl SliEvent {
 
     /// Appends the event to `out` as one line of JSON without a line break.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        serde_json::to_writer(out, self).expect("an event has string keys and a Vec takes every byte");
+        crate::event_json::write(self, out);
+    }
+
+    /// The event as a JSON value, for whoever looks at single fields.
+    pub fn to_value(&self) -> serde_json::Value {
+        serde_json::from_str(&self.to_json()).expect("what was written is JSON")
     }
 
     /// The event in `text`.

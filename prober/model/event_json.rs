@@ -3,10 +3,13 @@
 //! The main step's attributes stand at the top of the event, where filters look for them; the other steps
 //! carry their own. Reading puts them back, so a round trip loses nothing.
 
+mod json;
 mod read;
 #[cfg(test)]
 pub(crate) mod tests;
 mod write;
+
+pub(crate) use write::event as write;
 
 use crate::step::Phase;
 

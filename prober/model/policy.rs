@@ -55,6 +55,43 @@ impl Policy {
         self.paging(Self::SLOW, short, (360 * MINUTE).max(short.saturating_mul(12)))
     }
 
+    /// The rules that open a ticket: three times the budget's rate over a day, or more than it over three days.
+    ///
+    /// Their windows are the workbook's whatever the interval is: a ticket has the time.
+    pub fn tickets(&self) -> [BurnRule; 2] {
+        let rule = |limit, short_hours, long_hours| BurnRule {
+            limit,
+            short: Duration::from_hours(short_hours),
+            long: Duration::from_hours(long_hours),
+            short_floor: 3,
+            long_floor: 10,
+        };
+        [rule(3.0, 2, 24), rule(1.0, 6, 72)]
+    }
+
+    /// How long there may be no eligible event before nobody knows how it goes.
+    ///
+    /// `gap` is the longest distance between two runs: the interval, or for cron the longest pause.
+    pub fn blind_after(&self, gap: Duration) -> Duration {
+        gap.max(self.interval).saturating_add(self.interval.saturating_mul(2)).saturating_add(MINUTE)
+    }
+
+    /// In how many regions a bad run must be seen in a short window for a burn to page.
+    pub const fn burning_regions(&self) -> u32 {
+        if self.regions >= 2 { 2 } else { 1 }
+    }
+
+    /// How many runs in a row must be bad in one region for that region to count as down.
+    pub const REGION_STREAK: u32 = 5;
+    /// How long blindness must last before it pages.
+    pub const BLIND_FOR: Duration = MINUTE;
+    /// The share of expected runs below which too few are eligible, over [`Policy::ELIGIBILITY_WINDOW`].
+    pub const ELIGIBILITY_LEAST: f64 = 0.5;
+    /// Over how long the share of eligible runs is looked at.
+    pub const ELIGIBILITY_WINDOW: Duration = Duration::from_hours(1);
+    /// How long the share must be too low before that is a ticket.
+    pub const ELIGIBILITY_FOR: Duration = Duration::from_mins(10);
+
     /// More than one failed round, so that a blip that all regions see does not page.
     fn paging(&self, limit: f64, short: Duration, long: Duration) -> BurnRule {
         let long_floor = self.regions.saturating_add(1).max(3);
@@ -172,6 +209,13 @@ mod tests {
             assert_eq!((minutes(policy.fast()), minutes(policy.slow())), (fast, slow), "{policy:?}");
             assert_eq!((policy.fast().long_floor, policy.quorum(), policy.streak()), (floor, quorum, streak));
         }
+        let single = policy(1, 60, 999_000);
+        assert_eq!(
+            single.tickets().map(|rule| (rule.short.as_secs(), rule.long.as_secs())),
+            [(7_200, 86_400), (21_600, 259_200)]
+        );
+        assert_eq!(single.blind_after(MINUTE), Duration::from_secs(240));
+        assert_eq!(policy(1, 300, 999_000).blind_after(MINUTE), Duration::from_secs(960));
         // One failed run never pages, however few runs there are.
         assert_eq!(policy(1, 60, 999_000).bad_to_page(&policy(1, 60, 999_000).fast()), 3);
     }

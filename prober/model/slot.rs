@@ -99,7 +99,7 @@ impl SlotId {
 
 impl SlotId {
     /// The 32 hexadecimal digits.
-    fn digits(&self) -> [u8; 32] {
+    pub(crate) fn digits(&self) -> [u8; 32] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 32];
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {

@@ -94,7 +94,7 @@ impl Timestamp {
     /// Four of them are in every event, so they are written digit by digit; the calendar is the proleptic
     /// Gregorian one, days to dates after Howard Hinnant's `civil_from_days`
     /// (<https://howardhinnant.github.io/date_algorithms.html>).
-    fn digits(self) -> [u8; 30] {
+    pub(crate) fn digits(self) -> [u8; 30] {
         let (seconds, nanos) = (self.0.div_euclid(1_000_000_000), self.0.rem_euclid(1_000_000_000));
         let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
         let shifted = days + 719_468;

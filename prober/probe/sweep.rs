@@ -2,93 +2,39 @@
 //! it is, and with the phase in which it broke.
 
 mod billing;
+mod datagrams;
+mod dialogues;
 mod faults;
+mod messages;
 mod names;
+mod pings;
+mod ways;
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use scenario::fields::Bound;
-use scenario::kind::Kind;
+use testkit::hostile::datagrams::Datagrams;
 use testkit::hostile::{Fault, Hostile, Unconnectable};
+use testkit::scripted::{Move, Scripted};
 
-use crate::net::shared::{Net, Shared};
+use crate::net::shared::Shared;
 use crate::net::together;
-use crate::trial::{self, SLACK, Trial, template, text, texts};
-use crate::{dns, http, s3, sql, tcp, tls};
+use crate::trial::{self, Trial, template, text};
+use ways::{Keys, Way};
 
 /// The deadline of every run here; those that a peer keeps waiting take all of it.
 const LIMIT: Duration = Duration::from_millis(500);
 /// The most that a peer without end gets rid of: what a kind reads, and what fits into the systems between.
 const POURED_MAX: u64 = 24 << 20;
-/// How often a run that ended late is tried.
+/// How often a run that ended late, or at its deadline, is tried: the machine may have had no processor for it.
 const TRIES: usize = 4;
 /// How many runs go on at once; more of them would wait for each other on a small machine.
 const AT_ONCE: usize = 6;
 
-type Keys = Vec<(&'static str, Bound)>;
-
-/// One kind of step, spoken in one way.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Way {
-    /// HTTP/1.1.
-    Http,
-    /// HTTP/1.1 in TLS.
-    Https,
-    /// HTTP/2 without TLS, by prior knowledge.
-    H2,
-    /// A listing.
-    S3,
-    /// A handshake.
-    Tls,
-    /// A line that the server sends.
-    Tcp,
-    /// A query.
-    Sql,
-    /// A question over UDP.
-    Dns,
-    /// A question over TCP.
-    DnsTcp,
-}
-
-impl Way {
-    const fn kind(self) -> &'static Kind<Net> {
-        match self {
-            Self::Http | Self::Https | Self::H2 => &http::KIND,
-            Self::S3 => &s3::KIND,
-            Self::Tls => &tls::KIND,
-            Self::Tcp => &tcp::KIND,
-            Self::Sql => &sql::KIND,
-            Self::Dns | Self::DnsTcp => &dns::KIND,
-        }
-    }
-
-    /// The keys of a step at `place`, a host and a port.
-    fn keys(self, place: &str) -> Keys {
-        match self {
-            Self::Http => vec![("url", template(format!("http://{place}/")))],
-            Self::Https => vec![("url", template(format!("https://{place}/")))],
-            Self::H2 => {
-                vec![("url", template(format!("http://{place}/"))), ("http_version", Bound::Choice("2"))]
-            }
-            Self::S3 => vec![("endpoint", template(format!("http://{place}"))), ("bucket", template("shop"))],
-            Self::Tls => vec![("address", template(place))],
-            Self::Tcp => vec![("address", template(place)), ("read_until", text("\\n"))],
-            Self::Sql => {
-                let dsn = format!("postgresql://probe@{place}/shop?sslmode=disable");
-                vec![("dsn", template(dsn)), ("query", text("select 1"))]
-            }
-            Self::Dns | Self::DnsTcp => {
-                let transport = if self == Self::Dns { "udp" } else { "tcp" };
-                vec![
-                    ("name", template("shop.test")),
-                    ("resolvers", texts([place])),
-                    ("transport", Bound::Choice(transport)),
-                ]
-            }
-        }
-    }
-}
+/// The network of all cases: what is read once, such as the system's authorities, is no case's time.
+static SHARED: LazyLock<Arc<Shared>> = LazyLock::new(trial::shared);
 
 /// One run that is to end badly, or at least to end.
 struct Case {
@@ -98,20 +44,69 @@ struct Case {
     shared: Arc<Shared>,
     /// `CLASS TYPE PHASE`, or `ok`; several with ` | ` between them where the system decides.
     expected: &'static str,
-    peer: Option<Hostile>,
+    peer: Option<Peer>,
+}
+
+/// Who is hostile.
+enum Peer {
+    Hostile(Hostile),
+    Scripted(Scripted),
+    Datagrams(Datagrams),
+}
+
+impl Peer {
+    const fn addr(&self) -> SocketAddr {
+        match self {
+            Self::Hostile(peer) => peer.addr(),
+            Self::Scripted(peer) => peer.addr(),
+            Self::Datagrams(peer) => peer.addr(),
+        }
+    }
+
+    fn connections(&self) -> usize {
+        match self {
+            Self::Hostile(peer) => peer.connections(),
+            Self::Scripted(peer) => peer.connections(),
+            Self::Datagrams(_) => 1,
+        }
+    }
+
+    /// What of that which has no end was taken; of datagrams nobody knows.
+    fn poured(&self) -> u64 {
+        match self {
+            Self::Hostile(peer) => peer.poured(),
+            Self::Scripted(peer) => peer.poured(),
+            Self::Datagrams(_) => 0,
+        }
+    }
 }
 
 impl Case {
     /// `way` at `place`.
     fn at(what: impl Into<String>, way: Way, place: &str, expected: &'static str) -> Self {
-        Self { what: what.into(), way, keys: way.keys(place), shared: trial::shared(), expected, peer: None }
+        Self {
+            what: what.into(),
+            way,
+            keys: way.keys(place),
+            shared: Arc::clone(&SHARED),
+            expected,
+            peer: None,
+        }
     }
 
     /// `way` at a peer with `fault`.
     fn of(fault: Fault, way: Way, expected: &'static str) -> Self {
-        let mut what = format!("{fault:?}");
-        what.truncate(what.floor_char_boundary(60));
-        let peer = Hostile::start(fault);
+        let what = shortened(format!("{fault:?}"));
+        Self::at_peer(what, way, Peer::Hostile(Hostile::start(fault)), expected)
+    }
+
+    /// `way` at a server that makes these moves.
+    fn after(moves: Vec<Move>, way: Way, expected: &'static str) -> Self {
+        let what = shortened(format!("{:?} after {} moves", moves.last(), moves.len() - 1));
+        Self::at_peer(what, way, Peer::Scripted(Scripted::start(moves)), expected)
+    }
+
+    fn at_peer(what: String, way: Way, peer: Peer, expected: &'static str) -> Self {
         Self { peer: Some(peer), ..Self::at(what, way, "", expected) }.placed()
     }
 
@@ -134,7 +129,7 @@ impl Case {
             // On a busy machine a run may end late, or at its deadline, for want of a processor; only the best of
             // some is the run's own.
             let starved = trial.took >= LIMIT && !self.expects(&told(&trial));
-            if trial.took <= LIMIT + SLACK && !starved {
+            if trial.is_within(LIMIT) && !starved {
                 break;
             }
             trial = self.once().await;
@@ -145,8 +140,9 @@ impl Case {
             let message = trial.outcome.failure.map(|failure| failure.message);
             return Err(format!("{way:?} and {what}: {told}, expected {expected} ({message:?})"));
         }
-        if trial.took > LIMIT + SLACK {
-            return Err(format!("{way:?} and {what} took {:?}", trial.took));
+        if !trial.is_within(LIMIT) {
+            let stalled = trial.stalled();
+            return Err(format!("{way:?} and {what} took {:?}, {stalled:?} of it stalled", trial.took));
         }
         self.is_bounded()
     }
@@ -162,13 +158,18 @@ impl Case {
     /// Whether the peer could not get rid of more than one run may take.
     fn is_bounded(&self) -> Result<(), String> {
         let Self { what, way, .. } = self;
-        let runs = self.peer.as_ref().map_or(1, Hostile::connections) as u64;
-        let poured = self.peer.as_ref().map_or(0, Hostile::poured);
+        let runs = self.peer.as_ref().map_or(1, Peer::connections) as u64;
+        let poured = self.peer.as_ref().map_or(0, Peer::poured);
         if poured > runs * POURED_MAX {
             return Err(format!("{way:?} and {what} took in {poured} bytes"));
         }
         Ok(())
     }
+}
+
+fn shortened(mut what: String) -> String {
+    what.truncate(what.floor_char_boundary(80));
+    what
 }
 
 /// Class, type and the phase in which it broke, or `ok`.
@@ -188,22 +189,20 @@ async fn sweep(cases: Vec<Case>) {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-/// The ways over TCP.
-const OVER_TCP: [Way; 8] =
-    [Way::Http, Way::Https, Way::H2, Way::S3, Way::Tls, Way::Tcp, Way::Sql, Way::DnsTcp];
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_there_is_told_apart_from_nobody_who_answers() {
     let unconnectable = Unconnectable::start();
     let free = testkit::wait::free_port();
     let mut cases = Vec::new();
-    for way in OVER_TCP {
+    for way in Way::OVER_TCP.into_iter().chain([Way::DnsTcp]) {
         let silent = if way == Way::DnsTcp { "dns dns.timeout connect" } else { "timeout timeout connect" };
         cases.push(Case::at("a full queue", way, &unconnectable.addr().to_string(), silent));
         let place = format!("127.0.0.1:{free}");
         cases.push(Case::at("a closed port", way, &place, "connect connect.refused connect"));
     }
     let place = format!("127.0.0.1:{free}");
-    cases.push(Case::at("a closed port", Way::Dns, &place, "connect connect.refused wait"));
+    for way in [Way::Dns, Way::Udp] {
+        cases.push(Case::at("a closed port", way, &place, "connect connect.refused wait"));
+    }
     sweep(cases).await;
 }

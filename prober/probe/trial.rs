@@ -1,6 +1,10 @@
 //! One run of one step, for the tests of the kinds: from bound keys to what it showed, or from a scenario
 //! file to the verdict.
 
+pub(crate) mod relay;
+pub(crate) mod stalls;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,12 +29,20 @@ use crate::net::shared::{Net, NetConfig, Shared};
 /// How much later than its deadline a step may end.
 pub(crate) const SLACK: Duration = Duration::from_millis(100);
 
+/// How much less than it should a timer may take: it has a millisecond.
+pub(crate) const EARLY: Duration = Duration::from_millis(2);
+
 /// Long enough for every step that is to succeed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The network without anything of its own.
 pub(crate) fn shared() -> Arc<Shared> {
     Arc::new(Shared::new(NetConfig::default()))
+}
+
+/// The same, asking `server` for addresses.
+pub(crate) fn shared_asking(server: SocketAddr) -> Arc<Shared> {
+    Arc::new(Shared::new(NetConfig { servers: Servers::These(vec![server]), ..NetConfig::default() }))
 }
 
 /// A template without holes.
@@ -46,6 +58,12 @@ pub(crate) fn text(text: impl Into<String>) -> Bound {
 /// A list of texts.
 pub(crate) fn texts<T: ToString>(texts: impl IntoIterator<Item = T>) -> Bound {
     let spanned = texts.into_iter().map(|text| Spanned::new(Bound::Text(text.to_string()), Span::default()));
+    Bound::List(spanned.collect())
+}
+
+/// A list of templates without holes.
+pub(crate) fn templates<T: ToString>(texts: impl IntoIterator<Item = T>) -> Bound {
+    let spanned = texts.into_iter().map(|text| Spanned::new(template(text.to_string()), Span::default()));
     Bound::List(spanned.collect())
 }
 
@@ -69,10 +87,8 @@ pub(crate) async fn judge(step: &str) -> Outcome {
 }
 
 /// The same, asking `server` for addresses.
-pub(crate) async fn judge_asking(step: &str, server: std::net::SocketAddr) -> Outcome {
-    let servers = Servers::These(vec![server]);
-    let shared = Arc::new(Shared::new(NetConfig { servers, ..NetConfig::default() }));
-    judge_on(step, &[], shared).await
+pub(crate) async fn judge_asking(step: &str, server: SocketAddr) -> Outcome {
+    judge_on(step, &[], shared_asking(server)).await
 }
 
 /// The same with these secrets.
@@ -119,6 +135,8 @@ pub(crate) struct Trial {
     pub(crate) outcome: StepOutcome,
     /// From start to end.
     pub(crate) took: Duration,
+    /// When the machine kept everybody waiting meanwhile, as offsets from the start.
+    pauses: Vec<(Duration, Duration)>,
 }
 
 /// Runs these keys once, with `limit` until the deadline.
@@ -144,12 +162,14 @@ pub(crate) async fn run_with(
     let facts = RunFacts { id, started_at: now, attempt: 0, scenario: "trial".into() };
     let captures = Captures::default();
     let scope = Scope { run: &facts, captures: &captures, secrets };
+    stalls::begin();
     let began = Instant::now();
     let context = StepContext { scope: &scope, began, deadline: began + limit };
     let outcome = action.run(&mut Net::new(Arc::clone(shared)), &context).await;
     let took = began.elapsed();
     check_phases(&outcome, took);
-    Trial { outcome, took }
+    let pauses = stalls::between(began, began + took).await;
+    Trial { outcome, took, pauses }
 }
 
 /// The phases of each hop tile it, and none lies outside of the run.
@@ -199,6 +219,22 @@ impl Trial {
         span.unwrap_or_else(|| panic!("hop {hop} has the phase {phase:?}")).duration
     }
 
+    /// What is wrong with the time that phase `phase` of hop `hop` took, if `injected` was put into it: not less, and
+    /// no more than `noise` beyond what the machine paused. A pause at its beginning was billed to the phase before.
+    pub(crate) fn misbilled(
+        &self,
+        (hop, phase): (usize, Phase),
+        (injected, noise): (Duration, Duration),
+    ) -> Option<String> {
+        let span = self.outcome.hops[hop].phases.iter().find(|span| span.phase == phase);
+        let Some(span) = span else { return Some(format!("hop {hop} has no phase {phase:?}")) };
+        let (from, time) = (span.start, span.duration);
+        let before = self.stalled_in(Duration::ZERO, from);
+        let most = injected + noise + self.stalled_in(from, from + time);
+        let wrong = time + EARLY + before < injected || time > most;
+        wrong.then(|| format!("{phase:?} took {time:?} of {injected:?}, stalled {:?}", self.stalled()))
+    }
+
     /// A text among the attributes; panics if there is none.
     pub(crate) fn attribute(&self, key: &str) -> &str {
         self.outcome.attributes.text(key).unwrap_or_else(|| panic!("the attribute {key} is a text"))
@@ -206,6 +242,22 @@ impl Trial {
 
     /// Asserts that the step ended by its deadline of `limit`, give or take the slack.
     pub(crate) fn ended_within(&self, limit: Duration) {
-        assert!(self.took <= limit + SLACK, "took {:?} of {limit:?}", self.took);
+        let stalled = self.stalled();
+        assert!(self.is_within(limit), "took {:?} of {limit:?}, {stalled:?} of it stalled", self.took);
+    }
+
+    /// Whether the step ended by its deadline of `limit`, give or take the slack and the machine's pauses.
+    pub(crate) fn is_within(&self, limit: Duration) -> bool {
+        self.took <= limit + SLACK + self.stalled()
+    }
+
+    /// How long the machine kept everybody waiting meanwhile, which is nobody's time.
+    pub(crate) fn stalled(&self) -> Duration {
+        self.stalled_in(Duration::ZERO, self.took)
+    }
+
+    /// The same between two offsets from the start.
+    pub(crate) fn stalled_in(&self, from: Duration, to: Duration) -> Duration {
+        self.pauses.iter().map(|(begin, end)| (*end).min(to).saturating_sub((*begin).max(from))).sum()
     }
 }

@@ -266,6 +266,26 @@ pub(crate) fn mean_interval(cadence: &Cadence) -> Duration {
     if count == 0 { 1_461 * day } else { (span / count).max(EVERY_MIN) }
 }
 
+/// The longest distance of two starts: of cron that of its first thousand starts, over a weekend say.
+pub(crate) fn longest_interval(cadence: &Cadence) -> Duration {
+    const STARTS: u32 = 1_000;
+    let expression = match cadence {
+        Cadence::Every { interval_ms } => return Duration::from_millis(*interval_ms),
+        Cadence::Cron { expression, .. } => expression,
+    };
+    let Ok(cron) = CronParser::new().parse(expression) else { return mean_interval(cadence) };
+    let from: Timestamp = Timestamp::from_seconds(1_767_225_600); // 2026-01-01
+    let mut at = from.jiff().to_zoned(TimeZone::UTC);
+    let (mut last, mut longest) = (None, mean_interval(cadence));
+    for _ in 0..STARTS {
+        let Ok(next) = cron.find_next_occurrence(&at, false) else { break };
+        let start = Timestamp::from(next.timestamp());
+        longest = last.map_or(longest, |last| longest.max(start.since(last)));
+        (last, at) = (Some(start), next);
+    }
+    longest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,6 +319,11 @@ mod tests {
         near(cron("0 6 * * *"), 24.0);
         near(cron("0 6 * * MON-FRI"), 24.0 * 7.0 / 5.0);
         near(cron("0 0 1 * *"), 730.485);
+        let long = |expression: &str| {
+            longest_interval(&Cadence::Cron { expression: expression.to_owned(), timezone: "UTC".to_owned() })
+        };
+        near(long("0 6 * * MON-FRI"), 72.0);
+        near(long("*/5 * * * *"), 1.0 / 12.0);
         assert_eq!(mean_interval(&Cadence::Every { interval_ms: 1_500 }), Duration::from_millis(1_500));
     }
 

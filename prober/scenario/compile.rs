@@ -1,6 +1,7 @@
 //! From sources to plans: all files in one go, all mistakes of all files at once.
 
 mod controls;
+mod joint;
 mod parts;
 mod reach;
 
@@ -21,6 +22,7 @@ use crate::own::Beside;
 use crate::plan::Plan;
 use crate::project::{Project, first_key};
 use crate::reuse::{Assembled, Templates, unwrap};
+use crate::slo::{self, JointSlo, Member};
 use crate::source::{Source, Span, Spanned};
 use crate::step::{Implied, SharedAssertions};
 use crate::tree::{Node, parse};
@@ -64,6 +66,8 @@ pub struct Compiled<N: 'static> {
     pub plans: Vec<Plan<N>>,
     /// The control targets: one plan a target and region, run by the server between the others.
     pub controls: Vec<Plan<N>>,
+    /// What SLO files promise of several scenarios together, of the files without an error.
+    pub joint_slos: Vec<JointSlo>,
     /// The project; of a wrong project file, what is right in it.
     pub project: Project,
     /// All mistakes, sorted by file and place.
@@ -105,6 +109,10 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         used: HashSet::new(),
         mentioned,
         plans: 0,
+        // Only SLO files ask for them.
+        members: files.iter().any(|source| slo::looks_like_slo_file(&source.text)).then(Vec::new),
+        slo_files: Vec::new(),
+        objectives: HashMap::new(),
     };
     let mut plans = Vec::new();
     for (index, source) in files.iter().enumerate().skip(scenarios_from) {
@@ -115,13 +123,14 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         }
         report.append(file_report);
     }
+    let joint_slos = compiler.joint_slos(&files, is_whole, &mut report);
     let controls = compiler.controls(&mut report);
     compiler.former_names(&mut report);
     let unknown_vars = compiler.unused(is_whole, &mut report);
     report.append(twice(&plans));
     let (left, waived) = waiver::apply(report.finish(), &files);
     let diagnostics = left.into_iter().collect::<Report>().finish();
-    Compiled { plans, controls, diagnostics, waived, project, sources: files, unknown_vars }
+    Compiled { plans, controls, joint_slos, diagnostics, waived, project, sources: files, unknown_vars }
 }
 
 /// Scenarios that do the same in the same region: probably one was copied and not changed.
@@ -212,6 +221,12 @@ struct Compiler<'a, N: 'static> {
     used: HashSet<u32>,
     mentioned: Mentioned,
     plans: usize,
+    /// The scenarios as SLO files see them; `None` if there is no such file.
+    members: Option<Vec<Member>>,
+    /// The SLO files with their indices.
+    slo_files: Vec<(usize, Node)>,
+    /// Names of objectives and where they stand.
+    objectives: HashMap<Arc<str>, Span>,
 }
 
 /// A name that a scenario had before.
@@ -225,6 +240,11 @@ impl<N> Compiler<'_, N> {
         let file = u32::try_from(index).unwrap_or(u32::MAX);
         let Some(root) = parse(file, &source.text, report) else { return Vec::new() };
         let root = unwrap(root, report);
+        if slo::is_slo_file(&root) {
+            self.mentioned.note(&root);
+            self.slo_files.push((index, root));
+            return Vec::new();
+        }
         let assembled = Assembled::read(&root, self.templates, report);
         self.mentioned.note(&root);
         assembled.shadowing(&self.around.project.shared, report);
@@ -265,6 +285,7 @@ impl<N> Compiler<'_, N> {
         let Some(scenario) = read(root, &mut self.around, own, report) else { return Vec::new() };
         self.unique(&scenario, report);
         let shared = self.shared_parts(&scenario, source);
+        self.promised(&scenario, &shared, report);
         self.former.extend(
             scenario.was.iter().map(|name| Former { name: name.clone(), now: Arc::clone(&shared.name) }),
         );

@@ -15,6 +15,7 @@ use crate::operators::{
 };
 use crate::project::{PROJECT_KEYS, SECRET_KEYS};
 use crate::reuse::{ENVELOPE_KEYS, TEMPLATE_KEYS};
+use crate::slo::SLO_FILE_KEYS;
 use crate::suggest::one_of;
 use crate::value::SubjectType;
 
@@ -74,6 +75,7 @@ fn tables<N>(kinds: &'static [Kind<N>]) -> Vec<(String, &'static [Key])> {
         ("in prober.yaml".to_owned(), PROJECT_KEYS),
         ("in a secret".to_owned(), SECRET_KEYS),
         ("in a template".to_owned(), TEMPLATE_KEYS),
+        ("in an SLO file".to_owned(), SLO_FILE_KEYS),
         ("in an envelope".to_owned(), ENVELOPE_KEYS),
     ];
     tables.extend(kinds.iter().map(|kind| (format!("under `{}`", kind.name), kind.keys)));
@@ -110,6 +112,7 @@ fn language<N>(kinds: &'static [Kind<N>]) -> String {
         ("What a step must show", STEP_PARTS),
         ("The project file, prober.yaml", PROJECT_KEYS),
         ("A template file", TEMPLATE_KEYS),
+        ("An SLO file, over several scenarios", SLO_FILE_KEYS),
     ] {
         out.push_str(&list(title, keys.iter().map(|key| (key.name, key.doc))));
         out.push('\n');

@@ -6,7 +6,7 @@ mod repeat;
 mod sli;
 mod steps;
 
-pub(crate) use keys::{DEPENDENT, EXCLUSIVE};
+pub(crate) use keys::{DEPENDENT, EXCLUSIVE, URL};
 pub use keys::{POLL_KEYS, RETRY_KEYS, SCENARIO_KEYS, STEP_KEYS, STEP_PARTS};
 pub(crate) use repeat::{PollNode, RetryNode};
 pub use sli::RETRIED;
@@ -190,6 +190,10 @@ fn head_fields<N>(
 ) -> (Fields, Labels) {
     let elsewhere = |typed: &str| match typed {
         "good" | "ineligible" => Some(Elsewhere::Under("sli".to_owned())),
+        "objective" | "window" if root.get("name").is_none() => Some(Elsewhere::Hint(
+            "an SLO over several scenarios begins with slo: NAME; in a scenario this stands under `slo`"
+                .to_owned(),
+        )),
         "objective" | "window" => Some(Elsewhere::Under("slo".to_owned())),
         "page" | "ticket" => Some(Elsewhere::Under("alerts".to_owned())),
         "defaults" | "secrets" | "scenarios" | "store" | "exporters" | "serve" | "routes" | "include" => {
@@ -318,7 +322,7 @@ fn grace(fields: &mut Fields, root: &Node, report: &mut Report) -> Duration {
 }
 
 /// A text on a page or in a notification: no control characters, not endless.
-fn line(fields: &mut Fields, key: &str, bytes_max: usize, report: &mut Report) -> Option<String> {
+pub(crate) fn line(fields: &mut Fields, key: &str, bytes_max: usize, report: &mut Report) -> Option<String> {
     let text = fields.text(key)?;
     let value = text.value.trim().to_owned();
     if value.len() > bytes_max {
@@ -331,7 +335,7 @@ fn line(fields: &mut Fields, key: &str, bytes_max: usize, report: &mut Report) -
     Some(value)
 }
 
-fn runbook(fields: &mut Fields, report: &mut Report) -> String {
+pub(crate) fn runbook(fields: &mut Fields, report: &mut Report) -> String {
     let Some(given) = fields.text("runbook") else { return String::new() };
     let sound = url::Url::parse(&given.value)
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());

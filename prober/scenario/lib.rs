@@ -30,6 +30,7 @@
 //! | [`plan`] | one scenario in one region, ready to run |
 //! | [`waiver`] | warnings that their author has thought about |
 //! | [`repeat`] | steps that are done more than once: polls and retries |
+//! | [`alert_test`] | tests of alerts: what happens, and who is told when |
 //! | [`fmt`] | the canonical form of a file |
 //! | [`redact`] | takes secrets out of what people see |
 //! | [`suggest`] | "did you mean" |
@@ -37,6 +38,7 @@
 //! | [`explain`] | kinds, operators and keys in words, from the tables |
 //! | [`units`] | durations and sizes with their units |
 
+pub mod alert_test;
 pub mod assertion;
 pub mod cadence;
 pub mod capture;

@@ -62,6 +62,13 @@ pub fn template<N>(kinds: &'static [Kind<N>]) -> Value {
     builder.document("prober template", "What scenarios share that differ in a few values.", root)
 }
 
+/// The schema of an SLO file.
+pub fn slo<N>(kinds: &'static [Kind<N>]) -> Value {
+    let mut builder = Builder { kinds, exporters: &[], definitions: BTreeMap::new() };
+    let root = builder.slo();
+    builder.document("prober SLO", "What is promised of several scenarios together.", root)
+}
+
 /// The schema of a project file, `prober.yaml`.
 pub fn project<N>(kinds: &'static [Kind<N>], exporters: &[Section]) -> Value {
     let mut builder = Builder { kinds, exporters, definitions: BTreeMap::new() };

@@ -1,12 +1,15 @@
-//! What a scenario promises: `slo`, `alerts` and `quorum`, and whether so few runs can show it.
+//! What is promised of scenarios: `slo`, `alerts` and `quorum`, SLO files, and whether so few runs can show it.
 //!
 //! Deliberately absent: budgets and alerts themselves; this is what they are computed from.
 
 mod arithmetic;
+mod joint;
 mod keys;
 
 pub use arithmetic::Sums;
-pub use keys::{ALERT_KEYS, SLO_KEYS};
+pub(crate) use joint::{Around, Member, is_slo_file, read as read_joint, take_name};
+pub use joint::{JointFeed, JointSlo, looks_like_slo_file};
+pub use keys::{ALERT_KEYS, SLO_FILE_KEYS, SLO_KEYS};
 
 use std::sync::Arc;
 use std::time::Duration;

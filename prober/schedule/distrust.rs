@@ -10,6 +10,7 @@
 //! | [`watch`] | PURE: rounds of control targets → spans of distrust; samples → spans of doubt |
 //! | [`judge`] | PURE: what a run's verdict rests on, and what it becomes |
 //! | [`pressure`] | PURE: the kernel's words on who waits for a processor |
+//! | [`room`] | PURE: do open files or memory run out? |
 //! | [`clock`] | PURE: was the wall clock stepped? |
 //! | [`hold`] | runs that wait to be settled |
 //!
@@ -18,12 +19,15 @@
 //! | the network | two of three control targets fail in two rounds, or the own one | every `bad` |
 //! | the resolver | the canary's name in two rounds | `bad` in the lookup; if it lies, `bad` of looked-up names |
 //! | the processor | late timers, throttling, steal, waiting | `bad` for a reason of time |
+//! | the memory | waiting for memory | `bad` for a reason of time |
 //! | the clock | a step against the monotonic clock | `bad` for a reason of dates |
+//! | open files | nine tenths of the limit in use, or a run that got none | `bad` without an answer |
 
 pub mod clock;
 pub mod hold;
 pub mod judge;
 pub mod pressure;
+pub mod room;
 pub mod watch;
 
 use std::collections::HashMap;
@@ -51,11 +55,58 @@ pub struct Doubts {
 #[derive(Debug, Default)]
 struct Inner {
     regions: HashMap<Arc<str>, Region>,
-    processor: Samples,
-    clock: Samples,
-    /// Why the last doubt of each was.
-    why_processor: String,
-    why_clock: String,
+    /// What is watched of the machine, by [`Own`].
+    machine: [Machine; Own::ALL.len()],
+}
+
+/// What the machine itself has, beside its network.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// Somebody to run on.
+    Processor,
+    /// The wall clock.
+    Clock,
+    /// Open files, which sockets are.
+    Files,
+    /// Memory.
+    Memory,
+}
+
+impl Own {
+    const ALL: [Self; 4] = [Self::Processor, Self::Clock, Self::Files, Self::Memory];
+
+    /// Its name as a signal.
+    const fn signal(self) -> &'static str {
+        match self {
+            Self::Processor => "processor",
+            Self::Clock => "clock",
+            Self::Files => "files",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// Whether it decides about a verdict that rests on this, and what it then is.
+    fn doubt(self, rests: Rests) -> Option<fn(&str) -> Doubt> {
+        let (applies, doubt): (_, fn(&str) -> Doubt) = match self {
+            Self::Processor => (rests.time, Doubt::processor),
+            Self::Clock => (rests.dates, Doubt::clock),
+            Self::Files => (rests.opening, Doubt::files),
+            Self::Memory => (rests.time, Doubt::memory),
+        };
+        applies.then_some(doubt)
+    }
+
+    /// Whether a verdict waits for the next look; files and memory run out slowly, and a run that got none says so.
+    const fn is_waited_for(self) -> bool {
+        matches!(self, Self::Processor | Self::Clock)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Machine {
+    samples: Samples,
+    /// Why the last doubt was.
+    why: String,
 }
 
 /// What is watched for one region.
@@ -99,7 +150,7 @@ pub enum Judgement {
 /// One doubt that holds now, for pages and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// `network`, `resolver`, `processor`, `clock`.
+    /// `network`, `resolver`, `processor`, `clock`, `files`, `memory`.
     pub signal: &'static str,
     /// The region; empty if it is about the whole machine.
     pub region: Arc<str>,
@@ -174,39 +225,40 @@ impl Doubts {
         self.tell();
     }
 
-    /// Notes whether processors were short between two looks; `why` if they were.
-    pub fn note_processor(&self, from: Instant, to: Instant, why: Option<&str>) {
+    /// Notes whether something of the machine was short, or wrong, between two looks; `why` if it was.
+    pub fn note(&self, own: Own, from: Instant, to: Instant, why: Option<&str>) {
         let mut inner = self.lock();
-        let before = inner.processor.is_doubted();
-        inner.processor.note(from, to, why.is_some());
+        let known = &mut inner.machine[own as usize];
+        let before = known.samples.is_doubted();
+        known.samples.note(from, to, why.is_some());
         if let Some(why) = why {
-            why.clone_into(&mut inner.why_processor);
+            why.clone_into(&mut known.why);
         }
-        log(before, inner.processor.is_doubted(), "processor", "", &inner.why_processor);
+        log(before, known.samples.is_doubted(), own.signal(), "", &known.why);
         drop(inner);
         self.tell();
     }
 
-    /// Notes that a timer of the runtime fired late: whatever was measured meanwhile waited too.
-    pub fn note_late(&self, planned: Instant, woke: Instant, why: &str) {
+    /// Notes that it was seen to be short for a while, whatever looks say: a timer of the runtime fired late, so
+    /// whatever was measured meanwhile waited too; or a run got no open file.
+    pub fn note_seen(&self, own: Own, from: Instant, to: Instant, why: &str) {
         let mut inner = self.lock();
-        inner.processor.also(planned, woke);
-        why.clone_into(&mut inner.why_processor);
+        let known = &mut inner.machine[own as usize];
+        known.samples.also(from, to);
+        why.clone_into(&mut known.why);
         drop(inner);
         self.tell();
     }
 
-    /// Notes whether the wall clock is doubted between two looks; `why` if it is.
-    pub fn note_clock(&self, from: Instant, to: Instant, why: Option<&str>) {
-        let mut inner = self.lock();
-        let before = inner.clock.is_doubted();
-        inner.clock.note(from, to, why.is_some());
-        if let Some(why) = why {
-            why.clone_into(&mut inner.why_clock);
-        }
-        log(before, inner.clock.is_doubted(), "clock", "", &inner.why_clock);
-        drop(inner);
-        self.tell();
+    /// Notes what a run says of the machine: that it lacked something is told by the system, not by a target.
+    pub fn hear(&self, outcome: &Outcome, ran: Ran) {
+        let Some(failure) = &outcome.failure else { return };
+        let own = match &*failure.error_type {
+            "local.fd" => Own::Files,
+            "local.memory" => Own::Memory,
+            _ => return,
+        };
+        self.note_seen(own, ran.began, ran.ended, &failure.message);
     }
 
     /// What becomes of a run in a region.
@@ -218,12 +270,14 @@ impl Doubts {
         let known = inner.regions.get(region);
         let resolver = known.and_then(|known| known.resolver.as_ref());
         let on_resolver = resolver.filter(|_| rests.lookup || rests.looked_up);
-        let mut asked: Vec<Asked<'_>> = Vec::with_capacity(4);
-        if rests.time {
-            asked.push((&inner.processor, true, Doubt::processor, &inner.why_processor));
-        }
-        if rests.dates {
-            asked.push((&inner.clock, true, Doubt::clock, &inner.why_clock));
+        let mut asked: Vec<Asked<'_>> = Vec::with_capacity(6);
+        for own in Own::ALL {
+            let Machine { samples, why } = &inner.machine[own as usize];
+            if let Some(doubt) = own.doubt(rests)
+                && (own.is_waited_for() || samples.says(ran.began, ran.ended) == Some(true))
+            {
+                asked.push((samples, true, doubt, why));
+            }
         }
         if let Some(known) = on_resolver {
             // A resolver that is silent breaks lookups; one that lies, whatever was found by them.
@@ -265,18 +319,18 @@ impl Doubts {
     pub fn standing(&self) -> Vec<Standing> {
         let inner = self.lock();
         let nowhere: Arc<str> = Arc::default();
-        let machine = |signal, samples: &Samples, why: &str| Standing {
-            signal,
-            region: Arc::clone(&nowhere),
-            doubted: samples.is_doubted(),
-            why: why.to_owned(),
-            looks: samples.looks().0,
-            failed: samples.looks().1,
+        let machine = |own: Own| {
+            let Machine { samples, why } = &inner.machine[own as usize];
+            Standing {
+                signal: own.signal(),
+                region: Arc::clone(&nowhere),
+                doubted: samples.is_doubted(),
+                why: why.clone(),
+                looks: samples.looks().0,
+                failed: samples.looks().1,
+            }
         };
-        let mut all = vec![
-            machine("processor", &inner.processor, &inner.why_processor),
-            machine("clock", &inner.clock, &inner.why_clock),
-        ];
+        let mut all: Vec<_> = Own::ALL.into_iter().map(machine).collect();
         let mut regions: Vec<_> = inner.regions.iter().collect();
         regions.sort_by_key(|(name, _)| Arc::clone(name));
         for (name, region) in regions {

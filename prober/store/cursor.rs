@@ -9,7 +9,6 @@ use crate::meta;
 use crate::open::{Shared, Store};
 use crate::part::PartInfo;
 use crate::reader::{ReadError, Reader, StoredRun, body};
-use crate::stats::Stats;
 
 /// Events in the order of their numbers.
 #[derive(Clone, Debug, Default)]
@@ -27,13 +26,13 @@ pub struct Batch {
 /// One reader's place in the sequence.
 #[derive(Debug)]
 pub struct Cursor {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// Under which name the place is stored; `None` if it is in memory only.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The next number this reader wants.
-    position: i64,
+    pub(crate) position: i64,
     /// How many events it lost so far.
-    lost: i64,
+    pub(crate) lost: i64,
     reader: Reader,
 }
 
@@ -216,10 +215,7 @@ impl Cursor {
         if end <= self.position {
             return Ok(());
         }
-        self.position = end;
-        self.lost = self.lost.saturating_add(batch.lost.cast_signed());
-        Stats::add(&self.shared.stats.lost, batch.lost);
-        Stats::add(&self.shared.stats.unreadable, batch.unreadable);
+        self.pass(batch);
         let Some(name) = &self.name else { return Ok(()) };
         let meta = &self.shared.meta;
         meta.set_cursor(name, end, self.lost).map_err(|error| ReadError::of(&meta.path, error))

@@ -19,13 +19,16 @@
 //!    fills; nothing panics and nothing committed is lost.
 //! 9. **A mark is as durable as its event.** What `advances` compares with is written in one transaction with the
 //!    event that moved it, and outlives the parts that held those events.
-//! 10. **A file that cannot be understood is refused** by name and never changed or removed.
+//! 10. **A change of an alert waits in the outbox** until its receiver has it or it is given up, and is queued once: see
+//!     [`NewDelivery`].
+//! 11. **A reader that decides commits at once** its place, its state and the changes that follow: see [`Cursor::commit`].
+//! 12. **A file that cannot be understood is refused** by name and never changed or removed.
 //!
 //! # Files
 //!
 //! ```text
 //! <dir>/lock                        held exclusively while a prober runs
-//! <dir>/meta.db                     plans' schedules, cursors, counters, the clean stop
+//! <dir>/meta.db                     plans' schedules, cursors, counters, the clean stop, the outbox of alerts
 //! <dir>/events/events-2026-03-01.db     one a UTC day of recording …
 //! <dir>/events/events-2026-03-01.1.db   … and more when a part is over its size
 //! ```
@@ -38,10 +41,12 @@ mod account;
 mod append;
 mod cursor;
 mod files;
+mod folded;
 mod heads;
 mod marks;
 mod meta;
 mod open;
+mod outbox;
 mod part;
 mod plans;
 mod query;
@@ -59,6 +64,7 @@ mod tests;
 pub use account::{Account, StreamAccount};
 pub use cursor::{Batch, Cursor};
 pub use open::{Config, OpenError, Opened, Store};
+pub use outbox::{KEPT, NewDelivery, OPEN_MAX, Outlook, Queued, QueuedDelivery};
 pub use plans::{Expected, PlanError};
 pub use query::{EventFilter, EventSummary, LIMIT_MAX, StoredEvent};
 pub use reader::{ReadError, Reader};

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::files::Files;
+use crate::folded;
 use crate::open::OpenError;
+use crate::outbox;
 use crate::sqlite::{self, Depth, Promise};
 use crate::stats::DropCause;
 
@@ -53,6 +55,10 @@ impl Meta {
         let connect =
             |promise| sqlite::open_write(&path, promise).map_err(|error| OpenError::sqlite(&path, error));
         let (durable, cheap) = (connect(Promise::Durable)?, connect(Promise::Cheap)?);
+        // Tables that came later than the format; a version that does not know them leaves them alone.
+        for schema in [outbox::SCHEMA, folded::SCHEMA] {
+            durable.execute_batch(schema).map_err(|error| OpenError::sqlite(&path, error))?;
+        }
         Ok(Self { durable: Mutex::new(durable), cheap: Mutex::new(cheap), path })
     }
 
@@ -66,6 +72,14 @@ impl Meta {
         let made = work(&transaction)?;
         transaction.commit()?;
         Ok(made)
+    }
+
+    /// Uses the connection whose commits survive the process, though a power cut may take the last ones back.
+    pub(crate) fn cheaply<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        work(&self.cheap.lock().expect("no holder panics"))
     }
 
     pub(crate) fn state(&self, key: &str) -> rusqlite::Result<Option<i64>> {

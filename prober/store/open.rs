@@ -162,6 +162,8 @@ pub(crate) struct Shared {
     pub(crate) health: watch::Sender<Health>,
     /// The last committed number.
     pub(crate) durable: watch::Sender<u64>,
+    /// How many changes of alerts were queued since the store was opened.
+    pub(crate) outbox: watch::Sender<u64>,
     /// All parts, oldest first; the last is being written. Set by the writer only.
     pub(crate) parts: RwLock<Vec<PartInfo>>,
     /// Heads of committed rows. Set by the writer only.
@@ -204,6 +206,7 @@ impl Store {
             stats: stats(&meta, &parts)?,
             health: watch::Sender::new(Health::Ok),
             durable: watch::Sender::new(last),
+            outbox: watch::Sender::new(0),
             parts: RwLock::new(parts),
             heads: RwLock::new(tail.heads.clone()),
             marks: RwLock::new(tail.marks.clone()),

@@ -2,9 +2,11 @@
 
 mod cursors;
 mod damage;
+mod folded;
 mod full_disk;
 mod invariant;
 mod keeping;
 mod kill;
+mod outbox;
 pub(crate) mod sample;
 mod slots;

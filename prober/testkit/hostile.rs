@@ -7,6 +7,7 @@
 //! | connected | [`Fault::HalfOpen`], [`Fault::CloseOnAccept`], [`Fault::ResetOnAccept`], [`Fault::Trickle`], [`Fault::Flood`], [`Fault::Answer`] |
 //! | TLS | [`Fault::TlsStall`], [`Fault::TlsGarbage`], [`Fault::ResetAfterTls`], [`Fault::SilentAfterTls`] |
 //! | HTTP/2 | [`Fault::Http2`], made with [`http2`] |
+//! | WebSocket | [`Fault::WebSocket`], and any of the others behind it |
 //! | HTTP | all others |
 
 use std::net::SocketAddr;
@@ -22,7 +23,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::runtime::{Spawner, Tasks, adopt, listen};
 
+pub mod datagrams;
 pub mod http2;
+mod websocket;
 
 /// What a hostile target does with each connection.
 #[derive(Clone, Debug)]
@@ -78,6 +81,8 @@ pub enum Fault {
     /// Reads an HTTP/2 client's first frames and sends these; then the second ones for ever, or nothing if there
     /// are none.
     Http2(Vec<u8>, Vec<u8>),
+    /// Opens a WebSocket as it should, and is hostile like this from then on.
+    WebSocket(Box<Fault>),
 }
 
 /// A running hostile target; dropping it closes its port and its connections.
@@ -87,12 +92,13 @@ pub struct Hostile {
     _tasks: Tasks,
 }
 
+/// What a target has seen so far.
 #[derive(Default)]
-struct Count {
-    accepted: AtomicUsize,
+pub(crate) struct Count {
+    pub(crate) accepted: AtomicUsize,
     open: AtomicUsize,
     /// Bytes that went out on connections whose fault has no end.
-    poured: AtomicU64,
+    pub(crate) poured: AtomicU64,
 }
 
 impl Hostile {
@@ -152,7 +158,8 @@ async fn accept(listener: TcpListener, fault: Fault, count: Arc<Count>, spawner:
     }
 }
 
-async fn misbehave(mut stream: TcpStream, fault: Fault, count: &Count) -> std::io::Result<()> {
+/// Is hostile like `fault` on `stream`, until the client hangs up or the fault is done.
+pub(crate) async fn misbehave(mut stream: TcpStream, fault: Fault, count: &Count) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     match fault {
         Fault::HalfOpen => std::future::pending().await,
@@ -193,6 +200,10 @@ async fn misbehave(mut stream: TcpStream, fault: Fault, count: &Count) -> std::i
             } else {
                 endless(&mut stream, b"", &ever, count).await
             }
+        }
+        Fault::WebSocket(then) => {
+            websocket::open(&mut stream).await?;
+            Box::pin(misbehave(stream, *then, count)).await
         }
         fault => {
             request(&mut stream).await?;
@@ -256,7 +267,12 @@ async fn trickle(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> std::
 }
 
 /// Sends `start`, then `piece` for ever, in blocks, until the client hangs up.
-async fn endless(stream: &mut TcpStream, start: &[u8], piece: &[u8], count: &Count) -> std::io::Result<()> {
+pub(crate) async fn endless(
+    stream: &mut TcpStream,
+    start: &[u8],
+    piece: &[u8],
+    count: &Count,
+) -> std::io::Result<()> {
     stream.write_all(start).await?;
     let block = piece.repeat((2048 / piece.len()).max(1));
     loop {
@@ -277,8 +293,8 @@ async fn some_bytes(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.read(&mut buffer).await.map(drop)
 }
 
-/// Reads until the end of the request's head.
-async fn request(stream: &mut TcpStream) -> std::io::Result<()> {
+/// Reads until the end of the request's head, and gives it.
+async fn request(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let (mut head, mut buffer) = (Vec::new(), [0; 4096]);
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         let length = stream.read(&mut buffer).await?;
@@ -287,7 +303,7 @@ async fn request(stream: &mut TcpStream) -> std::io::Result<()> {
         }
         head.extend_from_slice(&buffer[..length]);
     }
-    Ok(())
+    Ok(head)
 }
 
 /// Makes the coming close of `stream` a reset.

@@ -9,7 +9,7 @@
 //! | [`wait`] | waiting for a condition with a deadline, and free ports |
 //! | [`pki`] | certificates, good and flawed, as PEM files and as rustls configurations |
 //! | [`http`] | a scriptable HTTP server that logs what it was asked |
-//! | [`hostile`] | targets that break the rules of TCP, TLS and HTTP |
+//! | [`hostile`] | targets that break the rules of TCP, TLS, HTTP and datagrams |
 //! | [`scripted`] | servers of protocols that begin in plaintext, good and hostile |
 //! | [`dns`] | a scriptable DNS server that counts its packets |
 //! | [`proxy`] | a TCP proxy whose faults are switched at run time |

@@ -34,8 +34,7 @@ impl Pair {
         ip(&["netns", "add", &pair.near]);
         ip(&["netns", "add", &pair.far]);
         std::fs::create_dir_all(pair.files()).expect("root may write to /etc/netns");
-        let resolver = format!("nameserver {FAR}\noptions timeout:1 attempts:1\n");
-        std::fs::write(pair.files().join("resolv.conf"), resolver).expect("root may write to /etc/netns");
+        pair.resolve_with("timeout:1 attempts:1");
         let (near, far) = (pair.near.as_str(), pair.far.as_str());
         ip(&["-n", near, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", far]);
         pair.ip_near(&["link", "set", "lo", "up"]);
@@ -49,6 +48,13 @@ impl Pair {
         pair.ip_far(&["link", "set", "wire", "up"]);
         pair.add_default_route();
         pair
+    }
+
+    /// What `/etc/resolv.conf` says on the near side beside the name server at [`FAR`]; programs that start later
+    /// see it.
+    pub fn resolve_with(&self, options: &str) {
+        let resolver = format!("nameserver {FAR}\noptions {options}\n");
+        std::fs::write(self.files().join("resolv.conf"), resolver).expect("root may write to /etc/netns");
     }
 
     /// Sends everything from the near side to the far side; it does so from the start.
@@ -79,6 +85,11 @@ impl Pair {
     /// The words in front of a command that is to run on the near side.
     pub fn command(&self) -> Vec<String> {
         ["ip", "netns", "exec", &self.near].map(str::to_owned).into()
+    }
+
+    /// The words in front of a command that is to run on the far side.
+    pub fn far_command(&self) -> Vec<String> {
+        ["ip", "netns", "exec", &self.far].map(str::to_owned).into()
     }
 
     /// What `ip netns exec` puts in the place of files in `/etc`.

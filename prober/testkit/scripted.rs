@@ -1,6 +1,7 @@
 //! A server that says its lines whatever the client does: for protocols that begin in plaintext.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
@@ -8,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::hostile::{Count, Fault, endless, misbehave};
 use crate::runtime::{Spawner, Tasks, listen, lock};
 
 /// One move of a scripted server.
@@ -21,6 +23,8 @@ pub enum Move {
     HearBytes(usize),
     /// Sends these bytes for ever.
     Endlessly(&'static str),
+    /// Is hostile from then on.
+    Misbehave(Fault),
     /// Does a TLS handshake as the server, and is silent from then on.
     Tls(Arc<ServerConfig>),
     /// Reads and says nothing until the client hangs up.
@@ -35,18 +39,24 @@ pub fn say(text: impl Into<String>) -> Move {
 /// A running scripted server; after the last move it closes the connection. Dropping it closes everything.
 pub struct Scripted {
     addr: SocketAddr,
-    heard: Arc<Mutex<Vec<u8>>>,
+    seen: Arc<Seen>,
     _tasks: Tasks,
+}
+
+#[derive(Default)]
+struct Seen {
+    heard: Mutex<Vec<u8>>,
+    count: Count,
 }
 
 impl Scripted {
     /// Starts a server that makes `moves` in every connection.
     pub fn start(moves: Vec<Move>) -> Self {
         let (listener, addr) = listen();
-        let (heard, tasks) = (Arc::default(), Tasks::new());
+        let (seen, tasks) = (Arc::default(), Tasks::new());
         let spawner = tasks.spawner();
-        spawner.clone().spawn(accept(listener, moves.into(), Arc::clone(&heard), spawner));
-        Self { addr, heard, _tasks: tasks }
+        spawner.clone().spawn(accept(listener, moves.into(), Arc::clone(&seen), spawner));
+        Self { addr, seen, _tasks: tasks }
     }
 
     /// Where it listens.
@@ -56,22 +66,34 @@ impl Scripted {
 
     /// Everything that clients sent before TLS, one after the other.
     pub fn heard(&self) -> Vec<u8> {
-        lock(&self.heard).clone()
+        lock(&self.seen.heard).clone()
+    }
+
+    /// How many connections were accepted.
+    pub fn connections(&self) -> usize {
+        self.seen.count.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes of what has no end the client and the systems between have taken.
+    pub fn poured(&self) -> u64 {
+        self.seen.count.poured.load(Ordering::SeqCst)
     }
 }
 
-async fn accept(listener: TcpListener, moves: Arc<[Move]>, heard: Arc<Mutex<Vec<u8>>>, spawner: Spawner) {
+async fn accept(listener: TcpListener, moves: Arc<[Move]>, seen: Arc<Seen>, spawner: Spawner) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (moves, heard) = (Arc::clone(&moves), Arc::clone(&heard));
+        seen.count.accepted.fetch_add(1, Ordering::SeqCst);
+        let (moves, seen) = (Arc::clone(&moves), Arc::clone(&seen));
         spawner.spawn(async move {
             // The client may hang up at any point.
-            let _end = play(stream, &moves, &heard).await;
+            let _end = play(stream, &moves, &seen).await;
         });
     }
 }
 
-async fn play(mut stream: TcpStream, moves: &[Move], heard: &Mutex<Vec<u8>>) -> std::io::Result<()> {
+async fn play(mut stream: TcpStream, moves: &[Move], seen: &Seen) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
+    let heard = &seen.heard;
     let mut here = Vec::new();
     for one in moves {
         match one {
@@ -84,11 +106,9 @@ async fn play(mut stream: TcpStream, moves: &[Move], heard: &Mutex<Vec<u8>>) -> 
                 read_until(&mut stream, &mut here, heard, |here| here.len() >= *count).await?;
             }
             Move::Endlessly(text) => {
-                let block = text.repeat(64);
-                loop {
-                    stream.write_all(block.as_bytes()).await?;
-                }
+                return endless(&mut stream, b"", text.as_bytes(), &seen.count).await;
             }
+            Move::Misbehave(fault) => return misbehave(stream, fault.clone(), &seen.count).await,
             Move::Tls(config) => {
                 let mut stream = TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
                 return hang(&mut stream).await;

@@ -8,6 +8,7 @@
 //! | [`Signed`], no server but what signs a zone | bind9-utils |
 //! | [`Postgres`] | postgresql-15 |
 //! | [`Prometheus`] | prometheus |
+//! | [`Alertmanager`] | prometheus-alertmanager |
 //! | [`Blackbox`] | prometheus-blackbox-exporter |
 //! | [`OpenSsl`] | openssl |
 //! | [`Dovecot`] | dovecot-imapd, dovecot-pop3d |
@@ -16,11 +17,13 @@
 //! | [`Doq`] | none: the package aioquic for Python, in `target/peers` |
 //! | [`MariaDb`] | mariadb-server-core, mariadb-client-core |
 //! | [`Nats`] | nats-server |
-//! | [`Python`] | none: grpcio, websockets and aiosmtpd for Python, in `target/peers` |
+//! | [`Python`] | none: grpcio, websockets, aiosmtpd and aioquic for Python, in `target/peers` |
+//! | [`Pings`] | none: Python, and root's network namespaces |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
 //!
 //! A missing one panics with what installs it.
 
+mod alertmanager;
 mod blackbox;
 mod doq;
 mod knot;
@@ -29,6 +32,7 @@ mod moto;
 mod nats;
 mod nginx;
 mod openssl;
+mod pings;
 mod postgres;
 mod process;
 mod prometheus;
@@ -38,6 +42,7 @@ mod signed;
 mod starttls;
 mod unbound;
 
+pub use alertmanager::Alertmanager;
 pub use blackbox::Blackbox;
 pub use doq::Doq;
 pub use knot::{Knot, Place};
@@ -46,10 +51,11 @@ pub use moto::{Moto, Stored};
 pub use nats::{Nats, NatsSetup};
 pub use nginx::Nginx;
 pub use openssl::{OpenSsl, openssl, s_client};
+pub use pings::{Pings, host as ping_host};
 pub use postgres::Postgres;
-pub use prometheus::{Prometheus, check_metrics};
+pub use prometheus::{Prometheus, check_metrics, promtool};
 pub use proxies::PassOn;
-pub use python::Python;
+pub use python::{Python, Quic};
 pub use signed::{Signed, Signing};
 pub use starttls::{Dovecot, Plaintext};
 pub use unbound::Unbound;

@@ -52,6 +52,7 @@ fn a_doctor_says_what_is_missing_and_what_to_do() {
         "clock",
         "open files",
         "CPU",
+        "memory",
     ] {
         of(name);
     }

@@ -1,16 +1,20 @@
 //! The clock, the limits and the load of this machine.
 
 use std::fs;
+use std::time::Duration;
 
 use model::time::{Clock as _, SystemClock, Timestamp};
 
 use super::{Finding, Patient, fail, ok, warn};
-use crate::agent::machine::keeper;
+use crate::agent::machine::{keeper, room};
 use crate::agent::metrics::open_files_max;
 use crate::agent::serve::in_flight_max;
 
 /// A clock that shows less was never set: the first day of the year in which this program was begun.
 const BEGUN_SECONDS: i64 = 1_735_689_600;
+
+/// How long memory is looked at.
+const WATCHED: Duration = Duration::from_millis(200);
 
 /// The share of time in per cent that somebody waited for a processor, above which latencies are not the target's.
 const PRESSURE_MAX: f64 = 20.0;
@@ -40,10 +44,29 @@ pub(super) fn open_files(_: &Patient) -> Finding {
     let (limit, runs) = (open_files_max(), in_flight_max(None));
     let limit = if limit == u64::MAX { "no limit".to_owned() } else { limit.to_string() };
     let seen = format!("{limit}: {runs} runs at once");
-    if runs < 256 {
+    if let Some(why) = room().short_of_files() {
+        warn(
+            NAME,
+            format!("{seen}; {why}"),
+            "runs that get none do not count; close some, or raise the limit",
+        )
+    } else if runs < 256 {
         warn(NAME, seen, "ulimit -n 65536, or LimitNOFILE=65536 in the unit")
     } else {
         ok(NAME, seen)
+    }
+}
+
+/// Whether processes wait for memory.
+pub(super) fn memory(_: &Patient) -> Finding {
+    const NAME: &str = "memory";
+    let before = room();
+    std::thread::sleep(WATCHED);
+    let now = room();
+    match (now.short_of_memory(&before), now.stalled) {
+        (Some(why), _) => warn(NAME, why, "latencies do not count meanwhile; give it more"),
+        (None, Some(_)) => ok(NAME, "nothing waits for it"),
+        (None, None) => ok(NAME, "this kernel does not tell who waits for it"),
     }
 }
 

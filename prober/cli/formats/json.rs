@@ -1,6 +1,5 @@
 //! For programs: the events as they are stored, and mistakes with their places.
 
-use model::event::SliEvent;
 use scenario::render;
 use serde_json::Value;
 
@@ -10,10 +9,7 @@ pub(super) const FORMAT: Format = Format {
     name: "json",
     summary: "one JSON list",
     each: None,
-    end: |runs| {
-        let events: Vec<&SliEvent> = runs.all.iter().map(|ran| &ran.event).collect();
-        pretty(&serde_json::to_value(events).unwrap_or_default())
-    },
+    end: |runs| pretty(&Value::Array(runs.all.iter().map(|ran| ran.event.to_value()).collect())),
     mistakes: |of| pretty(&render::json(of.diagnostics, of.sources)),
 };
 

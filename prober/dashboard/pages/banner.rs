@@ -100,7 +100,11 @@ fn one(banner: &Banner, now: Timestamp) -> Markup {
                     (user(&stream.scenario, 60)) " (" (format!("{:.0}\u{a0}%", share * 100.0)) ")"
                 }
                 @if own.hidden.len() > HIDDEN_MAX { " and " (own.hidden.len() - HIDDEN_MAX) " more" }
-                "."
+                ". "
+            }
+            @for (route, why) in own.undelivered.iter().take(HIDDEN_MAX) {
+                strong { "Alerts do not get through route " (user(route, 60)) ". " }
+                "They wait and are tried again. " (user(why, SENTENCE_MAX)) " "
             }
         },
         Banner::Starting(why) => html! {
@@ -148,6 +152,7 @@ mod tests {
                 ("clock", "".into(), "it was stepped".to_owned()),
             ],
             hidden: (0..7).map(|number| (stream(&format!("s{number}")), 0.5)).collect(),
+            undelivered: vec![("oncall".to_owned(), "https://hooks.example answered 503: <i>".to_owned())],
         };
         let text = shown(&[doubts(own).unwrap()]);
         for part in [
@@ -156,6 +161,8 @@ mod tests {
             "doubts its own clock. ",
             "about <bdi>s0</bdi> (50\u{a0}%), <bdi>s1</bdi> (50\u{a0}%)",
             "<bdi>s4</bdi> (50\u{a0}%) and 2 more.",
+            "through route <bdi>oncall</bdi>. ",
+            "answered 503: &lt;i&gt;",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }

@@ -4,6 +4,7 @@ mod api;
 mod events;
 mod ops;
 mod site;
+mod slos;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,6 +48,10 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/scenarios", get(api::scenarios))
         .route("/api/v1/account", get(api::account))
+        .route("/api/v1/slos", get(slos::list))
+        .route("/api/v1/slos/{name}", get(slos::one))
+        .route("/api/v1/slos/{name}/gate", get(slos::gate))
+        .route("/api/v1/alerts", get(slos::alerts))
         .route("/api/v1/reload-state", get(api::reload_state))
         .route(RELOAD, post(api::reload))
         .fallback(not_found)

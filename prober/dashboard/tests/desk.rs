@@ -42,6 +42,7 @@ impl Clock for TestClock {
 /// Sources with handles on their other ends.
 pub(super) struct Desk {
     pub(super) catalogue: watch::Sender<Arc<Catalogue>>,
+    pub(super) standings: watch::Sender<Arc<[slo::standing::Standing]>>,
     pub(super) reload_state: watch::Sender<ReloadState>,
     pub(super) readiness: watch::Sender<Readiness>,
     /// While it is set, a reload does not end.
@@ -89,6 +90,7 @@ impl Desk {
         let catalogue = Catalogue { project: "shop".to_owned(), prober: "p1".to_owned(), cards };
         let (catalogue, catalogue_end) = watch::channel(Arc::new(catalogue));
         let loaded = ReloadState::Loaded { at: Timestamp::from_seconds(now - 60) };
+        let (standings, standings_end) = watch::channel(Arc::default());
         let (reload_state, reload_end) = watch::channel(loaded.clone());
         let (readiness, readiness_end) = watch::channel(Readiness::Ready);
         let reload_hangs = Arc::new(AtomicBool::new(false));
@@ -99,6 +101,7 @@ impl Desk {
             store,
             clock: shared,
             catalogue: catalogue_end,
+            standings: standings_end,
             reload_state: reload_end,
             readiness: readiness_end,
             metrics: Arc::new(|format| {
@@ -129,6 +132,7 @@ impl Desk {
         };
         Self {
             catalogue,
+            standings,
             reload_state,
             readiness,
             reload_hangs,

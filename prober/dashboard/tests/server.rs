@@ -286,3 +286,27 @@ async fn hostile_requests_are_refused_and_end() {
     assert_eq!(server.get("/runs/%00").await.status, 400);
     end(desk, server).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promises_their_gates_and_their_alerts_are_told() {
+    let (desk, server) = desk(Settings::default()).await;
+    assert_eq!(json(&server, "/api/v1/slos", 200).await["slos"], Value::Array(vec![]));
+    json(&server, "/api/v1/slos/checkout", 404).await;
+    for (bad, gate) in [(0, 200), (10, 200), (50, 409)] {
+        desk.standings.send_replace([sample::standing(bad)].into());
+        let listed = json(&server, "/api/v1/slos", 200).await;
+        assert_eq!(listed["slos"][0]["budget"]["bad"], bad);
+        assert_eq!(json(&server, "/api/v1/slos/checkout", 200).await["name"], "checkout");
+        let answer = json(&server, "/api/v1/slos/checkout/gate", gate).await;
+        assert_eq!(answer["open"], gate == 200);
+        let fires = json(&server, "/api/v1/alerts", 200).await["alerts"].as_array().unwrap().len();
+        assert_eq!(fires > 0, bad > 0);
+    }
+    let mut outage = sample::standing(10);
+    (outage.objective, outage.budget) = (None, None);
+    desk.standings.send_replace([outage].into());
+    json(&server, "/api/v1/slos/checkout/gate", 404).await;
+    json(&server, "/api/v1/slos/%3Cscript%3E/gate", 404).await;
+    json(&server, "/api/v1/slos?all=1", 400).await;
+    end(desk, server).await;
+}

@@ -3,6 +3,7 @@
 mod overview;
 mod run;
 mod scenario;
+pub(crate) mod slo;
 
 pub(crate) use overview::{
     BrokenPromise, Filter, Overview, ROWS_MAX, Row, STRIP, StateCounts, gather as overview, newest,

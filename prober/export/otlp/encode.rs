@@ -100,7 +100,7 @@ pub(super) fn record(event: &SliEvent) -> Vec<u8> {
     record.uint(2, if bad { ERROR } else { INFO });
     record.text(3, if bad { "ERROR" } else { "INFO" });
     record.message(5, |body| body.bytes_always(1, sentence(event).as_bytes()));
-    if let Ok(Value::Object(fields)) = serde_json::to_value(event) {
+    if let Value::Object(fields) = event.to_value() {
         for (name, value) in &fields {
             let name = match name.as_str() {
                 // They have places of their own.

@@ -55,6 +55,8 @@ mod tests {
             store: Some(StoreNumbers::default()),
             process: Some(Process::default()),
             health: Some(OwnHealth::default()),
+            slos: std::sync::Arc::default(),
+            alerts: Vec::new(),
         };
         let own = families(&metrics.without_streams(&around));
         let all = [metrics.families_of(&info("shop").origin.stream).unwrap(), own].concat();

@@ -201,6 +201,8 @@ impl Troubles {
 pub(super) struct Cell {
     pub(super) origin: Arc<Origin>,
     cadence: Cadence,
+    /// The name of its objective.
+    slo: Arc<str>,
     /// Shared with the cell of before a reload, so that no event falls between the two.
     state: Arc<Mutex<State>>,
 }
@@ -216,7 +218,8 @@ impl Cell {
     }
 
     fn of(info: &StreamInfo, state: Arc<Mutex<State>>) -> Self {
-        Self { origin: Arc::clone(&info.origin), cadence: info.cadence.clone(), state }
+        let (origin, slo) = (Arc::clone(&info.origin), Arc::clone(&info.slo));
+        Self { origin, cadence: info.cadence.clone(), slo, state }
     }
 
     /// `scenario="…",region="…"`.
@@ -232,7 +235,7 @@ impl Cell {
         let stream = &self.origin.stream;
         format!(
             "slo=\"{}\",service=\"{}\",region=\"{}\"",
-            escape(&stream.scenario),
+            escape(&self.slo),
             escape(&self.origin.service),
             escape(&stream.region)
         )
@@ -241,7 +244,7 @@ impl Cell {
     /// `slo="…",region="…"`.
     pub(super) fn slo_labels(&self) -> String {
         let stream = &self.origin.stream;
-        format!("slo=\"{}\",region=\"{}\"", escape(&stream.scenario), escape(&stream.region))
+        format!("slo=\"{}\",region=\"{}\"", escape(&self.slo), escape(&stream.region))
     }
 
     /// The labels of the info metric.

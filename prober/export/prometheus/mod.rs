@@ -20,17 +20,21 @@ use store::Account;
 use crate::{Delivery, Exporter};
 use fold::{Cell, Histogram, LAG_EDGES};
 
+mod alerts;
 pub mod blackbox;
 mod families;
 pub mod fold;
 mod hour;
+mod joint;
 pub(crate) mod read;
 mod render;
+mod slos;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
+pub use alerts::AlertNumbers;
 pub use render::{Around, Chunks, DoubtNumbers, OwnHealth, Process, StoreNumbers};
 pub use text::Format;
 pub(crate) use text::Kind;
@@ -42,6 +46,19 @@ pub struct StreamInfo {
     pub origin: Arc<Origin>,
     /// How often it is due.
     pub cadence: Cadence,
+    /// The name of its objective; the scenario's name if it has none.
+    pub slo: Arc<str>,
+}
+
+/// A promise over several scenarios, which has series of its own.
+#[derive(Clone, Debug)]
+pub struct JointInfo {
+    /// The objective's name.
+    pub name: Arc<str>,
+    /// The monitored service.
+    pub service: Arc<str>,
+    /// Scenario and region of each stream that feeds it.
+    pub feeds: Vec<(Arc<str>, Arc<str>)>,
 }
 
 /// The metrics of one prober; clones share them.
@@ -70,6 +87,8 @@ struct Streams {
     by_stream: HashMap<Stream, Arc<Cell>>,
     /// The same cells in the order of exposition.
     order: Arc<[Arc<Cell>]>,
+    /// Promises over several of them.
+    joints: Arc<[joint::Joint]>,
 }
 
 impl Streams {
@@ -109,6 +128,11 @@ impl Metrics {
     ///
     /// Streams that do not fit under the cap are left out and counted.
     pub fn set_streams(&self, streams: &[StreamInfo]) {
+        self.set(streams, &[]);
+    }
+
+    /// The same, with promises over several of them.
+    pub fn set(&self, streams: &[StreamInfo], promises: &[JointInfo]) {
         let mut known = self.shared.streams.write().expect("no holder panics");
         let mut next = Streams::default();
         let (mut order, mut series) = (Vec::with_capacity(streams.len()), 0);
@@ -132,6 +156,7 @@ impl Metrics {
             order.push(cell);
         }
         next.order = order.into();
+        next.joints = joint::joints(promises, &next).into();
         self.shared.series.store(series, Ordering::Relaxed);
         *known = next;
     }
@@ -184,8 +209,10 @@ impl Metrics {
 
     /// The exposition, piece by piece; each piece is made when it is asked for.
     pub fn chunks(&self, format: Format, around: &Around) -> Chunks {
-        let order = Arc::clone(&self.shared.streams.read().expect("no holder panics").order);
-        Chunks::new(self.clone(), order, format, around)
+        let streams = self.shared.streams.read().expect("no holder panics");
+        let (order, joints) = (Arc::clone(&streams.order), Arc::clone(&streams.joints));
+        drop(streams);
+        Chunks::new(self.clone(), (order, joints), format, around)
     }
 
     /// The exposition in one piece.

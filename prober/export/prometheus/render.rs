@@ -6,8 +6,11 @@ use std::sync::atomic::Ordering;
 use store::{DropCause, Health, Stats};
 
 use super::Metrics;
+use super::alerts::{self, AlertNumbers};
 use super::families::{FAMILIES, histogram};
 use super::fold::{Cell, LAG_EDGES};
+use super::joint::Joint;
+use super::slos;
 use super::text::{Format, Kind, Writer, escape};
 use crate::pump::SinkStats;
 
@@ -24,6 +27,10 @@ pub struct Around {
     pub process: Option<Process>,
     /// What the prober knows of its own health.
     pub health: Option<OwnHealth>,
+    /// How every promise stands.
+    pub slos: Arc<[slo::standing::Standing]>,
+    /// Each route that alerts go to.
+    pub alerts: Vec<AlertNumbers>,
 }
 
 /// What the prober knows of its own health.
@@ -38,7 +45,7 @@ pub struct OwnHealth {
 /// One signal of the prober's own health.
 #[derive(Clone, Debug)]
 pub struct DoubtNumbers {
-    /// `network`, `resolver`, `processor` or `clock`.
+    /// `network`, `resolver`, `processor`, `clock`, `files` or `memory`.
     pub signal: &'static str,
     /// The region; empty if it is about the whole machine.
     pub region: Arc<str>,
@@ -104,6 +111,8 @@ pub struct Process {
 pub struct Chunks {
     metrics: Metrics,
     order: Arc<[Arc<Cell>]>,
+    joints: Arc<[Joint]>,
+    slos: Arc<[slo::standing::Standing]>,
     format: Format,
     /// What is written first.
     around: Option<String>,
@@ -116,11 +125,17 @@ pub struct Chunks {
 const PIECE_BYTES: usize = 128 << 10;
 
 impl Chunks {
-    pub(super) fn new(metrics: Metrics, order: Arc<[Arc<Cell>]>, format: Format, around: &Around) -> Self {
+    pub(super) fn new(
+        metrics: Metrics,
+        (order, joints): (Arc<[Arc<Cell>]>, Arc<[Joint]>),
+        format: Format,
+        around: &Around,
+    ) -> Self {
         let mut out = Writer { text: String::with_capacity(8 << 10), format };
         own(&mut out, around);
+        let slos = Arc::clone(&around.slos);
         let around = Some(out.text);
-        Self { metrics, order, format, around, family: 0, stream: 0, ended: false }
+        Self { metrics, order, joints, slos, format, around, family: 0, stream: 0, ended: false }
     }
 }
 
@@ -144,6 +159,9 @@ impl Iterator for Chunks {
                 }
                 (family.write)(&mut out, family.name, cell, &cell.state());
                 self.stream += 1;
+            }
+            for joint in self.joints.iter() {
+                joint.write(&mut out, family.name, &self.slos);
             }
             (self.family, self.stream) = (self.family + 1, 0);
         }
@@ -212,6 +230,8 @@ fn own(out: &mut Writer, around: &Around) {
     out.name("prober_build_info", "", &[("version", &escape(&around.version))]);
     out.count(1);
     sinks(out, &around.sinks);
+    slos::families(out, &around.slos);
+    alerts::families(out, &around.alerts);
     if let Some(store) = &around.store {
         store_families(out, store);
     }

@@ -33,6 +33,14 @@ fn around() -> Around {
             }],
             held: 3,
         }),
+        slos: Arc::default(),
+        alerts: vec![AlertNumbers {
+            integration: "slack",
+            route: "chat".to_owned(),
+            accepted: 5,
+            failed: 2,
+            waiting: Some(1),
+        }],
     }
 }
 
@@ -277,4 +285,52 @@ fn ten_thousand_streams_are_exposed_in_bounded_pieces() {
     }
     let bytes = size_of::<fold::State>() + size_of::<Cell>();
     assert!(bytes <= 1 << 10, "a stream's state has {bytes} bytes");
+}
+
+#[test]
+fn promises_have_their_numbers_and_those_over_several_scenarios_their_sums() {
+    let metrics = Metrics::default();
+    let mut shop = info("shop");
+    shop.slo = "shop-promise".into();
+    let feeds = ["shop", "cart", "gone"].map(|scenario| (scenario.into(), "eu".into())).into();
+    let both = JointInfo { name: "both".into(), service: "shop".into(), feeds };
+    metrics.set(&[shop, info("cart")], std::slice::from_ref(&both));
+    let text = |around: &Around| {
+        open_metrics(&metrics.render(Format::OpenMetrics, around));
+        let text = metrics.render(Format::Prometheus, around);
+        promtool(&text);
+        text
+    };
+    // Every counter is there at 0 before the first event.
+    let born = text(&around());
+    for slo in ["shop-promise", "cart", "both"] {
+        for family in ["events", "good_events", "bad_events", "expected_events"] {
+            let series = format!("prober_sli_{family}_total{{slo=\"{slo}\",service=\"shop\",region=\"eu\"}}");
+            assert_eq!(value(&born, &series).as_deref(), Some("0"), "{series}");
+        }
+    }
+    for (scenario, reason) in [("shop", Reason::Ok), ("cart", Reason::Failed), ("cart", Reason::Ok)] {
+        metrics.apply(&event(&origin(scenario), 0, reason));
+    }
+    let shown = text(&Around { slos: crate::sample::standings().into(), ..around() });
+    for (series, expected) in [
+        ("prober_sli_events_total{slo=\"both\",service=\"shop\",region=\"eu\"}", "3"),
+        ("prober_sli_bad_events_total{slo=\"both\",service=\"shop\",region=\"eu\"}", "1"),
+        ("prober_sli_events_total{slo=\"shop-promise\",service=\"shop\",region=\"eu\"}", "1"),
+        ("prober_sli_consecutive_bad_events{slo=\"both\",region=\"eu\"}", "20"),
+        ("prober_slo_objective_ratio{slo=\"both\",service=\"shop\"}", "0.999"),
+        ("prober_slo_window_seconds{slo=\"both\",service=\"shop\"}", "2592000"),
+        ("prober_maintenance_active{slo=\"shop-promise\"}", "0"),
+        ("prober_slo_gate_open{slo=\"shop-promise\",service=\"shop\"}", "1"),
+        ("prober_slo_alerts_firing{slo=\"shop-promise\",severity=\"page\"}", "2"),
+        ("prober_slo_last_evaluation_timestamp_seconds", "1772370000"),
+    ] {
+        assert_eq!(value(&shown, series).as_deref(), Some(expected), "{series}\n{shown}");
+    }
+    let left =
+        value(&shown, "prober_slo_error_budget_remaining_ratio{slo=\"shop-promise\",service=\"shop\"}");
+    let left: f64 = left.unwrap().parse().unwrap();
+    assert!((left - (1.0 - 10.0 / 43.2)).abs() < 1e-3, "{left}");
+    let burn = value(&shown, "prober_slo_burn_rate_ratio{slo=\"shop-promise\",window=\"1h\"}");
+    assert!((burn.unwrap().parse::<f64>().unwrap() - 10.0 / 60.0 / 0.001).abs() < 1e-6);
 }

@@ -1,10 +1,8 @@
 //! Writing: on the path of every run, so nothing is built that is not written.
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
-
+use super::json::{Object, any, array, object, seconds, text, word};
 use super::timing_key;
-use crate::attribute::Attributes;
+use crate::attribute::{AttributeValue, Attributes};
 use crate::event::{SCHEMA, SliEvent, Trigger};
 use crate::high_mark::{HighMark, MarkValue};
 use crate::outcome::Failure;
@@ -13,354 +11,270 @@ use crate::step::{
     PollRecord, StepRecord,
 };
 
-impl Serialize for SliEvent {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("schema", SCHEMA)?;
-        map.serialize_entry("prober.slot.id", &self.slot.id)?;
-        map.serialize_entry("prober.slot.scheduled", &self.slot.scheduled)?;
-        map.serialize_entry("prober.verdict", self.verdict().as_str())?;
-        map.serialize_entry("prober.verdict.reason", self.outcome.reason.as_str())?;
-        self.origin_entries(&mut map)?;
-        self.run_entries(&mut map)?;
-        if let Some(failure) = &self.outcome.failure {
-            failure_entries(failure, &mut map)?;
+/// Appends the event to `out` as one line.
+pub(crate) fn event(event: &SliEvent, out: &mut Vec<u8>) {
+    object(out, |map| {
+        map.word("schema", SCHEMA.as_bytes());
+        map.word("prober.slot.id", &event.slot.id.digits());
+        map.word("prober.slot.scheduled", &event.slot.scheduled.digits());
+        map.word("prober.verdict", event.verdict().as_str().as_bytes());
+        map.word("prober.verdict.reason", event.outcome.reason.as_str().as_bytes());
+        origin_entries(event, map);
+        run_entries(event, map);
+        if let Some(failure) = &event.outcome.failure {
+            failure_entries(failure, map);
         }
-        self.outcome_entries(&mut map)?;
-        map.end()
+        outcome_entries(event, map);
+    });
+}
+
+fn origin_entries(event: &SliEvent, map: &mut Object<'_>) {
+    let origin = &*event.origin;
+    map.text("prober.scenario.name", &origin.stream.scenario);
+    map.text("prober.scenario.version", &origin.version);
+    map.text("prober.scenario.kind", &origin.kind);
+    map.text("prober.region", &origin.stream.region);
+    if origin.stream.replica > 0 {
+        map.value("prober.replica", &origin.stream.replica);
+    }
+    map.text("prober.id", &origin.prober);
+    if !origin.owner.is_empty() {
+        map.text("prober.scenario.owner", &origin.owner);
+    }
+    map.text("service.name", &origin.service);
+    for (name, value) in &origin.labels {
+        text(map.foreign_key(&format!("labels.{name}")), value);
     }
 }
 
-impl SliEvent {
-    fn origin_entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        let origin = &*self.origin;
-        map.serialize_entry("prober.scenario.name", &*origin.stream.scenario)?;
-        map.serialize_entry("prober.scenario.version", &*origin.version)?;
-        map.serialize_entry("prober.scenario.kind", &*origin.kind)?;
-        map.serialize_entry("prober.region", &*origin.stream.region)?;
-        if origin.stream.replica > 0 {
-            map.serialize_entry("prober.replica", &origin.stream.replica)?;
-        }
-        map.serialize_entry("prober.id", &*origin.prober)?;
-        if !origin.owner.is_empty() {
-            map.serialize_entry("prober.scenario.owner", &*origin.owner)?;
-        }
-        map.serialize_entry("service.name", &*origin.service)?;
-        for (name, value) in &origin.labels {
-            map.serialize_entry(&format_args!("labels.{name}").to_string(), &**value)?;
-        }
-        Ok(())
+fn run_entries(event: &SliEvent, map: &mut Object<'_>) {
+    map.value("prober.run.attempt", &event.attempt);
+    if event.trigger != Trigger::Schedule {
+        map.word("prober.run.trigger", event.trigger.as_str().as_bytes());
     }
-
-    fn run_entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("prober.run.attempt", &self.attempt)?;
-        if self.trigger != Trigger::Schedule {
-            map.serialize_entry("prober.run.trigger", self.trigger.as_str())?;
-        }
-        map.serialize_entry("prober.run.recorded", &self.recorded)?;
-        let Some(started) = self.started else { return Ok(()) };
-        map.serialize_entry("prober.run.started", &started)?;
-        if let Some(finished) = self.finished {
-            map.serialize_entry("prober.run.finished", &finished)?;
-        }
-        map.serialize_entry("prober.run.lag", &self.lag().unwrap_or_default().as_secs_f64())?;
-        map.serialize_entry("prober.run.duration", &self.outcome.duration.as_secs_f64())?;
-        map.serialize_entry("trace_id", &self.slot.id)?;
-        map.serialize_entry("span_id", &Hex(self.slot.id.root_span()))
+    map.word("prober.run.recorded", &event.recorded.digits());
+    let Some(started) = event.started else { return };
+    map.word("prober.run.started", &started.digits());
+    if let Some(finished) = event.finished {
+        map.word("prober.run.finished", &finished.digits());
     }
+    map.seconds("prober.run.lag", event.lag().unwrap_or_default());
+    map.seconds("prober.run.duration", event.outcome.duration);
+    map.word("trace_id", &event.slot.id.digits());
+    map.word("span_id", &hex(event.slot.id.root_span()));
+}
 
-    fn outcome_entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        let outcome = &self.outcome;
-        if !outcome.marks.is_empty() {
-            map.serialize_entry("prober.marks", &outcome.marks)?;
-        }
-        if let Some(age) = outcome.freshness_age {
-            map.serialize_entry("prober.freshness.age", &age)?;
-        }
-        if let Some(name) = &outcome.maintenance {
-            map.serialize_entry(crate::maintenance::ATTRIBUTE, &**name)?;
-        }
-        if let Some(main) = outcome.main_step() {
-            for phase in Phase::ALL {
-                if let Some(time) = main.timing(phase) {
-                    map.serialize_entry(timing_key(phase), &time.as_secs_f64())?;
-                }
+/// Sixteen hex digits.
+fn hex(bytes: [u8; 8]) -> [u8; 16] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 16];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
+}
+
+fn outcome_entries(event: &SliEvent, map: &mut Object<'_>) {
+    let outcome = &event.outcome;
+    if !outcome.marks.is_empty() {
+        map.value("prober.marks", &outcome.marks);
+    }
+    if let Some(age) = outcome.freshness_age {
+        map.value("prober.freshness.age", &age);
+    }
+    if let Some(name) = &outcome.maintenance {
+        map.text(crate::maintenance::ATTRIBUTE, name);
+    }
+    if let Some(main) = outcome.main_step() {
+        for phase in Phase::ALL {
+            if let Some(time) = main.timing(phase) {
+                map.seconds(timing_key(phase), time);
             }
-            attribute_entries(&main.attributes, map)?;
         }
-        if !outcome.steps.is_empty() {
-            let steps: Vec<_> =
-                outcome.steps.iter().enumerate().map(|(index, step)| self.step(index, step)).collect();
-            map.serialize_entry("prober.steps", &steps)?;
-        }
-        if !outcome.assertions.is_empty() {
-            map.serialize_entry("prober.assertions", &Assertions(&outcome.assertions))?;
-        }
-        if !outcome.high_marks.is_empty() {
-            map.serialize_entry("prober.high_marks", &outcome.high_marks)?;
-        }
-        Ok(())
+        attribute_entries(&main.attributes, map);
     }
-
-    fn step<'a>(&self, index: usize, step: &'a StepRecord) -> StepForm<'a> {
-        StepForm { step, main: self.outcome.main == Some(index) }
+    if !outcome.steps.is_empty() {
+        map.array("prober.steps", outcome.steps.iter().enumerate(), |out, (index, step)| {
+            object(out, |map| step_entries(step, outcome.main == Some(index), map));
+        });
+    }
+    if !outcome.assertions.is_empty() {
+        map.array("prober.assertions", &outcome.assertions, |out, record| {
+            object(out, |map| assertion_entries(record, map));
+        });
+    }
+    if !outcome.high_marks.is_empty() {
+        map.array("prober.high_marks", &outcome.high_marks, |out, mark| {
+            object(out, |map| mark_entries(mark, map));
+        });
     }
 }
 
-fn failure_entries<M: SerializeMap>(failure: &Failure, map: &mut M) -> Result<(), M::Error> {
-    map.serialize_entry("prober.failure.class", failure.class.as_str())?;
-    map.serialize_entry("error.type", &failure.error_type)?;
-    map.serialize_entry("prober.failure.message", &failure.message)?;
+fn failure_entries(failure: &Failure, map: &mut Object<'_>) {
+    map.word("prober.failure.class", failure.class.as_str().as_bytes());
+    map.text("error.type", &failure.error_type);
+    map.text("prober.failure.message", &failure.message);
     if !failure.step.is_empty() {
-        map.serialize_entry("prober.failure.step", &failure.step)?;
-    }
-    Ok(())
-}
-
-fn attribute_entries<M: SerializeMap>(attributes: &Attributes, map: &mut M) -> Result<(), M::Error> {
-    attributes.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))
-}
-
-struct Hex<const N: usize>([u8; N]);
-
-impl<const N: usize> Serialize for Hex<N> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::with_capacity(2 * N);
-        for byte in self.0 {
-            text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-            text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-        }
-        to.serialize_str(&text)
+        map.text("prober.failure.step", &failure.step);
     }
 }
 
-struct StepForm<'a> {
-    step: &'a StepRecord,
-    main: bool,
-}
-
-impl Serialize for StepForm<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let step = self.step;
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("name", &*step.name)?;
-        map.serialize_entry("kind", &step.kind)?;
-        map.serialize_entry("state", step.state.as_str())?;
-        if self.main {
-            map.serialize_entry("main", &true)?;
+fn attribute_entries(attributes: &Attributes, map: &mut Object<'_>) {
+    for (key, value) in attributes.iter() {
+        let out = map.foreign_key(key);
+        match value {
+            AttributeValue::Text(value) => text(out, value),
+            AttributeValue::List(values) => array(out, values, |out, value| text(out, value)),
+            other => any(out, other),
         }
-        map.serialize_entry("start", &step.start.as_secs_f64())?;
-        map.serialize_entry("duration", &step.duration.as_secs_f64())?;
-        if let Some(failure) = &step.failure {
-            map.serialize_entry("class", failure.class.as_str())?;
-            map.serialize_entry("error.type", &failure.error_type)?;
-            map.serialize_entry("message", &failure.message)?;
-        }
-        if let Some(note) = &step.note {
-            map.serialize_entry("note", note)?;
-        }
-        if step.teardown {
-            map.serialize_entry("teardown", &true)?;
-        }
-        if let Some(poll) = &step.poll {
-            map.serialize_entry("poll", &PollForm(poll))?;
-        }
-        if !step.attempts.is_empty() {
-            map.serialize_entry("attempts", &FailedAttempts(&step.attempts))?;
-        }
-        if !step.hops.is_empty() {
-            map.serialize_entry("hops", &Hops(&step.hops))?;
-        }
-        if !step.captures.is_empty() {
-            map.serialize_entry("captures", &Pairs(&step.captures))?;
-        }
-        if !self.main && !step.attributes.is_empty() {
-            map.serialize_entry("attributes", &step.attributes)?;
-        }
-        map.end()
     }
 }
 
-impl Serialize for Attributes {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(None)?;
-        attribute_entries(self, &mut map)?;
-        map.end()
+fn step_entries(step: &StepRecord, main: bool, map: &mut Object<'_>) {
+    map.text("name", &step.name);
+    map.text("kind", &step.kind);
+    map.word("state", step.state.as_str().as_bytes());
+    if main {
+        map.yes("main");
+    }
+    map.seconds("start", step.start);
+    map.seconds("duration", step.duration);
+    if let Some(failure) = &step.failure {
+        wrong_entries(failure, map);
+    }
+    if let Some(note) = &step.note {
+        map.value("note", note);
+    }
+    if step.teardown {
+        map.yes("teardown");
+    }
+    if let Some(poll) = &step.poll {
+        map.object("poll", |map| poll_entries(poll, map));
+    }
+    if !step.attempts.is_empty() {
+        map.array("attempts", &step.attempts, |out, attempt| {
+            object(out, |map| attempt_entries(attempt, map));
+        });
+    }
+    if !step.hops.is_empty() {
+        map.array("hops", &step.hops, hop);
+    }
+    if !step.captures.is_empty() {
+        map.object("captures", |map| {
+            for (name, value) in &step.captures {
+                text(map.foreign_key(name), value);
+            }
+        });
+    }
+    if !main && !step.attributes.is_empty() {
+        map.object("attributes", |map| attribute_entries(&step.attributes, map));
     }
 }
 
-struct Pairs<'a>(&'a [(String, String)]);
+/// What was wrong, inside a step.
+fn wrong_entries(failure: &Failure, map: &mut Object<'_>) {
+    map.word("class", failure.class.as_str().as_bytes());
+    map.text("error.type", &failure.error_type);
+    map.text("message", &failure.message);
+}
 
-impl Serialize for Pairs<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+fn poll_entries(poll: &PollRecord, map: &mut Object<'_>) {
+    map.value("count", &poll.count);
+    if poll.hops_left_out > 0 {
+        map.value("hops_left_out", &poll.hops_left_out);
+    }
+    if let Some(status) = &poll.last_status {
+        map.text("last_status", status);
+    }
+    map.seconds("last_duration", poll.last_duration);
+}
+
+fn attempt_entries(attempt: &AttemptRecord, map: &mut Object<'_>) {
+    map.seconds("start", attempt.start);
+    map.seconds("duration", attempt.duration);
+    wrong_entries(&attempt.failure, map);
+    if !attempt.hops.is_empty() {
+        map.array("hops", &attempt.hops, hop);
     }
 }
 
-struct PollForm<'a>(&'a PollRecord);
-
-impl Serialize for PollForm<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let poll = self.0;
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("count", &poll.count)?;
-        if poll.hops_left_out > 0 {
-            map.serialize_entry("hops_left_out", &poll.hops_left_out)?;
-        }
-        if let Some(status) = &poll.last_status {
-            map.serialize_entry("last_status", status)?;
-        }
-        map.serialize_entry("last_duration", &poll.last_duration.as_secs_f64())?;
-        map.end()
+fn mark_entries(mark: &HighMark, map: &mut Object<'_>) {
+    map.text("step", &mark.step);
+    map.text("name", &mark.name);
+    match &mark.value {
+        MarkValue::Int(number) => map.value("value", number),
+        MarkValue::Float(number) => map.value("value", number),
+        MarkValue::Time(at) => map.value("value", at),
     }
+    map.word("since", &mark.since.digits());
 }
 
-struct FailedAttempts<'a>(&'a [AttemptRecord]);
-
-impl Serialize for FailedAttempts<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(FailedAttempt))
-    }
-}
-
-struct FailedAttempt<'a>(&'a AttemptRecord);
-
-impl Serialize for FailedAttempt<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let attempt = self.0;
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("start", &attempt.start.as_secs_f64())?;
-        map.serialize_entry("duration", &attempt.duration.as_secs_f64())?;
-        map.serialize_entry("class", attempt.failure.class.as_str())?;
-        map.serialize_entry("error.type", &attempt.failure.error_type)?;
-        map.serialize_entry("message", &attempt.failure.message)?;
-        if !attempt.hops.is_empty() {
-            map.serialize_entry("hops", &Hops(&attempt.hops))?;
-        }
-        map.end()
-    }
-}
-
-impl Serialize for HighMark {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("step", &*self.step)?;
-        map.serialize_entry("name", &*self.name)?;
-        match &self.value {
-            MarkValue::Int(number) => map.serialize_entry("value", number)?,
-            MarkValue::Float(number) => map.serialize_entry("value", number)?,
-            MarkValue::Time(at) => map.serialize_entry("value", at)?,
-        }
-        map.serialize_entry("since", &self.since)?;
-        map.end()
-    }
-}
-
-struct Hops<'a>(&'a [Hop]);
-
-impl Serialize for Hops<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(HopForm))
-    }
-}
-
-struct HopForm<'a>(&'a Hop);
-
-impl Serialize for HopForm<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let hop = self.0;
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("label", &hop.label)?;
+fn hop(out: &mut Vec<u8>, hop: &Hop) {
+    object(out, |map| {
+        map.text("label", &hop.label);
         if let Some(status) = &hop.status {
-            map.serialize_entry("status", status)?;
+            map.text("status", status);
         }
         if let Some(peer) = &hop.peer {
-            map.serialize_entry("peer", peer)?;
+            map.value("peer", peer);
         }
         if hop.reused {
-            map.serialize_entry("reused", &true)?;
+            map.yes("reused");
         }
-        map.serialize_entry("phases", &Spans(&hop.phases))?;
+        map.array("phases", &hop.phases, span);
         if !hop.attempts.is_empty() {
-            map.serialize_entry("attempts", &AttemptsForm(&hop.attempts))?;
+            map.array("attempts", &hop.attempts, address);
         }
         if let Some(exchange) = &hop.exchange {
-            map.serialize_entry("exchange", &ExchangeForm(exchange))?;
+            map.object("exchange", |map| exchange_entries(exchange, map));
         }
-        map.end()
+    });
+}
+
+fn exchange_entries(exchange: &Exchange, map: &mut Object<'_>) {
+    map.object("request", |map| message_entries(&exchange.request, map));
+    if let Some(answer) = &exchange.answer {
+        map.object("answer", |map| message_entries(answer, map));
     }
 }
 
-struct ExchangeForm<'a>(&'a Exchange);
-
-impl Serialize for ExchangeForm<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("request", &MessageForm(&self.0.request))?;
-        if let Some(answer) = &self.0.answer {
-            map.serialize_entry("answer", &MessageForm(answer))?;
-        }
-        map.end()
+fn message_entries(message: &Message, map: &mut Object<'_>) {
+    map.value("head", &message.head);
+    if let Some(body) = &message.body {
+        map.value("body", body);
     }
 }
 
-struct MessageForm<'a>(&'a Message);
-
-impl Serialize for MessageForm<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("head", &self.0.head)?;
-        if let Some(body) = &self.0.body {
-            map.serialize_entry("body", body)?;
-        }
-        map.end()
-    }
+fn span(out: &mut Vec<u8>, span: &PhaseSpan) {
+    out.push(b'[');
+    word(out, span.phase.as_str().as_bytes());
+    out.push(b',');
+    seconds(out, span.start);
+    out.push(b',');
+    seconds(out, span.duration);
+    out.push(b']');
 }
 
-struct Spans<'a>(&'a [PhaseSpan]);
-
-impl Serialize for Spans<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(
-            self.0
-                .iter()
-                .map(|span| (span.phase.as_str(), span.start.as_secs_f64(), span.duration.as_secs_f64())),
-        )
-    }
+fn address(out: &mut Vec<u8>, attempt: &AddressAttempt) {
+    out.push(b'[');
+    any(out, &attempt.peer);
+    out.push(b',');
+    seconds(out, attempt.start);
+    out.push(b',');
+    seconds(out, attempt.duration);
+    out.push(b',');
+    text(out, &attempt.error_type);
+    out.push(b']');
 }
 
-struct AttemptsForm<'a>(&'a [AddressAttempt]);
-
-impl Serialize for AttemptsForm<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(|attempt| {
-            (attempt.peer, attempt.start.as_secs_f64(), attempt.duration.as_secs_f64(), &attempt.error_type)
-        }))
+fn assertion_entries(record: &AssertionRecord, map: &mut Object<'_>) {
+    map.text("step", &record.step);
+    map.text("name", &record.name);
+    if record.part != Part::Expect {
+        map.word("part", record.part.as_str().as_bytes());
     }
-}
-
-struct Assertions<'a>(&'a [AssertionRecord]);
-
-impl Serialize for Assertions<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(AssertionForm))
-    }
-}
-
-struct AssertionForm<'a>(&'a AssertionRecord);
-
-impl Serialize for AssertionForm<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let record = self.0;
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("step", &*record.step)?;
-        map.serialize_entry("name", &*record.name)?;
-        if record.part != Part::Expect {
-            map.serialize_entry("part", record.part.as_str())?;
-        }
-        map.serialize_entry("pass", &record.pass)?;
-        map.serialize_entry("expected", &record.expected)?;
-        map.serialize_entry("actual", &record.actual)?;
-        map.end()
-    }
+    map.value("pass", &record.pass);
+    map.text("expected", &record.expected);
+    map.text("actual", &record.actual);
 }

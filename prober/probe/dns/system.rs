@@ -1,7 +1,7 @@
 //! Names as applications on this machine see them: through the C library's `getaddrinfo`.
 //!
-//! The library cannot be told to stop, so a lookup that outlives its deadline goes on in a thread of its own until
-//! the library gives up. How many may do so is bounded, and a run that finds no place is the prober's fault.
+//! The library cannot be told to stop, so a lookup that outlives its deadline goes on until the library gives up. How
+//! many may do so is bounded ([`aside`](crate::net::aside)), and a run that finds no place is the prober's fault.
 
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};
@@ -11,17 +11,12 @@ use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use model::outcome::{Failure, FailureClass};
 use model::step::Phase;
-use tokio::sync::Semaphore;
 
 use super::server::Asking;
-use crate::net::fault::{self, within};
+use crate::net::aside::{self, Undone};
+use crate::net::fault;
 use crate::net::phases::Phases;
 use crate::net::resolve::Family;
-
-/// The most lookups of all scenarios that are under way in the library.
-const LOOKUPS_MAX: usize = 32;
-
-static PLACES: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
 
 /// Words of the C library (glibc's, then musl's) and the response code that they stand for.
 const WORDS: &[(&str, ResponseCode)] = &[
@@ -49,23 +44,15 @@ pub(super) async fn look_up(
     phases: &mut Phases,
 ) -> Result<Message, Failure> {
     phases.enter(Phase::Dns);
-    let deadline = asking.deadline();
-    let Some(place) = within(deadline, PLACES.acquire()).await else {
-        let message = format!("{LOOKUPS_MAX} lookups of the system's resolver are still under way");
-        return Err(Failure::new(FailureClass::Local, "local.lookups", message));
-    };
-    let place = place.map_err(|error| fault::config(error.to_string()))?;
     let family = if kind == RecordType::AAAA { Family::V6 } else { Family::V4 };
     let text: Arc<str> = name.to_ascii().trim_end_matches('.').into();
-    let looked_up = tokio::task::spawn_blocking(move || {
-        let found = (&*text, 0).to_socket_addrs().map(|all| all.map(|address| address.ip()).collect());
-        drop(place);
-        found
-    });
-    let found: io::Result<Vec<IpAddr>> = match within(deadline, looked_up).await {
-        Some(Ok(found)) => found,
-        Some(Err(error)) => return Err(Failure::new(FailureClass::Local, fault::BUG, error.to_string())),
-        None => return Err(timed_out(phases, asking)),
+    let look_up = move || -> io::Result<Vec<IpAddr>> {
+        Ok((&*text, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
+    };
+    let found = match aside::LOOKUPS.run(asking.deadline(), look_up).await {
+        Ok(found) => found,
+        Err(Undone::Late) => return Err(timed_out(phases, asking)),
+        Err(Undone::Ours(failure)) => return Err(failure),
     };
     phases.finish();
     let (code, addresses) = match found {

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::fs::Metadata;
-use std::io;
-use std::time::UNIX_EPOCH;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::{Instant, UNIX_EPOCH};
 
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
@@ -14,9 +15,9 @@ use rustix::fs::OFlags;
 use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::template::Template;
 use scenario::value::{Reading, Selector, Value};
-use tokio::io::AsyncReadExt as _;
 
-use crate::net::fault::{self, within};
+use crate::net::aside::{self, Undone};
+use crate::net::fault;
 use crate::net::phases::Phases;
 use crate::net::shared::Net;
 
@@ -63,10 +64,11 @@ impl File {
         };
         attributes.set("file.path", &*path);
         let mut phases = Phases::start(context.began);
-        let seen = match within(context.deadline, see(&path, self.read, &mut phases)).await {
-            Some(Ok(seen)) => Ok(seen),
-            Some(Err(error)) => failure(&path, &error),
-            None => Err(fault::timed_out(&phases, context.deadline)),
+        let seen = match see(&path, self.read, context.deadline, &mut phases).await {
+            Ok(Ok(seen)) => Ok(seen),
+            Ok(Err(error)) => failure(&path, &error),
+            Err(Undone::Late) => Err(fault::timed_out(&phases, context.deadline)),
+            Err(Undone::Ours(failure)) => Err(failure),
         };
         if let Ok(Some(seen)) = &seen {
             attributes.set("file.size", i64::try_from(seen.size).unwrap_or(i64::MAX));
@@ -90,23 +92,36 @@ fn outcome(
 }
 
 /// Looks at the file, and reads it if asked to.
-async fn see(path: &str, read: bool, phases: &mut Phases) -> io::Result<Option<Seen>> {
+async fn see(
+    path: &str,
+    read: bool,
+    deadline: Instant,
+    phases: &mut Phases,
+) -> Result<io::Result<Option<Seen>>, Undone> {
     phases.enter(Phase::Wait);
-    let metadata = tokio::fs::metadata(path).await?;
+    let place = path.to_owned();
+    let metadata = match aside::FILES.run(deadline, move || std::fs::metadata(place)).await? {
+        Ok(metadata) => metadata,
+        Err(error) => return Ok(Err(error)),
+    };
     let content = if !read {
         Err("the content is read with the key `read: true` only".to_owned())
     } else if metadata.is_file() {
         phases.enter(Phase::Receive);
-        content(path).await?
+        let place = path.to_owned();
+        match aside::FILES.run(deadline, move || content(&place)).await? {
+            Ok(content) => content,
+            Err(error) => return Ok(Err(error)),
+        }
     } else {
         Err("it is not a plain file".to_owned())
     };
-    Ok(Some(Seen {
+    Ok(Ok(Some(Seen {
         kind: kind(&metadata),
         size: metadata.len(),
         modified: metadata.modified().ok().map(timestamp),
         content,
-    }))
+    })))
 }
 
 fn kind(metadata: &Metadata) -> &'static str {
@@ -120,15 +135,15 @@ fn kind(metadata: &Metadata) -> &'static str {
 }
 
 /// The content, or why it cannot be looked at.
-async fn content(path: &str) -> io::Result<Result<String, String>> {
+fn content(path: &str) -> io::Result<Result<String, String>> {
     // A pipe may have taken the file's place since; without a writer it would hold us at the opening.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flag is a low bit");
-    let file = tokio::fs::OpenOptions::new().read(true).custom_flags(flags).open(path).await?;
-    if !file.metadata().await?.is_file() {
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
         return Ok(Err("it is not a plain file".to_owned()));
     }
     let mut bytes = Vec::new();
-    file.take(CONTENT_MAX + 1).read_to_end(&mut bytes).await?;
+    file.take(CONTENT_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > CONTENT_MAX {
         return Ok(Err("the file is longer than the limit of 1 MiB".to_owned()));
     }

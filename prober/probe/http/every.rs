@@ -6,19 +6,16 @@ use std::sync::Arc;
 
 use model::outcome::Failure;
 use scenario::diagnostic::{Diagnostic, Report};
-use scenario::kind::{Nothing, StepContext, StepOutcome};
+use scenario::kind::{StepContext, StepOutcome};
 use scenario::source::Span;
 
 use super::client::Client;
 use super::connect::Manner;
 use super::run::Http;
 use super::session::Session;
-use crate::net::address::{Host, HostPort};
-use crate::net::each::{self, Found};
-use crate::net::fault::{timed_out, within};
-use crate::net::phases::Phases;
+use crate::net::address::HostPort;
+use crate::net::each;
 use crate::net::shared::{Net, Shared};
-use crate::net::together;
 
 /// False if the report says why the step cannot ask each address.
 pub(super) fn check(has_proxy: bool, span: Span, report: &mut Report) -> bool {
@@ -34,60 +31,37 @@ pub(super) fn check(has_proxy: bool, span: Span, report: &mut Report) -> bool {
 
 /// Does `http` at every address of its target.
 pub(super) async fn address(http: &Http, net: &mut Net, context: &StepContext<'_>) -> StepOutcome {
-    let mut phases = Phases::start(context.began);
     let shared = Arc::clone(net.shared());
-    let looked_up = within(context.deadline, find(http, &shared, context, &mut phases)).await;
-    let looked_up = looked_up.unwrap_or_else(|| Err(timed_out(&phases, context.deadline)));
-    let (to, found) = match looked_up {
-        Ok(found) => found,
-        Err(failure) => {
-            let hop = phases.into_hop(http.target_of(context));
-            let attributes = model::attribute::Attributes::new();
-            let hops = vec![hop];
-            return StepOutcome { hops, attributes, failure: Some(failure), evidence: Box::new(Nothing) };
-        }
+    let shown = || http.target_of(context);
+    let family = http.client.manner.family;
+    let looked = match each::look_up(&shared, target(http, context), (family, shown), context).await {
+        Ok(looked) => looked,
+        Err(outcome) => return outcome,
     };
-    let lookup =
-        matches!(to.host, Host::Name(_)).then(|| phases.into_hop(format!("addresses of {}", to.host)));
-    let shared = shared.granting(&found.peers);
-    let mut nets: Vec<Net> = found.peers.iter().map(|_| branch(net, &shared)).collect();
-    let asked = found.peers.iter().zip(&mut nets).map(|(peer, net)| ask(http, *peer, net, context));
-    let outcomes = together::all(asked.collect()).await;
+    let peers = looked.peers().to_vec();
+    let mut nets: Vec<Net> = peers.iter().map(|_| branch(net, &looked.shared)).collect();
+    let asked = peers.iter().zip(&mut nets).map(|(peer, net)| ask(http, *peer, net, context));
+    let outcome = looked.join(asked.collect()).await;
     for own in &nets {
         net.hide_as(own);
     }
-    each::joined(lookup, found.peers.into_iter().zip(outcomes).collect(), found.left_out)
+    outcome
 }
 
-/// Where the step connects, and the addresses there.
-async fn find(
-    http: &Http,
-    shared: &Shared,
-    context: &StepContext<'_>,
-    phases: &mut Phases,
-) -> Result<(HostPort, Found), Failure> {
-    let manner = &http.client.manner;
-    let to = match &manner.connect_to {
-        Some(to) => to.clone(),
-        None => http.request.ready(context.scope).await?.target.address.clone(),
-    };
-    let found = each::addresses(shared, &to, manner.family, phases).await?;
-    Ok((to, found))
+/// Where the step connects.
+async fn target(http: &Http, context: &StepContext<'_>) -> Result<HostPort, Failure> {
+    match &http.client.manner.connect_to {
+        Some(to) => Ok(to.clone()),
+        None => Ok(http.request.ready(context.scope).await?.target.address.clone()),
+    }
 }
 
 /// Asks one address, with cookies as they were before and connections of its own.
 async fn ask(http: &Http, peer: SocketAddr, net: &mut Net, context: &StepContext<'_>) -> StepOutcome {
-    if let Some(failure) = each::no_way(peer) {
-        let attributes = model::attribute::Attributes::new();
-        return StepOutcome {
-            hops: Vec::new(),
-            attributes,
-            failure: Some(failure),
-            evidence: Box::new(Nothing),
-        };
+    if let Some(outcome) = each::no_way(peer) {
+        return outcome;
     }
-    let connect_to = Some(HostPort { host: Host::Ip(peer.ip()), port: peer.port() });
-    let manner = Manner { connect_to, ..http.client.manner.clone() };
+    let manner = Manner { connect_to: Some(each::only(peer)), ..http.client.manner.clone() };
     let client = Client { manner, body_bytes_max: http.client.body_bytes_max };
     http.once(&client, net, context).await
 }

@@ -73,7 +73,8 @@ pub(super) fn protocol(message: String) -> Failure {
     Failure::new(FailureClass::Protocol, "http.protocol", message)
 }
 
-fn truncated(answered: bool) -> Failure {
+/// The failure of an answer that ends before its end; `answered` if some of it came.
+pub(super) fn truncated(answered: bool) -> Failure {
     let message = if answered {
         "the server closed the connection before the end of its answer"
     } else {

@@ -24,6 +24,7 @@ use super::run::Http;
 use super::target::{Target, UrlError};
 use super::way;
 use crate::net::address::Host;
+use crate::net::each;
 use crate::net::keys::{self, Refused};
 use crate::net::resolve::Family;
 use crate::net::roots::Roots;
@@ -102,7 +103,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     };
     let manner = way::named(manner, name, &mut fields, report)?;
     let way = way::plan(&mut fields, report)?;
-    let every = fields.choice("addresses").filter(|given| given.value == "all");
+    let every = each::asked(&mut fields);
     if let Some(given) = &every
         && !every::check(way.proxy.is_some(), given.span, report)
     {

@@ -3,6 +3,7 @@
 //! QUIC joins what TCP and TLS do one after the other, so there is one phase for both: `handshake`. Deliberately
 //! absent: connections that are kept, 0-RTT, pushes.
 
+use std::cmp::Ordering;
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use std::time::{Duration, Instant};
 use bytes::{Buf as _, Bytes};
 use h3::client::RequestStream;
 use h3::error::{ConnectionError, StreamError};
-use http::{HeaderMap, Request, Version};
-use model::outcome::{Failure, FailureClass};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, Request, StatusCode, Version};
+use model::outcome::{Failure, FailureClass, cut};
 use model::step::Phase;
 use quinn::crypto::rustls::QuicClientConfig;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -200,7 +202,7 @@ async fn exchange(
         }
         stream.finish().await.map_err(|error| of_stream(&error))?;
         trail.phases.enter(Phase::Wait);
-        receive(&mut stream, body_bytes_max, trail).await
+        receive(&mut stream, (&ready.method, body_bytes_max), trail).await
     };
     tokio::select! {
         biased;
@@ -209,7 +211,11 @@ async fn exchange(
     }
 }
 
-async fn receive(stream: &mut Stream, body_bytes_max: u64, trail: &mut Trail) -> Result<(), Failure> {
+async fn receive(
+    stream: &mut Stream,
+    (method, body_bytes_max): (&Method, u64),
+    trail: &mut Trail,
+) -> Result<(), Failure> {
     let head = stream.recv_response().await.map_err(|error| of_stream(&error))?;
     trail.phases.enter(Phase::Receive);
     let (head, ()) = head.into_parts();
@@ -225,7 +231,33 @@ async fn receive(stream: &mut Stream, body_bytes_max: u64, trail: &mut Trail) ->
             return Ok(());
         }
     }
+    check_length(method, answer)?;
     answer.body.end();
+    Ok(())
+}
+
+/// Holds a whole body against the length that its head announced: over HTTP/3 nobody else does (RFC 9114, section
+/// 4.1.2).
+fn check_length(method: &Method, answer: &Answer) -> Result<(), Failure> {
+    let has_none = matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if method == Method::HEAD || has_none {
+        return Ok(());
+    }
+    let came = answer.body.wire_size();
+    for announced in answer.headers.get_all(CONTENT_LENGTH) {
+        let length = announced.to_str().ok().and_then(|text| text.parse::<u64>().ok());
+        match length.map(|length| came.cmp(&length)) {
+            Some(Ordering::Equal) => {}
+            Some(Ordering::Less) => return Err(fault::truncated(true)),
+            Some(Ordering::Greater) => {
+                return Err(fault::protocol("the body is longer than its head announced".to_owned()));
+            }
+            None => {
+                let told = String::from_utf8_lossy(announced.as_bytes()).into_owned();
+                return Err(fault::protocol(format!("{:?} is no length of a body", cut(told, 60))));
+            }
+        }
+    }
     Ok(())
 }
 

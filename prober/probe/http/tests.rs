@@ -12,9 +12,8 @@ use scenario::source::{Span, Spanned};
 use scenario::template::{Captures, RunFacts, Scope, Secrets};
 
 use super::KIND;
-use crate::net::resolve::Servers;
-use crate::net::shared::{Net, NetConfig, Shared};
-use crate::trial::{self, template, text};
+use crate::net::shared::Net;
+use crate::trial::{self, shared_asking, template, text};
 
 mod auth;
 mod bodies;
@@ -45,11 +44,6 @@ fn map(pairs: &[(&str, &str)]) -> Bound {
         (key, Spanned::new(template(*value), Span::default()))
     };
     Bound::Map(pairs.iter().map(spanned).collect())
-}
-
-/// The network that asks `server` for addresses.
-fn shared_asking(server: std::net::SocketAddr) -> Arc<Shared> {
-    Arc::new(Shared::new(NetConfig { servers: Servers::These(vec![server]), ..NetConfig::default() }))
 }
 
 /// Runs `steps` one after the other in one run.

@@ -16,7 +16,7 @@ use tokio::net::UdpSocket;
 use super::echo::Echo;
 use super::tally::Tally;
 use crate::net::address::{Host, HostPort};
-use crate::net::datagram::{self, receive};
+use crate::net::datagram::{self, receive_from};
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
 use crate::net::resolve::Family;
@@ -184,8 +184,10 @@ async fn hear(
     let mut buffer = [0; 128];
     let peer = phases.peer.expect("the socket was opened for a peer");
     while tally.replies() < tally.sent() {
-        match receive(socket, &mut buffer).await {
-            Ok(length) => {
+        match receive_from(socket, &mut buffer).await {
+            // Unlike one of UDP, a connected ping socket hears everybody who knows its identifier.
+            Ok((_, from)) if from.ip() != peer.ip() => {}
+            Ok((length, _)) => {
                 let at = Instant::now();
                 if let Some(sequence) = echo.sequence(&buffer[..length]) {
                     tally.receive(sequence, at);

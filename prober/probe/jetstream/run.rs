@@ -18,7 +18,7 @@ use crate::http::facts::TlsFacts;
 use crate::net::address::HostPort;
 use crate::net::dial::dial;
 use crate::net::fault::{self, unusable, within};
-use crate::net::lines::Lines;
+use crate::net::lines::{Leftover, Lines};
 use crate::net::phases::Phases;
 use crate::net::reach::{self, Reach};
 use crate::net::resolve::Family;
@@ -174,7 +174,10 @@ impl Questions<'_> {
         if !info.has_tls {
             return Err(tls("the server does not offer TLS"));
         }
-        let tcp = lines.into_inner().ok_or_else(|| tls("the server said more before TLS began"))?;
+        let tcp = lines.into_inner().await.map_err(|left| match left {
+            Leftover::Said(_) => tls("the server said more before TLS began"),
+            Leftover::Broken(failure) => failure,
+        })?;
         let (stream, shown) = setup.connect(tcp, &name, &mut self.phases).await;
         TlsFacts::new(&shown, shared).note(&mut self.attributes);
         self.ask(Lines::new(stream?, RECEIVED_MAX), asked).await

@@ -87,6 +87,11 @@ fn connected(peer: SocketAddr, protocol: Protocol) -> io::Result<UdpSocket> {
 /// # Errors
 /// The system's, or one that ICMP brought from the peer or from the way to it.
 pub(crate) async fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    receive_from(socket, buffer).await.map(|(length, _)| length)
+}
+
+/// The same, and who sent it.
+pub(crate) async fn receive_from(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
     loop {
         // A refusal by ICMP makes the socket ready for an error only, not for reading.
         let ready = socket.ready(Interest::READABLE | Interest::ERROR).await?;
@@ -97,7 +102,7 @@ pub(crate) async fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result
             // Says that the error has been looked at.
             let _none = socket.try_io(Interest::ERROR, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
         }
-        match socket.try_recv(buffer) {
+        match socket.try_recv_from(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             received => return received,
         }

@@ -1,19 +1,22 @@
 //! A step that is done at every address of a name, each by itself, and what it came to as one outcome.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass, cut};
 use model::step::{Hop, SHOWN_MAX};
-use scenario::fields::{Key, KeyType, Need};
-use scenario::kind::{Evidence, Nothing, StepOutcome};
+use scenario::fields::{Fields, Key, KeyType, Need};
+use scenario::kind::{Evidence, Nothing, StepContext, StepOutcome};
+use scenario::source::Spanned;
 use scenario::value::{Reading, Selector};
 
 use crate::net::address::{Host, HostPort};
-use crate::net::fault;
+use crate::net::fault::{self, timed_out, within};
 use crate::net::phases::Phases;
 use crate::net::resolve::Family;
 use crate::net::shared::Shared;
+use crate::net::together;
 
 /// The most addresses of one name that are done; a run has a bounded number of connections.
 pub(crate) const ADDRESSES_MAX: usize = 16;
@@ -27,13 +30,76 @@ pub(crate) const KEY: Key = Key {
     example: "all",
 };
 
+/// Whether the key [`KEY`] asks for each address.
+pub(crate) fn asked(fields: &mut Fields) -> Option<Spanned<&'static str>> {
+    fields.choice(KEY.name).filter(|given| given.value == "all")
+}
+
+/// A step's target whose addresses were found.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    /// The network, in which these addresses may be reached as the target's name may.
+    pub(crate) shared: Arc<Shared>,
+    found: Found,
+    /// The lookup; none for an address.
+    hop: Option<Hop>,
+}
+
+impl Looked {
+    /// What is done at each address.
+    pub(crate) fn peers(&self) -> &[SocketAddr] {
+        &self.found.peers
+    }
+
+    /// Does every one of `asked`, which belong to the peers in their order, all at once; what it came to.
+    pub(crate) async fn join<F: Future<Output = StepOutcome>>(self, asked: Vec<F>) -> StepOutcome {
+        let outcomes = together::all(asked).await;
+        joined(self.hop, self.found.peers.into_iter().zip(outcomes).collect(), self.found.left_out)
+    }
+}
+
+/// Finds the addresses of the step's `target` by the deadline; `shown` names the step where it ends here.
+///
+/// # Errors
+/// The outcome of a step that has no address to be done at.
+pub(crate) async fn look_up(
+    shared: &Arc<Shared>,
+    target: impl Future<Output = Result<HostPort, Failure>>,
+    (family, shown): (Family, impl FnOnce() -> String),
+    context: &StepContext<'_>,
+) -> Result<Looked, StepOutcome> {
+    let mut phases = Phases::start(context.began);
+    let looked_up = within(context.deadline, async {
+        let target = target.await?;
+        let found = addresses(shared, &target, family, &mut phases).await?;
+        Ok((target, found))
+    });
+    let looked_up = looked_up.await.unwrap_or_else(|| Err(timed_out(&phases, context.deadline)));
+    match looked_up {
+        Ok((target, found)) => {
+            let named = matches!(target.host, Host::Name(_));
+            let hop = named.then(|| phases.into_hop(format!("addresses of {}", target.host)));
+            Ok(Looked { shared: shared.granting(&found.peers), found, hop })
+        }
+        Err(failure) => {
+            let hops = vec![phases.into_hop(shown())];
+            Err(StepOutcome { hops, ..StepOutcome::failed(failure) })
+        }
+    }
+}
+
+/// Where a step connects in place of its target.
+pub(crate) const fn only(peer: SocketAddr) -> HostPort {
+    HostPort { host: Host::Ip(peer.ip()), port: peer.port() }
+}
+
 /// The addresses of a target, and how many there are beyond those.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// At most [`ADDRESSES_MAX`].
     pub(crate) peers: Vec<SocketAddr>,
     /// How many more there are.
-    pub(crate) left_out: usize,
+    left_out: usize,
 }
 
 /// The addresses of `target`.
@@ -72,10 +138,10 @@ pub(crate) async fn addresses(
     Ok(Found { peers: ips.into_iter().map(|ip| SocketAddr::new(ip, target.port)).collect(), left_out })
 }
 
-/// The failure of an address that this machine has no way to, which is no fault of the target's.
+/// The outcome at an address that this machine has no way to, which is no fault of the target's.
 ///
 /// Nothing is sent: a UDP socket that is connected only looks for a route.
-pub(crate) fn no_way(peer: SocketAddr) -> Option<Failure> {
+pub(crate) fn no_way(peer: SocketAddr) -> Option<StepOutcome> {
     let any: IpAddr = match peer {
         SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
@@ -88,7 +154,7 @@ pub(crate) fn no_way(peer: SocketAddr) -> Option<Failure> {
         family.0,
         family.1
     );
-    Some(Failure::new(FailureClass::Local, "local.family", message))
+    Some(StepOutcome::failed(Failure::new(FailureClass::Local, "local.family", message)))
 }
 
 /// What each address showed.
@@ -106,11 +172,7 @@ impl Evidence for Each {
 }
 
 /// The outcomes at all addresses as one; `lookup` is the hop in which they were found.
-pub(crate) fn joined(
-    lookup: Option<Hop>,
-    outcomes: Vec<(SocketAddr, StepOutcome)>,
-    left_out: usize,
-) -> StepOutcome {
+fn joined(lookup: Option<Hop>, outcomes: Vec<(SocketAddr, StepOutcome)>, left_out: usize) -> StepOutcome {
     let count = outcomes.len();
     let results = outcomes.iter().map(|(peer, outcome)| result(*peer, outcome)).collect::<Vec<_>>();
     // Those that are bad come last, where a list that is cut in its middle still has them.

@@ -1,11 +1,14 @@
 //! A protocol of lines on a connection, read within limits.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::Poll;
 
 use bytes::BufMut as _;
 use model::outcome::{Failure, FailureClass};
 use model::step::Phase;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use crate::net::fault;
 use crate::net::phases::Phases;
@@ -21,6 +24,15 @@ pub(crate) struct Lines<S> {
     buffer: Vec<u8>,
     /// How many bytes may still be read.
     room: usize,
+}
+
+/// Why a connection is not as it should be before TLS begins on it.
+#[derive(Debug)]
+pub(crate) enum Leftover {
+    /// This came, and nobody asked for it.
+    Said(String),
+    /// The connection broke, or was closed.
+    Broken(Failure),
 }
 
 /// Why there is no line.
@@ -124,9 +136,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
         Ok(())
     }
 
-    /// The connection, if nothing was read that has not been taken.
-    pub(crate) fn into_inner(self) -> Option<S> {
-        self.buffer.is_empty().then_some(self.stream)
+    /// The connection, if nothing has come by now that has not been taken.
+    ///
+    /// # Errors
+    /// Something has; or the other side hung up.
+    pub(crate) async fn into_inner(mut self) -> Result<S, Leftover> {
+        if self.buffer.is_empty() {
+            match come_by_now(&mut self.stream).await {
+                Ok(bytes) => self.buffer = bytes,
+                Err(error) => return Err(Leftover::Broken(fault::of_io(&error, "reading the answer"))),
+            }
+        }
+        if self.buffer.is_empty() {
+            return Ok(self.stream);
+        }
+        let said = String::from_utf8_lossy(&self.buffer);
+        Err(Leftover::Said(said.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+}
+
+/// What has come on `stream` by now, without waiting for it.
+///
+/// # Errors
+/// The connection broke, or the other side hung up.
+pub(crate) async fn come_by_now<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Vec<u8>> {
+    let mut chunk = [0; CHUNK];
+    let mut bytes = ReadBuf::new(&mut chunk);
+    let read = poll_fn(|context| Poll::Ready(Pin::new(&mut *stream).poll_read(context, &mut bytes)));
+    // Whether something is there is asked once; what this task has done before does not matter.
+    match tokio::task::unconstrained(read).await {
+        Poll::Pending => Ok(Vec::new()),
+        Poll::Ready(Ok(())) if bytes.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+        Poll::Ready(read) => read.map(|()| bytes.filled().to_vec()),
     }
 }
 
@@ -148,7 +189,16 @@ mod tests {
         far.write_all(&[b'x'; 60]).await.unwrap();
         assert!(matches!(lines.line(20, &mut phases).await, Err(LineError::TooLong)));
         assert!(matches!(lines.exactly(90, &mut phases).await, Err(LineError::TooLong)));
-        assert!(lines.into_inner().is_none(), "something is left");
+        assert!(matches!(lines.into_inner().await, Err(Leftover::Said(said)) if said.ends_with("xxx")));
+        let (near, _far) = tokio::io::duplex(4096);
+        assert!(Lines::new(near, 100).into_inner().await.is_ok());
+        let (near, mut more) = tokio::io::duplex(4096);
+        more.write_all(b"250 FORGED\r\n").await.unwrap();
+        let left = Lines::new(near, 100).into_inner().await;
+        assert!(matches!(left, Err(Leftover::Said(said)) if said == "250 FORGED"), "it was not read yet");
+        let (near, gone) = tokio::io::duplex(4096);
+        drop(gone);
+        assert!(matches!(Lines::new(near, 100).into_inner().await, Err(Leftover::Broken(_))));
         let (near, far) = tokio::io::duplex(4096);
         drop(far);
         let mut lines = Lines::new(near, 100);

@@ -15,6 +15,7 @@
 //! | [`together`] | several futures in one task |
 //! | [`datagram`] | datagrams to one peer |
 //! | [`lines`] | a protocol of lines, read within limits |
+//! | [`mail`] | what a mail server says, and how it comes to TLS |
 //! | [`tls`] | the handshake, with what the server showed |
 //! | [`proxy`] | through a proxy |
 //! | [`identity`] | a client's certificate and key |
@@ -22,15 +23,18 @@
 //! | [`crl`] | lists of revoked certificates |
 //! | [`starttls`] | from plaintext to TLS, as each protocol has it |
 //! | [`certificate`] | facts read from a certificate, once each |
+//! | [`maze`] | chains in which a search would not end |
 //! | [`verified`] | chains that hold, verified once each |
 //! | [`phases`] | a hop's phases, address attempts and peer |
 //! | [`policy`] | what may be connected to, asked before and after each connection |
 //! | [`canary`], [`anchor`] | what the prober looks at to know of its own resolver and network |
+//! | [`aside`] | work that cannot be told to stop |
 //! | [`fault`] | from an operating system's error to a failure |
 //! | [`keys`] | keys that mean the same in every kind |
 
 pub(crate) mod address;
 pub(crate) mod anchor;
+pub(crate) mod aside;
 pub(crate) mod canary;
 pub(crate) mod certificate;
 pub(crate) mod crl;
@@ -41,6 +45,8 @@ pub(crate) mod fault;
 pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod lines;
+pub(crate) mod mail;
+pub(crate) mod maze;
 pub(crate) mod phases;
 pub(crate) mod policy;
 pub(crate) mod proxy;

@@ -67,6 +67,11 @@ impl Phases {
         self.open.map(|(phase, _)| phase)
     }
 
+    /// Whether a phase has begun.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.open.is_some() || !self.spans.is_empty()
+    }
+
     fn close(&mut self, at: Instant) -> Instant {
         let Some((phase, start)) = self.open.take() else { return at };
         let at = at.max(start);

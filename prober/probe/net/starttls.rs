@@ -17,6 +17,7 @@
 mod dialogue;
 mod lines;
 mod packets;
+mod smtp;
 mod xmpp;
 
 use model::outcome::Failure;
@@ -67,7 +68,7 @@ pub(crate) async fn upgrade(
 ) -> Result<(), Failure> {
     let mut dialogue = Dialogue::new(stream, protocol);
     match protocol {
-        Protocol::Smtp => lines::smtp(&mut dialogue).await?,
+        Protocol::Smtp => return smtp::upgrade(dialogue.into_stream()).await,
         Protocol::Imap => lines::imap(&mut dialogue).await?,
         Protocol::Pop3 => lines::pop3(&mut dialogue).await?,
         Protocol::Xmpp => xmpp::upgrade(&mut dialogue, &name.to_str()).await?,
@@ -75,7 +76,7 @@ pub(crate) async fn upgrade(
         Protocol::Mysql => packets::mysql(&mut dialogue).await?,
         Protocol::Ldap => packets::ldap(&mut dialogue).await?,
     }
-    dialogue.nothing_left()
+    dialogue.nothing_left().await
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ use crate::net::certificate;
 use crate::net::crl::{self, Crls};
 use crate::net::fault;
 use crate::net::identity::Identity;
+use crate::net::maze;
 use crate::net::phases::Phases;
 use crate::net::roots::{self, Roots, Trusted};
 use crate::net::verified::{Served, VerifiedChains};
@@ -302,9 +303,10 @@ impl ServerCertVerifier for Recorder {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let served = Served { leaf, intermediates, name, staple };
-        let verified = self
-            .verified
-            .check(&served, now, || self.inner.verify_server_cert(leaf, intermediates, name, staple, now));
+        let verified = self.verified.check(&served, now, || {
+            let passable = maze::passable(leaf, intermediates);
+            self.inner.verify_server_cert(leaf, &passable, name, staple, now)
+        });
         let mut seen = self.lock();
         seen.staple = staple.to_vec();
         let Err(error) = verified else { return verified };

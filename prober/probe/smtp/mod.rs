@@ -12,11 +12,9 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`file`] | keys, subjects, and how they become an action |
-//! | [`reply`] | a reply of several lines, read within limits |
 //! | [`run`] | the action and its evidence |
 
 mod file;
-mod reply;
 mod run;
 
 #[cfg(test)]

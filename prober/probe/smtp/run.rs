@@ -14,12 +14,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::reply::Reply;
 use crate::http::facts::TlsFacts;
 use crate::net::address::{Host, HostPort};
 use crate::net::dial::dial;
 use crate::net::fault::{self, within};
 use crate::net::lines::Lines;
+use crate::net::mail::{self, MailError, Reply, SAID_MAX};
 use crate::net::phases::Phases;
 use crate::net::reach::{self, Reach};
 use crate::net::resolve::Family;
@@ -27,8 +27,6 @@ use crate::net::shared::{Net, Shared};
 use crate::net::tls::{TlsChoice, TlsSetup, server_name};
 use crate::octets::{self, Encoding};
 
-/// The most that a server may say in one run, in bytes.
-const SAID_MAX: usize = 64 * 1024;
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(50);
 
@@ -63,6 +61,10 @@ struct Dialogue<'a> {
     deadline: Instant,
     hops: Vec<Hop>,
     phases: Phases,
+    /// What the hop in progress is called.
+    label: String,
+    /// The code of an answer that refused.
+    refused: Option<u16>,
     detail: Detail,
     attributes: Attributes,
 }
@@ -103,6 +105,8 @@ impl Smtp {
             deadline: context.deadline,
             hops: Vec::with_capacity(4),
             phases: Phases::start(context.began),
+            label: address.to_string(),
+            refused: None,
             detail,
             attributes,
         };
@@ -148,21 +152,14 @@ impl Dialogue<'_> {
         let mut lines = Lines::new(tcp, SAID_MAX);
         let mut greeted = self.greet(&mut lines).await?;
         let Some(capabilities) = &greeted.capabilities else { return Ok(greeted) };
-        if !capabilities.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS")) {
-            let message = format!("{} does not offer STARTTLS", self.address);
-            return Err(Failure::new(FailureClass::Tls, "tls.handshake", message));
+        if !mail::offers_tls(capabilities) {
+            return Err(self.failure(MailError::NotOffered));
         }
-        let reply = self.command(&mut lines, "STARTTLS").await?;
-        if reply.code != 220 {
-            return Err(reply.refusal("STARTTLS"));
-        }
-        // Whatever came before the handshake could be anybody's (CVE-2011-0411 and its kin).
-        let tcp = lines.into_inner().ok_or_else(|| {
-            let message = "the server said more after STARTTLS, before the connection was encrypted";
-            Failure::new(FailureClass::Protocol, "smtp.protocol", message)
-        })?;
+        "STARTTLS".clone_into(&mut self.label);
+        let agreed = mail::start_tls(lines, &mut self.phases).await;
+        let (tcp, reply) = agreed.map_err(|error| self.failure(error))?;
         let tls = self.encrypt(tcp, setup).await?;
-        self.end_hop("STARTTLS", b"STARTTLS\r\n", &reply);
+        self.end_hop(b"STARTTLS\r\n", &reply);
         let mut lines = Lines::new(tls, SAID_MAX);
         greeted.capabilities = Some(self.hello(&mut lines).await?);
         self.quit(&mut lines).await;
@@ -185,9 +182,8 @@ impl Dialogue<'_> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         self.phases.enter(model::step::Phase::Wait);
-        let greeting = Reply::read(lines, &mut self.phases).await?;
-        let label = self.address.to_string();
-        self.end_hop(&label, b"", &greeting);
+        let greeting = Reply::read(lines, &mut self.phases).await.map_err(|error| self.failure(error))?;
+        self.end_hop(b"", &greeting);
         let capabilities = match greeting.code {
             220 => Some(self.hello(lines).await?),
             _ => None,
@@ -200,22 +196,37 @@ impl Dialogue<'_> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let command = format!("EHLO {}", self.step.hello);
-        let reply = self.command(lines, &command).await?;
-        if reply.code != 250 {
-            return Err(reply.refusal("EHLO"));
-        }
-        self.end_hop("EHLO", format!("{command}\r\n").as_bytes(), &reply);
+        "EHLO".clone_into(&mut self.label);
+        let said = mail::hello(lines, &self.step.hello, &mut self.phases).await;
+        let reply = said.map_err(|error| self.failure(error))?;
+        self.end_hop(format!("EHLO {}\r\n", self.step.hello).as_bytes(), &reply);
         // The first line is the server's name.
         Ok(reply.lines.into_iter().skip(1).collect())
     }
 
-    async fn command<S>(&mut self, lines: &mut Lines<S>, command: &str) -> Result<Reply, Failure>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        lines.write(format!("{command}\r\n").as_bytes(), &mut self.phases).await?;
-        Reply::read(lines, &mut self.phases).await
+    /// The failure of a conversation that went wrong; a code is shown with the command that it answers.
+    fn failure(&mut self, error: MailError) -> Failure {
+        let told = error.told();
+        let protocol =
+            |error_type: &'static str, message| Failure::new(FailureClass::Protocol, error_type, message);
+        match error {
+            MailError::Broken(failure) => failure,
+            MailError::TooLong | MailError::TooMany => {
+                protocol("smtp.too_long", format!("{}: {told}", self.address))
+            }
+            MailError::NoReply(_) => {
+                protocol("smtp.protocol", format!("what answers is no mail server: {told}"))
+            }
+            MailError::Refused(_, reply) => {
+                self.refused = Some(reply.code);
+                let error_type = format!("smtp.{}", reply.code);
+                Failure::new(FailureClass::Protocol, error_type, format!("{}: {told}", self.address))
+            }
+            MailError::NotOffered | MailError::Forged(_) => {
+                let message = format!("{} does not come to TLS: {told}", self.address);
+                Failure::new(FailureClass::Tls, "tls.starttls", message)
+            }
+        }
     }
 
     /// Says goodbye, so that the server does not log a lost connection; its time is not the answer's.
@@ -225,21 +236,17 @@ impl Dialogue<'_> {
     {
         let mut aside = Phases::start(self.phases.origin());
         let until = self.deadline.min(Instant::now() + GOODBYE);
-        let _said = within(until, async {
-            lines.write(b"QUIT\r\n", &mut aside).await?;
-            Reply::read(lines, &mut aside).await
-        })
-        .await;
+        let _said = within(until, mail::ask(lines, "QUIT", &mut aside)).await;
     }
 
     /// Ends a hop whose answer has come; the next one is on the same connection.
-    fn end_hop(&mut self, label: &str, said: &[u8], reply: &Reply) {
+    fn end_hop(&mut self, said: &[u8], reply: &Reply) {
         let next = Phases::start(self.phases.origin());
         let phases = std::mem::replace(&mut self.phases, next);
         if let Some(peer) = phases.peer {
             self.phases.connected(peer);
         }
-        let mut hop = phases.into_hop(label.to_owned());
+        let mut hop = phases.into_hop(self.label.clone());
         hop.reused = !self.hops.is_empty();
         hop.status = Some(reply.code.to_string());
         let heard = format!("{} {}", reply.code, reply.lines.join("\n"));
@@ -251,11 +258,11 @@ impl Dialogue<'_> {
         if let Some(peer) = self.phases.peer {
             self.attributes.set("network.peer.address", peer.ip().to_string());
         }
-        if done.is_err() {
-            let label =
-                if self.hops.is_empty() { self.address.to_string() } else { "the next command".to_owned() };
-            let mut hop = self.phases.into_hop(label);
+        // What fails between two commands, such as a wish that the server does not have, is in no hop of its own.
+        if done.is_err() && (self.phases.has_begun() || self.hops.is_empty()) {
+            let mut hop = self.phases.into_hop(self.label);
             hop.reused = !self.hops.is_empty();
+            hop.status = self.refused.map(|code| code.to_string());
             self.hops.push(hop);
         }
         match done {

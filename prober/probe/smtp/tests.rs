@@ -45,7 +45,7 @@ async fn a_real_server_greets() {
     assert_eq!(trial.phases(1), [Phase::Send, Phase::Wait, Phase::Receive]);
     assert_eq!(trial.outcome.hops[1].status.as_deref(), Some("250"));
     let trial = look(server.addr(), vec![STARTTLS], PATIENCE).await;
-    assert_eq!(trial.failure(), "tls tls.handshake");
+    assert_eq!(trial.failure(), "tls tls.starttls");
     assert!(trial.message().ends_with("does not offer STARTTLS"), "{}", trial.message());
 }
 
@@ -106,7 +106,7 @@ async fn replies_that_refuse_or_are_none() {
             // Anybody on the way could have added it.
             &["220 a\r\n", "250-a\r\n250 STARTTLS\r\n", "220 go\r\n250 FORGED\r\n"],
             vec![STARTTLS],
-            "smtp.protocol",
+            "tls.starttls",
         ),
     ] {
         let (addr, thread) = server(replies);

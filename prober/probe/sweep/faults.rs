@@ -10,71 +10,107 @@ use super::*;
 /// A pause that is long for a client and short for a test.
 const PAUSE: Duration = Duration::from_millis(60);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_go_wrong_at_once() {
-    let mut cases = Vec::new();
-    for (way, silent, closed, reset, flooded) in [
-        (
-            Way::Http,
+/// What is said of a peer that is silent, closes, resets, or makes a noise without an end, as soon as it is connected.
+type AtOnce = (&'static [Way], [&'static str; 4]);
+
+const AT_ONCE_WRONG: &[AtOnce] = &[
+    (
+        &[Way::Http, Way::S3, Way::WebSocket],
+        [
             "timeout timeout wait",
             "protocol http.truncated wait | protocol http.truncated send | connect connect.reset wait | connect connect.reset send",
             "connect connect.reset wait | connect connect.reset send | connect connect.reset connect",
             "protocol http.protocol receive | protocol http.protocol wait | protocol http.protocol send",
-        ),
-        (
-            Way::S3,
-            "timeout timeout wait",
-            "protocol http.truncated wait | protocol http.truncated send | connect connect.reset wait | connect connect.reset send",
-            "connect connect.reset wait | connect connect.reset send | connect connect.reset connect",
-            "protocol http.protocol receive | protocol http.protocol wait | protocol http.protocol send",
-        ),
-        (
-            Way::H2,
+        ],
+    ),
+    (
+        &[Way::H2],
+        [
             "timeout timeout wait",
             "protocol http.truncated wait | protocol http.truncated send | connect connect.reset wait | connect connect.reset send",
             "connect connect.reset wait | connect connect.reset send | connect connect.reset connect",
             "protocol http.protocol wait | protocol http.protocol send",
-        ),
-        (
-            Way::Https,
+        ],
+    ),
+    (
+        &[Way::Grpc],
+        [
+            "timeout timeout wait",
+            "protocol grpc.protocol wait | protocol grpc.protocol send | connect connect.reset wait | connect connect.reset send",
+            "connect connect.reset wait | connect connect.reset send | connect connect.reset connect",
+            "protocol grpc.protocol wait | protocol grpc.protocol send",
+        ],
+    ),
+    (
+        &[Way::Https, Way::Tls, Way::Grpcs, Way::WebSockets, Way::Smtps],
+        [
             "timeout timeout tls",
             "tls tls.handshake tls",
             "tls tls.handshake tls | connect connect.reset connect",
             "tls tls.handshake tls",
-        ),
-        (
-            Way::Tls,
-            "timeout timeout tls",
-            "tls tls.handshake tls",
-            "tls tls.handshake tls | connect connect.reset connect",
-            "tls tls.handshake tls",
-        ),
-        (
-            Way::Tcp,
+        ],
+    ),
+    (
+        &[Way::Tcp],
+        [
             "timeout timeout wait",
             "incorrect assert.response wait",
             "connect connect.reset wait | connect connect.reset connect",
             "incorrect assert.response receive",
-        ),
-        (
-            Way::Sql,
-            "timeout timeout wait",
-            "connect connect.reset wait",
-            "connect connect.reset wait | connect connect.reset connect",
-            "protocol sql.protocol wait",
-        ),
-        (
-            Way::DnsTcp,
+        ],
+    ),
+    (
+        &[Way::Smtp, Way::SmtpStartTls],
+        ["timeout timeout wait", "connect connect.reset wait", RESET, "protocol smtp.too_long receive"],
+    ),
+    (
+        &[Way::JetStream, Way::JetStreamTls],
+        ["timeout timeout wait", "connect connect.reset wait", RESET, "protocol jetstream.too_long receive"],
+    ),
+    (
+        &[Way::Sql],
+        ["timeout timeout wait", "connect connect.reset wait", RESET, "protocol sql.protocol wait"],
+    ),
+    (
+        &[Way::MySql, Way::MySqlTls],
+        ["timeout timeout wait", "connect connect.reset wait", RESET, "protocol sql.protocol receive"],
+    ),
+    (
+        &[Way::SqlTls],
+        [
+            "timeout timeout tls",
+            "connect connect.reset tls",
+            "connect connect.reset tls | connect connect.reset connect",
+            // The first letter would have to be an S.
+            "tls tls.handshake tls",
+        ],
+    ),
+    (
+        &[Way::StartTls("smtp"), Way::StartTls("imap"), Way::StartTls("postgres"), Way::StartTls("ldap")],
+        ["timeout timeout wait", "connect connect.reset wait", RESET, "tls tls.starttls wait"],
+    ),
+    (
+        &[Way::DnsTcp],
+        [
             "dns dns.timeout wait",
             "protocol dns.truncated wait | connect connect.reset wait | connect connect.reset send",
             "connect connect.reset wait | connect connect.reset send | connect connect.reset connect",
             "protocol dns.malformed receive",
-        ),
-    ] {
-        cases.push(Case::of(Fault::HalfOpen, way, silent));
-        cases.push(Case::of(Fault::CloseOnAccept, way, closed));
-        cases.push(Case::of(Fault::ResetOnAccept, way, reset));
-        cases.push(Case::of(Fault::Flood(b"noise without an end ".to_vec()), way, flooded));
+        ],
+    ),
+];
+
+const RESET: &str = "connect connect.reset wait | connect connect.reset connect";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_go_wrong_at_once() {
+    let noise = || Fault::Flood(b"noise without an end ".to_vec());
+    let mut cases = Vec::new();
+    for (ways, expected) in AT_ONCE_WRONG {
+        for way in *ways {
+            let faults = [Fault::HalfOpen, Fault::CloseOnAccept, Fault::ResetOnAccept, noise()];
+            cases.extend(faults.into_iter().zip(expected).map(|(fault, known)| Case::of(fault, *way, known)));
+        }
     }
     sweep(cases).await;
 }
@@ -95,6 +131,12 @@ async fn one_byte_at_a_time() {
         Case::of(trickle(b"220 mail.test"), Way::Tcp, "timeout timeout receive"),
         Case::of(trickle(b"R\0\0\0\x08\0\0\0\0"), Way::Sql, "timeout timeout wait"),
         Case::of(trickle(&[0x40, 0]), Way::DnsTcp, "dns dns.timeout receive"),
+        Case::of(trickle(&http2::settings()), Way::Grpc, "timeout timeout wait"),
+        Case::of(drip(), Way::WebSocket, "timeout timeout receive"),
+        Case::of(trickle(b"220-mail.test"), Way::Smtp, "timeout timeout receive"),
+        Case::of(trickle(b"220-mail.test"), Way::StartTls("smtp"), "timeout timeout wait"),
+        Case::of(trickle(b"INFO {\"version"), Way::JetStream, "timeout timeout receive"),
+        Case::of(trickle(b"\x4a\0\0\0\x0a8.0.36"), Way::MySql, "timeout timeout receive"),
     ];
     sweep(cases).await;
 }
@@ -115,7 +157,29 @@ async fn after_the_handshake() {
         cases.push(Case::of(silent.clone(), Way::Https, "timeout timeout wait").with(ca()));
         cases.push(Case::of(silent, Way::Tls, "ok").with(ca()));
     }
-    for way in [Way::Https, Way::Tls] {
+    for (way, speech, reset) in [
+        (
+            Way::Grpcs,
+            Speech::h2(),
+            "connect connect.reset wait | connect connect.reset send | protocol grpc.protocol wait | protocol grpc.protocol send",
+        ),
+        (Way::WebSockets, Speech::h1(), "connect connect.reset wait | connect connect.reset send"),
+        (Way::Smtps, Speech::default(), "connect connect.reset wait"),
+    ] {
+        let config = identity.server_config(&speech);
+        let early = format!("{reset} | connect connect.reset tls | tls tls.handshake tls");
+        cases.push(Case::of(Fault::ResetAfterTls(Arc::clone(&config)), way, early.leak()).with(ca()));
+        cases.push(Case::of(Fault::SilentAfterTls(config), way, "timeout timeout wait").with(ca()));
+    }
+    // As many certificates as fit into a handshake, which may all have issued each other.
+    let maze = identity.served_as([vec![identity.chain[0].clone()], pki.maze(90)].concat());
+    let config = maze.server_config(&Speech::h1());
+    for (way, expected) in
+        [(Way::Https, "tls tls.untrusted tls"), (Way::Smtps, "tls tls.untrusted tls"), (Way::Tls, "ok")]
+    {
+        cases.push(Case::of(Fault::SilentAfterTls(Arc::clone(&config)), way, expected).with(ca()));
+    }
+    for way in [Way::Https, Way::Tls, Way::Grpcs, Way::WebSockets, Way::Smtps] {
         cases.push(Case::of(Fault::TlsStall, way, "timeout timeout tls"));
         cases.push(Case::of(Fault::TlsGarbage, way, "tls tls.handshake tls"));
         // A record of the largest size, and one that is larger than any may be.

@@ -1,16 +1,9 @@
 //! Resolvers that lie, for whoever looks up a name, and for `dns` itself.
 
-use std::net::SocketAddr;
-
 use testkit::dns::{Reply, Server};
 
 use super::*;
-use crate::net::resolve::Servers;
-use crate::net::shared::NetConfig;
-
-fn asking(server: SocketAddr) -> Arc<Shared> {
-    Arc::new(Shared::new(NetConfig { servers: Servers::These(vec![server]), ..NetConfig::default() }))
-}
+use crate::trial::shared_asking;
 
 /// More addresses than any answer over UDP has room for; nobody is there.
 fn many() -> Reply {
@@ -48,9 +41,19 @@ async fn every_kind_that_looks_up_a_name() {
             if matches!(expected.split(' ').next(), Some("connect")) { Reply::empty() } else { reply },
         );
         let port = testkit::wait::free_port();
-        for way in [Way::Http, Way::Https, Way::H2, Way::S3, Way::Tls, Way::Tcp, Way::Sql] {
+        let shared = shared_asking(names.addr());
+        for way in Way::OVER_TCP {
             let case = Case::at(name, way, &format!("{name}:{port}"), expected);
-            cases.push(Case { shared: asking(names.addr()), ..case });
+            cases.push(Case { shared: Arc::clone(&shared), ..case });
+        }
+        // A datagram is sent before anybody can refuse it; a ping finds whoever is there.
+        let is_there = expected.starts_with("connect");
+        let refused = if is_there { "connect connect.refused wait" } else { expected };
+        let case = Case::at(name, Way::Udp, &format!("{name}:{port}"), refused);
+        cases.push(Case { shared: Arc::clone(&shared), ..case });
+        if !is_there {
+            let case = Case::at(name, Way::Icmp, &format!("{name}:{port}"), expected);
+            cases.push(Case { shared, ..case });
         }
     }
     sweep(cases).await;

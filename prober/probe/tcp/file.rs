@@ -13,6 +13,7 @@ use scenario::value::SubjectType;
 use super::run::{Reading, Round, Tcp};
 use crate::net::reach::Reach;
 use crate::net::shared::Net;
+use crate::net::{each, keys};
 use crate::octets::{self, Encoding, Payload, unescape};
 use crate::rounds::{self, Said};
 
@@ -61,6 +62,8 @@ pub(super) const KEYS: &[Key] = &[
         doc: "How much is read at most; up to 1 MiB.",
         example: "1kB",
     },
+    keys::IP,
+    each::KEY,
 ];
 
 /// The keys of one round of a conversation.
@@ -121,8 +124,10 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         None => single(&mut fields, encoding, report).map(|round| vec![round]),
     };
     let limit = rounds::limit("read_limit", &mut fields, report);
+    let family = keys::family(&mut fields);
+    let every = each::asked(&mut fields).is_some();
     let reach = Reach::new(fields.template("address")?, None, "mail.example:25", report);
-    Some(Box::new(Tcp { reach: reach?, rounds: rounds?, encoding, limit: limit? }))
+    Some(Box::new(Tcp { reach: reach?, family, every, rounds: rounds?, encoding, limit: limit? }))
 }
 
 /// What `send`, `read` and `read_until` say.

@@ -1,5 +1,8 @@
 //! The action of a `tcp` step and its evidence.
 
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::outcome::{Failure, FailureClass};
@@ -14,6 +17,7 @@ use tokio::net::TcpStream;
 use super::heard::Heard;
 use crate::net::address::HostPort;
 use crate::net::dial::dial;
+use crate::net::each;
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
 use crate::net::reach::{self, Reach};
@@ -28,6 +32,9 @@ const QUIET: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Tcp {
     pub(super) reach: Reach,
+    pub(super) family: Family,
+    /// Whether each address of a name is talked to by itself.
+    pub(super) every: bool,
     /// At least one.
     pub(super) rounds: Vec<Round>,
     pub(super) encoding: Encoding,
@@ -79,12 +86,50 @@ impl Action<Net> for Tcp {
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
-        Box::pin(self.talk(net.shared(), net.detail(), context))
+        Box::pin(async move {
+            if self.every {
+                self.talk_to_every(net.shared(), net.detail(), context).await
+            } else {
+                self.talk(net.shared(), (None, net.detail()), context).await
+            }
+        })
     }
 }
 
 impl Tcp {
-    async fn talk(&self, shared: &Shared, detail: Detail, context: &StepContext<'_>) -> StepOutcome {
+    async fn talk_to_every(
+        &self,
+        shared: &Arc<Shared>,
+        detail: Detail,
+        context: &StepContext<'_>,
+    ) -> StepOutcome {
+        let target = async { self.reach.resolve(context.scope).map(Cow::into_owned) };
+        let looked = each::look_up(shared, target, (self.family, || self.target()), context).await;
+        let looked = match looked {
+            Ok(looked) => looked,
+            Err(outcome) => return outcome,
+        };
+        let shared = Arc::clone(&looked.shared);
+        let talk = |peer: &SocketAddr| {
+            let (shared, peer) = (Arc::clone(&shared), *peer);
+            async move {
+                match each::no_way(peer) {
+                    Some(outcome) => outcome,
+                    None => self.talk(&shared, (Some(peer), detail), context).await,
+                }
+            }
+        };
+        let talks = looked.peers().iter().map(talk).collect();
+        looked.join(talks).await
+    }
+
+    /// Talks to `peer`, or to whoever of the target's addresses answers.
+    async fn talk(
+        &self,
+        shared: &Shared,
+        (peer, detail): (Option<SocketAddr>, Detail),
+        context: &StepContext<'_>,
+    ) -> StepOutcome {
         let prepared = self.reach.resolve(context.scope).and_then(|address| {
             let said = self.rounds.iter().map(|round| {
                 round.send.as_ref().map_or(Ok(Vec::new()), |payload| payload.render(context.scope))
@@ -106,7 +151,9 @@ impl Tcp {
             label: address.to_string(),
             detail,
         };
-        let done = within(context.deadline, conversation.hold(shared, &address)).await;
+        let to = peer.map(each::only);
+        let to = to.as_ref().unwrap_or(&address);
+        let done = within(context.deadline, conversation.hold(shared, to)).await;
         let done = done.unwrap_or_else(|| Err(conversation.timed_out(context.deadline)));
         if let Some(peer) = conversation.phases.peer {
             attributes.set("network.peer.address", peer.ip().to_string());
@@ -131,7 +178,7 @@ impl Tcp {
 
 impl Conversation<'_> {
     async fn hold(&mut self, shared: &Shared, address: &HostPort) -> Result<(), Failure> {
-        let mut stream = dial(shared, address, Family::Any, &mut self.phases).await?;
+        let mut stream = dial(shared, address, self.step.family, &mut self.phases).await?;
         for index in 0..self.step.rounds.len() {
             let said = &self.said[index];
             if !said.is_empty() {

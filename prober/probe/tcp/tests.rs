@@ -10,10 +10,14 @@ use scenario::fields::{Bound, Fields};
 use scenario::source::{Span, Spanned};
 use scenario::template::{Hole, Part, Secrets, Template};
 use scenario::value::{Reading, Value};
+use testkit::dns::Reply as Names;
 use testkit::hostile::{Fault, Hostile};
 
 use super::KIND;
-use crate::trial::{PATIENCE, Trial, compile, judge, run, run_with, shared, template, text, told};
+use crate::trial::relay::Relay;
+use crate::trial::{
+    PATIENCE, Trial, compile, judge, judge_asking, run, run_with, shared, shared_asking, template, text, told,
+};
 
 /// Short enough for a test, long enough for a loopback answer on a busy machine.
 const LIMIT: Duration = Duration::from_millis(400);
@@ -358,4 +362,45 @@ fn mistakes_in_the_file() {
         check(vec![address, ("encoding", Bound::Choice("hex")), ("send", template("0"))]),
         ["E137: `send` does not stand for bytes: it is not pairs of hexadecimal digits"]
     );
+}
+
+/// Each machine behind a name is talked to by itself, and the one that says something else is named.
+#[tokio::test]
+async fn every_address_of_a_name() {
+    let say = |line: &str| Hostile::start(Fault::Trickle(line.as_bytes().to_vec(), Duration::ZERO));
+    let (good, other) = (say("220 mail\r\n"), say("554 no\r\n"));
+    let relay = Relay::start(good.addr(), other.addr());
+    let names = testkit::dns::Server::start();
+    names.on("mail.test", "A", Names::a(&["127.0.0.1", "127.0.0.2"]));
+    names.on("mail.test", "AAAA", Names::empty());
+    names.on("part.test", "A", Names::a(&["127.0.0.1", "127.0.0.9"]));
+    names.on("part.test", "AAAA", Names::empty());
+    let step = |name: &str, keys: &str| {
+        format!("tcp: {{ address: \"{name}:{}\", read_until: \"\\n\", addresses: all{keys} }}", relay.port)
+    };
+    for (step, expected) in [
+        (step("mail.test", ""), "ok"),
+        (
+            step("mail.test", "") + "\nexpect: { response: { starts_with: \"220\" } }",
+            "failed incorrect assert.response: at 127.0.0.2:",
+        ),
+        (step("part.test", ""), "failed connect connect.refused: 1 of 2 addresses bad: 127.0.0.9:"),
+        (step("part.test", ", ip: \"6\""), "failed dns dns.no_answer"),
+        (step("nowhere.test", ""), "failed dns dns.nxdomain"),
+    ] {
+        let told = told(&judge_asking(&step, names.addr()).await);
+        assert!(told.starts_with(expected), "{step}\n{told}");
+    }
+    let keys = vec![
+        ("address", template(format!("mail.test:{}", relay.port))),
+        ("read_until", text("\\n")),
+        ("addresses", Bound::Choice("all")),
+    ];
+    let before = names.udp_packets();
+    let trial = run(&KIND, keys, &shared_asking(names.addr()), PATIENCE).await;
+    assert_eq!(names.udp_packets(), before + 2, "the name is looked up once");
+    assert_eq!(trial.phases(0), [Phase::Dns]);
+    assert_eq!(*trial.phases(1).first().unwrap(), Phase::Connect);
+    assert_eq!(trial.outcome.hops.len(), 3);
+    assert_eq!(trial.value("response"), Value::Text("220 mail\r\n".into()));
 }

@@ -12,11 +12,11 @@ use scenario::source::Spanned;
 use super::defect::Defect;
 use super::run::Tls;
 use super::subjects::VERSIONS;
-use crate::net::keys;
 use crate::net::reach::Reach;
 use crate::net::shared::Net;
 use crate::net::starttls::{self, Protocol};
 use crate::net::tls::{TlsChoice, Verify, Versions};
+use crate::net::{each, keys};
 
 /// The longest name of an application protocol (RFC 7301), in bytes.
 const ALPN_MAX: usize = 255;
@@ -70,6 +70,7 @@ pub(super) const KEYS: &[Key] = &[
         "certs/internal.crl",
     ),
     keys::IP,
+    each::KEY,
 ];
 
 /// `tls: shop.example:443` is its address.
@@ -98,10 +99,19 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let starttls = fields.choice("starttls").and_then(|given| Protocol::of(given.value));
     let crl = fields.text("crl").map(|given| given.value.into());
     let family = keys::family(&mut fields);
+    let every = each::asked(&mut fields).is_some();
     let reach = Reach::new(fields.template("address")?, None, "shop.example:443", report);
     let (roots, alpn, versions) = (roots?, alpn?, versions?);
     let choice = TlsChoice { roots, alpn, verify: Verify::Record, identity: None, crl, versions };
-    Some(Box::new(Tls { reach: reach?, name: name.ok()?, starttls, family, choice, asks_versions: false }))
+    Some(Box::new(Tls {
+        reach: reach?,
+        name: name.ok()?,
+        starttls,
+        family,
+        every,
+        choice,
+        asks_versions: false,
+    }))
 }
 
 fn versions(fields: &mut Fields, report: &mut Report) -> Option<Versions> {

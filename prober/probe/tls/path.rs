@@ -3,7 +3,6 @@
 //! Verification stops at the first thing that is wrong, and a date is the first it looks at. So where today's
 //! look fails over a date, it is made again at moments when the certificates were valid.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use model::time::Timestamp;
@@ -18,14 +17,12 @@ use super::chain::Facts;
 use super::defect::Defect;
 use crate::net::certificate::CertificateFacts;
 use crate::net::crl::Crls;
+use crate::net::maze;
 use crate::net::roots::Trusted;
 
 /// The most moments that are looked at; a chain of four certificates has as many. Each look costs signatures, and a
 /// hostile server may serve ten certificates that all seem to have issued each other.
 const MOMENTS_MAX: usize = 8;
-
-/// The most authorities' own certificates that a path may go through.
-const SELF_ISSUED_MAX: usize = 2;
 
 /// A path from the server's certificate to an authority.
 #[derive(Debug)]
@@ -87,14 +84,7 @@ impl Question<'_> {
     /// What is wrong first.
     pub(super) fn path(&self, at: Timestamp, crls: Option<&Crls>) -> Result<Path, Error> {
         let (leaf, others) = self.chain.split_first().ok_or(Error::BadDer)?;
-        // An authority's own certificate mostly leads nowhere, and many of one name would be a maze.
-        let is_own = |facts: &Option<Arc<CertificateFacts>>| {
-            facts.as_ref().is_some_and(|facts| facts.is_self_issued())
-        };
-        let is_maze = self.facts.iter().filter(|facts| is_own(facts)).count() > SELF_ISSUED_MAX;
-        let others = others.iter().zip(&self.facts[1..]).filter(|(_, facts)| !(is_maze && is_own(facts)));
-        let others: Vec<CertificateDer<'_>> =
-            others.map(|(der, _)| CertificateDer::from(der.as_ref())).collect();
+        let others = maze::passable(leaf, others);
         let leaf = EndEntityCert::try_from(leaf)?;
         let lists = crls.map(Crls::parsed).unwrap_or_default();
         // A file of lists has at least one; what no list covers is looked at by the caller.

@@ -1,5 +1,7 @@
 //! The action of a `tls` step.
 
+use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ use super::evidence::Shown;
 use super::subjects::{ACCEPTS, CRL};
 use crate::net::address::{Host, HostPort};
 use crate::net::dial::dial;
+use crate::net::each;
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
 use crate::net::reach::Reach;
@@ -40,6 +43,8 @@ pub(super) struct Tls {
     /// What is spoken before TLS.
     pub(super) starttls: Option<Protocol>,
     pub(super) family: Family,
+    /// Whether each address of a name is looked at by itself.
+    pub(super) every: bool,
     pub(super) choice: TlsChoice,
     /// Whether anything looks at the versions that the server accepts.
     pub(super) asks_versions: bool,
@@ -63,12 +68,46 @@ impl Action<Net> for Tls {
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
-        Box::pin(self.look(net.shared(), context))
+        Box::pin(async move {
+            if self.every {
+                self.look_at_every(net.shared(), context).await
+            } else {
+                self.look(net.shared(), None, context).await
+            }
+        })
     }
 }
 
 impl Tls {
-    async fn look(&self, shared: &Arc<Shared>, context: &StepContext<'_>) -> StepOutcome {
+    async fn look_at_every(&self, shared: &Arc<Shared>, context: &StepContext<'_>) -> StepOutcome {
+        let target = async { self.reach.resolve(context.scope).map(Cow::into_owned) };
+        let looked = each::look_up(shared, target, (self.family, || self.target()), context).await;
+        let looked = match looked {
+            Ok(looked) => looked,
+            Err(outcome) => return outcome,
+        };
+        let shared = Arc::clone(&looked.shared);
+        let look = |peer: &SocketAddr| {
+            let (shared, peer) = (Arc::clone(&shared), *peer);
+            // Boxed: a handshake's state is large, and there are several.
+            Box::pin(async move {
+                match each::no_way(peer) {
+                    Some(outcome) => outcome,
+                    None => self.look(&shared, Some(peer), context).await,
+                }
+            })
+        };
+        let looks = looked.peers().iter().map(look).collect();
+        looked.join(looks).await
+    }
+
+    /// Looks at `peer`, or at whoever of the target's addresses answers.
+    async fn look(
+        &self,
+        shared: &Arc<Shared>,
+        only: Option<SocketAddr>,
+        context: &StepContext<'_>,
+    ) -> StepOutcome {
         let mut attributes = Attributes::new();
         let prepared = self.reach.resolve(context.scope).and_then(|address| {
             let name = server_name(self.name.as_ref().unwrap_or(&address.host))?;
@@ -85,7 +124,9 @@ impl Tls {
             attributes.set("prober.tls.starttls", protocol.word());
         }
         let mut phases = Phases::start(context.began);
-        let handshake = self.handshake(shared, (&address, &name), context, &mut phases);
+        let to = only.map(each::only);
+        let to = to.as_ref().unwrap_or(&address);
+        let handshake = self.handshake(shared, (to, &name), context, &mut phases);
         let shown = within(context.deadline, handshake).await;
         let shown = shown.unwrap_or_else(|| Err(fault::timed_out(&phases, context.deadline)));
         let peer = phases.peer;

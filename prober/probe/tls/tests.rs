@@ -1,5 +1,6 @@
 //! The kind `tls` against servers with chains of every flaw.
 
+mod every;
 mod peers;
 mod side_by_side;
 

@@ -383,6 +383,11 @@ routes:
   shop-oncall: { pagerduty: "${secrets.pagerduty_key}" }"#,
     },
     Example {
+        code: "E166",
+        wrong: "scenarios: [shop-hame]",
+        right: "scenarios: [shop-home]",
+    },
+    Example {
         code: "E171",
         wrong: "http: shop.example/cart",
         right: "http: https://shop.example/cart",

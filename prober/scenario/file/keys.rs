@@ -10,7 +10,7 @@ use crate::slo::{ALERT_KEYS, SLO_KEYS};
 
 const NAME: Form = Form { pattern: name::SCENARIO.0, words: "a name of letters, digits, `-`, `_` and `.`" };
 const STEP_NAME: Form = Form { pattern: name::PUBLIC.0, ..NAME };
-const URL: Form =
+pub(crate) const URL: Form =
     Form { pattern: r"^\s*[hH][tT][tT][pP][sS]?:", words: "a URL like `https://wiki.example/runbooks/shop`" };
 const CRON: Form = Form {
     pattern: r"^\s*\S+(\s+\S+){4}\s*$",

@@ -8,6 +8,7 @@ use crate::file::{SCENARIO_KEYS, STEP_KEYS};
 use crate::kind::Kind;
 use crate::project::{PROJECT_KEYS, REGION_KEYS};
 use crate::reuse::PARAM_KEYS;
+use crate::slo::SLO_FILE_KEYS;
 
 /// What a list or map is to the language.
 #[derive(Copy, Clone, Debug)]
@@ -92,6 +93,10 @@ impl Order {
         }
         if keys.contains(&TEMPLATE[0]) {
             return Role::Template;
+        }
+        let has = |name: &str| keys.contains(&name);
+        if has("slo") && !has("name") && (has("objective") || has("scenarios")) {
+            return Role::Table(SLO_FILE_KEYS);
         }
         let known = |role: Role| keys.iter().filter(|key| self.rank(role, key).is_some()).count();
         if known(Role::Project) > known(Role::Scenario) { Role::Project } else { Role::Scenario }

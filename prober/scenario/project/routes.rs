@@ -115,7 +115,7 @@ pub const ROUTE_KINDS: &[RouteKind] = &[
                 "secret",
                 KeyType::Template,
                 Need::Optional,
-                "What it is signed with.",
+                "What it is signed with: a secret of Standard Webhooks, whsec_ and base64; several with spaces while they change.",
                 "${secrets.webhook_key}",
             ),
         ],

@@ -10,6 +10,7 @@ use crate::file::{DEPENDENT, EXCLUSIVE, SCENARIO_KEYS, STEP_KEYS, STEP_PARTS};
 use crate::kind::Kind;
 use crate::project::PROJECT_KEYS;
 use crate::reuse::{ENVELOPE_KEYS, SCENARIO_ONLY, TEMPLATE_KEYS, USE_KEY};
+use crate::slo::SLO_FILE_KEYS;
 use crate::suggest::one_of;
 
 impl<N> Builder<'_, N> {
@@ -61,6 +62,16 @@ impl<N> Builder<'_, N> {
         let mut step = self.with_kinds(&keys, STEP_KEYS);
         step.insert("anyOf".to_owned(), self.sources(STEP_KEYS));
         step
+    }
+
+    /// An SLO file: its scenarios are named or have labels, not both.
+    pub(super) fn slo(&mut self) -> Object {
+        let mut slo = self.record(SLO_FILE_KEYS, Of::Nothing);
+        let ways = ["scenarios", "labels"].map(|way| {
+            json!({ "required": [way], "errorMessage": "say which scenarios are meant: `scenarios` or `labels`" })
+        });
+        slo.insert("oneOf".to_owned(), ways.to_vec().into());
+        slo
     }
 
     /// `prober.yaml`.

@@ -35,7 +35,7 @@ fn each<'v>(value: &'v Value, path: &str, look: &mut dyn FnMut(&str, &'v Value))
 
 #[test]
 fn every_reference_is_defined_and_every_definition_used() {
-    for schema in [scenario(KINDS), project(KINDS, &exporters()), template(KINDS)] {
+    for schema in [scenario(KINDS), project(KINDS, &exporters()), template(KINDS), slo(KINDS)] {
         let mut used = BTreeSet::new();
         each(&schema, "", &mut |_, value| {
             if let Some(name) = value.get("$ref").and_then(Value::as_str) {
@@ -51,7 +51,7 @@ fn every_reference_is_defined_and_every_definition_used() {
 
 #[test]
 fn every_key_says_what_it_is_and_shows_an_example() {
-    for schema in [scenario(KINDS), project(KINDS, &exporters()), template(KINDS)] {
+    for schema in [scenario(KINDS), project(KINDS, &exporters()), template(KINDS), slo(KINDS)] {
         each(&schema, "", &mut |path, value| {
             // Rules only narrow what is described where the key itself stands.
             let rule = path.contains("/allOf/") || path.contains("/oneOf/") || path.contains("/body/");

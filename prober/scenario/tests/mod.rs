@@ -5,3 +5,4 @@ mod messages;
 mod plans;
 mod repeats;
 mod reuse;
+mod slos;

@@ -112,8 +112,8 @@ impl Hold {
     }
 
     /// The oldest settled event, to be sent; call [`Hold::sent`] when it was.
-    pub fn oldest_settled(&self) -> Option<&SliEvent> {
-        self.settled.front()
+    pub fn oldest_settled(&mut self) -> Option<&mut SliEvent> {
+        self.settled.front_mut()
     }
 
     /// Drops the oldest settled event, which was sent.

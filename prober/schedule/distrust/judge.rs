@@ -19,6 +19,8 @@ pub struct Rests {
     pub lookup: bool,
     /// On what was found under a name that was looked up.
     pub looked_up: bool,
+    /// On no answer having come, which may be for want of something to ask with.
+    pub opening: bool,
 }
 
 impl Rests {
@@ -43,6 +45,7 @@ impl Rests {
                     "tls.expired" | "tls.not_yet_valid" | "assert.expires_in" | "assert.chain_expires_in"
                 ),
             lookup: unanswered && (last == Some(Phase::Dns) || own_resolver),
+            opening: unanswered || class == Some(FailureClass::Connect),
             looked_up: own_resolver || step.is_some_and(|step| step.timing(Phase::Dns).is_some()),
         })
     }
@@ -83,6 +86,14 @@ impl Doubt {
 
     pub(super) fn processor(why: &str) -> Self {
         Self { error_type: "local.overload", why: format!("the prober was too busy to measure time: {why}") }
+    }
+
+    pub(super) fn memory(why: &str) -> Self {
+        Self { error_type: "local.memory", why: format!("the prober waited for memory: {why}") }
+    }
+
+    pub(super) fn files(why: &str) -> Self {
+        Self { error_type: "local.fd", why: format!("the prober ran out of open files: {why}") }
     }
 
     pub(super) fn clock(why: &str) -> Self {
@@ -131,15 +142,16 @@ mod tests {
         use FailureClass::{Connect, Dns, Incorrect, Timeout, Tls};
         let none = Rests::default();
         let named = Rests { looked_up: true, ..none };
+        let (unheard, unheard_named) = (Rests { opening: true, ..none }, Rests { opening: true, ..named });
         for (class, error_type, phases, rests) in [
-            (Connect, "connect.refused", &[Phase::Connect][..], none),
-            (Connect, "connect.refused", &[Phase::Dns, Phase::Connect], named),
-            (Connect, "connect.timeout", &[Phase::Connect], Rests { time: true, ..none }),
-            (Dns, "dns.servfail", &[Phase::Dns], Rests { lookup: true, ..named }),
-            (Dns, "dns.timeout", &[Phase::Dns], Rests { time: true, lookup: true, ..named }),
-            (Dns, "dns.timeout", &[Phase::Send, Phase::Wait], Rests { time: true, ..none }),
-            (Timeout, "timeout", &[Phase::Dns], Rests { time: true, lookup: true, ..named }),
-            (Timeout, "timeout", &[Phase::Dns, Phase::Wait], Rests { time: true, ..named }),
+            (Connect, "connect.refused", &[Phase::Connect][..], unheard),
+            (Connect, "connect.refused", &[Phase::Dns, Phase::Connect], unheard_named),
+            (Connect, "connect.timeout", &[Phase::Connect], Rests { time: true, ..unheard }),
+            (Dns, "dns.servfail", &[Phase::Dns], Rests { lookup: true, ..unheard_named }),
+            (Dns, "dns.timeout", &[Phase::Dns], Rests { time: true, lookup: true, ..unheard_named }),
+            (Dns, "dns.timeout", &[Phase::Send, Phase::Wait], Rests { time: true, ..unheard }),
+            (Timeout, "timeout", &[Phase::Dns], Rests { time: true, lookup: true, ..unheard_named }),
+            (Timeout, "timeout", &[Phase::Dns, Phase::Wait], Rests { time: true, ..unheard_named }),
             (Incorrect, "assert.body", &[Phase::Dns, Phase::Wait], named),
             (Incorrect, "assert.latency", &[Phase::Wait], Rests { time: true, ..none }),
             (Tls, "tls.expired", &[Phase::Tls], Rests { dates: true, ..none }),

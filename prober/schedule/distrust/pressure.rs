@@ -118,8 +118,8 @@ pub fn waited_ns(text: &str) -> Option<(u64, u64)> {
     Some((fields.next()?.ok()?, fields.next()?.ok()?))
 }
 
-/// The folders of the CPU controller's group that `/proc/self/cgroup` names (cgroups(7)), the likeliest first.
-pub fn group_folders(text: &str) -> Vec<String> {
+/// The folders of a controller's group that `/proc/self/cgroup` names (cgroups(7)), the likeliest first.
+pub fn group_folders(text: &str, wanted: &str) -> Vec<String> {
     let mut folders = Vec::new();
     for line in text.lines() {
         let mut fields = line.splitn(3, ':');
@@ -127,9 +127,9 @@ pub fn group_folders(text: &str) -> Vec<String> {
             continue;
         };
         let path = path.trim_end_matches('/');
-        if controllers.split(',').any(|controller| controller == "cpu") {
+        if controllers.split(',').any(|controller| controller == wanted) {
             folders.insert(0, format!("/sys/fs/cgroup/{controllers}{path}"));
-            folders.insert(1, format!("/sys/fs/cgroup/cpu{path}"));
+            folders.insert(1, format!("/sys/fs/cgroup/{wanted}{path}"));
         } else if controllers.is_empty() {
             folders.push(format!("/sys/fs/cgroup{path}"));
             folders.push(format!("/sys/fs/cgroup/unified{path}"));
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(waited_ns("12 34 5\n"), Some((12, 34)));
         assert_eq!(waited_ns("12\n"), None);
         assert_eq!(
-            group_folders("9:name=systemd:/\n4:memory:/x\n1:cpu,cpuacct:/a/b\n0::/c\n"),
+            group_folders("9:name=systemd:/\n4:memory:/x\n1:cpu,cpuacct:/a/b\n0::/c\n", "cpu"),
             [
                 "/sys/fs/cgroup/cpu,cpuacct/a/b",
                 "/sys/fs/cgroup/cpu/a/b",
@@ -165,8 +165,8 @@ mod tests {
                 "/sys/fs/cgroup/unified/c"
             ]
         );
-        assert_eq!(group_folders("0::/\n"), ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]);
-        assert_eq!(group_folders("rubbish"), [""; 0]);
+        assert_eq!(group_folders("0::/\n", "memory"), ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]);
+        assert_eq!(group_folders("rubbish", "cpu"), [""; 0]);
     }
 
     #[test]

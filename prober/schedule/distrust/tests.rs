@@ -106,13 +106,19 @@ fn each_signal_touches_what_rests_on_it() {
         assert_eq!(doubted("resolver", &doubts), touched);
     }
 
-    let doubts = fresh();
-    doubts.note_processor(times.at(10), times.at(20), Some("throttled"));
-    assert_eq!(doubted("processor", &doubts), ["timeout", "slow"]);
-
-    let doubts = fresh();
-    doubts.note_clock(times.at(10), times.at(20), Some("stepped"));
-    assert_eq!(doubted("clock", &doubts), ["expired", "stale"]);
+    for (own, touched) in [
+        (Own::Processor, &["timeout", "slow"][..]),
+        (Own::Clock, &["expired", "stale"]),
+        (Own::Files, &["refused", "dns", "timeout"]),
+        (Own::Memory, &["timeout", "slow"]),
+    ] {
+        let doubts = fresh();
+        doubts.note(own, times.at(10), times.at(20), Some("it is short"));
+        assert_eq!(doubted("machine", &doubts), touched, "{own:?}");
+        let standing = doubts.standing();
+        let doubted: Vec<_> = standing.iter().filter(|one| one.doubted).map(|one| one.signal).collect();
+        assert_eq!(doubted, [own.signal()]);
+    }
 }
 
 #[test]
@@ -227,4 +233,24 @@ fn a_full_hold_gives_up_on_the_oldest() {
     assert_eq!((hold.waiting(), hold.len()), (HELD_MAX, HELD_MAX + 1));
     assert_eq!(drain(&mut hold), [("a".to_owned(), 0, Verdict::Ineligible)]);
     assert_eq!(hold.earliest(), Some(Timestamp::from_seconds(1)));
+}
+
+#[test]
+fn a_run_that_got_no_file_speaks_for_those_beside_it() {
+    let times = Times(Instant::now());
+    let doubts = Doubts::default();
+    let judged = |from, to| said(&doubts.judge("eu", &refused(), times.ran(from, to))).to_owned();
+    assert_eq!(judged(10, 11), "stands");
+    let mut ours = bad(FailureClass::Local, "local.fd", Phase::Connect);
+    ours.reason = Reason::ProberFault;
+    doubts.hear(&ours, times.ran(10, 12));
+    assert_eq!(judged(11, 13), "local.fd");
+    // Nobody waits for the next look at files, and what is answered needs none.
+    assert_eq!(judged(12, 13), "stands");
+    let answered = bad(FailureClass::Incorrect, "assert.body", Phase::Wait);
+    assert_eq!(said(&doubts.judge("eu", &answered, times.ran(11, 12))), "stands");
+    // What a target says about itself is no evidence.
+    let doubts = Doubts::default();
+    doubts.hear(&refused(), times.ran(10, 12));
+    assert_eq!(said(&doubts.judge("eu", &refused(), times.ran(10, 12))), "stands");
 }

@@ -416,7 +416,10 @@ impl<S: Sink, C: Clock> State<S, C> {
             }
             self.misses.sent();
         }
+        let now = self.clock.now();
         while let Some(event) = self.hold.oldest_settled() {
+            // Readers that go by this time see it when it is known, not when it was still in doubt.
+            event.recorded = now;
             if !self.sink.try_event(event) {
                 break;
             }

@@ -12,7 +12,7 @@ use rcgen::{
 };
 use rustls_pki_types::CertificateDer;
 
-use super::{Authority, DAY, Identity, Pki, key, leaf, since_epoch, write, write_private};
+use super::{Authority, DAY, Identity, Pki, authority, key, leaf, since_epoch, write, write_private};
 use crate::servers::openssl;
 
 /// What a leaf has that usual ones do not.
@@ -77,6 +77,21 @@ impl Pki {
             }
         }
         self.sign(params, signer, others, dates)
+    }
+
+    /// So many authorities of two names, each of which may have issued all of the other name: between the leaf and
+    /// nowhere. The leaves' issuer has one of the names.
+    pub fn maze(&self, count: usize) -> Vec<CertificateDer<'static>> {
+        let names = ["prober test intermediate", "prober test other side"];
+        let sides = names.map(|name| {
+            Authority::self_signed(authority(name), key()).expect("the authority is well-formed")
+        });
+        let one = |number: usize| {
+            let (name, issuer) = (names[number % 2], &sides[(number + 1) % 2]);
+            let made = Authority::signed_by(authority(name), key(), issuer);
+            made.expect("the authority is well-formed").der().clone()
+        };
+        (0..count).map(one).collect()
     }
 
     /// A second root, which nobody is told to trust.

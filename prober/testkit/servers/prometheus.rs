@@ -85,3 +85,20 @@ pub fn check_metrics(metrics: &str) -> Result<(), String> {
     }
     Err([output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat())
 }
+
+/// Runs promtool in a folder of its own that holds `files` (names and texts), and gives all that it says.
+///
+/// # Errors
+/// What it complains about.
+pub fn promtool(args: &[&str], files: &[(&str, &str)]) -> Result<String, String> {
+    let program = program(&["/usr/bin/promtool"], "prometheus");
+    let folder = folder();
+    for (name, content) in files {
+        file(folder.path(), name, content);
+    }
+    let output = Command::new(program).args(args).current_dir(folder.path()).output();
+    let output = output.expect("promtool can be run");
+    let said =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    if output.status.success() { Ok(said) } else { Err(said) }
+}

@@ -27,42 +27,76 @@ const KAFKA: (&str, &str) = ("kafka", include_str!("kafka_server.py"));
 /// The library aiosmtpd.
 const SMTP: (&str, &str) = ("smtp", include_str!("smtp_server.py"));
 
+/// The library aioquic.
+const HTTP3: (&str, &str) = ("http3", include_str!("h3_server.py"));
+
+/// How a server speaks QUIC.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Quic {
+    /// The application protocol that it knows.
+    pub alpn: &'static str,
+    /// The version of QUIC that it speaks.
+    pub version: u32,
+}
+
+impl Quic {
+    /// Version 1 (RFC 9000).
+    pub const V1: u32 = 1;
+    /// Version 2 (RFC 9369).
+    pub const V2: u32 = 0x6b33_43cf;
+}
+
+impl Default for Quic {
+    /// HTTP/3 over version 1.
+    fn default() -> Self {
+        Self { alpn: "h3", version: Self::V1 }
+    }
+}
+
 impl Python {
     /// A gRPC server with the health service: it works, as does `shop.Orders`, and `shop.Search` does not.
     ///
     /// Calls with the metadata `x-deny: yes` are refused; what others say as `x-tenant` comes back as `x-heard`.
     pub fn grpc(identity: Option<&Identity>) -> Self {
-        Self::start(GRPC, identity, None)
+        Self::start(GRPC, identity, &[])
     }
 
     /// A WebSocket server with the paths `/echo`, `/hello`, `/closed`, `/count`, `/abort` and `/forbidden`.
     pub fn websocket(identity: Option<&Identity>) -> Self {
-        Self::start(WEBSOCKET, identity, None)
+        Self::start(WEBSOCKET, identity, &[])
     }
 
     /// A mail server; with an `identity` it offers STARTTLS.
     pub fn smtp(identity: Option<&Identity>) -> Self {
-        Self::start(SMTP, identity, None)
+        Self::start(SMTP, identity, &[])
     }
 
     /// A mail server in TLS from the first byte.
     pub fn smtps(identity: &Identity) -> Self {
-        Self::start(SMTP, Some(identity), Some("implicit"))
+        Self::start(SMTP, Some(identity), &["implicit"])
+    }
+
+    /// A server of HTTP/3 by aioquic with the paths `/`, `/slow`, `/echo`, `/moved`, `/gone`, `/large`, and those that
+    /// break off: `/silent`, `/reset`, `/close`, `/stop`, `/garbage`, `/long-head`, `/endless-length`,
+    /// `/short-length`, `/no-length`.
+    pub fn http3(identity: &Identity, speech: &Quic) -> Self {
+        let version = format!("{:x}", speech.version);
+        Self::start(HTTP3, Some(identity), &[speech.alpn, &version])
     }
 
     /// An OpenTelemetry collector over HTTP; what requests say as `x-say` is what they are told.
     pub fn otlp_http() -> Self {
-        Self::start(OTLP, None, Some("http"))
+        Self::start(OTLP, None, &["http"])
     }
 
     /// The same over gRPC.
     pub fn otlp_grpc(identity: Option<&Identity>) -> Self {
-        Self::start(OTLP, identity, Some("grpc"))
+        Self::start(OTLP, identity, &["grpc"])
     }
 
     /// Three brokers of Kafka with `topic`; its first line says where they are, then there is one for each record.
     pub fn kafka(topic: &str) -> Self {
-        Self::start(KAFKA, None, Some(topic))
+        Self::start(KAFKA, None, &[topic])
     }
 
     /// What it wrote since it was ready, line by line.
@@ -83,7 +117,7 @@ impl Python {
         self.addr
     }
 
-    fn start((name, source): (&'static str, &str), identity: Option<&Identity>, more: Option<&str>) -> Self {
+    fn start((name, source): (&'static str, &str), identity: Option<&Identity>, more: &[&str]) -> Self {
         let program = PathBuf::from(PYTHON);
         assert!(program.exists(), "the {name} server's Python is missing: tests/run peers");
         on_free_port(|port| {
@@ -94,7 +128,7 @@ impl Python {
             if let Some(identity) = identity {
                 args.extend([text(&identity.cert_file), text(&identity.key_file)]);
             }
-            args.extend(more);
+            args.extend_from_slice(more);
             let mut process = Process::start(name, &program, &args, folder.path(), None);
             let log = folder.path().join(format!("{name}.log"));
             process.wait_until(|| {

@@ -214,23 +214,27 @@ fn a_file_that_says_where_it_goes_is_refused_before_it_runs() {
         compile(sources, &KINDS, &Options::default())
     };
     let at: SocketAddr = "10.0.0.5:443".parse().unwrap();
-    for step in [
-        "http: http://10.0.0.5/",
-        "http: ${vars.shop}",
-        "http: http://0x0a000005/",
-        "http: http://localhost:8080/",
-        "http: { url: \"https://shop.example/\", connect_to: \"10.0.0.5:443\" }",
-        "http: { url: \"https://shop.example/\", proxy: \"http://10.0.0.5:3128\" }",
-        "tcp: 10.0.0.5:443",
-        "tls: 10.0.0.5:443",
-        "dns: { name: shop.example, resolvers: [10.0.0.5] }",
-        "sql: { dsn: \"postgresql://me@10.0.0.5/shop\", query: select 1 }",
-        "s3: { endpoint: \"http://10.0.0.5:9000\", bucket: exports }",
+    let address = "10.0.0.5";
+    for (step, at) in [
+        ("http: http://10.0.0.5/", address),
+        ("http: ${vars.shop}", "${vars.shop}"),
+        ("http: http://0x0a000005/", "0x0a000005"),
+        ("http: http://localhost:8080/", "localhost"),
+        ("http: { url: \"https://shop.example/\", connect_to: \"10.0.0.5:443\" }", address),
+        ("http: { url: \"https://shop.example/\", proxy: \"http://10.0.0.5:3128\" }", address),
+        ("tcp: 10.0.0.5:443", address),
+        ("tls: 10.0.0.5:443", address),
+        ("dns: { name: shop.example, resolvers: [10.0.0.5] }", address),
+        ("sql: { dsn: \"postgresql://me@10.0.0.5/shop\", query: select 1 }", address),
+        ("s3: { endpoint: \"http://10.0.0.5:9000\", bucket: exports }", address),
     ] {
         let refused = compiled("", step);
         let codes: Vec<_> = refused.diagnostics.iter().filter(|one| one.code == "E191").collect();
         assert_eq!(codes.len(), 1, "{step}: {:#?}", refused.diagnostics);
         assert!(codes[0].help[0].contains("in prober.yaml"), "{step}: {:?}", codes[0]);
+        let text = format!("name: a\naim: Up.\nevery: 1m\n{step}\n");
+        let span = codes[0].span;
+        assert_eq!(&text[span.start as usize..span.end as usize], at, "{step}: the caret");
         assert!(refused.plans.is_empty(), "{step}");
         assert!(!compiled(ALLOW, step).has_errors(), "{step}");
     }

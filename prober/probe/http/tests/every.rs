@@ -8,6 +8,7 @@ use testkit::http::{Reply, Server};
 use testkit::pki::{Flaw, Pki, Speech};
 
 use super::*;
+use crate::trial::relay::Relay;
 
 /// The keys of a GET of `url` at each address.
 fn every(url: String) -> Keys {
@@ -199,38 +200,4 @@ async fn a_verdict_names_the_bad_address() {
     assert!(told.starts_with("failed protocol 503: at 127.0.0.2:"), "{told}");
     bad.on("/", Reply::json(r#"{"status":"UP"}"#));
     assert_eq!(trial::told(&trial::judge_asking(&step, names.addr()).await), "ok");
-}
-
-/// The same port at two addresses of loopback, each passed on to a server of its own.
-struct Relay {
-    port: u16,
-    _tasks: tokio::task::JoinSet<()>,
-}
-
-impl Relay {
-    fn start(first: std::net::SocketAddr, second: std::net::SocketAddr) -> Self {
-        let mut tasks = tokio::task::JoinSet::new();
-        let listen = |ip: &str, port: u16| {
-            let listener = std::net::TcpListener::bind((ip, port))?;
-            listener.set_nonblocking(true)?;
-            tokio::net::TcpListener::from_std(listener)
-        };
-        let (one, two, port) = (0..100)
-            .find_map(|_| {
-                let one = listen("127.0.0.1", 0).ok()?;
-                let port = one.local_addr().ok()?.port();
-                Some((one, listen("127.0.0.2", port).ok()?, port))
-            })
-            .expect("loopback has a port that is free at two addresses");
-        for (listener, to) in [(one, first), (two, second)] {
-            tasks.spawn(async move {
-                while let Ok((mut from, _)) = listener.accept().await {
-                    let Ok(mut to) = tokio::net::TcpStream::connect(to).await else { continue };
-                    // Either side may end it; one connection at a time is enough here.
-                    let _end = tokio::io::copy_bidirectional(&mut from, &mut to).await;
-                }
-            });
-        }
-        Self { port, _tasks: tasks }
-    }
 }

@@ -9,12 +9,10 @@ use super::*;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// A delay that was injected, against what was measured: not less, and not much more on a busy machine.
-fn about(measured: Duration, injected: Duration) {
-    let slack = Duration::from_millis(150);
-    assert!(measured >= injected.saturating_sub(MS(2)), "{measured:?} for {injected:?}");
-    assert!(measured < injected + slack, "{measured:?} for {injected:?}");
-}
+/// How much more than a delay a phase may take on a busy machine, beside its pauses.
+const NOISE: Duration = Duration::from_millis(150);
+/// How often it is tried: what a busy machine adds, it does not add every time.
+const TRIES: u64 = 5;
 
 async fn slow_everywhere(speech: Speech, definition: &str) {
     let pki = Pki::new();
@@ -27,17 +25,19 @@ async fn slow_everywhere(speech: Speech, definition: &str) {
     names.on("shop.test", "AAAA", testkit::dns::Reply::empty().after(MS(250)));
     let mut keys = get(server.url_as("shop.test", "/"));
     keys.push(("ca", text(pki.root_file().display().to_string())));
-    let trial = trial::run(&KIND, keys, &shared_asking(names.addr()), trial::PATIENCE).await;
-
-    assert_eq!(trial.outcome.failure, None);
-    assert_eq!(trial.phases(0), [Dns, Connect, Tls, Send, Wait, Receive]);
-    about(trial.phase(0, Dns), MS(250));
-    about(trial.phase(0, Connect), MS(0));
-    about(trial.phase(0, Tls), MS(200));
-    about(trial.phase(0, Send), MS(0));
-    about(trial.phase(0, Wait), MS(300));
-    about(trial.phase(0, Receive), MS(400));
-    assert_eq!(names.udp_packets(), 2, "one question for each family, never repeated");
+    let delays = [(Dns, 250), (Connect, 0), (Tls, 200), (Send, 0), (Wait, 300), (Receive, 400)];
+    let (shared, mut runs) = (shared_asking(names.addr()), 0);
+    let trial = loop {
+        let trial = trial::run(&KIND, keys.clone(), &shared, trial::PATIENCE).await;
+        runs += 1;
+        assert_eq!(trial.outcome.failure, None);
+        assert_eq!(trial.phases(0), delays.map(|(phase, _)| phase));
+        match delays.iter().find_map(|(phase, ms)| trial.misbilled((0, *phase), (MS(*ms), NOISE))) {
+            None => break trial,
+            Some(wrong) => assert!(runs < TRIES, "{wrong}"),
+        }
+    };
+    assert_eq!(names.udp_packets(), 2 * runs, "one question for each family, never repeated");
     assert_eq!(trial.attribute("prober.ttfb.definition"), definition);
     assert_eq!(trial.attribute("tls.protocol.version"), "1.3");
     assert_eq!(trial.attribute("server.address"), "shop.test");

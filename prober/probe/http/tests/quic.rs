@@ -1,4 +1,4 @@
-//! HTTP/3 against a server of its own, and against peers that are none.
+//! HTTP/3 against a server of its own, against one that others wrote, and against peers that are none.
 
 use std::net::SocketAddr;
 
@@ -9,6 +9,7 @@ use model::step::Phase::{Dns, Handshake, Receive, Send, Wait};
 use quinn::crypto::rustls::QuicServerConfig;
 use scenario::value::Value;
 use testkit::pki::{Flaw, Identity, Pki, Speech};
+use testkit::servers::{Python, Quic};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -120,7 +121,8 @@ async fn a_page_over_http_3_and_where_its_time_went() {
     for (phase, wanted) in [(Wait, DELAY), (Receive, DELAY), (Send, Duration::ZERO)] {
         let time = trial.phase(0, phase);
         assert!(time + Duration::from_millis(2) >= wanted, "{phase:?} took {time:?}");
-        assert!(time < wanted + Duration::from_millis(150), "{phase:?} took {time:?}");
+        let most = wanted + Duration::from_millis(150) + trial.stalled();
+        assert!(time < most, "{phase:?} took {time:?}");
     }
     assert_eq!(trial.value("body"), Value::Text("hello".into()));
     assert_eq!(trial.value("http_version"), Value::Text("3".into()));
@@ -159,7 +161,7 @@ async fn what_goes_wrong_is_told_apart() {
         let trial = trial::run(&KIND, three(url.clone(), &pki), &shared, limit).await;
         assert_eq!(trial.failure(), failure, "{url}: {}", trial.message());
         assert_eq!(trial.phases(0).last(), Some(&last), "{url}");
-        trial.ended_within(limit + Duration::from_millis(50));
+        trial.ended_within(limit);
     }
     let mut keys = three(server.url("/endless"), &pki);
     keys.push(("body_limit", Bound::Size(64 << 10)));
@@ -167,4 +169,97 @@ async fn what_goes_wrong_is_told_apart() {
     assert_eq!(trial.outcome.failure, None, "a body beyond its limit is left");
     let plain = trial::run(&KIND, three("http://127.0.0.1:1/".into(), &pki), &trial::shared(), limit).await;
     assert_eq!(plain.message(), "HTTP/3 is spoken only to https");
+}
+
+/// Where a server of aioquic has `path`.
+fn at(server: &Python, path: &str) -> String {
+    format!("https://{}{path}", server.addr())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_a_server_that_others_wrote() {
+    let pki = Pki::new();
+    let server = Python::http3(&pki.identity(&["127.0.0.1"], Flaw::None), &Quic::default());
+    let visit = |path: &str, more: Keys| {
+        let keys = [three(at(&server, path), &pki), more].concat();
+        async move { trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await }
+    };
+    let trial = visit("/slow", Vec::new()).await;
+    assert_eq!(trial.outcome.failure, None);
+    assert_eq!(trial.phases(0), [Handshake, Send, Wait, Receive]);
+    for phase in [Wait, Receive] {
+        let time = trial.phase(0, phase);
+        assert!(time + Duration::from_millis(2) >= DELAY, "{phase:?} took {time:?}");
+    }
+    assert_eq!(trial.value("body"), Value::Text("hello".into()));
+    assert_eq!(trial.value("http_version"), Value::Text("3".into()));
+    assert_eq!(trial.attribute("tls.protocol.version"), "1.3");
+    let trial = visit("/moved", Vec::new()).await;
+    assert_eq!((trial.value("status"), trial.value("redirects")), (Value::Int(200), Value::Int(1)));
+    assert_eq!(visit("/gone", Vec::new()).await.value("status"), Value::Int(410));
+    let order = vec![("method", text("POST")), ("body", template("x".repeat(200_000)))];
+    let trial = visit("/echo", order).await;
+    assert_eq!(trial.value("body"), Value::Text("x".repeat(200_000).into()));
+    let trial = visit("/large", vec![("body_limit", Bound::Size(2 << 20))]).await;
+    assert_eq!(trial.outcome.failure, None);
+    assert_eq!(trial.value("size"), Value::Int(1_500_000));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_others_wrote_breaks_off() {
+    let pki = Pki::new();
+    let server = Python::http3(&pki.identity(&["127.0.0.1"], Flaw::None), &Quic::default());
+    let limit = Duration::from_millis(700);
+    for (path, failure, last) in [
+        ("/silent", "timeout timeout", Wait),
+        ("/reset", "protocol http.protocol", Receive),
+        ("/close", "protocol http.protocol", Receive),
+        ("/stop", "timeout timeout", Receive),
+        ("/garbage", "protocol http.protocol", Receive),
+        ("/long-head", "protocol http.protocol", Wait),
+        ("/endless-length", "protocol http.truncated", Receive),
+        ("/short-length", "protocol http.protocol", Receive),
+        ("/no-length", "protocol http.protocol", Receive),
+    ] {
+        let mut trial = None;
+        // A busy machine may come to the deadline before the server comes to its fault.
+        for _ in 0..4 {
+            let run = trial::run(&KIND, three(at(&server, path), &pki), &trial::shared(), limit).await;
+            let expected = run.outcome.failure.is_some() && run.failure() == failure;
+            trial = Some(run);
+            if expected {
+                break;
+            }
+        }
+        let trial = trial.unwrap();
+        assert!(trial.outcome.failure.is_some(), "{path} is good");
+        assert_eq!(trial.failure(), failure, "{path}: {}", trial.message());
+        assert_eq!(trial.phases(0).last(), Some(&last), "{path}");
+        trial.ended_within(limit);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handshakes_that_a_server_that_others_wrote_does_not_come_to() {
+    let pki = Pki::new();
+    let good = || pki.identity(&["127.0.0.1"], Flaw::None);
+    let flawed = |flaw| pki.identity(&["127.0.0.1"], flaw);
+    let h3 = Quic::default();
+    for (what, identity, speech, failure) in [
+        ("expired", flawed(Flaw::Expired), h3, "tls tls.expired"),
+        ("another name", flawed(Flaw::WrongName), h3, "tls tls.name_mismatch"),
+        ("another protocol", good(), Quic { alpn: "hq-interop", ..h3 }, "tls tls.handshake"),
+        ("another version", good(), Quic { version: Quic::V2, ..h3 }, "protocol http.protocol"),
+    ] {
+        let server = Python::http3(&identity, &speech);
+        let keys = three(at(&server, "/"), &pki);
+        let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.failure(), failure, "{what}: {}", trial.message());
+        assert_eq!(trial.phases(0), [Handshake], "{what}");
+    }
+    // An authority that nobody has heard of.
+    let other = Pki::new();
+    let server = Python::http3(&other.identity(&["127.0.0.1"], Flaw::None), &h3);
+    let trial = trial::run(&KIND, three(at(&server, "/"), &pki), &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.failure(), "tls tls.untrusted");
 }

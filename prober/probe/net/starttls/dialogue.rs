@@ -1,7 +1,6 @@
 //! The plaintext part of a connection: bounded reading, byte by byte accounted for.
 
 use std::io;
-use std::net::IpAddr;
 
 use model::outcome::{Failure, FailureClass, cut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -9,6 +8,7 @@ use tokio::net::TcpStream;
 
 use super::Protocol;
 use crate::net::fault;
+use crate::net::lines::come_by_now;
 
 /// The longest line or packet, in bytes; SMTP allows 512, IMAP's capabilities may have more.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
@@ -32,10 +32,9 @@ impl<'a> Dialogue<'a> {
         Self { stream, protocol, buffer: Vec::new(), heard: 0 }
     }
 
-    /// Our own address, as greetings name it.
-    pub(super) fn own_address(&self) -> Result<IpAddr, Failure> {
-        let own = self.stream.local_addr().map_err(|error| fault::of_io(&error, "asking for STARTTLS"))?;
-        Ok(own.ip())
+    /// The connection, before anything was said on it.
+    pub(super) fn into_stream(self) -> &'a mut TcpStream {
+        self.stream
     }
 
     /// Sends `bytes`.
@@ -103,12 +102,9 @@ impl<'a> Dialogue<'a> {
     ///
     /// # Errors
     /// There are some; or the server hung up.
-    pub(super) fn nothing_left(mut self) -> Result<(), Failure> {
-        let mut chunk = [0; 1024];
-        match self.stream.try_read(&mut chunk) {
-            Ok(0) => return Err(fault::of_io(&io::ErrorKind::UnexpectedEof.into(), "asking for STARTTLS")),
-            Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+    pub(super) async fn nothing_left(mut self) -> Result<(), Failure> {
+        match come_by_now(self.stream).await {
+            Ok(bytes) => self.buffer.extend(bytes),
             Err(error) => return Err(fault::of_io(&error, "asking for STARTTLS")),
         }
         if self.buffer.is_empty() {
@@ -129,9 +125,14 @@ impl<'a> Dialogue<'a> {
     }
 
     pub(super) fn wrong(&self, what: impl std::fmt::Display) -> Failure {
-        let message = format!("the server did not come to TLS over {}: {what}", self.protocol.word());
-        Failure::new(FailureClass::Tls, "tls.starttls", message)
+        wrong(self.protocol, what)
     }
+}
+
+/// The failure of a server that does not come to TLS.
+pub(super) fn wrong(protocol: Protocol, what: impl std::fmt::Display) -> Failure {
+    let message = format!("the server did not come to TLS over {}: {what}", protocol.word());
+    Failure::new(FailureClass::Tls, "tls.starttls", message)
 }
 
 const fn ascii(byte: u8) -> char {

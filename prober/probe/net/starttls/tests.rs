@@ -211,7 +211,7 @@ async fn nonsense_is_told_and_never_followed() {
 async fn what_never_ends_is_cut() {
     for (protocol, endless, expected) in [
         (Protocol::Smtp, "220-x\r\n", "its answer has more than 100 lines"),
-        (Protocol::Smtp, "aaaaaaaa", "it sent a line of more than 16384 bytes"),
+        (Protocol::Smtp, "aaaaaaaa", "its answer is longer than it may be"),
         (Protocol::Imap, "* OK x\r\n", "its answer has more than 100 lines"),
         (Protocol::Pop3, "+OK ", "it sent a line of more than 16384 bytes"),
         (Protocol::Xmpp, "<stream:stream> and more ", "it sent 16384 bytes without an end"),

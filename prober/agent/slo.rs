@@ -1,0 +1,361 @@
+//! The evaluator's task: events out of the store, changes of alerts into the outbox, standings for whoever looks.
+//!
+//! Place, state and changes are committed as one, so that a crash neither loses nor doubles an alert. Bounded: a turn
+//! takes so many events and no more, and what waits for a commit that fails is kept up to a bound.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::alert::Alert;
+use model::time::{Clock, Timestamp};
+use slo::evaluator::{Change, Evaluator, Transition};
+use slo::promise::Promise;
+use slo::standing::Standing;
+use store::{Cursor, NewDelivery, ReadError, Store};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use super::promises::Promises;
+
+/// The name of its place and its state in the store.
+pub(crate) const NAME: &str = "slo";
+/// How often it looks whether there is something to do.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often place and state are committed when no alert changes.
+const COMMIT_EVERY: Duration = Duration::from_mins(1);
+/// Events of one batch, and of one turn.
+const BATCH_EVENTS: usize = 500;
+const TURN_EVENTS: usize = 20_000;
+const BATCH_BYTES: usize = 1 << 20;
+/// Changes that wait for a commit at most; beyond that the oldest are lost and counted.
+const CHANGES_MAX: usize = 10_000;
+/// The wall clock was set if it moved so much more or less than the monotonic one.
+const STEP_LEAST: Duration = Duration::from_secs(30);
+
+/// How every promise stands, by name; empty before the first tick.
+pub(crate) type Standings = Arc<[Standing]>;
+
+/// The evaluator and what it is told by.
+pub(crate) struct Judge {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) promises: watch::Receiver<Promises>,
+    pub(crate) standings: watch::Sender<Standings>,
+    /// Where the pages are, for links: `http://127.0.0.1:9899`.
+    pub(crate) pages: String,
+}
+
+impl Judge {
+    /// Judges until `stop`, then once more what is in the store.
+    ///
+    /// Stop it after the store's writer has ended, and before those who deliver.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut work: Option<Box<Work>> = None;
+        loop {
+            let (is_last, is_new) = tokio::select! {
+                biased;
+                () = stop.cancelled() => (true, false),
+                changed = self.promises.changed() => (changed.is_err(), changed.is_ok()),
+                () = tokio::time::sleep(LOOK_EVERY) => (false, false),
+            };
+            let promises = (is_new || work.is_none()).then(|| self.promises.borrow_and_update().clone());
+            work = self.turn(work, promises, is_last).await;
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// One turn where blocking is allowed; `None` if the state could not be read, which is tried again.
+    async fn turn(
+        &self,
+        work: Option<Box<Work>>,
+        promises: Option<Promises>,
+        is_last: bool,
+    ) -> Option<Box<Work>> {
+        let (store, clock, pages) = (self.store.clone(), Arc::clone(&self.clock), self.pages.clone());
+        let turned = spawn_blocking(move || {
+            let mut work = match work {
+                Some(work) => work,
+                None => Box::new(Work::begin((store, pages), clock)?),
+            };
+            if let Some(promises) = promises {
+                work.promise(promises);
+            }
+            let standings = work.turn(is_last);
+            Ok::<_, ReadError>((work, standings))
+        });
+        match turned.await {
+            Ok(Ok((work, standings))) => {
+                if let Some(standings) = standings {
+                    self.standings.send_replace(standings);
+                }
+                Some(work)
+            }
+            Ok(Err(error)) => {
+                tracing::error!("what is promised cannot be judged: {error}");
+                tokio::time::sleep(LOOK_EVERY).await;
+                None
+            }
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => None,
+        }
+    }
+}
+
+/// Everything that a turn needs.
+struct Work {
+    store: Store,
+    pages: String,
+    clock: Arc<dyn Clock>,
+    cursor: Cursor,
+    evaluator: Evaluator,
+    /// The state of before, until the promises are known.
+    stored: Option<Vec<u8>>,
+    /// Whether what is read is history from before anything was promised here: it alerts nobody.
+    is_history: bool,
+    promises: Promises,
+    /// Changes that are not committed yet.
+    changes: Vec<Change>,
+    last: Option<(Timestamp, Instant)>,
+    committed: Instant,
+    /// The last tick that standings were made of.
+    shown: Option<Timestamp>,
+}
+
+impl Work {
+    fn begin((store, pages): (Store, String), clock: Arc<dyn Clock>) -> Result<Self, ReadError> {
+        let cursor = store.cursor(NAME)?;
+        let stored = store.folded(NAME)?;
+        let (now, committed) = (clock.now(), clock.monotonic());
+        Ok(Self {
+            store,
+            pages,
+            clock,
+            cursor,
+            evaluator: Evaluator::new(Vec::new(), now),
+            is_history: stored.is_none(),
+            stored,
+            promises: Promises::default(),
+            changes: Vec::new(),
+            last: None,
+            committed,
+            shown: None,
+        })
+    }
+
+    /// Takes over what is promised from now on.
+    fn promise(&mut self, promises: Promises) {
+        let now = self.clock.now();
+        let all = promises.all.clone();
+        if let Some(bytes) = self.stored.take() {
+            match Evaluator::restore(&bytes, all, now) {
+                Ok((evaluator, changes)) => {
+                    self.evaluator = evaluator;
+                    self.changes.extend(changes);
+                }
+                Err(error) => {
+                    // A damaged state must not keep anybody from being woken up.
+                    tracing::error!("{error}; what was promised is judged from now on");
+                    self.evaluator = Evaluator::new(promises.all.clone(), now);
+                }
+            }
+        } else if self.is_history && self.evaluator.judged().is_none() {
+            self.evaluator = Evaluator::new(self.since_history(all), now);
+        } else {
+            let changes = self.evaluator.set_promises(all, now);
+            self.changes.extend(changes);
+        }
+        self.promises = promises;
+        self.shown = None;
+    }
+
+    /// With events from before, a promise begins with the oldest of them.
+    fn since_history(&mut self, mut all: Vec<Promise>) -> Vec<Promise> {
+        let oldest = self.cursor.next_batch(1, 1).ok().and_then(|batch| batch.events.first().cloned());
+        if let Some(oldest) = oldest {
+            let begin = oldest.slot.scheduled.min(oldest.recorded);
+            for promise in &mut all {
+                promise.begin = promise.begin.min(begin);
+            }
+        }
+        all
+    }
+
+    /// Takes in what is new, judges, and commits if there is reason to; gives the standings after a new tick.
+    fn turn(&mut self, is_last: bool) -> Option<Standings> {
+        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
+        if self.last.replace((now, monotonic)).is_some_and(|last| was_set(last, (now, monotonic))) {
+            tracing::warn!("the clock was set: nothing is judged for the time in between");
+            self.evaluator.resume(now);
+        }
+        let caught_up = match self.read() {
+            Ok(caught_up) => caught_up,
+            Err(error) => {
+                tracing::error!("events cannot be read to be judged: {error}");
+                false
+            }
+        };
+        if caught_up {
+            self.evaluator.advance(now, &mut self.changes);
+            if self.is_history {
+                self.end_history();
+            }
+        }
+        let waits = monotonic.saturating_duration_since(self.committed) >= COMMIT_EVERY;
+        if !self.is_history && (is_last || waits || !self.changes.is_empty()) {
+            self.commit(now);
+        }
+        let judged = self.evaluator.judged();
+        if judged == self.shown || self.is_history {
+            return None;
+        }
+        self.shown = judged;
+        Some(self.evaluator.standings().into())
+    }
+
+    /// Folds what is new, a bounded number of events; gives whether nothing is left.
+    fn read(&mut self) -> Result<bool, ReadError> {
+        let mut folded = 0;
+        while folded < TURN_EVENTS {
+            let batch = self.cursor.next_batch(BATCH_EVENTS, BATCH_BYTES)?;
+            if batch.lost > 0 {
+                tracing::warn!(lost = batch.lost, "events were dropped before they were judged");
+            }
+            for event in &batch.events {
+                self.evaluator.fold(event, &mut self.changes);
+            }
+            folded += batch.events.len();
+            let more = !batch.events.is_empty() || batch.lost + batch.unreadable > 0;
+            self.cursor.pass(&batch);
+            self.bound_changes();
+            if !more {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Of the time before anything was promised, only what still fires is told.
+    fn end_history(&mut self) {
+        self.is_history = false;
+        let fired = |alert| Change { alert, transition: Transition::Fired };
+        self.changes = self.evaluator.firing().into_iter().map(fired).collect();
+    }
+
+    fn bound_changes(&mut self) {
+        if self.is_history {
+            self.changes.clear();
+        }
+        if self.changes.len() > CHANGES_MAX {
+            let lost = self.changes.len() - CHANGES_MAX;
+            tracing::error!(lost, "changes of alerts are lost: the store does not take them");
+            self.changes.drain(..lost);
+        }
+    }
+
+    /// Commits place, state and changes; what fails is tried again with the next turn.
+    fn commit(&mut self, now: Timestamp) {
+        let committed =
+            self.rows().and_then(|rows| self.cursor.commit(&self.evaluator.snapshot(), &rows, now));
+        match committed {
+            Ok(_) => {
+                self.changes.iter().for_each(tell);
+                self.changes.clear();
+                self.committed = self.clock.monotonic();
+            }
+            Err(error) => tracing::error!("what was judged could not be stored: {error}"),
+        }
+    }
+
+    /// The rows of the outbox: a new alert for the routes of its promise, an end for those that were told of the start.
+    fn rows(&self) -> Result<Vec<NewDelivery>, ReadError> {
+        let routes: BTreeMap<&str, &Promise> =
+            self.promises.all.iter().map(|promise| (&*promise.name, promise)).collect();
+        let mut rows = Vec::new();
+        // What begins and ends between two commits is told as both.
+        let mut begun: BTreeMap<String, Vec<Arc<str>>> = BTreeMap::new();
+        for Change { alert, .. } in &self.changes {
+            if alert.is_firing() {
+                let promise = routes.get(&*alert.id.slo);
+                let to =
+                    promise.map(|promise| promise.routes(alert.id.severity).to_vec()).unwrap_or_default();
+                rows.extend(alert::deliveries(&self.linked(alert, promise.copied()), &to));
+                begun.insert(alert.episode(), to);
+                continue;
+            }
+            let to = match begun.get(&alert.episode()) {
+                Some(to) => to.clone(),
+                None => self.told(alert)?,
+            };
+            let promise = routes.get(&*alert.id.slo).copied();
+            rows.extend(alert::deliveries(&self.linked(alert, promise), &to));
+        }
+        Ok(rows)
+    }
+
+    /// The alert with a link to its page: that of the scenario, or of all for a promise over several.
+    fn linked(&self, alert: &Alert, promise: Option<&Promise>) -> Alert {
+        let mut scenarios: Vec<_> = promise.into_iter().flat_map(|promise| &promise.feeds).collect();
+        scenarios.dedup_by(|one, other| one.scenario == other.scenario);
+        let page = match scenarios.as_slice() {
+            [only] => format!("/scenarios/{}", segment(&only.scenario)),
+            _ => "/".to_owned(),
+        };
+        let mut alert = alert.clone();
+        alert.annotations.insert("dashboard_url".into(), format!("{}{page}", self.pages));
+        alert
+    }
+
+    /// The routes that were told that the alert fires.
+    fn told(&self, alert: &Alert) -> Result<Vec<Arc<str>>, ReadError> {
+        let start = Alert { ends: None, ..alert.clone() };
+        let all = alert::deliveries(&start, &self.promises.routes);
+        let mut told = Vec::new();
+        for (route, row) in self.promises.routes.iter().zip(all) {
+            if self.store.delivery(route, &row.key)?.is_some() {
+                told.push(Arc::clone(route));
+            }
+        }
+        Ok(told)
+    }
+}
+
+/// A name as one segment of a path.
+fn segment(name: &str) -> String {
+    let mut text = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte))
+            }
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    text
+}
+
+/// Says what changed, for the log.
+fn tell(change: &Change) {
+    let alert = &change.alert;
+    let sum = alert.annotations.get("sum").map_or("", String::as_str);
+    let (rule, severity, slo) = (alert.id.rule.as_str(), alert.id.severity.as_str(), &*alert.id.slo);
+    let region = alert.id.region.as_deref().unwrap_or_default();
+    match &change.transition {
+        Transition::Fired => tracing::warn!(slo, severity, region, sum, "{rule} fires"),
+        Transition::Cleared => tracing::info!(slo, severity, region, "{rule} is over"),
+        Transition::Muted(maintenance) => {
+            tracing::info!(slo, severity, region, %maintenance, "{rule} keeps quiet for a maintenance");
+        }
+        Transition::Gone => tracing::info!(slo, severity, region, "{rule} is gone with its promise"),
+    }
+}
+
+/// Whether the wall clock moved otherwise than the monotonic one.
+fn was_set(before: (Timestamp, Instant), after: (Timestamp, Instant)) -> bool {
+    let walked = after.0.seconds_since(before.0);
+    let passed = after.1.saturating_duration_since(before.1).as_secs_f64();
+    (walked - passed).abs() > STEP_LEAST.as_secs_f64()
+}

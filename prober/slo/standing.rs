@@ -1,0 +1,127 @@
+//! How a promise stands at a tick: what metrics, pages and the API show.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::alert::Alert;
+use model::objective::Objective;
+use model::policy::BurnRule;
+use model::time::Timestamp;
+
+use crate::budget::Budget;
+use crate::burn::Burn;
+use crate::count::Tally;
+use crate::state::Slo;
+use crate::watch::Watch;
+use crate::words;
+
+/// How one promise stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// What metrics and alerts call it.
+    pub name: Arc<str>,
+    /// The monitored service.
+    pub service: Arc<str>,
+    /// The team; empty if none is declared.
+    pub owner: Arc<str>,
+    /// What the system is for; empty if not given.
+    pub aim: Arc<str>,
+    /// Where to read what to do; empty if not given.
+    pub runbook: Arc<str>,
+    /// What is promised; `None` if only outages are watched.
+    pub objective: Option<Objective>,
+    /// Since when.
+    pub begin: Timestamp,
+    /// The tick that this is about.
+    pub at: Timestamp,
+    /// The error budget.
+    pub budget: Option<Budget>,
+    /// The rules of burn rates with the short and the long window, the fastest rule first.
+    pub burns: Vec<(BurnRule, [Burn; 2])>,
+    /// Slots of the last hour.
+    pub hour: Tally,
+    /// The share of the last hour's expected slots that are eligible; `None` if nothing was expected.
+    pub eligibility: Option<f64>,
+    /// Its regions, by name.
+    pub regions: Vec<RegionStanding>,
+    /// The maintenance that is active.
+    pub maintenance: Option<Arc<str>>,
+    /// What fires.
+    pub alerts: Vec<Alert>,
+    /// What is said instead of a ticket when bad runs are a steady background at the objective's own rate.
+    pub noise: Option<String>,
+    /// Good and bad runs of each of the last 72 hours, the oldest first.
+    pub hours: Vec<(u32, u32)>,
+}
+
+/// How a promise stands in one region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionStanding {
+    /// The region.
+    pub name: Arc<str>,
+    /// Bad runs since the last good one.
+    pub streak: u32,
+    /// The end of the last run that counts.
+    pub last_event: Option<Timestamp>,
+    /// Good and bad runs of about the last hour.
+    pub hour: Tally,
+}
+
+/// Hours that are shown one by one.
+const HOURS: usize = 72;
+
+impl Standing {
+    pub(crate) fn of(slo: &Slo, at: Timestamp) -> Self {
+        let promise = &slo.promise;
+        let hour = Duration::from_hours(1);
+        let rules = promise.objective.is_some().then_some(slo.burn_rules);
+        let burn = |rule: BurnRule| (rule, [slo.burn(rule.short, at), slo.burn(rule.long, at)]);
+        Self {
+            name: Arc::clone(&promise.name),
+            service: Arc::clone(&promise.service),
+            owner: Arc::clone(&promise.owner),
+            aim: Arc::clone(&promise.aim),
+            runbook: Arc::clone(&promise.runbook),
+            objective: promise.objective.clone(),
+            begin: slo.begin(),
+            at,
+            budget: slo.budget(at),
+            burns: rules.into_iter().flatten().map(burn).collect(),
+            hour: slo.kept.history.window(hour).tally,
+            eligibility: slo.eligibility(at).map(|(share, _)| share),
+            regions: slo
+                .regions
+                .iter()
+                .map(|region| RegionStanding {
+                    name: Arc::clone(&region.name),
+                    streak: region.streak.lengths().all,
+                    last_event: region.last_eligible.map(Timestamp::from_millis),
+                    hour: region.last(hour, at),
+                })
+                .collect(),
+            maintenance: slo.quiet().cloned(),
+            alerts: slo.firing(),
+            noise: (promise.objective.is_some() && slo.is_background(at)).then(|| words::background(slo, at)),
+            hours: slo.kept.history.by_hour(HOURS).collect(),
+        }
+    }
+
+    /// The different windows of burn rates, the shortest first.
+    pub fn windows(&self) -> Vec<Burn> {
+        let mut all: Vec<Burn> = self.burns.iter().flat_map(|(_, burns)| *burns).collect();
+        all.sort_by_key(|burn| burn.window);
+        all.dedup_by_key(|burn| burn.window);
+        all
+    }
+}
+
+impl Slo {
+    /// What fires, by rule, severity and region.
+    pub(crate) fn firing(&self) -> Vec<Alert> {
+        let firing = self.watches.values().filter_map(|watch| match watch {
+            Watch::Firing(alert) => Some(Alert::clone(alert)),
+            Watch::Pending(_) => None,
+        });
+        firing.collect()
+    }
+}

@@ -1,0 +1,8 @@
+//! Promises in a world whose time is passed in.
+
+mod behaviour;
+mod bounds;
+mod keeping;
+mod order;
+mod tables;
+mod world;
