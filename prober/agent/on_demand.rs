@@ -91,7 +91,8 @@ impl OnDemand {
         };
         let wrong = compiled.diagnostics.iter().find(|one| one.severity == Severity::Error);
         if let Some(wrong) = wrong {
-            return Err(wrong.message.clone());
+            let label = if wrong.label.is_empty() { String::new() } else { format!(": {}", wrong.label) };
+            return Err(format!("{}{label}", wrong.message));
         }
         let plan = compiled.plans.into_iter().next().ok_or("the project has no region")?;
         if is_kind && plan.steps().iter().all(|step| step.action.endpoints().is_empty()) {
