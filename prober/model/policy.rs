@@ -214,8 +214,8 @@ mod tests {
             single.tickets().map(|rule| (rule.short.as_secs(), rule.long.as_secs())),
             [(7_200, 86_400), (21_600, 259_200)]
         );
-        assert_eq!(single.blind_after(MINUTE), Duration::from_secs(240));
-        assert_eq!(policy(1, 300, 999_000).blind_after(MINUTE), Duration::from_secs(960));
+        assert_eq!(single.blind_after(MINUTE), Duration::from_mins(4));
+        assert_eq!(policy(1, 300, 999_000).blind_after(MINUTE), Duration::from_mins(16));
         // One failed run never pages, however few runs there are.
         assert_eq!(policy(1, 60, 999_000).bad_to_page(&policy(1, 60, 999_000).fast()), 3);
     }
