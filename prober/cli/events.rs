@@ -49,8 +49,7 @@ pub(crate) fn events(global: &Global, args: &Events, out: &Out) -> Result<Exit, 
             out.raw(&text);
         }
         ListFormat::Json => {
-            let value = |event: &Arc<SliEvent>| serde_json::from_str::<serde_json::Value>(&event.to_json());
-            let found: Vec<_> = found.iter().filter_map(|event| value(event).ok()).collect();
+            let found: Vec<_> = found.iter().map(|event| event.to_value()).collect();
             out.line(&serde_json::to_string_pretty(&found).unwrap_or_default());
         }
     }
