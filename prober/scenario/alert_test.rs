@@ -12,12 +12,12 @@ use model::time::Timestamp;
 
 use crate::bind::{Binder, Place};
 use crate::diagnostic::{Diagnostic, Report};
-use crate::fields::{Bound, Fields, Key, KeyType, Need};
+use crate::fields::{Bound, Fields, Holds, Key, KeyType, Need};
 use crate::names::{NOTHING, Names, Shared};
 use crate::project::first_key;
 use crate::source::{Source, Span, Spanned};
 use crate::suggest::{nearest, one_of};
-use crate::tree::{Node, parse};
+use crate::tree::{Node, NodeValue, parse};
 use crate::units::{UnitError, parse_duration, show_duration};
 
 /// The longest story: what the longest window of an objective holds.
@@ -52,14 +52,14 @@ pub const ALERT_TEST_KEYS: &[Key] = &[
     },
     Key {
         name: "events",
-        value: KeyType::OneOrMany(&KeyType::Record(EVENT_KEYS)),
+        value: KeyType::Held(Holds::Parts(EVENT_KEYS)),
         need: Need::Required,
         doc: "What happens; of two entries about one slot the later one counts.",
         example: "[{ at: 0m..60m, outcome: good }]",
     },
     Key {
         name: "expect",
-        value: KeyType::OneOrMany(&KeyType::Record(EXPECT_KEYS)),
+        value: KeyType::Held(Holds::Parts(EXPECT_KEYS)),
         need: Need::Required,
         doc: "Which alerts fire at which moments.",
         example: "[{ at: 61m, firing: [] }]",
@@ -118,7 +118,7 @@ pub const EXPECT_KEYS: &[Key] = &[
     Key {
         name: "firing",
         value: KeyType::OneOrMany(&KeyType::Text),
-        need: Need::Required,
+        need: Need::Otherwise("nothing"),
         doc: "Everything that fires then: severities, names of alerts, regions, or several of them in one text.",
         example: "[page, ticket SLORegionDown eu]",
     },
@@ -218,11 +218,22 @@ fn each<T>(
     binder: &mut Binder<'_, '_>,
     read: impl Fn(&mut Fields, &mut Report) -> Option<T>,
 ) -> Vec<T> {
-    let Some(node) = root.get(key) else { return Vec::new() };
+    let Some(node) = root.get(key) else {
+        let problem = Diagnostic::error("E101", first_key(root), format!("the key `{key}` is missing"));
+        binder.report.push(problem.help(format!("add {key}: [{{ at: 1m, … }}]")));
+        return Vec::new();
+    };
     let items = node.list().unwrap_or(std::slice::from_ref(node));
     let mut all = Vec::new();
-    for item in items.iter().filter(|item| item.map().is_some()) {
-        let (mut fields, _) = binder.entries(item, item.span, keys, &Place::under(key));
+    for item in items {
+        // Elsewhere an empty list is a slip; here it says that nothing fires.
+        let mut item = item.clone();
+        if let NodeValue::Map(entries) = &mut item.value {
+            entries.retain(|(name, value)| {
+                name.value != "firing" || value.list().is_none_or(|list| !list.is_empty())
+            });
+        }
+        let (mut fields, _) = binder.entries(&item, item.span, keys, &Place::under(key));
         all.extend(read(&mut fields, binder.report));
     }
     all
