@@ -47,7 +47,6 @@ impl Hostiles {
             Fault::HalfOpen,
             Fault::ResetAfterRequest,
             Fault::EndlessHeaders,
-            Fault::EndlessContinue,
             Fault::Drip(Duration::from_millis(200)),
             Fault::Garbage,
         ];
