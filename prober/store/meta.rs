@@ -74,7 +74,7 @@ impl Meta {
         Ok(made)
     }
 
-    /// Uses the connection whose commits survive the process, though a power cut may take the last ones back.
+    /// Reads through the connection that no durable commit holds up.
     pub(crate) fn cheaply<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,

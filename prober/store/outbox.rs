@@ -9,8 +9,8 @@
 //! 4. **It is bounded**: at [`OPEN_MAX`] rows that wait for one route, the oldest one of least importance is given up and
 //!    counted, so that the newest state of the world gets through.
 //!
-//! Rows are marked as done by commits that survive `kill -9`; a power cut may take the last marks back, and then a change
-//! is delivered again. Deliberately absent: what a row says, and how it is delivered.
+//! Every mark is durable, too: a change comes again only if its receiver had it and the mark was not written yet.
+//! Deliberately absent: what a row says, and how it is delivered.
 
 use std::collections::BTreeSet;
 
@@ -355,7 +355,7 @@ impl Store {
     /// # Errors
     /// The outbox could not be written; the row would be delivered again.
     pub fn mark_accepted(&self, id: u64, now: Timestamp) -> Result<bool, ReadError> {
-        self.outbox(|conn| {
+        self.change_outbox(|conn| {
             let sql = "UPDATE outbox SET done_ms = ?2, accepted = 1, attempts = attempts + 1
                        WHERE id = ?1 AND done_ms IS NULL";
             conn.prepare_cached(sql)?.execute(params![id.cast_signed(), now.as_millis()]).map(|rows| rows > 0)
@@ -367,7 +367,7 @@ impl Store {
     /// # Errors
     /// The outbox could not be written.
     pub fn mark_failed(&self, id: u64, next: Timestamp, why: &str) -> Result<(), ReadError> {
-        self.outbox(|conn| {
+        self.change_outbox(|conn| {
             let sql = "UPDATE outbox SET next_ms = ?2, attempts = attempts + 1, error = ?3
                        WHERE id = ?1 AND done_ms IS NULL";
             conn.prepare_cached(sql)?.execute(params![id.cast_signed(), next.as_millis(), why]).map(|_| ())
@@ -415,7 +415,7 @@ impl Store {
     /// # Errors
     /// The outbox could not be written.
     pub fn close_earlier(&self, route: &str, alert: &str, id: u64, now: Timestamp) -> Result<u64, ReadError> {
-        self.outbox(|conn| {
+        self.change_outbox(|conn| {
             let sql = "UPDATE outbox SET done_ms = ?4, error = 'a later change was delivered'
                        WHERE route = ?1 AND alert = ?2 AND id < ?3 AND done_ms IS NULL";
             let values = params![route, alert, id.cast_signed(), now.as_millis()];
@@ -437,7 +437,7 @@ impl Store {
         let gone = waiting.into_iter().filter(|(route, _)| !routes.contains(route));
         let mut given_up = 0;
         for (route, _) in gone {
-            given_up += self.outbox(|conn| {
+            given_up += self.change_outbox(|conn| {
                 let sql = "UPDATE outbox SET done_ms = ?3, error = 'the route is gone'
                            WHERE route = ?1 AND created_ms <= ?2 AND done_ms IS NULL";
                 let values = params![route, before.as_millis(), now.as_millis()];
@@ -456,6 +456,15 @@ impl Store {
             let sql = format!("SELECT {COLUMNS} FROM outbox WHERE route = ?1 AND key = ?2");
             conn.prepare_cached(&sql)?.query_row([route, key], read).optional()
         })
+    }
+
+    /// Writes through the one connection that everybody queues for: two that write compete, and one may starve.
+    fn change_outbox<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, ReadError> {
+        let meta = &self.shared.meta;
+        meta.durably(work).map_err(|error| ReadError::of(&meta.path, error))
     }
 
     fn outbox<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
