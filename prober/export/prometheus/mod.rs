@@ -223,7 +223,8 @@ impl Metrics {
 
     /// What is exposed of no stream in particular, in OpenMetrics text without its end mark.
     pub fn without_streams(&self, around: &Around) -> String {
-        render::without_streams(self, around)
+        let joints = Arc::clone(&self.shared.streams.read().expect("no holder panics").joints);
+        render::without_streams(self, &joints, around)
     }
 
     /// What is exposed of one stream now; `None` if it is not.

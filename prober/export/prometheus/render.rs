@@ -175,9 +175,16 @@ impl Iterator for Chunks {
 }
 
 /// All families that are no stream's.
-pub(super) fn without_streams(metrics: &Metrics, around: &Around) -> String {
+pub(super) fn without_streams(metrics: &Metrics, joints: &[Joint], around: &Around) -> String {
     let mut out = Writer { text: String::with_capacity(8 << 10), format: Format::OpenMetrics };
     own(&mut out, around);
+    // Promises over several streams have series in the streams' families.
+    for family in FAMILIES.iter().filter(|_| !joints.is_empty()) {
+        out.header(family.name, family.kind, family.help);
+        for joint in joints {
+            joint.write(&mut out, family.name, &around.slos);
+        }
+    }
     shared(&mut out, metrics);
     out.text
 }

@@ -312,7 +312,12 @@ fn promises_have_their_numbers_and_those_over_several_scenarios_their_sums() {
     for (scenario, reason) in [("shop", Reason::Ok), ("cart", Reason::Failed), ("cart", Reason::Ok)] {
         metrics.apply(&event(&origin(scenario), 0, reason));
     }
-    let shown = text(&Around { slos: crate::sample::standings().into(), ..around() });
+    let around = Around { slos: crate::sample::standings().into(), ..around() };
+    // What is pushed beside the streams has them as well.
+    let own = metrics.without_streams(&around);
+    let pushed = "prober_sli_events_total{slo=\"both\",service=\"shop\",region=\"eu\"} 3\n";
+    assert!(own.contains(pushed) && !own.contains("slo=\"cart\",service"), "{own}");
+    let shown = text(&around);
     for (series, expected) in [
         ("prober_sli_events_total{slo=\"both\",service=\"shop\",region=\"eu\"}", "3"),
         ("prober_sli_bad_events_total{slo=\"both\",service=\"shop\",region=\"eu\"}", "1"),
