@@ -19,6 +19,7 @@
 //! | `kinds` | each kind of step against a real server |
 //! | `metrics` | the metrics page, read by promtool and Prometheus |
 //! | `mistakes` | wrong files: every mistake at its place, before anything runs |
+//! | `objectives` | how objectives stand, what they become for other tools, the weekly report |
 //! | `promises` | objectives and routes as their owners see them |
 //! | `reload` | SIGHUP with wrong and right files |
 //! | `reuse` | templates, matrices, former names and maintenance through the whole program |
@@ -48,6 +49,7 @@ mod house_rules;
 mod kinds;
 mod metrics;
 mod mistakes;
+mod objectives;
 mod promises;
 mod reload;
 mod reuse;
