@@ -20,6 +20,7 @@
 //! | `metrics` | the metrics page, read by promtool and Prometheus |
 //! | `mistakes` | wrong files: every mistake at its place, before anything runs |
 //! | `on_demand` | `/probe` beside the blackbox exporter, and where it must not lead |
+//! | `objectives` | how objectives stand, what they become for other tools, the weekly report |
 //! | `promises` | objectives and routes as their owners see them |
 //! | `pushed` | exporters with receivers, real and hostile: all of it arrives, nobody is slowed, no secret shows |
 //! | `reload` | SIGHUP with wrong and right files |
@@ -50,6 +51,7 @@ mod house_rules;
 mod kinds;
 mod metrics;
 mod mistakes;
+mod objectives;
 mod on_demand;
 mod promises;
 mod pushed;

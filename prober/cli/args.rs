@@ -5,6 +5,7 @@ mod facts;
 mod judged;
 mod output;
 mod run;
+mod slo;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,9 @@ pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use run::{Run, TriggerArg};
+pub(crate) use slo::{
+    Report, ReportFormat, ReportKind, Slo, SloCheck, SloCommand, SloExport, SloImport, SloSimulate,
+};
 
 /// Synthetic monitoring from files: what your system is supposed to do, run on schedule and accounted for.
 #[derive(Debug, Parser)]
@@ -80,6 +84,10 @@ pub(crate) enum Command {
     Events(Events),
     /// Show a run, a scenario, or what an error code or a word of the language means
     Explain(Explain),
+    /// Show what is promised and how it stands; check, simulate, export and import objectives
+    Slo(Slo),
+    /// Write the report for the weekly review
+    Report(Report),
     /// Look at what this machine has for a prober
     Doctor(Doctor),
     /// Show every setting, and where its value comes from

@@ -21,12 +21,14 @@ mod place;
 mod promise;
 mod replace;
 mod replay;
+mod report;
 mod reports;
 mod run;
 mod schedule;
 mod schema;
 mod serve;
 mod show;
+mod slo;
 mod validate;
 mod vars;
 mod version;
@@ -79,6 +81,8 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Events(args) => events::events(global, args, out),
         Command::Explain(args) => explain::explain(global, args, out),
         Command::Schedule(args) => schedule::schedule(global, args, out),
+        Command::Slo(args) => slo::slo(global, args, out),
+        Command::Report(args) => report::report(global, args, out),
         Command::Doctor(args) => doctor::doctor(global, args, out),
         Command::Config(args) => config::config(global, args, matches, out),
         Command::Completions(args) => Ok(completions::completions(args, out)),

@@ -26,6 +26,7 @@ pub fn files(addresses: &Addresses, folder: &str) -> Vec<(&'static str, String)>
         *text = text.replace("@TABLE@", faults::table().trim_end());
     }
     files.extend(SCENARIOS.iter().map(|(path, text)| (*path, (*text).to_owned())));
+    files.push(("slos/shop.yaml", SLO.to_owned()));
     files
 }
 
@@ -70,6 +71,8 @@ fn scalar(path: &str) -> String {
 const PROJECT: &str = include_str!("project/prober.yaml");
 
 const README: &str = include_str!("project/README.md");
+
+const SLO: &str = include_str!("project/slos/shop.yaml");
 
 macro_rules! scenarios {
     ($($name:literal),* $(,)?) => {

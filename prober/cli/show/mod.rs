@@ -8,7 +8,7 @@
 //! | [`events_table`] | a line an event |
 //! | [`list_table`] | a line a plan |
 //! | [`latency_table`] | a line a scenario and phase, of many runs |
-//! | [`starts_table`], [`settings_table`], [`findings_table`] | `schedule`, `config`, `doctor` |
+//! | [`starts_table`], [`settings_table`], [`findings_table`], [`slo_table`] | `schedule`, `config`, `doctor`, `slo` |
 //! | [`summary`], [`rule`] | the end of `prober run`, the line between its parts |
 //!
 //! Every text goes through [`line::Line`], which makes control characters visible, drops what reorders or
@@ -33,6 +33,7 @@ mod report;
 mod runs;
 mod safe;
 mod settings;
+mod slos;
 mod starts;
 mod table;
 mod tables;
@@ -51,6 +52,7 @@ pub(crate) use number::{distance, duration};
 pub(crate) use report::run_report;
 pub(crate) use runs::{RunColumns, note_line, rule, run_line, summary};
 pub(crate) use settings::{SettingRow, settings_table};
+pub(crate) use slos::{SloRow, slo_table};
 pub(crate) use starts::{StartRow, starts_table};
 pub(crate) use tables::{ListRow, events_table, list_table};
 pub(crate) use words::why;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use model::objective::Objective;
 use model::policy::Policy;
 
+use crate::promise::Promise;
+
 /// One promise: what the rules of an objective are made from.
 ///
 /// Without an objective there is no budget to burn, and only outages, silence and doubt can alert.
@@ -55,5 +57,24 @@ impl Subject {
     pub(super) fn blind_after(&self) -> Duration {
         let policy = self.policy().blind_after(self.gap);
         self.blind_after.map_or(policy, |given| given.max(policy))
+    }
+}
+
+impl From<&Promise> for Subject {
+    fn from(promise: &Promise) -> Self {
+        Self {
+            name: Arc::clone(&promise.name),
+            service: Arc::clone(&promise.service),
+            team: Arc::clone(&promise.owner),
+            aim: Arc::clone(&promise.aim),
+            runbook: Arc::clone(&promise.runbook),
+            objective: promise.objective.clone(),
+            interval: promise.interval,
+            regions: promise.policy().regions,
+            quorum: promise.quorum,
+            gap: promise.gap,
+            blind_after: promise.blind_after,
+            critical: promise.critical.iter().cloned().collect(),
+        }
     }
 }

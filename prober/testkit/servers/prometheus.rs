@@ -20,24 +20,31 @@ pub struct Prometheus {
 impl Prometheus {
     /// Scrapes `/metrics` of `target` every 200 ms.
     pub fn start(target: SocketAddr) -> Self {
+        Self::with_rules(target, "groups: []\n")
+    }
+
+    /// The same, and evaluates `rules`, the text of a rule file, every second.
+    pub fn with_rules(target: SocketAddr, rules: &str) -> Self {
         let scrapes = format!("[{{ job_name: test, static_configs: [{{ targets: ['{target}'] }}] }}]");
-        Self::with(&scrapes, &[])
+        Self::with(&scrapes, rules, &[])
     }
 
     /// Scrapes nobody, and takes what is written to `/api/v1/write`.
     pub fn receiver() -> Self {
-        Self::with("[]", &["--web.enable-remote-write-receiver"])
+        Self::with("[]", "groups: []\n", &["--web.enable-remote-write-receiver"])
     }
 
-    fn with(scrapes: &str, more: &[&str]) -> Self {
+    fn with(scrapes: &str, rules: &str, more: &[&str]) -> Self {
         let program = program(&["/usr/bin/prometheus"], "prometheus");
         on_free_port(|port| {
             let folder = folder();
             let addr = loopback(port);
             let config = format!(
-                "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\n\
+                "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 1s }}\n\
+                 rule_files: [rules.yaml]\n\
                  scrape_configs: {scrapes}\n"
             );
+            file(folder.path(), "rules.yaml", rules);
             let config = file(folder.path(), "prometheus.yml", &config);
             let args = [
                 format!("--config.file={}", text(&config)),
@@ -57,14 +64,18 @@ impl Prometheus {
         self.addr
     }
 
+    /// The JSON that the API answers to the path `path`, such as `/api/v1/rules`.
+    pub fn get(&self, path: &str) -> String {
+        client::get(self.addr, path).map_or_else(String::new, |Answer { body, .. }| body)
+    }
+
     /// The JSON that the query API answers to the expression `query`.
     pub fn query(&self, query: &str) -> String {
         let mut encoded = String::new();
         for byte in query.bytes() {
             write!(encoded, "%{byte:02X}").expect("a String takes every text");
         }
-        let answer = client::get(self.addr, &format!("/api/v1/query?query={encoded}"));
-        answer.map_or_else(String::new, |Answer { body, .. }| body)
+        self.get(&format!("/api/v1/query?query={encoded}"))
     }
 }
 

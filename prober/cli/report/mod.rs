@@ -1,0 +1,58 @@
+//! `prober report weekly`: what was promised, what came of it, and what to talk about.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `week` | the stored events of a week, folded |
+//! | `incidents` | bad runs that belong together |
+//! | `sections` | the parts of the report as tables |
+//! | `document` | tables as Markdown, HTML and JSON |
+
+mod document;
+mod incidents;
+mod sections;
+mod week;
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use model::time::{Clock as _, SystemClock, Timestamp};
+
+use super::args::{Global, Report, ReportFormat, ReportKind};
+use super::out::Out;
+use super::place::data;
+use super::slo::promised;
+use crate::exit::{Exit, Stop};
+
+/// How long the report looks back.
+const WEEK: Duration = Duration::from_hours(7 * 24);
+
+/// Writes the report to stdout.
+pub(crate) fn report(global: &Global, args: &Report, out: &Out) -> Result<Exit, Stop> {
+    let ReportKind::Weekly = args.what;
+    let until = args.until.as_deref().map_or_else(|| Ok(SystemClock.now()), moment)?;
+    let (checked, promises) = promised(global)?;
+    let dir = data(global, args.data.as_ref())?;
+    let week = week::Week::read(&dir, promises, until.minus(WEEK), until)?;
+    let document = sections::document(&week, &checked.compiled.plans);
+    let text = match args.format {
+        ReportFormat::Markdown => document.markdown(),
+        ReportFormat::Html => document.html(),
+        ReportFormat::Json => document.json(),
+    };
+    out.raw(text.as_bytes());
+    Ok(Exit::Good)
+}
+
+/// An RFC 3339 time, or a date in UTC.
+fn moment(text: &str) -> Result<Timestamp, Stop> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let date: Option<jiff::civil::Date> = text.parse().ok();
+    let at = date.and_then(|date| date.to_zoned(TimeZone::UTC).ok());
+    at.map(|zoned| zoned.timestamp().into()).ok_or_else(|| {
+        Stop::file(format!(
+            "--until {text}: write a time like 2026-01-31T12:00:00Z, or a date like 2026-01-31"
+        ))
+    })
+}
