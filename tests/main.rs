@@ -8,6 +8,7 @@
 //! | `command_line` | what each command prints, where, and with which exit code |
 //! | `compared` | our verdicts and values beside curl's and the blackbox exporter's
 //! | `demo_project` | the demo, from an empty folder to an explained failure |
+//! | `deploy` | shipped boards and rules, run by Prometheus on what the demo exposes |
 //! | `distrust` | lost networks, resolvers that are dead or lie, starved processors: nothing becomes bad |
 //! | `editor` | what an editor says of files: its mistakes, its offers, its help |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
@@ -40,6 +41,7 @@ mod codes;
 mod command_line;
 mod compared;
 mod demo_project;
+mod deploy;
 mod distrust;
 mod editor;
 mod environment;
