@@ -196,7 +196,7 @@ fn time_window(root: &Node, file: &mut File) {
     match written {
         Some(written) => file.key("window", &written),
         None => {
-            file.lost(&format!("spec.timeWindow: {duration}; a window is 30d, or week, month or quarter"))
+            file.lost(&format!("spec.timeWindow: {duration}; a window is 30d, or week, month or quarter"));
         }
     }
     if let Some(zone) = calendar.and_then(|calendar| text(calendar, &["timeZone"])).filter(|_| !is_rolling) {

@@ -22,7 +22,7 @@ pub(super) fn show(global: &Global, args: &args::Slo, out: &Out) -> Result<Exit,
     let (_, promises) = promised(global)?;
     let names: Vec<String> = args.name.iter().cloned().collect();
     let promises = named(promises, &names)?;
-    let standings = standings(&data(global, args.data.as_ref())?, promises.clone(), SystemClock.now())?;
+    let standings = standings(&data(global, args.data.as_ref())?, &promises, SystemClock.now())?;
     let standing = |promise: &Promise| standings.iter().flatten().find(|one| one.name == promise.name);
     if args.format == FactsFormat::Json {
         out.json(&promises.iter().map(|promise| as_json(promise, standing(promise))).collect());

@@ -20,7 +20,7 @@ const LEAST: Duration = Duration::from_hours(72);
 /// How the promises stand at `now` by the events in `dir`; `None` if nothing is stored there.
 pub(crate) fn standings(
     dir: &Path,
-    promises: Vec<Promise>,
+    promises: &[Promise],
     now: Timestamp,
 ) -> Result<Option<Vec<Standing>>, Stop> {
     if !dir.exists() || promises.is_empty() {
