@@ -139,7 +139,7 @@ fn stories_pass_differ_or_are_wrong() {
              bad }}\n  - {{ at: 70m..90m, outcome: good }}\nexpect:\n{expect}"
         )
     };
-    let expect = "  - { at: 61m, firing: [] }\n  - { at: 62m, firing: [page SLOOutage, page SLOBudgetBurn, ticket] }\n  - { at: \
+    let expect = "  - { at: 61m, firing: [] }\n  - { at: 62m, firing: [page SLOOutage, page SLOBudgetBurn] }\n  - { at: \
                   72m, firing: [page SLOBudgetBurn, ticket SLOBudgetBurn] }\n";
     project.write("tests/good.alerts.yaml", &story(expect));
     let ran = project.prober(&["alerts", "test", "tests/good.alerts.yaml"]);
