@@ -91,9 +91,9 @@ pub fn judge(bytes: &[u8]) {
 /// On every find.
 pub fn event(bytes: &[u8]) {
     let Ok(event) = serde_json::from_slice::<SliEvent>(bytes) else { return };
-    let written = serde_json::to_string(&event).expect("an event that was read can be written");
+    let written = event.to_json();
     let again: SliEvent = serde_json::from_str(&written).expect("an event that was written can be read");
-    let rewritten = serde_json::to_string(&again).expect("an event that was read can be written");
+    let rewritten = again.to_json();
     assert_eq!(written, rewritten, "an event changes when it is stored");
 }
 
