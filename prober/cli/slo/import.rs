@@ -19,18 +19,18 @@ pub(super) fn import(args: &SloImport, out: &Out) -> Result<Exit, Stop> {
         return Err(Stop::file(format!("{shown} is longer than {} KiB", FILE_BYTES_MAX >> 10)));
     }
     let imported = read(&shown.to_string(), &text)?;
-    if imported.files.is_empty() {
+    if imported.slos == 0 {
         return Err(Stop::file(format!("{shown} has no document of apiVersion openslo/v1 and kind SLO")));
     }
     out.raw(imported.files.join("---\n").as_bytes());
-    let (files, left_out) = (imported.files.len(), imported.left_out);
-    if files > 1 {
+    let (slos, left_out) = (imported.slos, imported.left_out);
+    if slos > 1 {
         out.note("each part between lines of dashes belongs into a file of its own");
     }
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     out.note(&format!(
-        "{files} SLO{} imported, {left_out} thing{} not imported; look at the comments, and at which scenarios are meant",
-        plural(files),
+        "{slos} SLO{} imported, {left_out} thing{} not imported; look at the comments, and at which scenarios are meant",
+        plural(slos),
         plural(left_out)
     ));
     Ok(Exit::Good)
@@ -40,6 +40,8 @@ pub(super) fn import(args: &SloImport, out: &Out) -> Result<Exit, Stop> {
 #[derive(Debug, Default)]
 struct Imported {
     files: Vec<String>,
+    /// Files that hold an SLO; before the first there may be one of notes alone.
+    slos: usize,
     left_out: usize,
 }
 
@@ -121,6 +123,7 @@ impl Imported {
         time_window(root, &mut file);
         rest(root, &mut file);
         self.left_out += file.left_out;
+        self.slos += 1;
         match self.files.last_mut().filter(|last| last.starts_with("# not imported")) {
             Some(notes) => *notes += &file.text,
             None => self.files.push(file.text),
@@ -296,6 +299,7 @@ spec:
         assert_eq!(imported.left_out, file.matches("# not imported").count());
         assert!(read("slo.yaml", "a: [").is_err());
         assert!(read("slo.yaml", "# nothing\n---\n").unwrap().files.is_empty());
+        assert_eq!((imported.slos, read("slo.yaml", "kind: Pod\n").unwrap().slos), (1, 0));
     }
 
     #[test]
