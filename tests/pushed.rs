@@ -93,7 +93,8 @@ fn nats_and_a_collector_get_every_event_over_a_kill() {
     assert_eq!(nats.count("RUNS"), stored.len() as u64, "each once: repetitions are known by their id");
     let mut logged = std::collections::BTreeSet::new();
     for line in collector.lines() {
-        let line: Value = serde_json::from_str(&line).unwrap();
+        // A line of something else is what the server's library has to say.
+        let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
         let records = &line["message"]["resource_logs"][0]["scope_logs"][0]["log_records"];
         for record in records.as_array().unwrap() {
             let attributes = record["attributes"].as_array().unwrap();

@@ -98,6 +98,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Who hangs up in the middle is no news: what is written are lines of JSON only."""
+
+
 def servicer(base, signal):
     class Servicer(base):
         def Export(self, request, context):
@@ -133,7 +138,7 @@ def main():
     port, *identity, mode = sys.argv[1:]
     if mode == "grpc":
         return serve_grpc(int(port), identity)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
+    server = Server(("127.0.0.1", int(port)), Handler)
     print("ready", flush=True)
     server.serve_forever()
 
