@@ -6,11 +6,17 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
-use http_body_util::BodyExt as _;
-use url::Url;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::Full;
+use percent_encoding::percent_decode_str;
+use rustls::ClientConfig;
+use url::{Position, Url};
 
+mod connection;
+mod exchange;
 pub mod standard_webhooks;
 
 /// The longest that a whole request may take.
@@ -20,10 +26,15 @@ pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// The longest wait that a receiver may ask for; more than this is taken for this.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(10);
 
-/// Sends requests to receivers; cheap to clone, connections are shared.
+/// Sends requests to receivers, each on a connection of its own; cheap to clone.
+///
+/// Every receiver is somebody else's machine: what it says is bounded as a whole, not only by head and body, which a
+/// pooled client does not offer.
 #[derive(Clone, Debug)]
 pub struct Client {
-    inner: reqwest::Client,
+    agent: HeaderValue,
+    tls: Arc<ClientConfig>,
+    http2: bool,
 }
 
 /// What is sent.
@@ -31,7 +42,7 @@ pub struct Client {
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The headers; the user agent comes from the client.
+    /// The headers; host and user agent come from the client, and who asks from the URL if it says so.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
@@ -78,7 +89,10 @@ pub enum PostError {
 pub enum ClientError {
     /// The system's certificate authorities or the TLS settings cannot be used.
     #[error("no TLS for receivers: {0}")]
-    Tls(String),
+    Tls(#[from] rustls::Error),
+    /// The user agent is no header.
+    #[error("the user agent cannot be sent: {0}")]
+    Agent(#[from] header::InvalidHeaderValue),
 }
 
 impl Client {
@@ -115,28 +129,12 @@ impl Client {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         roots.add_parsable_certificates(more.iter().cloned());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| ClientError::Tls(error.to_string()))?
+        let mut tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut inner = reqwest::Client::builder();
-        if http2 {
-            tls.alpn_protocols = vec![b"h2".to_vec()];
-            inner = inner.http2_prior_knowledge();
-        }
-        let inner = inner
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .user_agent(user_agent)
-            .timeout(TIMEOUT)
-            .connect_timeout(TIMEOUT)
-            .pool_max_idle_per_host(2)
-            .build()
-            .map_err(|error| ClientError::Tls(error.to_string()))?;
-        Ok(Self { inner })
+        tls.alpn_protocols = vec![if http2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
+        Ok(Self { agent: user_agent.parse()?, tls: Arc::new(tls), http2 })
     }
 
     /// Posts `body` once, within [`TIMEOUT`].
@@ -152,23 +150,69 @@ impl Client {
     /// # Errors
     /// No answer in time, or no connection. A status of failure is an answer.
     pub async fn send(&self, url: &Url, request: Request) -> Result<Answer, PostError> {
-        let Request { method, headers, body, timeout } = request;
-        let request = self.inner.request(method, url.clone()).headers(headers).body(body).timeout(timeout);
-        let failed = |error: reqwest::Error| failure(url, timeout, error);
-        let (head, mut rest) = http::Response::from(request.send().await.map_err(failed)?).into_parts();
-        let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
-        while body.len() < ANSWER_BYTES_MAX {
-            let Some(frame) = rest.frame().await.transpose().map_err(failed)? else { break };
-            match frame.into_data() {
-                Ok(piece) => {
-                    let room = (ANSWER_BYTES_MAX - body.len()).min(piece.len());
-                    body.extend_from_slice(&piece[..room]);
-                }
-                Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
-            }
+        let timeout = request.timeout;
+        let exchanged = tokio::time::timeout(timeout, self.exchange(url, request)).await;
+        let place = || place(url);
+        match exchanged {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(PostError::Connection { place: place(), why: root_cause(&*error) }),
+            Err(_) => Err(PostError::Timeout { place: place(), timeout }),
         }
-        Ok(Answer { status: head.status, headers: head.headers, body: body.into(), trailers })
     }
+
+    async fn exchange(&self, url: &Url, request: Request) -> Result<Answer, Wrong> {
+        let time = request.timeout;
+        let request = self.message(url, request)?;
+        let wire = connection::open(url, time).await?;
+        let answer = match (url.scheme(), self.http2) {
+            ("https", false) => {
+                exchange::http1(connection::secure(url, wire, &self.tls).await?, request).await
+            }
+            ("https", true) => {
+                exchange::http2(connection::secure(url, wire, &self.tls).await?, request).await
+            }
+            (_, false) => exchange::http1(wire, request).await,
+            (_, true) => exchange::http2(wire, request).await,
+        };
+        Ok(answer?)
+    }
+
+    /// The request as it is sent.
+    fn message(&self, url: &Url, request: Request) -> Result<http::Request<Full<Bytes>>, Wrong> {
+        let Request { method, mut headers, body, .. } = request;
+        headers.insert(header::USER_AGENT, self.agent.clone());
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        if let Some(who) = credentials(url) {
+            headers.entry(header::AUTHORIZATION).or_insert(who);
+        }
+        // HTTP/2 says the host in the target, HTTP/1.1 in a header (RFC 9110, 7.2).
+        let target = if self.http2 {
+            format!("{}{}", place(url), &url[Position::BeforePath..Position::AfterQuery])
+        } else {
+            headers.insert(header::HOST, url[Position::BeforeHost..Position::AfterPort].parse()?);
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            url[Position::BeforePath..Position::AfterQuery].to_owned()
+        };
+        let mut message = http::Request::builder().method(method).uri(target).body(Full::new(body))?;
+        *message.headers_mut() = headers;
+        Ok(message)
+    }
+}
+
+/// What was wrong with a connection or a request.
+type Wrong = Box<dyn std::error::Error + Send + Sync>;
+
+/// User and password of a URL, as basic authentication says them (RFC 7617).
+fn credentials(url: &Url) -> Option<HeaderValue> {
+    let plain = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+    let password = url.password().map(plain);
+    if url.username().is_empty() && password.is_none() {
+        return None;
+    }
+    let pair = [plain(url.username()), password.unwrap_or_default()].join(&b':');
+    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 impl Answer {
@@ -198,20 +242,13 @@ pub fn place(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-fn failure(url: &Url, timeout: Duration, error: reqwest::Error) -> PostError {
-    let place = place(url);
-    if error.is_timeout() {
-        return PostError::Timeout { place, timeout };
+/// What the innermost error says: the outer ones say only where it was met.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
     }
-    // The last source is the one that knows; the outer ones repeat the URL.
-    let error = error.without_url();
-    let mut why = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(inner) = source {
-        why = inner.to_string();
-        source = inner.source();
-    }
-    PostError::Connection { place, why }
+    cause.to_string()
 }
 
 #[cfg(test)]

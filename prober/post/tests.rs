@@ -56,6 +56,29 @@ async fn who_does_not_answer_is_left_in_time_and_no_secret_is_told() {
     }
 }
 
+/// Nothing else ran meanwhile once: an interim answer is neither head nor body.
+#[tokio::test]
+async fn interim_answers_without_an_end_are_read_up_to_a_bound() {
+    let server = Hostile::start(Fault::EndlessContinue);
+    let error = ask(server.addr(), TIMEOUT).await.unwrap_err();
+    assert!(matches!(error, PostError::Connection { .. }), "{error}");
+    assert!(error.to_string().ends_with("it says more than is read of an answer"), "{error}");
+}
+
+#[tokio::test]
+async fn who_asks_is_said_as_the_url_says_it() {
+    let server = Scripted::start(vec![Move::Hear("{}"), say("HTTP/1.1 204 None\r\n\r\n")]);
+    let url = Url::parse(&format!("http://us%40er:pass%3Aword@{}/way?x=1", server.addr())).unwrap();
+    let client = Client::new("prober-tests", &[]).unwrap();
+    let answer = client.post(&url, HeaderMap::new(), Bytes::from_static(b"{}")).await.unwrap();
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    let heard = String::from_utf8(server.heard()).unwrap().to_lowercase();
+    assert!(heard.starts_with("post /way?x=1 http/1.1\r\n"), "{heard}");
+    assert!(heard.contains(&format!("host: {}\r\n", server.addr())), "{heard}");
+    // "us@er:pass:word"
+    assert!(heard.contains("authorization: basic dxnazxi6cgfzczp3b3jk\r\n"), "{heard}");
+}
+
 #[test]
 fn waits_are_bounded() {
     let answer = |text: &str| {

@@ -47,6 +47,7 @@ impl Hostiles {
             Fault::HalfOpen,
             Fault::ResetAfterRequest,
             Fault::EndlessHeaders,
+            Fault::EndlessContinue,
             Fault::Drip(Duration::from_millis(200)),
             Fault::Garbage,
         ];
