@@ -5,9 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 use testkit::http::{Reply, Server};
 use testkit::netns::{self, Pair};
+use testkit::sink::Sink;
 use testkit::{dns, wait};
 
 use crate::support::{Project, Serving, alone, text};
@@ -304,6 +306,82 @@ fn a_starved_prober_does_not_judge_time_and_still_judges_answers() {
         .collect();
     assert!(during.is_empty(), "{:#}", during[0]);
     assert!(api.events("scenario=up&verdict=bad").is_empty());
+    let (code, err) = serving.stop();
+    assert_eq!(code, Some(0), "{err}");
+}
+
+/// The limit on a prober's open files, and scenarios that hold one each: more than there are.
+const FILES: usize = 128;
+const HOLDERS: usize = 160;
+
+#[test]
+fn a_prober_that_runs_out_of_open_files_blames_itself() {
+    let _turn = alone();
+    let (server, sink) = (Server::start(), Sink::start());
+    server.on("/", Reply::ok("hello"));
+    let mut project = Project::new("");
+    project.run_by(vec!["prlimit".to_owned(), format!("--nofile={FILES}:{FILES}")]);
+    let every = "every: 2s\ntimeout: 1900ms\n";
+    let refuses = wait::free_port();
+    project.scenario("refused", &format!("{every}tcp: \"127.0.0.1:{refuses}\""));
+    project.scenario("missing", &format!("{every}http: {}", server.url("/missing")));
+    project.scenario("up", &format!("{every}http: {}", server.url("/")));
+    let serving = project.start(&["--in-flight", "1000"]);
+    serving.until_ready();
+    let api = serving.api();
+    let wait_for = |name: &str, verdict: &str, after: &str| {
+        wait::some_blocking(&format!("{name} to be {verdict}"), PATIENCE, || {
+            // While there are no files there is no connection for this question either.
+            let answer =
+                api.try_get(&format!("/api/v1/events?limit=200&scenario={name}&verdict={verdict}"))?;
+            let page: Value = serde_json::from_str(&answer.body).ok()?;
+            let events = page["events"].as_array()?.clone();
+            events.into_iter().find(|event| text(event, "prober.slot.scheduled") > after)
+        })
+    };
+    for (name, verdict) in [("refused", "bad"), ("missing", "bad"), ("up", "good")] {
+        wait_for(name, verdict, "");
+    }
+    for number in 0..HOLDERS {
+        project
+            .scenario(&format!("holder-{number}"), &format!("{every}http: http://{}/", sink.target(number)));
+    }
+    serving.signal(Signal::HUP);
+    wait::until_blocking("doubt about open files", PATIENCE, || {
+        serving.err().lines().any(|line| line.contains("doubts itself") && line.contains("files"))
+    });
+    let until = Instant::now() + FAULT;
+    wait::until_blocking("the fault to go on for a while", PATIENCE, || Instant::now() >= until);
+    for number in 0..HOLDERS {
+        project.remove(&format!("scenarios/holder-{number}.yaml"));
+    }
+    // A reload needs files as well: one that found none says so and changes nothing, and is asked for again.
+    wait::until_blocking("the holders to be gone", PATIENCE, || {
+        serving.signal(Signal::HUP);
+        let scenarios = api.try_get("/api/v1/scenarios");
+        scenarios.is_some_and(|page| page.status == 200 && !page.body.contains("holder-"))
+    });
+    // Which run finds no file is chance; that some did is not.
+    wait::until_blocking("a run without a file to be on record", PATIENCE, || {
+        let page = api.try_get("/api/v1/events?limit=200&verdict=ineligible");
+        page.is_some_and(|page| page.status == 200 && page.body.contains("local.fd"))
+    });
+    let after = newest(&api.events(""));
+    for (name, verdict) in [("refused", "bad"), ("missing", "bad"), ("up", "good")] {
+        wait_for(name, verdict, &after);
+    }
+    // Nothing that was there became bad for it.
+    assert!(api.events("scenario=up&verdict=bad").is_empty());
+    wait::until_blocking("files for a question", PATIENCE, || {
+        api.try_get("/api/v1/account?until=3s").is_some_and(|account| account.status == 200)
+    });
+    let events = api.events("");
+    let short: Vec<_> = events.iter().filter(|event| text(event, "error.type") == "local.fd").collect();
+    assert!(short.iter().all(|event| text(event, "prober.verdict") == "ineligible"), "{short:#?}");
+    let of_holders = short.iter().filter(|event| text(event, "prober.scenario.name").starts_with("holder"));
+    assert!(of_holders.count() > 0, "some got no file");
+    let account = api.json("/api/v1/account?until=3s");
+    assert_eq!(account["violations"], 0, "{account:#}");
     let (code, err) = serving.stop();
     assert_eq!(code, Some(0), "{err}");
 }
