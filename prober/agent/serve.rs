@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use dashboard::{Catalogue, Format, OwnDoubts, Readiness, ReloadState, Settings as PageSettings, Sources};
@@ -13,8 +14,8 @@ use model::time::{Clock as _, SystemClock, Timestamp};
 use post::Client;
 use scenario::compile::Options;
 use schedule::distrust::{Doubts, Standing};
-use schedule::runner::{Limits, Runner};
-use store::{Cursor, Opened, Store};
+use schedule::runner::{Command, Gauges, Limits, Runner, Stopped};
+use store::{Cursor, Opened, Record, Store, Writer, WriterEnd};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -201,23 +202,14 @@ fn start(
     metrics.account_from(from);
     let pumping = start_pumping((&store, counted_from), (&loader, loaded), &metrics)?;
 
-    let doubts = Arc::new(Doubts::default());
-    let runner = Runner::new(StoreSink::new(queue, store.clone()), Arc::new(SystemClock), limits, from)
-        .doubting(Arc::clone(&doubts));
-    let gauges = runner.gauges();
-    let (commands, receiver) = mpsc::channel(1);
-    let runner_stop = CancellationToken::new();
-    let mut runners = JoinSet::new();
-    runners.spawn(runner.run(receiver, runner_stop.clone()));
-
-    let writer = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
-    let writer = writer.map_err(|error| Stop::environment(error.to_string()))?;
+    let running = start_running((&store, queue, writer), limits, from)?;
 
     let rest_stop = CancellationToken::new();
     let mut rest = JoinSet::new();
+    let gauges = Arc::clone(&running.gauges);
     let audit = Audit { store: store.clone(), gauges: Arc::clone(&gauges), metrics: metrics.clone(), from };
     rest.spawn(audit.run(rest_stop.clone()));
-    let controls = start_looking(&mut rest, &doubts, (&loader, anchor), &rest_stop);
+    let controls = start_looking(&mut rest, &running.doubts, (&loader, anchor), &rest_stop);
 
     let pages = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
     let judging = Judging::start(&store, pages, loaded.promises.clone());
@@ -230,7 +222,7 @@ fn start(
         store: store.clone(),
         sinks: pumping.sinks,
         started,
-        doubts: Arc::clone(&doubts),
+        doubts: Arc::clone(&running.doubts),
         gauges,
         standings: judging.standings.subscribe(),
         board,
@@ -242,16 +234,16 @@ fn start(
         loader,
         metrics,
         streams: pumping.streams,
-        commands,
-        doubts,
+        commands: running.commands,
+        doubts: running.doubts,
         controls,
         catalogue: watch::Sender::new(Arc::new(Catalogue::default())),
         ground: watch::Sender::new(Arc::default()),
         readiness: watch::Sender::new(Readiness::Starting("plans are being loaded".to_owned())),
         reload_state: watch::Sender::new(ReloadState::Loaded { at: started }),
-        runner: runners,
-        runner_stop,
-        writer,
+        runner: running.tasks,
+        runner_stop: running.stop,
+        writer: running.writer,
         pumps: pumping.tasks,
         pumps_stop: pumping.stop,
         judging,
@@ -270,6 +262,35 @@ fn start(
         }
     });
     Ok((parts, reloads))
+}
+
+/// What runs scenarios, and what writes their events.
+struct Running {
+    tasks: JoinSet<Stopped>,
+    stop: CancellationToken,
+    commands: mpsc::Sender<Command>,
+    gauges: Arc<Gauges>,
+    doubts: Arc<Doubts>,
+    writer: JoinHandle<WriterEnd>,
+}
+
+/// Starts the runner and the thread that writes; it has no plans yet.
+fn start_running(
+    (store, queue, writer): (&Store, mpsc::Sender<Record>, Writer),
+    limits: Limits,
+    from: Timestamp,
+) -> Result<Running, Stop> {
+    let doubts = Arc::new(Doubts::default());
+    let runner = Runner::new(StoreSink::new(queue, store.clone()), Arc::new(SystemClock), limits, from)
+        .doubting(Arc::clone(&doubts));
+    let gauges = runner.gauges();
+    let (commands, receiver) = mpsc::channel(1);
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(runner.run(receiver, stop.clone()));
+    let writer = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
+    let writer = writer.map_err(|error| Stop::environment(error.to_string()))?;
+    Ok(Running { tasks, stop, commands, gauges, doubts, writer })
 }
 
 /// Starts what looks at the prober's own health; gives where control targets are told.

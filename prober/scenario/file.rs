@@ -120,14 +120,13 @@ pub(crate) fn read<'t, N>(
     let (mut fields, labels) = head_fields(root, at, around.kinds, &mut binder);
     // What its template would add is not known; that it is missing here is no mistake of its own.
     let is_whole = own.arguments.is_some() || root.get("use").is_none();
-    let steps_at = (at, is_whole);
     let (cadence, interval) = schedule(&mut fields, (root, is_whole), around, report);
     let timeout = timeout(&mut fields, interval, around.project, report);
     check_version(&mut fields, report);
     let grace = grace(&mut fields, root, report);
     let steps::Steps { main: steps, teardown } = steps::read(
         root,
-        steps_at,
+        (at, is_whole),
         around.kinds,
         (timeout, grace),
         &mut Binder { report, names: &mut names },
@@ -148,9 +147,8 @@ pub(crate) fn read<'t, N>(
     let aim = line(&mut fields, "aim", 2_000, report).unwrap_or_default();
     let owner = line(&mut fields, "owner", 100, report);
     let runbook = runbook(&mut fields, report);
-    let told =
-        [!aim.is_empty(), owner.is_some() || around.project.defaults.owner.is_some(), !runbook.is_empty()];
-    slo::says_enough(root, &slo, told, report);
+    let owned = owner.is_some() || around.project.defaults.owner.is_some();
+    slo::says_enough(root, &slo, [!aim.is_empty(), owned, !runbook.is_empty()], report);
     Some(ScenarioFile {
         name,
         title: line(&mut fields, "title", 200, report),

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
+use slo::standing::Standing;
 
 use super::{bad_parameter, json as json_answer, json_error};
 use crate::app::App;
@@ -28,13 +29,20 @@ pub(super) async fn one(
     Path(name): Path<String>,
     Query(pairs): Pairs,
 ) -> Response {
-    if let Err(error) = params::none(&pairs) {
+    answer(&app, &name, &pairs, |standing| json_answer(StatusCode::OK, &view::full(standing)))
+}
+
+/// What `of` says of the promise `name`.
+fn answer(
+    app: &App,
+    name: &str,
+    pairs: &[(String, String)],
+    of: impl FnOnce(&Standing) -> Response,
+) -> Response {
+    if let Err(error) = params::none(pairs) {
         return bad_parameter(StatusCode::BAD_REQUEST, &error);
     }
-    match app.standings().iter().find(|standing| *standing.name == *name) {
-        Some(standing) => json_answer(StatusCode::OK, &view::full(standing)),
-        None => unknown(&name),
-    }
+    app.standings().iter().find(|standing| *standing.name == *name).map_or_else(|| unknown(name), of)
 }
 
 /// Whether a release may go on: 200 if it may, 409 if it may not, so that `curl --fail` is enough in a pipeline.
@@ -43,21 +51,14 @@ pub(super) async fn gate(
     Path(name): Path<String>,
     Query(pairs): Pairs,
 ) -> Response {
-    if let Err(error) = params::none(&pairs) {
-        return bad_parameter(StatusCode::BAD_REQUEST, &error);
-    }
-    let standings = app.standings();
-    let Some(standing) = standings.iter().find(|standing| *standing.name == *name) else {
-        return unknown(&name);
-    };
-    match view::gate(standing) {
+    answer(&app, &name, &pairs, |standing| match view::gate(standing) {
         Some((true, answer)) => json_answer(StatusCode::OK, &answer),
         Some((false, answer)) => json_answer(StatusCode::CONFLICT, &answer),
         None => {
             let help = "write slo: { objective: 99.9% } in its file";
             json_error(StatusCode::NOT_FOUND, "there is no objective, so there is no budget", help)
         }
-    }
+    })
 }
 
 pub(super) async fn alerts(State(app): State<Arc<App>>, Query(pairs): Pairs) -> Response {
