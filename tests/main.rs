@@ -50,6 +50,7 @@ mod fmt;
 mod hanging;
 mod hostile_targets;
 mod house_rules;
+mod joint;
 mod kinds;
 mod metrics;
 mod mistakes;

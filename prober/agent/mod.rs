@@ -8,6 +8,7 @@
 //! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
 //! | `sink` | the runner's way into the store |
 //! | `promises`, `slo` | what is promised, and the task that judges it |
+//! | `recall` | stored events again, for adjustments that are learnt of later |
 //! | `alerts` | the routes as receivers, and the task that owns their outlets |
 //! | `account` | the invariant of the slots, looked at every minute |
 //! | `metrics` | what the process says of itself |
@@ -25,6 +26,7 @@ pub(crate) mod metrics;
 pub(crate) mod on_demand;
 pub(crate) mod parts;
 pub(crate) mod promises;
+pub(crate) mod recall;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod shutdown;

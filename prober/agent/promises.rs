@@ -9,12 +9,16 @@ use model::maintenance::Effect;
 use model::slot::{Cadence, Stream};
 use model::time::Timestamp;
 use probe::Net;
+use scenario::adjustment::AdjustmentFile;
 use scenario::compile::Compiled;
 use scenario::plan::Plan;
-use scenario::slo::{JointFeed, JointSlo};
+use scenario::project::{BudgetPolicyFile, Project};
+use scenario::slo::{GoodRuns, JointFeed, JointSlo};
 use schedule::maintenance::Calendar;
 use schedule::slots::Timetable;
-use slo::promise::{Feed, Maintained, Promise};
+use slo::budget::BudgetPolicy;
+use slo::good::GoodRun;
+use slo::promise::{Adjustment, Feed, Maintained, Promise};
 
 /// Everything that is promised, and the routes that there are.
 #[derive(Clone, Debug, Default)]
@@ -47,9 +51,11 @@ impl Promises {
                 .iter()
                 .map(|feed| (Arc::clone(&feed.scenario), Arc::clone(&feed.region)))
                 .collect(),
+            good: promise.good.clone(),
         };
         let infos = joint.iter().map(info).collect();
         all.extend(joint);
+        all.iter_mut().for_each(|promise| of_project(promise, &compiled.project));
         let routes = compiled.project.routes.iter().map(|route| route.name.value.as_str().into()).collect();
         Self { all, routes, own, joint: infos }
     }
@@ -67,6 +73,54 @@ impl Promises {
     /// What metrics call the promise of a scenario: its objective's name, or its own.
     pub(crate) fn own_name(&self, scenario: &Arc<str>) -> Arc<str> {
         Arc::clone(self.own.get(scenario).unwrap_or(scenario))
+    }
+}
+
+/// Adds what the project says of all its promises.
+fn of_project(promise: &mut Promise, project: &Project) {
+    let critical = |region: &Arc<str>| project.is_critical(region);
+    promise.critical = promise.regions().into_iter().filter(critical).collect();
+    promise.budget_policy = budget_policy(&project.budget_policy);
+    let is_about = |one: &&Arc<AdjustmentFile>| one.slos.iter().any(|name| *name.value == *promise.name);
+    promise.adjustments = project.adjustments.iter().filter(is_about).map(|one| adjustment(one)).collect();
+}
+
+fn budget_policy(file: &BudgetPolicyFile) -> BudgetPolicy {
+    let share = |share: model::objective::Share| f64::from(share.millionths()) / 1e6;
+    BudgetPolicy {
+        review: share(file.review),
+        approval: share(file.approval),
+        incident: share(file.incident),
+    }
+}
+
+/// An adjustment as the evaluator takes it.
+pub(crate) fn adjustment(file: &AdjustmentFile) -> Arc<Adjustment> {
+    let names = |names: &[scenario::source::Spanned<String>]| {
+        names.iter().map(|name| name.value.as_str().into()).collect()
+    };
+    Arc::new(Adjustment {
+        from: file.from,
+        to: file.to,
+        scenarios: names(&file.scenarios),
+        regions: names(&file.regions),
+        author: Arc::clone(&file.author),
+        reason: Arc::clone(&file.reason),
+        added: file.added,
+    })
+}
+
+/// What makes a run good, from an SLO file.
+#[derive(Debug)]
+struct Own(GoodRuns);
+
+impl GoodRun for Own {
+    fn broken(&self, took: Duration) -> Option<String> {
+        self.0.broken(took)
+    }
+
+    fn words(&self) -> String {
+        self.0.words()
     }
 }
 
@@ -106,6 +160,9 @@ fn promise(plans: &[&Plan<Net>], now: Timestamp) -> Option<Promise> {
         gap: longest_gap(first.cadence(), first.stream(), now).max(slo.interval),
         quorum: slo.quorum,
         blind_after: None,
+        good: None,
+        budget_policy: BudgetPolicy::default(),
+        adjustments: Vec::new(),
         critical: BTreeSet::new(),
         feeds: plans.iter().map(feed).collect(),
         page: slo.page.clone(),
@@ -139,6 +196,9 @@ fn joint(slo: &JointSlo, plans: &[Plan<Net>], now: Timestamp) -> Option<Promise>
         gap: slo.gap,
         quorum: slo.slo.quorum,
         blind_after: slo.blind_after,
+        good: slo.good.clone().map(|good| Arc::new(Own(good)) as Arc<dyn GoodRun>),
+        budget_policy: BudgetPolicy::default(),
+        adjustments: Vec::new(),
         critical: BTreeSet::new(),
         feeds: feeds
             .into_iter()

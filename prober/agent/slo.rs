@@ -13,20 +13,23 @@ use model::alert::Alert;
 use model::time::{Clock, SystemClock, Timestamp};
 use slo::evaluator::{Change, Evaluator, Transition};
 use slo::promise::Promise;
+use slo::snapshot::Snapshot;
 use slo::standing::Standing;
-use store::{Cursor, NewDelivery, ReadError, Store};
+use store::{Cursor, NewDelivery, NewState, ReadError, Store};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::promises::Promises;
+use super::recall::recall;
 
 /// The name of its place and its state in the store.
 pub(crate) const NAME: &str = "slo";
 /// How often it looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How often place and state are committed when no alert changes.
-const COMMIT_EVERY: Duration = Duration::from_mins(1);
+/// How often place and state are committed when no alert changes: what was judged since then is judged again after a
+/// crash, with the same result, so this only bounds how much that is.
+const COMMIT_EVERY: Duration = Duration::from_mins(5);
 /// Events of one batch, and of one turn.
 const BATCH_EVENTS: usize = 500;
 const TURN_EVENTS: usize = 20_000;
@@ -141,14 +144,15 @@ struct Work {
     cursor: Cursor,
     evaluator: Evaluator,
     /// The state of before, until the promises are known.
-    stored: Option<Vec<u8>>,
+    stored: Option<Snapshot>,
     /// Whether what is read is history from before anything was promised here: it alerts nobody.
     is_history: bool,
     promises: Promises,
     /// Changes that are not committed yet.
     changes: Vec<Change>,
     last: Option<(Timestamp, Instant)>,
-    committed: Instant,
+    /// `None` before the first commit, which does not wait.
+    committed: Option<Instant>,
     /// The last tick that standings were made of.
     shown: Option<Timestamp>,
 }
@@ -157,7 +161,8 @@ impl Work {
     fn begin((store, pages): (Store, String), clock: Arc<dyn Clock>) -> Result<Self, ReadError> {
         let cursor = store.cursor(NAME)?;
         let stored = store.folded(NAME)?;
-        let (now, committed) = (clock.now(), clock.monotonic());
+        let stored = stored.map(|state| Snapshot { head: state.head, pieces: state.pieces });
+        let now = clock.now();
         Ok(Self {
             store,
             pages,
@@ -169,7 +174,7 @@ impl Work {
             promises: Promises::default(),
             changes: Vec::new(),
             last: None,
-            committed,
+            committed: None,
             shown: None,
         })
     }
@@ -178,11 +183,14 @@ impl Work {
     fn promise(&mut self, promises: Promises) {
         let now = self.clock.now();
         let all = promises.all.clone();
-        if let Some(bytes) = self.stored.take() {
-            match Evaluator::restore(&bytes, all, now) {
-                Ok((evaluator, changes)) => {
-                    self.evaluator = evaluator;
-                    self.changes.extend(changes);
+        if let Some(state) = self.stored.take() {
+            match Evaluator::restore(&state, all, now) {
+                Ok(restored) => {
+                    for slo in &restored.damaged {
+                        tracing::error!(%slo, "its state is damaged; it is judged from now on");
+                    }
+                    self.evaluator = restored.evaluator;
+                    self.changes.extend(restored.changes);
                 }
                 Err(error) => {
                     // A damaged state must not keep anybody from being woken up.
@@ -232,7 +240,8 @@ impl Work {
                 self.end_history();
             }
         }
-        let waits = monotonic.saturating_duration_since(self.committed) >= COMMIT_EVERY;
+        let is_old = |at: Instant| monotonic.saturating_duration_since(at) >= COMMIT_EVERY;
+        let waits = self.committed.is_none_or(is_old);
         if !self.is_history && (is_last || waits || !self.changes.is_empty()) {
             self.commit(now);
         }
@@ -246,6 +255,7 @@ impl Work {
 
     /// Folds what is new, a bounded number of events; gives whether nothing is left.
     fn read(&mut self) -> Result<bool, ReadError> {
+        recall(&mut self.evaluator, &mut self.store.reader(), self.cursor.next_seq())?;
         let mut folded = 0;
         while folded < TURN_EVENTS {
             let batch = self.cursor.next_batch(BATCH_EVENTS, BATCH_BYTES)?;
@@ -286,13 +296,15 @@ impl Work {
 
     /// Commits place, state and changes; what fails is tried again with the next turn.
     fn commit(&mut self, now: Timestamp) {
-        let committed =
-            self.rows().and_then(|rows| self.cursor.commit(&self.evaluator.snapshot(), &rows, now));
+        let unsaved = self.evaluator.unsaved();
+        let state = NewState { head: &unsaved.head, pieces: &unsaved.pieces, gone: &unsaved.gone };
+        let committed = self.rows().and_then(|rows| self.cursor.commit(state, &rows, now));
         match committed {
             Ok(_) => {
+                self.evaluator.saved();
                 self.changes.iter().for_each(tell);
                 self.changes.clear();
-                self.committed = self.clock.monotonic();
+                self.committed = Some(self.clock.monotonic());
             }
             Err(error) => tracing::error!("what was judged could not be stored: {error}"),
         }

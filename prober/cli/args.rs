@@ -12,13 +12,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsSend};
+pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsOutbox, AlertsSend};
 pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use run::{Run, TriggerArg};
 pub(crate) use slo::{
-    Report, ReportFormat, ReportKind, Slo, SloCheck, SloCommand, SloExport, SloImport, SloSimulate,
+    Report, ReportFormat, ReportKind, Slo, SloAdjust, SloCheck, SloCommand, SloExport, SloImport, SloSimulate,
 };
 
 /// Synthetic monitoring from files: what your system is supposed to do, run on schedule and accounted for.

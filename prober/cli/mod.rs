@@ -17,6 +17,7 @@ mod kept;
 mod list;
 mod man;
 mod out;
+mod outbox;
 mod place;
 mod promise;
 mod replace;
@@ -76,6 +77,7 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Alerts(args) => match &args.what {
             AlertsCommand::Test(args) => alert_tests::test(global, args, out),
             AlertsCommand::Send(args) => alerts::send(global, args, out),
+            AlertsCommand::Outbox(args) => outbox::outbox(global, args, out),
         },
         Command::Replay(args) => replay::replay_events(global, args, out),
         Command::Events(args) => events::events(global, args, out),

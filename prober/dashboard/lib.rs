@@ -18,6 +18,7 @@
 //! | `/api/v1/slos`, `/api/v1/slos/{name}` | how every promise stands; one of them with everything |
 //! | `/api/v1/slos/{name}/gate` | whether its budget lets a release go on: 200 or 409 |
 //! | `/api/v1/alerts` | what fires |
+//! | `/api/v1/outbox` | changes of alerts that wait or were given up, and how it stands with each route |
 //! | `/api/v1/reload-state`, `/api/v1/reload` | the last reload; a new one |
 
 mod app;

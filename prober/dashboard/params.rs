@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::outcome::{Reason, Verdict};
 use model::time::Timestamp;
 use serde::Serialize;
-use store::EventFilter;
+use store::{EventFilter, OutboxFilter};
 
 /// A parameter that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -98,6 +98,12 @@ impl<'a> Given<'a> {
         self.parsed(name, help, |text| time(text, now))
     }
 
+    fn limit(&self) -> Result<Option<usize>, BadParameter> {
+        self.parsed("limit", "a number from 1 to 1000", |text| {
+            number(text).and_then(|limit| usize::try_from(limit).ok()).filter(|limit| LIMIT.contains(limit))
+        })
+    }
+
     /// Words separated by commas, from all parameters of this name.
     fn words<T: Copy>(
         &self,
@@ -131,11 +137,7 @@ pub(crate) fn events(pairs: &[(String, String)], now: Timestamp) -> Result<Event
     const KNOWN: &[&str] =
         &["scenario", "region", "verdict", "reason", "since", "until", "id", "before", "limit", "format"];
     let given = Given::of(pairs, KNOWN, &["verdict", "reason"])?;
-    let number =
-        |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let limit = given.parsed("limit", "a number from 1 to 1000", |text| {
-        number(text).and_then(|limit| usize::try_from(limit).ok()).filter(|limit| LIMIT.contains(limit))
-    })?;
+    let limit = given.limit()?;
     let form = given.parsed("format", "`json` or `ndjson`", |text| match text {
         "json" => Some(ListForm::Json),
         "ndjson" => Some(ListForm::Lines),
@@ -156,6 +158,29 @@ pub(crate) fn events(pairs: &[(String, String)], now: Timestamp) -> Result<Event
         newest_first: true,
     };
     Ok(EventsAsked { filter, form })
+}
+
+/// The part of the outbox asked for.
+///
+/// # Errors
+/// A parameter is unknown, given twice, or has a value that means nothing.
+pub(crate) fn outbox(pairs: &[(String, String)], now: Timestamp) -> Result<OutboxFilter, BadParameter> {
+    let given = Given::of(pairs, &["route", "since", "all", "limit"], &[])?;
+    let all = given.parsed("all", "`true` or `false`", |text| match text {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    })?;
+    Ok(OutboxFilter {
+        route: given.text("route").map(str::to_owned),
+        all: all.unwrap_or(false),
+        since: given.time("since", now)?,
+        limit: given.limit()?.unwrap_or(LIMIT_DEFAULT),
+    })
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A run's id or its first digits.

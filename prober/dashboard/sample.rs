@@ -208,6 +208,9 @@ pub(crate) fn standing(bad: u64) -> slo::standing::Standing {
         gap: minute,
         quorum: None,
         blind_after: None,
+        good: None,
+        budget_policy: slo::budget::BudgetPolicy::default(),
+        adjustments: Vec::new(),
         critical: std::collections::BTreeSet::new(),
         feeds: vec![Feed {
             scenario: "checkout".into(),

@@ -124,6 +124,7 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         report.append(file_report);
     }
     let joint_slos = compiler.joint_slos(&files, is_whole, &mut report);
+    compiler.adjustments(is_whole, &mut report);
     let controls = compiler.controls(&mut report);
     compiler.former_names(&mut report);
     let unknown_vars = compiler.unused(is_whole, &mut report);

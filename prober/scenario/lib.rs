@@ -23,7 +23,7 @@
 //! | [`network`] | where probes may connect to |
 //! | [`project`], [`file`], [`cadence`] | the project file, scenario files, schedules |
 //! | [`reuse`] | templates, the matrix, the envelope: how a scenario is put together |
-//! | [`maintenance`] | planned maintenance, as its author wrote it |
+//! | [`maintenance`], [`adjustment`] | planned maintenance, and runs of the past that do not count |
 //! | [`scope`] | what every variable of a scenario is, and where it comes from |
 //! | [`compile`] | all sources to all plans and all mistakes |
 //! | [`slo`] | what a scenario promises, and whether so few runs can show it |
@@ -38,6 +38,7 @@
 //! | [`explain`] | kinds, operators and keys in words, from the tables |
 //! | [`units`] | durations and sizes with their units |
 
+pub mod adjustment;
 pub mod alert_test;
 pub mod assertion;
 pub mod cadence;

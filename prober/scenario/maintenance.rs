@@ -173,7 +173,7 @@ fn when(
         || broken("to", to.is_some())
     {
         let wrong = cron.and_then(|cron| check_cron(&cron, context.cron).err());
-        let times = [from, to].into_iter().flatten().filter_map(|time| instant(&time).err());
+        let times = [from, to].into_iter().flatten().filter_map(|time| instant("E158", &time).err());
         wrong.into_iter().chain(times).for_each(|problem| report.push(problem));
         return None;
     }
@@ -263,8 +263,8 @@ fn single(
     now: Option<Timestamp>,
     report: &mut Report,
 ) -> Option<When> {
-    let begin = instant(from).map_err(|problem| report.push(problem)).ok();
-    let end = instant(to).map_err(|problem| report.push(problem)).ok();
+    let begin = instant("E158", from).map_err(|problem| report.push(problem)).ok();
+    let end = instant("E158", to).map_err(|problem| report.push(problem)).ok();
     let (begin, end) = (begin?, end?);
     if end <= begin {
         let problem = Diagnostic::error("E158", to.span, format!("`{name}` ends before it begins"));
@@ -284,8 +284,8 @@ fn single(
     Some(When::Once { from: begin, to: end })
 }
 
-/// An RFC 3339 time with its offset.
-fn instant(text: &Spanned<String>) -> Result<Timestamp, Diagnostic> {
+/// An RFC 3339 time with its offset; anything else is a mistake of this code.
+pub(crate) fn instant(code: &'static str, text: &Spanned<String>) -> Result<Timestamp, Diagnostic> {
     if let Ok(at) = text.value.trim().parse::<jiff::Timestamp>() {
         return Ok(at.into());
     }
@@ -293,13 +293,13 @@ fn instant(text: &Spanned<String>) -> Result<Timestamp, Diagnostic> {
     let civil = text.value.trim().parse::<jiff::civil::DateTime>();
     Err(match civil {
         Ok(at) => {
-            let problem = Diagnostic::error("E158", text.span, format!("`{shown}` has no offset"));
+            let problem = Diagnostic::error(code, text.span, format!("`{shown}` has no offset"));
             problem.label("a time is an instant only with its offset from UTC").help(format!(
                 "write {}Z, or with an offset such as +01:00",
                 at.strftime("%Y-%m-%dT%H:%M:%S")
             ))
         }
-        Err(_) => Diagnostic::error("E158", text.span, format!("`{shown}` is not a time"))
+        Err(_) => Diagnostic::error(code, text.span, format!("`{shown}` is not a time"))
             .help("write a time with its offset, such as 2026-03-01T22:00:00+01:00"),
     })
 }

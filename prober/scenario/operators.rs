@@ -79,6 +79,11 @@ impl Subjects {
         }
     }
 
+    /// What `good` of an objective over several scenarios may look at: what the runs of all kinds have.
+    pub(crate) fn objective() -> Self {
+        Self { words: "an objective over several scenarios".to_owned(), ..Self::flow() }
+    }
+
     fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.table.iter().map(|subject| subject.name).chain([LATENCY])
     }

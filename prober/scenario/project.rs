@@ -3,10 +3,13 @@
 mod control;
 mod keys;
 mod network;
+mod policy;
+mod regions;
 pub mod routes;
 
 pub use control::{CanaryFile, ControlFile, EVERY_DEFAULT as CONTROL_EVERY};
 pub use keys::PROJECT_KEYS;
+pub use policy::BudgetPolicyFile;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use std::time::Duration;
 
 use model::maintenance::Maintenance;
 
+use crate::adjustment::{self, ADJUSTMENTS, AdjustmentFile};
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::cadence::check_every;
 use crate::diagnostic::{Diagnostic, Report};
@@ -27,6 +31,7 @@ use crate::source::{Span, Spanned};
 use crate::tree::{Node, NodeValue, ScalarKind};
 use keys::{DEFAULTS_KEYS, SERVE_KEYS, STORE_KEYS};
 pub(crate) use keys::{REGION_KEYS, SECRET_KEYS};
+use policy::{BUDGET_POLICY, BUDGET_POLICY_KEYS};
 
 /// The region of a project that names none.
 pub const LOCAL: &str = "local";
@@ -44,6 +49,10 @@ pub struct Project {
     pub include: Vec<Spanned<String>>,
     /// Planned maintenance of all scenarios.
     pub maintenance: Vec<Arc<Maintenance>>,
+    /// Runs of the past that do not count.
+    pub adjustments: Vec<Arc<AdjustmentFile>>,
+    /// What the state of a budget asks for.
+    pub budget_policy: BudgetPolicyFile,
     /// What holds for scenarios that say nothing else.
     pub defaults: Defaults,
     /// The exporters, in the file's order; their settings are checked by whoever knows the exporter.
@@ -55,6 +64,7 @@ pub struct Project {
     /// Where alerts go, in the file's order.
     pub routes: Vec<routes::Route>,
     regions: Vec<Arc<str>>,
+    critical: BTreeSet<Arc<str>>,
     network: Arc<Policy>,
     /// Of the regions that have one of their own.
     networks: BTreeMap<Arc<str>, Arc<Policy>>,
@@ -112,6 +122,11 @@ impl Project {
     /// The regions in the file's order; the single region `local` if the project names none.
     pub fn regions(&self) -> &[Arc<str>] {
         &self.regions
+    }
+
+    /// Whether the region's outage alone is a page.
+    pub fn is_critical(&self, region: &str) -> bool {
+        self.critical.contains(region)
     }
 
     /// Where probes of a region may connect to.
@@ -191,11 +206,15 @@ impl Project {
         let sections =
             [section("defaults", DEFAULTS_KEYS), section("store", STORE_KEYS), section("serve", SERVE_KEYS)];
         let network = section("network", network::NETWORK_KEYS);
+        let policy = section(BUDGET_POLICY.name, BUDGET_POLICY_KEYS);
         let control = root.get("control").filter(|node| node.map().is_some());
         project.control = control.map(|node| control::read(node, &mut binder));
+        let now = context.now;
         project.maintenance = maintenance::read(root.get("maintenance"), context, &mut binder);
+        project.adjustments = adjustment::read(root.get(ADJUSTMENTS.name), now, &mut binder);
         project.take_fields(fields, report);
         project.take_sections(sections, report);
+        project.budget_policy = policy.map(|fields| policy::read(fields, report)).unwrap_or_default();
         if let Some(network) = network {
             project.network = network::policy(network, report);
         }
@@ -254,66 +273,6 @@ impl Project {
             }
         });
         self.defaults.owner = fields.text("owner").map(|owner| owner.value.into());
-    }
-
-    /// Regions, variables and secrets.
-    fn read_names(&mut self, root: &Node, report: &mut Report) {
-        if let Some(node) = root.get("secrets") {
-            self.shared.project.secrets = self.read_secrets(node, None, report);
-        }
-        let Some(node) = root.get("regions") else { return };
-        let entries = map_of(node, "regions", report);
-        if entries.is_empty() {
-            report.push(
-                Diagnostic::error("E104", node.span, "`regions` is empty")
-                    .help("leave it out for a single region named `local`"),
-            );
-            return;
-        }
-        self.regions.clear();
-        for (name, body) in entries {
-            if let Err(problem) = name::public("region", &name.value, name.span) {
-                report.push(problem);
-            }
-            let region: Arc<str> = name.value.as_str().into();
-            self.regions.push(Arc::clone(&region));
-            let names = self.read_region(&region, body, report);
-            self.shared.regions.insert(region, names);
-        }
-    }
-
-    fn read_region(&mut self, region: &Arc<str>, body: &Node, report: &mut Report) -> RegionNames {
-        let mut names = RegionNames::default();
-        if body.scalar().is_some_and(|scalar| scalar.kind == ScalarKind::Null) {
-            return names; // `eu:` with nothing in it
-        }
-        for (key, node) in map_of(body, region, report) {
-            match key.value.as_str() {
-                "vars" => names.vars = read_vars(node, report),
-                "secrets" => names.secrets = self.read_secrets(node, Some(region), report),
-                "network" => self.read_network(node, region, report),
-                "control" => self.read_control(node, region, report),
-                _ => {
-                    report.push(Place::under("regions").unknown_key(key, REGION_KEYS));
-                }
-            }
-        }
-        names
-    }
-
-    /// A region's own policy stands in place of the project's, as a whole.
-    fn read_network(&mut self, node: &Node, region: &Arc<str>, report: &mut Report) {
-        let mut names = Names::new(&self.shared, &NOTHING, None);
-        let mut binder = Binder { report, names: &mut names };
-        let (fields, _) = binder.entries(node, node.span, network::NETWORK_KEYS, &Place::under("network"));
-        self.networks.insert(Arc::clone(region), network::policy(fields, report));
-    }
-
-    /// A region's own control targets stand in place of the project's, as a whole.
-    fn read_control(&mut self, node: &Node, region: &Arc<str>, report: &mut Report) {
-        let mut names = Names::new(&self.shared, &NOTHING, None);
-        let control = control::read(node, &mut Binder { report, names: &mut names });
-        self.controls.insert(Arc::clone(region), control);
     }
 
     fn read_secrets(

@@ -3,10 +3,12 @@
 //! Deliberately absent: budgets and alerts themselves; this is what they are computed from.
 
 mod arithmetic;
+mod good;
 mod joint;
 mod keys;
 
 pub use arithmetic::Sums;
+pub use good::GoodRuns;
 pub(crate) use joint::{Around, Member, is_slo_file, read as read_joint, take_name};
 pub use joint::{JointFeed, JointSlo, looks_like_slo_file};
 pub use keys::{ALERT_KEYS, SLO_FILE_KEYS, SLO_KEYS};

@@ -14,6 +14,29 @@ pub struct Budget {
     pub allowed: f64,
     /// The window's length.
     pub window: Duration,
+    /// What its state asks for.
+    pub policy: BudgetPolicy,
+}
+
+/// An error-budget policy: at which share that is left something is asked of the team. Nothing being left is a state
+/// of its own, whatever the policy.
+///
+/// The default is the example of the SRE workbook (<https://sre.google/workbook/error-budget-policy/>) with two steps
+/// before it.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub struct BudgetPolicy {
+    /// With less than this left, what burns it is to be looked at.
+    pub review: f64,
+    /// With less than this left, a release needs somebody's word.
+    pub approval: f64,
+    /// An incident that costs more than this wants a post-mortem.
+    pub incident: f64,
+}
+
+impl Default for BudgetPolicy {
+    fn default() -> Self {
+        Self { review: 0.5, approval: 0.25, incident: 0.2 }
+    }
 }
 
 impl Budget {
@@ -46,34 +69,47 @@ impl Budget {
 
     /// What the error-budget policy says.
     pub fn gate(&self) -> Gate {
-        Gate::of(self.remaining())
+        let left = self.remaining();
+        match left {
+            left if left <= 0.0 => Gate::Frozen,
+            left if left < self.policy.approval => Gate::Approval,
+            left if left < self.policy.review => Gate::Review,
+            _ => Gate::Open,
+        }
+    }
+
+    /// What the error-budget policy asks for, for people.
+    pub fn asks(&self) -> String {
+        let left =
+            |share: f64| format!("less than {} of the budget is left", crate::words::short_percent(share));
+        match self.gate() {
+            Gate::Open => "release as you like".to_owned(),
+            Gate::Review => format!("{}: look at what burns it", left(self.policy.review)),
+            Gate::Approval => format!("{}: a release needs approval", left(self.policy.approval)),
+            Gate::Frozen => {
+                "the budget is used up: only changes for reliability and security until it is above 0 again"
+                    .to_owned()
+            }
+        }
     }
 }
 
-/// What an error-budget policy lets a team do: the example policy of the SRE workbook
-/// (<https://sre.google/workbook/error-budget-policy/>), with its first two steps.
+/// What an error-budget policy lets a team do.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gate {
-    /// Half of the budget or more is left: nothing is asked.
+    /// Enough of the budget is left: nothing is asked.
     Open,
-    /// Less than half: look at what burns it.
+    /// Look at what burns it.
     Review,
-    /// Less than a quarter: a release needs somebody's word.
+    /// A release needs somebody's word.
     Approval,
     /// Nothing is left: only what makes it more reliable or more secure.
     Frozen,
 }
 
 impl Gate {
-    /// The state for a share that is left.
-    pub fn of(remaining: f64) -> Self {
-        match remaining {
-            left if left <= 0.0 => Self::Frozen,
-            left if left < 0.25 => Self::Approval,
-            left if left < 0.5 => Self::Review,
-            _ => Self::Open,
-        }
-    }
+    /// All states, from the one that asks for nothing to the one that asks for most.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Review, Self::Approval, Self::Frozen];
 
     /// The word for machines.
     pub const fn as_str(self) -> &'static str {
@@ -82,18 +118,6 @@ impl Gate {
             Self::Review => "review",
             Self::Approval => "approval",
             Self::Frozen => "frozen",
-        }
-    }
-
-    /// What it asks for, for people.
-    pub const fn asks(self) -> &'static str {
-        match self {
-            Self::Open => "release as you like",
-            Self::Review => "less than half of the budget is left: look at what burns it",
-            Self::Approval => "less than a quarter of the budget is left: a release needs approval",
-            Self::Frozen => {
-                "the budget is used up: only changes for reliability and security until it is above 0 again"
-            }
         }
     }
 
@@ -110,7 +134,13 @@ mod tests {
     #[test]
     fn what_is_left_and_how_long_it_lasts() {
         let month = Duration::from_hours(720);
-        let budget = |bad, allowed| Budget { good: 1_000, bad, allowed, window: month };
+        let budget = |bad, allowed| Budget {
+            good: 1_000,
+            bad,
+            allowed,
+            window: month,
+            policy: BudgetPolicy::default(),
+        };
         assert!((budget(0, 43.2).remaining() - 1.0).abs() < 1e-9);
         assert!((budget(43, 43.2).remaining() - 0.2 / 43.2).abs() < 1e-9);
         assert!(budget(1, 0.0).remaining() < -1e8);
@@ -123,16 +153,24 @@ mod tests {
 
     #[test]
     fn gates_close_step_by_step() {
-        for (left, gate) in [
-            (1.0, Gate::Open),
-            (0.5, Gate::Open),
-            (0.499, Gate::Review),
-            (0.25, Gate::Review),
-            (0.1, Gate::Approval),
-            (0.0, Gate::Frozen),
-            (-3.0, Gate::Frozen),
+        let strict = BudgetPolicy { review: 0.8, approval: 0.6, incident: 0.1 };
+        let usual = BudgetPolicy::default();
+        for (policy, bad, gate, asks) in [
+            (usual, 0, Gate::Open, "as you like"),
+            (usual, 500, Gate::Open, ""),
+            (usual, 501, Gate::Review, "less than 50% of"),
+            (usual, 750, Gate::Review, ""),
+            (usual, 900, Gate::Approval, "less than 25% of"),
+            (usual, 1_000, Gate::Frozen, "used up"),
+            (usual, 4_000, Gate::Frozen, ""),
+            (strict, 200, Gate::Open, ""),
+            (strict, 201, Gate::Review, "less than 80% of"),
+            (strict, 401, Gate::Approval, "less than 60% of"),
         ] {
-            assert_eq!(Gate::of(left), gate, "{left}");
+            let window = Duration::from_hours(720);
+            let budget = Budget { good: 1_000, bad, allowed: 1_000.0, window, policy };
+            assert_eq!(budget.gate(), gate, "{bad}");
+            assert!(budget.asks().contains(asks), "{bad}: {}", budget.asks());
         }
     }
 }

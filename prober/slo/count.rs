@@ -27,10 +27,12 @@ pub enum Count {
     Cancelled,
     /// See [`Reason::Correlated`].
     Correlated,
+    /// Taken out by an adjustment, whatever it was.
+    Excluded,
 }
 
 /// How many counts there are.
-pub(crate) const COUNTS: usize = 11;
+pub(crate) const COUNTS: usize = 12;
 
 impl Count {
     /// What a slot with this reason is counted as.
@@ -53,6 +55,11 @@ impl Count {
     pub const fn is_eligible(self) -> bool {
         matches!(self, Self::Good | Self::Bad)
     }
+
+    /// Whether an adjustment can take it out: what was planned not to count does not count anyway.
+    pub(crate) const fn can_be_taken_out(self) -> bool {
+        !matches!(self, Self::Maintenance | Self::Paused | Self::LateBad | Self::Excluded)
+    }
 }
 
 /// Exact sums of slots by what they came to.
@@ -60,6 +67,20 @@ impl Count {
 pub struct Tally([u64; COUNTS]);
 
 impl Tally {
+    pub(crate) const NONE: Self = Self([0; COUNTS]);
+
+    /// Counts that adjustments take out, and their words.
+    pub const TAKEN: [(&'static str, Count); 8] = [
+        ("good", Count::Good),
+        ("bad", Count::Bad),
+        ("missed", Count::Missed),
+        ("prober_fault", Count::ProberFault),
+        ("config_fault", Count::ConfigFault),
+        ("declared", Count::Declared),
+        ("cancelled", Count::Cancelled),
+        ("correlated", Count::Correlated),
+    ];
+
     /// How many slots were counted as `count`.
     pub const fn of(&self, count: Count) -> u64 {
         self.0[count as usize]
@@ -90,9 +111,9 @@ impl Tally {
         self.of(Count::Missed)
     }
 
-    /// Slots that were planned not to count: maintenance and pauses.
+    /// Slots that are not expected to count: maintenance, pauses, and what adjustments took out.
     pub const fn planned(&self) -> u64 {
-        self.of(Count::Maintenance) + self.of(Count::Paused)
+        self.of(Count::Maintenance) + self.of(Count::Paused) + self.of(Count::Excluded)
     }
 
     /// Runs that say nothing about the target and were not planned to.
@@ -132,6 +153,6 @@ mod tests {
             assert_eq!(tally.planned() == 1, reason.is_planned(), "{reason}");
             assert_eq!(tally.counted() + tally.planned(), 1, "{reason}");
         }
-        assert_eq!(Count::Correlated as usize + 1, COUNTS);
+        assert_eq!(Count::Excluded as usize + 1, COUNTS);
     }
 }

@@ -12,7 +12,8 @@ use model::time::Timestamp;
 
 use crate::count::Count;
 use crate::evidence::Evidence;
-use crate::promise::Promise;
+use crate::good::Took;
+use crate::promise::{Feed, Promise};
 use crate::standing::Standing;
 use crate::state::{Slo, Slot};
 
@@ -29,6 +30,11 @@ const QUIET_MAX: Duration = Duration::from_hours(30 * 24);
 const IN_DOUBT: Duration = Duration::from_secs(30);
 /// Less than this is no absence: ticks are judged when it is over.
 const ABSENT_LEAST: Duration = Duration::from_secs(30);
+
+const WEEK: Duration = Duration::from_hours(7 * 24);
+
+/// Good and bad runs, week by week.
+pub type Weeks = Vec<(u64, u64)>;
 
 /// A change of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +81,8 @@ pub struct Evaluator {
     pub(crate) newest: Timestamp,
     /// From when on nothing was left out.
     pub(crate) awake: Timestamp,
+    /// Promises that are no longer there and whose pieces are still kept.
+    pub(crate) gone: Vec<Arc<str>>,
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -111,6 +119,7 @@ impl Evaluator {
             next_tick: None,
             newest: now,
             awake: now,
+            gone: Vec::new(),
         }
     }
 
@@ -126,8 +135,9 @@ impl Evaluator {
                 None => Slo::new(promise, now),
             })
             .collect();
-        for gone in known.values_mut() {
+        for (name, mut gone) in known {
             gone.end_all(now, &mut changes);
+            self.gone.push(name);
         }
         self.connect();
         changes
@@ -138,8 +148,7 @@ impl Evaluator {
         self.feeds.clear();
         for (index, slo) in self.slos.iter().enumerate() {
             for feed in &slo.promise.feeds {
-                let late_after =
-                    feed.interval.saturating_mul(2).saturating_add(feed.timeout).saturating_add(IN_DOUBT);
+                let late_after = late_after(feed);
                 let key = (Arc::clone(&feed.scenario), Arc::clone(&feed.region));
                 let fed = self.feeds.entry(key).or_default();
                 // Replicas of a region are one feed.
@@ -235,8 +244,15 @@ impl Evaluator {
         let Some(fed) = self.feeds.get(&key) else { return };
         let judged = self.next_tick.map_or(recorded, |next| next.minus(TICK));
         for Fed { slo, late_after } in fed {
-            self.slos[*slo].fold(&event.region, &event.slot, *late_after, recorded.max(judged));
+            let feed = (&*event.scenario, &*event.region);
+            self.slos[*slo].fold(feed, &event.slot, *late_after, recorded.max(judged));
         }
+    }
+
+    /// The places of the promises that a stream feeds.
+    pub(crate) fn fed(&self, stream: &Stream) -> Vec<usize> {
+        let key = (Arc::clone(&stream.scenario), Arc::clone(&stream.region));
+        self.feeds.get(&key).into_iter().flatten().map(|fed| fed.slo).collect()
     }
 
     /// The last tick that was judged.
@@ -248,6 +264,19 @@ impl Evaluator {
     pub fn standings(&self) -> Vec<Standing> {
         let at = self.judged().unwrap_or(self.newest);
         self.slos.iter().map(|slo| Standing::of(slo, at)).collect()
+    }
+
+    /// Good and bad runs of each promise in each of the last `weeks` before `until`, by name, the oldest week first; what
+    /// is no longer kept, after 92 days, counts as nothing.
+    pub fn by_week(&self, until: Timestamp, weeks: u32) -> Vec<(Arc<str>, Weeks)> {
+        let counts = |slo: &Slo| {
+            let week = |age: u32| {
+                let to = until.minus(WEEK.saturating_mul(age));
+                slo.kept.history.between(to.minus(WEEK), to)
+            };
+            (Arc::clone(&slo.promise.name), (0..weeks).rev().map(week).collect())
+        };
+        self.slos.iter().map(counts).collect()
     }
 
     /// Every alert that fires.
@@ -275,15 +304,20 @@ fn tick_from(at: Timestamp) -> Timestamp {
     if past == 0 { at } else { Timestamp::from_nanos(at.as_nanos().saturating_add(tick - past)) }
 }
 
-fn slot(event: &SliEvent) -> Slot {
+/// How long after its slot's start a run of a stream is too late to start an alert.
+pub(crate) fn late_after(feed: &Feed) -> Duration {
+    feed.interval.saturating_mul(2).saturating_add(feed.timeout).saturating_add(IN_DOUBT)
+}
+
+/// An event, reduced to what promises need.
+pub(crate) fn slot(event: &SliEvent) -> Slot {
     let bad = event.verdict() == Verdict::Bad;
-    let mut tie = [0; 8];
-    tie.copy_from_slice(&event.slot.id.as_bytes()[..8]);
     Slot {
         scheduled: event.slot.scheduled,
         finished: event.finished.unwrap_or(event.recorded),
         count: Count::of(event.outcome.reason),
-        tie: u64::from_be_bytes(tie),
+        id: event.slot.id,
+        took: Took::of(event),
         evidence: bad.then(|| Evidence::of(event)),
     }
 }

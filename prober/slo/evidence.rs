@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::event::SliEvent;
 use model::outcome::cut;
 use model::slot::SlotId;
+use model::time::Timestamp;
 
 use crate::bytes::{Broken, In, Out};
 
@@ -37,6 +38,12 @@ impl Evidence {
             error: short(error),
             message: short(failure.map_or("", |failure| &failure.message)),
         }
+    }
+
+    /// A correct run that is not good for an objective, and why.
+    pub(crate) fn slow(scheduled: Timestamp, slot: SlotId, why: String) -> Self {
+        let message = Arc::from(cut(why, TEXT_MAX));
+        Self { scheduled: scheduled.as_millis(), slot, step: Arc::default(), error: "slow".into(), message }
     }
 
     /// Whether it is newer; the id decides between two of one moment.

@@ -79,6 +79,22 @@ impl History {
         }
     }
 
+    /// Counts a slot as something else than before; rings that no longer hold it, or never did, stay as they are.
+    pub(crate) fn shift(&mut self, at: Timestamp, from: Count, to: Count) {
+        for ring in &mut self.rings {
+            if ring.take(at.as_millis(), from) {
+                ring.add(at.as_millis(), to);
+            }
+        }
+    }
+
+    /// Forgets one count of a slot.
+    pub(crate) fn take(&mut self, at: Timestamp, count: Count) {
+        for ring in &mut self.rings {
+            ring.take(at.as_millis(), count);
+        }
+    }
+
     /// What a watched window holds.
     pub(crate) fn window(&self, window: Duration) -> Held {
         let found = self.windows.iter().find(|(known, ..)| *known == window);
@@ -100,6 +116,13 @@ impl History {
     /// Good and bad runs of each of the last hours, the oldest first.
     pub(crate) fn by_hour(&self, hours: usize) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.rings[HOURS].newest_counts(hours, Count::Good).zip(self.bad_by_hour(hours))
+    }
+
+    /// Good and bad runs of the whole hours that begin in `[from, to)`, as far as they are kept.
+    pub(crate) fn between(&self, from: Timestamp, to: Timestamp) -> (u64, u64) {
+        let (from, to) =
+            (self.rings[HOURS].tally_from(from.as_millis()), self.rings[HOURS].tally_from(to.as_millis()));
+        (from.good() - to.good(), from.bad() - to.bad())
     }
 
     pub(crate) fn rewind(&mut self, at: Timestamp) {

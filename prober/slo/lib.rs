@@ -15,7 +15,8 @@
 //! 3. **Late events only clear or strengthen.** A bad event that is known after two intervals, a timeout and
 //!    what a doubt may hold it is in history and budget, and starts no alert.
 //! 4. **A gap never inflates a burn.** Burn rates divide by the slots that were planned, or counted if those are more.
-//! 5. **Bounded.** At most 100 kB a promise, and the cost of an event does not depend on the windows.
+//! 5. **An event is never changed.** What an adjustment takes out moves to a count of its own, at a moment of its own.
+//! 6. **Bounded.** At most 100 kB a promise, and the cost of an event does not depend on the windows.
 //!
 //! Deliberately absent: any clock, any I/O, and whom an alert is sent to.
 
@@ -23,6 +24,8 @@ pub mod budget;
 pub mod burn;
 pub mod count;
 pub mod evaluator;
+pub mod good;
+pub mod incident;
 pub mod promise;
 pub mod replay;
 pub mod rules;
@@ -30,10 +33,12 @@ pub mod simulate;
 pub mod snapshot;
 pub mod standing;
 
+mod adjust;
 mod bytes;
 mod column;
 mod evidence;
 mod expected;
+mod fold;
 mod history;
 mod judge;
 mod period;

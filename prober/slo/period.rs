@@ -58,6 +58,14 @@ impl Going {
         }
     }
 
+    /// Takes back an eligible run.
+    pub(crate) fn take(&mut self, scheduled: Timestamp, bad: bool) {
+        if (self.from..self.to).contains(&scheduled) {
+            self.bad = self.bad.saturating_sub(u64::from(bad));
+            self.good = self.good.saturating_sub(u64::from(!bad));
+        }
+    }
+
     pub(crate) fn write(&self, out: &mut Out) {
         out.signed(self.from.as_millis());
         out.signed(self.to.as_millis());

@@ -9,6 +9,10 @@ use model::objective::{Objective, Share, Window};
 use model::policy::{BurnRule, Policy};
 use model::time::Timestamp;
 
+use crate::budget::BudgetPolicy;
+use crate::bytes::{Broken, In, Out};
+use crate::good::GoodRun;
+
 /// One SLO: an objective with the streams that feed it, or streams whose outage alone can alert.
 #[derive(Clone, Debug)]
 pub struct Promise {
@@ -32,6 +36,12 @@ pub struct Promise {
     pub quorum: Option<u32>,
     /// How long there may be no eligible event, if longer than the policy says.
     pub blind_after: Option<Duration>,
+    /// What makes a correct run good, if not what its scenario says.
+    pub good: Option<Arc<dyn GoodRun>>,
+    /// What the state of the budget asks for.
+    pub budget_policy: BudgetPolicy,
+    /// Runs of the past that do not count; no two of them are about the same slot.
+    pub adjustments: Vec<Arc<Adjustment>>,
     /// Regions whose outage alone is a page.
     pub critical: BTreeSet<Arc<str>>,
     /// The streams that it is made of; at least one.
@@ -57,6 +67,68 @@ pub struct Feed {
     pub interval: Duration,
     /// The longest that a run may take.
     pub timeout: Duration,
+}
+
+/// Runs of the past that do not count, because somebody said so, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adjustment {
+    /// The first instant of the slots that it is about.
+    pub from: Timestamp,
+    /// The first instant after them; never after `added`.
+    pub to: Timestamp,
+    /// The scenarios that it is about; empty for all.
+    pub scenarios: Vec<Arc<str>>,
+    /// The regions that it is about; empty for all.
+    pub regions: Vec<Arc<str>>,
+    /// Whose word it is.
+    pub author: Arc<str>,
+    /// Why they do not count.
+    pub reason: Arc<str>,
+    /// Since when they do not count.
+    pub added: Timestamp,
+}
+
+impl Adjustment {
+    /// Whether it is about the slot of a stream, given by scenario and region, that starts at `scheduled`.
+    pub fn is_about(&self, (scenario, region): (&str, &str), scheduled: Timestamp) -> bool {
+        let among =
+            |names: &[Arc<str>], name: &str| names.is_empty() || names.iter().any(|one| **one == *name);
+        (self.from..self.to).contains(&scheduled)
+            && among(&self.scenarios, scenario)
+            && among(&self.regions, region)
+    }
+
+    /// Whether it takes out the same slots from the same moment on, whatever its words are.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let what = |one: &Self| (one.from, one.to, one.added, one.scenarios.clone(), one.regions.clone());
+        what(self) == what(other)
+    }
+
+    pub(crate) fn write(&self, out: &mut Out) {
+        for at in [self.from, self.to, self.added] {
+            out.signed(at.as_nanos());
+        }
+        for names in [&self.scenarios, &self.regions] {
+            out.number(names.len() as u64);
+            for name in names {
+                out.text(name);
+            }
+        }
+        out.text(&self.author);
+        out.text(&self.reason);
+    }
+
+    pub(crate) fn read(from: &mut In<'_>) -> Result<Self, Broken> {
+        let mut at = || from.signed().map(Timestamp::from_nanos);
+        let (begin, to, added) = (at()?, at()?, at()?);
+        let names = |from: &mut In<'_>| {
+            let count = from.count()?;
+            (0..count).map(|_| from.text()).collect::<Result<Vec<_>, Broken>>()
+        };
+        let (scenarios, regions) = (names(from)?, names(from)?);
+        let (author, reason) = (from.text()?, from.text()?);
+        Ok(Self { from: begin, to, scenarios, regions, author, reason, added })
+    }
 }
 
 /// When alerts of a promise keep quiet: a pure function of time.
@@ -129,6 +201,22 @@ impl Promise {
         let policy = self.policy();
         let [day, days] = policy.tickets();
         [policy.fast(), policy.slow(), day, days]
+    }
+
+    /// Names what is counted: the streams, and what makes their runs good.
+    pub(crate) fn counted(&self) -> [u8; 8] {
+        let mut hash = blake3::Hasher::new();
+        let mut part = |text: &str| {
+            hash.update(&(text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        };
+        self.feeds
+            .iter()
+            .for_each(|feed| [&feed.scenario, &feed.region].into_iter().for_each(|text| part(text)));
+        part(&self.good.as_ref().map(|good| good.words()).unwrap_or_default());
+        let mut name = [0; 8];
+        name.copy_from_slice(&hash.finalize().as_bytes()[..8]);
+        name
     }
 
     /// Every window that is looked at.

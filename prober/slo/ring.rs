@@ -104,6 +104,20 @@ impl Ring {
         true
     }
 
+    /// Takes a slot that started at `at` out of what it was counted as; gives whether it was counted.
+    pub(crate) fn take(&mut self, at: i64, count: Count) -> bool {
+        let (bucket, column) = (self.bucket(at), count as usize);
+        let place = self.place(bucket);
+        let Some(rest) = self.columns[column].at(place).checked_sub(1).filter(|_| self.holds(bucket)) else {
+            return false;
+        };
+        self.columns[column].set(self.len, place, rest);
+        for sum in self.sums.iter_mut().filter(|sum| bucket > self.newest - sum.buckets) {
+            sum.tally.take(column, 1);
+        }
+        true
+    }
+
     /// The sum at `index` of those that are watched, and from when on it counts.
     pub(crate) fn sum(&self, index: usize) -> (Tally, i64) {
         let sum = &self.sums[index];

@@ -8,9 +8,12 @@ use model::objective::Objective;
 use model::policy::BurnRule;
 use model::time::Timestamp;
 
+use crate::adjust::Adjusted;
 use crate::budget::Budget;
 use crate::burn::Burn;
 use crate::count::Tally;
+use crate::incident::Incident;
+use crate::promise::Adjustment;
 use crate::state::Slo;
 use crate::watch::Watch;
 use crate::words;
@@ -52,6 +55,23 @@ pub struct Standing {
     pub noise: Option<String>,
     /// Good and bad runs of each of the last 72 hours, the oldest first.
     pub hours: Vec<(u32, u32)>,
+    /// What makes a correct run good, in words; `None` if its scenario says so.
+    pub good: Option<String>,
+    /// The adjustments whose moment has come.
+    pub adjustments: Vec<AdjustmentStanding>,
+    /// The incidents of the window that want a post-mortem, the oldest first.
+    pub post_mortems: Vec<Incident>,
+}
+
+/// What an adjustment took out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdjustmentStanding {
+    /// Which one.
+    pub adjustment: Arc<Adjustment>,
+    /// The slots, by what they were counted as before.
+    pub taken: Tally,
+    /// The share of the whole budget that it gives back, if its time is in the window; `None` without a budget.
+    pub gives_back: Option<f64>,
 }
 
 /// How a promise stands in one region.
@@ -103,6 +123,14 @@ impl Standing {
             alerts: slo.firing(),
             noise: (promise.objective.is_some() && slo.is_background(at)).then(|| words::background(slo, at)),
             hours: slo.kept.history.by_hour(HOURS).collect(),
+            good: promise.good.as_ref().map(|good| good.words()),
+            adjustments: slo
+                .adjusted
+                .iter()
+                .filter(|one| one.is_applied())
+                .map(|one| slo.adjustment(one, at))
+                .collect(),
+            post_mortems: slo.post_mortems(at),
         }
     }
 
@@ -116,6 +144,18 @@ impl Standing {
 }
 
 impl Slo {
+    fn adjustment(&self, one: &Adjusted, at: Timestamp) -> AdjustmentStanding {
+        let budget = self.budget(at);
+        let begin =
+            budget.map(|budget| self.kept.going.map_or_else(|| at.minus(budget.window), |going| going.from));
+        // The bad runs were never more than the budget of what is counted without them.
+        let gives_back = budget.zip(begin).map(|(budget, begin)| {
+            let is_inside = one.adjustment.to > begin && budget.allowed > 0.0;
+            if is_inside { one.taken.bad() as f64 / budget.allowed } else { 0.0 }
+        });
+        AdjustmentStanding { adjustment: Arc::clone(&one.adjustment), taken: one.taken, gives_back }
+    }
+
     /// What fires, by rule, severity and region.
     pub(crate) fn firing(&self) -> Vec<Alert> {
         let firing = self.watches.values().filter_map(|watch| match watch {

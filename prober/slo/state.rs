@@ -7,20 +7,22 @@ use std::time::Duration;
 use model::alert::{Alert, AlertId};
 use model::objective::{Objective, Window};
 use model::policy::{BurnRule, Policy};
+use model::slot::SlotId;
 use model::time::Timestamp;
 
+use crate::adjust::Adjusted;
 use crate::budget::Budget;
 use crate::burn::Burn;
 use crate::count::Count;
 use crate::evaluator::{Change, Transition};
 use crate::evidence::Evidence;
 use crate::expected::Rates;
+use crate::good::Took;
 use crate::history::History;
 use crate::judge::{self, Condition};
 use crate::period::Going;
 use crate::promise::Promise;
-use crate::region::{Region, Seen};
-use crate::streak::Run;
+use crate::region::Region;
 use crate::watch::{Key, Watch};
 use crate::words;
 
@@ -42,6 +44,9 @@ pub(crate) struct Slo {
     /// The last tick at which a maintenance was active.
     pub(crate) quiet_until: Option<Timestamp>,
     pub(crate) watches: BTreeMap<Key, Watch>,
+    pub(crate) adjusted: Vec<Adjusted>,
+    /// Whether anything changed that no later event or tick would make again.
+    pub(crate) unsaved: bool,
 }
 
 /// The counts of a promise, whatever its objective is.
@@ -58,8 +63,9 @@ pub(crate) struct Slot {
     pub(crate) scheduled: Timestamp,
     pub(crate) finished: Timestamp,
     pub(crate) count: Count,
-    /// Part of its id: two slots of one moment have an order.
-    pub(crate) tie: u64,
+    pub(crate) id: SlotId,
+    /// Of a correct run.
+    pub(crate) took: Option<Took>,
     /// Of a bad run.
     pub(crate) evidence: Option<Evidence>,
 }
@@ -76,6 +82,7 @@ impl Slo {
         let kept =
             Kept { history: History::new(&promise.windows()), rates: Rates::new(begin, rate), going: None };
         let mut slo = Self::of(promise, kept);
+        slo.adjusted = slo.promise.adjustments.iter().cloned().map(Adjusted::new).collect();
         slo.begin_period(now);
         slo
     }
@@ -97,13 +104,16 @@ impl Slo {
             quiet: (None, Timestamp::from_nanos(i64::MIN)),
             quiet_until: None,
             watches: BTreeMap::new(),
+            adjusted: Vec::new(),
+            unsaved: true,
         }
     }
 
     /// The same promise as its files say it now; keeps every count, and the regions that are still there.
     pub(crate) fn with(self, promise: Promise, now: Timestamp, changes: &mut Vec<Change>) -> Self {
-        let Self { kept, regions, quiet_until, watches, .. } = self;
+        let Self { kept, regions, quiet_until, watches, adjusted, .. } = self;
         let mut next = Self::of(promise, kept);
+        next.adopt_adjustments(adjusted);
         next.kept.rates.change(now.as_millis(), next.promise.slots_an_hour());
         next.quiet_until = quiet_until;
         next.adopt(regions);
@@ -159,33 +169,9 @@ impl Slo {
         if self.kept.going.is_some_and(|going| going.from == from && going.to == to) {
             return;
         }
+        self.unsaved = true;
         let already = self.kept.history.since(from);
         self.kept.going = Some(Going { from, to, good: already.good(), bad: already.bad() });
-    }
-
-    /// Takes in a slot of a region, which became known at `now`.
-    pub(crate) fn fold(&mut self, region: &str, slot: &Slot, late_after: Duration, now: Timestamp) {
-        let scheduled = slot.scheduled.min(now);
-        if self.kept.going.is_some_and(|going| scheduled >= going.to) {
-            self.begin_period(now);
-        }
-        let late = now.since(scheduled) > late_after;
-        self.kept.history.add(scheduled, slot.count);
-        if !slot.count.is_eligible() {
-            return;
-        }
-        let bad = slot.count == Count::Bad;
-        if bad && late {
-            self.kept.history.add(scheduled, Count::LateBad);
-        }
-        if let Some(going) = &mut self.kept.going {
-            going.add(scheduled, bad);
-        }
-        let run = Run { scheduled: scheduled.as_millis(), tie: slot.tie, bad, late };
-        let finished = slot.finished.min(now).as_millis();
-        if let Some(region) = self.regions.iter_mut().find(|known| *known.name == *region) {
-            region.add(&Seen { run, finished, evidence: slot.evidence.as_ref() });
-        }
     }
 
     /// Judges the promise at a tick.
@@ -194,11 +180,13 @@ impl Slo {
         if self.kept.going.is_some_and(|going| now >= going.to) {
             self.begin_period(now);
         }
+        self.apply_adjustments(now);
         if now >= self.quiet.1 {
             self.quiet = self.promise.maintenance.look(now);
         }
         let conditions = if let Some(name) = self.quiet.0.clone() {
             self.quiet_until = Some(now);
+            self.unsaved = true;
             let firing: Vec<Key> = self.watches.keys().cloned().collect();
             for key in firing {
                 self.end(&key, now, Transition::Muted(Arc::clone(&name)), changes);
@@ -227,6 +215,7 @@ impl Slo {
             Some(Watch::Firing(_)) => {
                 let annotations = words::annotations(self, condition, now);
                 if let Some(Watch::Firing(alert)) = self.watches.get_mut(&condition.key) {
+                    self.unsaved |= alert.annotations != annotations;
                     alert.annotations = annotations;
                 }
                 return;
@@ -234,11 +223,13 @@ impl Slo {
             None if !condition.starts => return,
             Some(Watch::Pending(_)) if !condition.starts => {
                 self.watches.remove(&condition.key);
+                self.unsaved = true;
                 return;
             }
             Some(Watch::Pending(since)) if now.since(*since) < condition.wait => return,
             None if !condition.wait.is_zero() => {
                 self.watches.insert(condition.key.clone(), Watch::Pending(now));
+                self.unsaved = true;
                 return;
             }
             _ => {}
@@ -246,11 +237,14 @@ impl Slo {
         let annotations = words::annotations(self, condition, now);
         let alert = Alert { id: self.id(&condition.key), starts: now, ends: None, annotations };
         changes.push(Change { alert: alert.clone(), transition: Transition::Fired });
+        self.unsaved = true;
         self.watches.insert(condition.key.clone(), Watch::Firing(Box::new(alert)));
     }
 
     fn end(&mut self, key: &Key, now: Timestamp, transition: Transition, changes: &mut Vec<Change>) {
-        if let Some(Watch::Firing(alert)) = self.watches.remove(key) {
+        let removed = self.watches.remove(key);
+        self.unsaved |= removed.is_some();
+        if let Some(Watch::Firing(alert)) = removed {
             let mut alert = *alert;
             // An end at or before its start is no end to a receiver.
             alert.ends = Some(now.max(alert.starts.plus(Duration::from_millis(1))));
@@ -317,7 +311,7 @@ impl Slo {
         let whole = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let planned = unseen.min(whole) as f64 * self.kept.rates.newest() / 3_600_000.0;
         let allowed = ((good + bad) as f64 + planned) * objective.target.rest();
-        Some(Budget { good, bad, allowed, window })
+        Some(Budget { good, bad, allowed, window, policy: self.promise.budget_policy })
     }
 
     /// Whether the bad runs of the last three days are a steady background at the objective's own rate: no more than
@@ -359,10 +353,12 @@ impl Slo {
             Watch::Pending(_) => 0,
         };
         let watches: usize = self.watches.values().map(|one| size_of::<(Key, Watch)>() + watch(one)).sum();
-        size_of::<Self>() + self.kept.history.heap_bytes() + regions + watches
+        let adjusted: usize = self.adjusted.iter().map(Adjusted::heap_bytes).sum();
+        size_of::<Self>() + self.kept.history.heap_bytes() + regions + watches + adjusted
     }
 
     pub(crate) fn rewind(&mut self, at: Timestamp) {
+        self.unsaved = true;
         self.kept.history.rewind(at);
         self.regions.iter_mut().for_each(|region| region.rewind(at));
         self.quiet = (None, Timestamp::from_nanos(i64::MIN));

@@ -1,8 +1,11 @@
 //! Promises in a world whose time is passed in.
 
+mod adjusting;
 mod behaviour;
 mod bounds;
+mod good;
 mod keeping;
 mod order;
+mod spending;
 mod tables;
 mod world;

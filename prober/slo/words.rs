@@ -194,6 +194,12 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
+/// `12.5%`, `25%`: no digit after the point where none is needed.
+pub(crate) fn short_percent(share: f64) -> String {
+    let text = format!("{:.2}", share * 100.0);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// A window as it is written: `5m`, `1h`, `3d`.
 pub(crate) fn span(length: Duration) -> String {
     let seconds = length.as_secs();

@@ -85,6 +85,11 @@ impl Store {
 }
 
 impl Cursor {
+    /// The number of the next event.
+    pub fn next_seq(&self) -> u64 {
+        self.position.cast_unsigned()
+    }
+
     /// Up to `events_max` durable events of about `bytes_max` bytes from the cursor's place on; always one if there is one.
     ///
     /// The place stays until [`Cursor::advance`]. If a part was dropped, the batch begins with the oldest event left

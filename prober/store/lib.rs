@@ -47,6 +47,7 @@ mod marks;
 mod meta;
 mod open;
 mod outbox;
+mod outlook;
 mod part;
 mod plans;
 mod query;
@@ -63,8 +64,10 @@ mod tests;
 
 pub use account::{Account, StreamAccount};
 pub use cursor::{Batch, Cursor};
+pub use folded::{Folded, NewState};
 pub use open::{Config, OpenError, Opened, Store};
 pub use outbox::{KEPT, NewDelivery, OPEN_MAX, Outlook, Queued, QueuedDelivery};
+pub use outlook::{OUTBOX_LIMIT_MAX, Outbox, OutboxFilter, OutboxRoute};
 pub use plans::{Expected, PlanError};
 pub use query::{EventFilter, EventSummary, LIMIT_MAX, StoredEvent};
 pub use reader::{ReadError, Reader};

@@ -195,7 +195,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<QueuedDelivery> {
     })
 }
 
-fn select(
+pub(crate) fn select(
     conn: &Connection,
     rest: &str,
     values: impl rusqlite::Params,

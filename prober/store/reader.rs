@@ -101,6 +101,26 @@ impl Reader {
         Self { source: Source::Store(shared), open: Vec::new(), origins: HashMap::new() }
     }
 
+    /// Reads the small file beside the events; `None` if there is none.
+    pub(crate) fn meta<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, ReadError> {
+        let files = match &self.source {
+            Source::Store(shared) => {
+                let meta = &shared.meta;
+                return meta.cheaply(work).map(Some).map_err(|error| ReadError::of(&meta.path, error));
+            }
+            Source::Directory(files) => files,
+        };
+        let path = files.meta();
+        if crate::files::bytes_with_wal(&path) == 0 {
+            return Ok(None);
+        }
+        let conn = sqlite::open_read(&path).map_err(|error| ReadError::of(&path, error))?;
+        work(&conn).map(Some).map_err(|error| ReadError::of(&path, error))
+    }
+
     /// All parts there are now, oldest first.
     pub(crate) fn parts(&mut self) -> Result<Vec<PartInfo>, ReadError> {
         let files = match &self.source {

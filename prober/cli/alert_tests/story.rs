@@ -38,7 +38,8 @@ pub(super) fn run(test: &AlertTest, promise: &Promise) -> Result<Found, Box<Diag
         known(&story.regions, promise.feeds.iter().map(|feed| &*feed.region), "region")?;
     }
     let events = events(test, promise)?;
-    let promise = Promise { begin: test.start, ..promise.clone() };
+    // The story says itself what its runs come to, and it is not about the past.
+    let promise = Promise { begin: test.start, good: None, adjustments: Vec::new(), ..promise.clone() };
     let mut evaluator = Evaluator::new(vec![promise], test.start);
     let (mut changes, mut moments) = (Vec::new(), Vec::new());
     let mut events = events.into_iter().peekable();

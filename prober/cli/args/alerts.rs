@@ -1,11 +1,12 @@
 //! The words of `prober alerts`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::judged::AlertsTest;
-use super::output::duration;
+use super::output::{FactsFormat, duration};
 
 #[derive(Debug, Args)]
 pub(crate) struct Alerts {
@@ -19,6 +20,37 @@ pub(crate) enum AlertsCommand {
     Test(AlertsTest),
     /// Send one test alert and its end to a route, now
     Send(AlertsSend),
+    /// Show what waits for receivers, what they did not take, and for how long
+    #[command(visible_alias = "list")]
+    Outbox(AlertsOutbox),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  prober alerts outbox                     what waits, and what was given up
+  prober alerts outbox --route shop-oncall
+  prober alerts outbox --all               also what receivers took, for the last 7 days
+  prober alerts outbox --strict            exit code 1 if anything is overdue or was given up")]
+pub(crate) struct AlertsOutbox {
+    /// Only for this route
+    #[arg(long, value_name = "NAME")]
+    pub(crate) route: Option<String>,
+    /// Also changes that receivers took
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The most changes that are shown
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(crate) limit: u16,
+    /// Exit with code 1 if a page is overdue or a change was given up
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Where it is stored; default: prober-data beside the project file
+    #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t = FactsFormat::Human)]
+    pub(crate) format: FactsFormat,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ Examples:
   prober slo checkout                 one of them, with what trips each rule
   prober slo check                    whether so few runs can show what is promised
   prober slo simulate checkout        how soon an outage is seen, and how often chance pages
+  prober slo adjust checkout --from … --to … --author … --reason …
   prober slo export prometheus > rules.yaml
   prober slo import openslo slo.yaml > slos/shop.yaml"
 )]
@@ -38,6 +39,8 @@ pub(crate) enum SloCommand {
     Check(SloCheck),
     /// Simulate how soon a total outage is seen, and how often chance wakes somebody
     Simulate(SloSimulate),
+    /// Show what it would change if runs of the past did not count, and write the entry for prober.yaml
+    Adjust(SloAdjust),
     /// Write the objectives for another tool
     Export(SloExport),
     /// Write an SLO file from that of another tool
@@ -75,6 +78,40 @@ pub(crate) struct SloSimulate {
     /// How the answer is shown
     #[arg(long, value_enum, default_value_t = FactsFormat::Human)]
     pub(crate) format: FactsFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  prober slo adjust checkout --from 2026-03-01T22:00:00+01:00 --to 2026-03-01T22:40:00+01:00 \\
+      --author team-checkout --reason \"the load test of that night was ours\"
+
+Standard output is the entry for `adjustments` in prober.yaml, with the time of now; what it changes stands on standard
+error. Nothing is changed by this command: what is in the files, and who put it there, stays with the files.")]
+pub(crate) struct SloAdjust {
+    /// The objective's name, or that of its scenario
+    pub(crate) name: String,
+    /// The start of the first slot that does not count, with its offset
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: String,
+    /// The end: slots that start then or later count
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: String,
+    /// Only runs of this scenario; may be repeated
+    #[arg(long = "scenario", value_name = "NAME")]
+    pub(crate) scenarios: Vec<String>,
+    /// Only runs in this region; may be repeated
+    #[arg(long = "region", value_name = "NAME")]
+    pub(crate) regions: Vec<String>,
+    /// Whose word it is
+    #[arg(long, value_name = "WHO")]
+    pub(crate) author: String,
+    /// Why these runs do not count
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Where events are stored; default: prober-data beside the project file
+    #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

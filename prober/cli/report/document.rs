@@ -57,6 +57,13 @@ impl Cell {
 }
 
 impl Document {
+    /// Puts sections behind the one with this key.
+    pub(super) fn insert_after(&mut self, key: &str, sections: impl IntoIterator<Item = Section>) {
+        let place = self.sections.iter().position(|section| section.key == key);
+        let at = place.map_or(self.sections.len(), |place| place + 1);
+        self.sections.splice(at..at, sections);
+    }
+
     pub(super) fn markdown(&self) -> String {
         let mut out = format!("# {}\n\n{}\n", markdown(&self.title), markdown(&self.about));
         for section in &self.sections {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::event::SliEvent;
+use model::outcome::{Reason, Verdict};
 use model::time::Timestamp;
 
 /// Bad runs of one promise, none of them far from the next.
@@ -82,6 +83,8 @@ pub(super) fn error(event: &SliEvent) -> String {
             failure.error_type.to_string()
         }
         Some(failure) => format!("{} {}", failure.class.as_str(), failure.error_type),
+        // Correct for its scenario, and too slow for an objective.
+        None if event.verdict() == Verdict::Good => Reason::Slow.as_str().to_owned(),
         None => event.outcome.reason.as_str().to_owned(),
     }
 }

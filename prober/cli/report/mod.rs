@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `week` | the stored events of a week, folded |
 //! | `incidents` | bad runs that belong together |
+//! | `history` | the last weeks, what was taken out of budgets, whom alerts did not reach |
 //! | `sections` | the parts of the report as tables |
 //! | `document` | tables as Markdown, HTML and JSON |
 
 mod document;
+mod history;
 mod incidents;
 mod sections;
 mod week;
@@ -16,15 +18,19 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use model::time::{Clock as _, SystemClock, Timestamp};
+use store::OutboxFilter;
 
 use super::args::{Global, Report, ReportFormat, ReportKind};
 use super::out::Out;
+use super::outbox;
 use super::place::data;
 use super::slo::promised;
 use crate::exit::{Exit, Stop};
 
 /// How long the report looks back.
 const WEEK: Duration = Duration::from_hours(7 * 24);
+/// The most changes of alerts that are named.
+const OUTBOX_ROWS: usize = 20;
 
 /// Writes the report to stdout.
 pub(crate) fn report(global: &Global, args: &Report, out: &Out) -> Result<Exit, Stop> {
@@ -32,8 +38,14 @@ pub(crate) fn report(global: &Global, args: &Report, out: &Out) -> Result<Exit, 
     let until = args.until.as_deref().map_or_else(|| Ok(SystemClock.now()), moment)?;
     let (checked, promises) = promised(global)?;
     let dir = data(global, args.data.as_ref())?;
-    let week = week::Week::read(&dir, promises, until.minus(WEEK), until)?;
-    let document = sections::document(&week, &checked.compiled.plans);
+    let from = until.minus(WEEK);
+    let weeks = history::weeks(&dir, &promises, until)?;
+    let filter = OutboxFilter { since: Some(from), limit: OUTBOX_ROWS, ..OutboxFilter::default() };
+    let outbox = outbox::read(&dir, &filter)?;
+    let week = week::Week::read(&dir, promises, from, until)?;
+    let mut document = sections::document(&week, &checked.compiled.plans);
+    document.insert_after("objectives", [history::section(&week, &weeks), history::adjustments(&week)]);
+    document.insert_after("pages", [history::untold(&outbox)]);
     let text = match args.format {
         ReportFormat::Markdown => document.markdown(),
         ReportFormat::Html => document.html(),

@@ -47,19 +47,19 @@ pub(super) fn document(week: &Week, plans: &[Plan<Net>]) -> Document {
     }
 }
 
-fn percent(share: f64) -> Cell {
+pub(super) fn percent(share: f64) -> Cell {
     Cell::shown(share, format!("{:.1}%", share * 100.0))
 }
 
-fn exact(share: f64) -> Cell {
+pub(super) fn exact(share: f64) -> Cell {
     Cell::shown(share, format!("{:.4}%", (share * 1e6).floor() / 1e4))
 }
 
-fn count(number: u64) -> Cell {
+pub(super) fn count(number: u64) -> Cell {
     Cell::shown(number, number.to_string())
 }
 
-fn time(at: Timestamp) -> Cell {
+pub(super) fn time(at: Timestamp) -> Cell {
     Cell::shown(at.to_string(), at.jiff().strftime("%m-%d %H:%M").to_string())
 }
 
@@ -81,6 +81,12 @@ fn objectives(week: &Week) -> Section {
             change.map_or_else(Cell::none, |change| Cell::shown(change, format!("{:+.1}%", change * 100.0))),
             worst_hour(week, index).map_or_else(Cell::none, Cell::text),
             after.map_or_else(Cell::none, |budget| Cell::text(budget.gate().as_str())),
+            count(
+                week.after
+                    .iter()
+                    .find(|one| one.name == promise.name)
+                    .map_or(0, |one| one.post_mortems.len() as u64),
+            ),
         ])
     };
     Section {
@@ -94,6 +100,7 @@ fn objectives(week: &Week) -> Section {
             ("change", "In the week"),
             ("worst_hour", "Worst hour (UTC)"),
             ("gate", "Releases"),
+            ("post_mortems", "Post-mortems"),
         ],
         rows: week.promises.iter().enumerate().filter_map(row).collect(),
         empty: "Nothing is promised: add slo: { objective: 99.9% } to a scenario.",
@@ -152,7 +159,7 @@ fn incidents(week: &Week) -> Section {
     Section {
         key: "incidents",
         title: "Incidents",
-        note: "Bad runs that belong together; one that cost more than 20% of a budget wants a post-mortem."
+        note: "Bad runs that belong together; the budget policy says from which cost on one wants a post-mortem."
             .to_owned(),
         columns: &[
             ("at", "Began (UTC)"),

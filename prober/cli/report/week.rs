@@ -11,7 +11,7 @@ use model::outcome::{Reason, Verdict};
 use model::slot::Stream;
 use model::time::Timestamp;
 use slo::evaluator::{Change, Evaluator, Transition};
-use slo::promise::Promise;
+use slo::promise::{Adjustment, Promise};
 use slo::standing::Standing;
 use store::Reader;
 
@@ -166,21 +166,35 @@ impl Fold {
         if let Some(ends) = ends {
             self.week.certificates.insert(stream.clone(), ends);
         }
-        if event.verdict().is_eligible() {
-            self.eligible(event);
-        }
+        self.eligible(event);
     }
 
     fn eligible(&mut self, event: &SliEvent) {
         let stream = &event.origin.stream;
-        let is_bad = event.verdict() == Verdict::Bad;
-        let [before, last] = self.lasts.entry(stream.clone()).or_default();
-        let was_alone = *last && !*before && !is_bad;
-        (*before, *last) = (*last, is_bad);
+        let own_is_bad = event.verdict() == Verdict::Bad;
+        let mut was_alone = false;
+        if event.verdict().is_eligible() {
+            let [before, last] = self.lasts.entry(stream.clone()).or_default();
+            was_alone = *last && !*before && !own_is_bad;
+            (*before, *last) = (*last, own_is_bad);
+        }
         let key = (Arc::clone(&stream.scenario), Arc::clone(&stream.region));
         let hour = event.slot.scheduled.as_millis().div_euclid(3_600_000);
         let mut cost = 0.0;
+        let mut any_is_bad = own_is_bad;
         for index in self.feeds.get(&key).into_iter().flatten() {
+            let promise = &self.week.promises[*index];
+            // An objective may count what its scenario does not, and the other way round.
+            let verdict = promise.reason_of(event).verdict();
+            let feed = (&*stream.scenario, &*stream.region);
+            let is_out = |one: &Arc<Adjustment>| {
+                one.added <= self.week.until && one.is_about(feed, event.slot.scheduled)
+            };
+            if !verdict.is_eligible() || promise.adjustments.iter().any(is_out) {
+                continue;
+            }
+            let is_bad = verdict == Verdict::Bad;
+            any_is_bad |= is_bad;
             let (good, bad) = self.week.hours.entry((*index, hour)).or_default();
             *(if is_bad { bad } else { good }) += 1;
             let (runs, alone) = &mut self.week.noise[*index];
@@ -191,7 +205,7 @@ impl Fold {
                 cost += cost_of_one(&self.week.promises[*index]);
             }
         }
-        if is_bad {
+        if any_is_bad {
             let (count, spent) =
                 self.week.spenders.entry((error(event), Arc::clone(&stream.region))).or_default();
             *count += 1;

@@ -8,7 +8,7 @@
 //! | [`events_table`] | a line an event |
 //! | [`list_table`] | a line a plan |
 //! | [`latency_table`] | a line a scenario and phase, of many runs |
-//! | [`starts_table`], [`settings_table`], [`findings_table`], [`slo_table`] | `schedule`, `config`, `doctor`, `slo` |
+//! | [`starts_table`], [`settings_table`], [`findings_table`], [`slo_table`], [`outbox_table`] | `schedule`, `config`, `doctor`, `slo`, `alerts outbox` |
 //! | [`summary`], [`rule`] | the end of `prober run`, the line between its parts |
 //!
 //! Every text goes through [`line::Line`], which makes control characters visible, drops what reorders or
@@ -29,6 +29,7 @@ mod latency;
 mod line;
 mod look;
 mod number;
+mod outbox;
 mod report;
 mod runs;
 mod safe;
@@ -49,6 +50,7 @@ pub(crate) use findings::{Finding, FindingState, findings_table};
 pub(crate) use latency::{Latencies, latency_table};
 pub(crate) use look::{About, Look};
 pub(crate) use number::{distance, duration};
+pub(crate) use outbox::{OutboxRow, outbox_table};
 pub(crate) use report::run_report;
 pub(crate) use runs::{RunColumns, note_line, rule, run_line, summary};
 pub(crate) use settings::{SettingRow, settings_table};

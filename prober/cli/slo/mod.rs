@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `show` | `slo`, `slo NAME` |
 //! | `check` | `slo check` |
+//! | `adjust` | `slo adjust` |
 //! | `simulate` | `slo simulate` |
 //! | `export`, `import` | `slo export`, `slo import` |
 //! | `standings` | the stored events, judged again |
 
+mod adjust;
 mod check;
 mod export;
 mod import;
@@ -35,6 +37,7 @@ pub(crate) fn slo(global: &Global, args: &args::Slo, out: &Out) -> Result<Exit, 
         None => show::show(global, args, out),
         Some(SloCommand::Check(args)) => check::check(global, args, out),
         Some(SloCommand::Simulate(args)) => simulate::simulate(global, args, out),
+        Some(SloCommand::Adjust(args)) => adjust::adjust(global, args, out),
         Some(SloCommand::Export(args)) => export::export(global, args, out),
         Some(SloCommand::Import(args)) => import::import(args, out),
     }

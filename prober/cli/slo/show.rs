@@ -1,12 +1,15 @@
 //! `prober slo` and `prober slo NAME`.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use model::time::{Clock as _, SystemClock};
+use model::time::{Clock as _, SystemClock, Timestamp};
 use scenario::slo::Sums;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use slo::count::Tally;
+use slo::incident::Incident;
 use slo::promise::Promise;
-use slo::standing::Standing;
+use slo::standing::{AdjustmentStanding, Standing};
 
 use super::super::args::{self, FactsFormat, Global};
 use super::super::out::Out;
@@ -88,6 +91,13 @@ fn text(promise: &Promise, standing: Option<&Standing>) -> String {
     if of.len() > 1 {
         line("scenarios", of.into_iter().collect::<Vec<_>>().join(", "));
     }
+    if let Some(good) = &promise.good {
+        line("good", format!("{}; a run that failed is bad anyway", good.words()));
+    }
+    if !promise.critical.is_empty() {
+        let regions: Vec<_> = promise.critical.iter().map(|region| &**region).collect();
+        line("critical", format!("an outage of {} alone is a page", regions.join(" or ")));
+    }
     let Some(standing) = standing else {
         line("so far", "no stored events; `prober serve` writes them".to_owned());
         return text;
@@ -96,7 +106,14 @@ fn text(promise: &Promise, standing: Option<&Standing>) -> String {
         let attained = budget.attained().map_or_else(|| "no run yet".to_owned(), exact);
         line("attained", format!("{attained}: {} good and {} bad runs", budget.good, budget.bad));
         let left = percent(budget.remaining());
-        line("left", format!("{left} of {:.1} bad runs; {}", budget.allowed, budget.gate().asks()));
+        line("left", format!("{left} of {:.1} bad runs", budget.allowed));
+        line("policy", format!("{}: {}", budget.gate().as_str(), budget.asks()));
+        for one in &standing.post_mortems {
+            line("post-mortem", post_mortem(one));
+        }
+        for one in &standing.adjustments {
+            line("adjusted", adjusted(one));
+        }
         if let Some(lasts) = standing.burns.first().and_then(|(_, [_, long])| budget.lasts(long.rate())) {
             line("lasts", format!("{} at the rate of the last hour", rough(lasts)));
         }
@@ -120,6 +137,42 @@ fn text(promise: &Promise, standing: Option<&Standing>) -> String {
     text
 }
 
+/// `2026-03-01 22:00 to 2026-03-01 23:00 UTC: 17 bad runs used up 39.4%; one top-priority action has to come of it`
+fn post_mortem(one: &Incident) -> String {
+    let (from, to) = (minute(one.from), minute(one.to));
+    let cost = percent(one.cost);
+    format!(
+        "{from} to {to} UTC: {} bad runs used up {cost}; it wants one, with a top-priority action",
+        one.bad
+    )
+}
+
+/// `2026-03-01 21:00 to 2026-03-01 21:40 UTC in eu: 4 good and 80 bad runs do not count, which gives back …`
+pub(super) fn adjusted(one: &AdjustmentStanding) -> String {
+    let AdjustmentStanding { adjustment, taken, gives_back } = one;
+    let (from, to) = (minute(adjustment.from), minute(adjustment.to));
+    let named = |word: &str, names: &[Arc<str>]| match names {
+        [] => String::new(),
+        names => format!(" {word} {}", names.iter().map(|name| &**name).collect::<Vec<_>>().join(", ")),
+    };
+    let (scenarios, regions) = (named("of", &adjustment.scenarios), named("in", &adjustment.regions));
+    let rest = taken.missed() + taken.ineligible();
+    let rest = if rest == 0 { String::new() } else { format!(", and {rest} other slots") };
+    let back = gives_back.map(|share| format!(", which gives back {}", percent(share))).unwrap_or_default();
+    format!(
+        "{from} to {to} UTC{scenarios}{regions}: {} good and {} bad runs do not count{rest}{back}; {}, {}: {}",
+        taken.good(),
+        taken.bad(),
+        adjustment.author,
+        adjustment.added.day(),
+        adjustment.reason
+    )
+}
+
+fn minute(at: Timestamp) -> String {
+    at.jiff().strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 fn as_json(promise: &Promise, standing: Option<&Standing>) -> Value {
     let sums = Sums::of(&as_slo(promise));
     let objective = promise.objective.as_ref();
@@ -133,6 +186,7 @@ fn as_json(promise: &Promise, standing: Option<&Standing>) -> Value {
         "runs": sums.as_ref().map(|sums| sums.runs), "budget": sums.as_ref().map(|sums| sums.budget),
         "cost_of_one": sums.as_ref().map(|sums| sums.cost_of_one),
         "page": promise.page, "ticket": promise.ticket,
+        "good": promise.good.as_ref().map(|good| good.words()), "critical": promise.critical,
         "standing": standing.map(standing_json),
     })
 }
@@ -150,14 +204,35 @@ fn standing_json(standing: &Standing) -> Value {
         })
     });
     let lasts = standing.budget.zip(standing.burns.first());
+    let adjustments = standing.adjustments.iter().map(adjustment_json);
+    let post_mortems = standing
+        .post_mortems
+        .iter()
+        .map(|one| json!({ "from": one.from, "to": one.to, "bad": one.bad, "cost": one.cost }));
     json!({
         "at": standing.at, "good": standing.budget.map(|budget| budget.good),
         "bad": standing.budget.map(|budget| budget.bad),
         "attained": standing.budget.and_then(|budget| budget.attained()),
         "remaining": standing.budget.map(|budget| budget.remaining()),
         "gate": standing.budget.map(|budget| budget.gate().as_str()),
+        "adjustments": adjustments.collect::<Vec<_>>(), "post_mortems": post_mortems.collect::<Vec<_>>(),
         "lasts": lasts.and_then(|(budget, (_, [_, long]))| budget.lasts(long.rate())).map(|lasts| lasts.as_secs_f64()),
         "eligibility": standing.eligibility, "burns": burns.collect::<Vec<_>>(),
         "maintenance": standing.maintenance, "noise": standing.noise, "alerts": alerts.collect::<Vec<_>>(),
+    })
+}
+
+/// What an adjustment took out.
+pub(super) fn adjustment_json(standing: &AdjustmentStanding) -> Value {
+    let one = &standing.adjustment;
+    let taken: Map<_, _> = Tally::TAKEN
+        .into_iter()
+        .map(|(word, count)| (word.to_owned(), Value::from(standing.taken.of(count))))
+        .filter(|(_, slots)| *slots != 0)
+        .collect();
+    json!({
+        "from": one.from, "to": one.to, "scenarios": one.scenarios, "regions": one.regions,
+        "author": &*one.author, "added": one.added, "reason": &*one.reason, "taken": taken,
+        "gives_back": standing.gives_back,
     })
 }

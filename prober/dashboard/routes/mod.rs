@@ -52,6 +52,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/api/v1/slos/{name}", get(slos::one))
         .route("/api/v1/slos/{name}/gate", get(slos::gate))
         .route("/api/v1/alerts", get(slos::alerts))
+        .route("/api/v1/outbox", get(slos::outbox))
         .route("/api/v1/reload-state", get(api::reload_state))
         .route(RELOAD, post(api::reload))
         .fallback(not_found)

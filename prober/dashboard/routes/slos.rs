@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::json;
 use slo::standing::Standing;
 
-use super::{bad_parameter, json as json_answer, json_error};
+use super::{bad_parameter, json as json_answer, json_error, refused};
 use crate::app::App;
 use crate::params;
 use crate::view::slo as view;
@@ -68,6 +68,18 @@ pub(super) async fn alerts(State(app): State<Arc<App>>, Query(pairs): Pairs) -> 
     let standings = app.standings();
     let alerts: Vec<_> = standings.iter().flat_map(|standing| &standing.alerts).map(view::alert).collect();
     json_answer(StatusCode::OK, &json!({ "alerts": alerts }))
+}
+
+/// What of the outbox waits or was given up, by route.
+pub(super) async fn outbox(State(app): State<Arc<App>>, Query(pairs): Pairs) -> Response {
+    let filter = match params::outbox(&pairs, app.now()) {
+        Ok(filter) => filter,
+        Err(error) => return bad_parameter(StatusCode::BAD_REQUEST, &error),
+    };
+    match app.read(move |store| store.outbox_of(&filter)).await {
+        Ok(found) => json_answer(StatusCode::OK, &crate::view::outbox::outbox(&found)),
+        Err(refusal) => refused(&app, "/api/v1/outbox", &refusal),
+    }
 }
 
 fn unknown(name: &str) -> Response {

@@ -1,5 +1,6 @@
 //! What each page shows, as values: read from the store here, made into text by `pages`.
 
+pub(crate) mod outbox;
 mod overview;
 mod run;
 mod scenario;

@@ -4,7 +4,9 @@ use model::alert::Alert;
 use serde_json::{Map, Value, json};
 use slo::budget::Budget;
 use slo::burn::Burn;
-use slo::standing::{RegionStanding, Standing};
+use slo::count::Tally;
+use slo::incident::Incident;
+use slo::standing::{AdjustmentStanding, RegionStanding, Standing};
 
 /// The word for how a promise stands: what is worst of it.
 fn state(standing: &Standing) -> &'static str {
@@ -60,6 +62,9 @@ pub(crate) fn full(standing: &Standing) -> Value {
         },
         "regions": standing.regions.iter().map(region).collect::<Vec<_>>(),
         "noise": standing.noise.as_deref(),
+        "good": standing.good.as_deref(),
+        "adjustments": standing.adjustments.iter().map(adjustment).collect::<Vec<_>>(),
+        "post_mortems": standing.post_mortems.iter().map(post_mortem).collect::<Vec<_>>(),
         "firing": standing.alerts.iter().map(alert).collect::<Vec<_>>(),
     });
     if let (Some(answer), Value::Object(more)) = (answer.as_object_mut(), more) {
@@ -77,6 +82,26 @@ fn budget(budget: &Budget) -> Value {
         "attained": budget.attained(),
         "gate": budget.gate().as_str(),
     })
+}
+
+/// What an adjustment took out of the counts.
+fn adjustment(standing: &AdjustmentStanding) -> Value {
+    let one = &standing.adjustment;
+    let taken: Map<_, _> = Tally::TAKEN
+        .into_iter()
+        .map(|(word, count)| (word.to_owned(), Value::from(standing.taken.of(count))))
+        .filter(|(_, slots)| *slots != 0)
+        .collect();
+    json!({
+        "from": one.from, "to": one.to, "scenarios": one.scenarios, "regions": one.regions,
+        "author": &*one.author, "added": one.added, "reason": &*one.reason,
+        "taken": taken, "gives_back": standing.gives_back,
+    })
+}
+
+/// An incident that wants a post-mortem.
+fn post_mortem(incident: &Incident) -> Value {
+    json!({ "from": incident.from, "to": incident.to, "bad": incident.bad, "cost": incident.cost })
 }
 
 fn burn(burn: &Burn) -> Value {
@@ -113,7 +138,8 @@ pub(crate) fn gate(standing: &Standing) -> Option<(bool, Value)> {
         "state": gate.as_str(),
         "open": gate.lets_pass(),
         "remaining": budget.remaining(),
-        "says": gate.asks(),
+        "says": budget.asks(),
+        "post_mortems": standing.post_mortems.iter().map(post_mortem).collect::<Vec<_>>(),
     });
     Some((gate.lets_pass(), answer))
 }

@@ -59,6 +59,8 @@ pub struct JointInfo {
     pub service: Arc<str>,
     /// Scenario and region of each stream that feeds it.
     pub feeds: Vec<(Arc<str>, Arc<str>)>,
+    /// What makes a correct run good for it, if not what its scenario says.
+    pub good: Option<Arc<dyn slo::good::GoodRun>>,
 }
 
 /// The metrics of one prober; clones share them.
@@ -89,6 +91,8 @@ struct Streams {
     order: Arc<[Arc<Cell>]>,
     /// Promises over several of them.
     joints: Arc<[joint::Joint]>,
+    /// Which of those count a stream's events themselves.
+    counting: HashMap<Stream, Vec<Arc<joint::Own>>>,
 }
 
 impl Streams {
@@ -156,7 +160,8 @@ impl Metrics {
             order.push(cell);
         }
         next.order = order.into();
-        next.joints = joint::joints(promises, &next).into();
+        next.joints = joint::joints(promises, &next, &known.joints).into();
+        next.counting = joint::counting(promises, &next.joints);
         self.shared.series.store(series, Ordering::Relaxed);
         *known = next;
     }
@@ -177,6 +182,10 @@ impl Metrics {
             if before && !event.outcome.reason.is_planned() {
                 cell.add_expected(1);
             }
+        }
+        if !streams.counting.is_empty() {
+            let stream = Stream { replica: 0, ..event.origin.stream.clone() };
+            streams.counting.get(&stream).into_iter().flatten().for_each(|own| own.apply(event));
         }
     }
 

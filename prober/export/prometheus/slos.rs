@@ -1,6 +1,7 @@
 //! What the evaluator knows of each promise: static numbers, budgets, burn rates, maintenance.
 
 use model::objective::Objective;
+use slo::budget::Gate;
 use slo::standing::Standing;
 
 use super::text::{Kind, Writer, escape};
@@ -22,6 +23,28 @@ pub(super) fn families(out: &mut Writer, standings: &[Standing]) {
     for (standing, budget) in standings.iter().filter_map(|one| Some((one, one.budget?))) {
         out.name(name, &labels(standing), &[]);
         out.count(u64::from(budget.gate().lets_pass()));
+    }
+    let name = "prober_slo_budget_policy_state";
+    out.header(
+        name,
+        Kind::Gauge,
+        "What the state of the error budget asks for: 1 for one of the words, 0 for the others.",
+    );
+    for (standing, budget) in standings.iter().filter_map(|one| Some((one, one.budget?))) {
+        for gate in Gate::ALL {
+            out.name(name, &labels(standing), &[("state", gate.as_str())]);
+            out.count(u64::from(budget.gate() == gate));
+        }
+    }
+    let name = "prober_slo_post_mortems";
+    out.header(
+        name,
+        Kind::Gauge,
+        "Incidents of the window that cost so much of the budget that they want a post-mortem.",
+    );
+    for standing in standings.iter().filter(|standing| standing.budget.is_some()) {
+        out.name(name, &labels(standing), &[]);
+        out.count(standing.post_mortems.len() as u64);
     }
     let name = "prober_maintenance_active";
     out.header(name, Kind::Gauge, "Whether a planned maintenance keeps alerts quiet; 1 or 0.");

@@ -293,7 +293,7 @@ fn promises_have_their_numbers_and_those_over_several_scenarios_their_sums() {
     let mut shop = info("shop");
     shop.slo = "shop-promise".into();
     let feeds = ["shop", "cart", "gone"].map(|scenario| (scenario.into(), "eu".into())).into();
-    let both = JointInfo { name: "both".into(), service: "shop".into(), feeds };
+    let both = JointInfo { name: "both".into(), service: "shop".into(), feeds, good: None };
     metrics.set(&[shop, info("cart")], std::slice::from_ref(&both));
     let text = |around: &Around| {
         open_metrics(&metrics.render(Format::OpenMetrics, around));
@@ -338,4 +338,59 @@ fn promises_have_their_numbers_and_those_over_several_scenarios_their_sums() {
     assert!((left - (1.0 - 10.0 / 43.2)).abs() < 1e-3, "{left}");
     let burn = value(&shown, "prober_slo_burn_rate_ratio{slo=\"shop-promise\",window=\"1h\"}");
     assert!((burn.unwrap().parse::<f64>().unwrap() - 10.0 / 60.0 / 0.001).abs() < 1e-6);
+}
+
+/// Good if it takes less than 800 ms.
+#[derive(Debug)]
+struct Quick;
+
+impl slo::good::GoodRun for Quick {
+    fn broken(&self, took: Duration) -> Option<String> {
+        (took >= Duration::from_millis(800)).then(|| "too slow".to_owned())
+    }
+
+    fn words(&self) -> String {
+        "latency less than 800ms".to_owned()
+    }
+}
+
+#[test]
+fn a_promise_with_a_good_of_its_own_has_its_own_counts() {
+    let metrics = Metrics::default();
+    let feeds = [("shop", "eu"), ("cart", "eu")].map(|(scenario, region)| (scenario.into(), region.into()));
+    let quick = JointInfo {
+        name: "quick".into(),
+        service: "shop".into(),
+        feeds: feeds.into(),
+        good: Some(Arc::new(Quick)),
+    };
+    let set = || metrics.set(&[info("shop"), info("cart")], std::slice::from_ref(&quick));
+    set();
+    let count = |slo: &str| {
+        let text = metrics.render(Format::Prometheus, &around());
+        promtool(&text);
+        ["events", "good_events", "bad_events"].map(|family| {
+            let series = format!("prober_sli_{family}_total{{slo=\"{slo}\",service=\"shop\",region=\"eu\"}}");
+            value(&text, &series).unwrap()
+        })
+    };
+    assert_eq!(count("quick"), ["0", "0", "0"], "born at 0");
+    let apply = |scenario: &str, reason, millis| {
+        let mut event = event(&origin(scenario), 0, reason);
+        event.outcome.duration = Duration::from_millis(millis);
+        metrics.apply(&event);
+    };
+    apply("shop", Reason::Ok, 900);
+    apply("shop", Reason::Slow, 300);
+    apply("cart", Reason::Failed, 100);
+    apply("cart", Reason::Ok, 100);
+    apply("cart", Reason::Declared, 100);
+    assert_eq!(
+        (count("quick"), count("shop")),
+        (["4", "2", "2"].map(str::to_owned), ["2", "1", "1"].map(str::to_owned))
+    );
+    // A reload keeps them.
+    set();
+    apply("shop", Reason::Ok, 100);
+    assert_eq!(count("quick"), ["5", "3", "2"]);
 }

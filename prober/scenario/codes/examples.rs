@@ -388,6 +388,11 @@ routes:
         right: "scenarios: [shop-home]",
     },
     Example {
+        code: "E167",
+        wrong: "    to: 2026-03-01T21:40:00+01:00",
+        right: "    to: 2026-03-01T22:40:00+01:00",
+    },
+    Example {
         code: "E171",
         wrong: "http: shop.example/cart",
         right: "http: https://shop.example/cart",

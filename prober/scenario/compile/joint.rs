@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Compiler;
 use super::parts::SharedParts;
+use crate::adjustment::{self, Known};
 use crate::diagnostic::Report;
 use crate::file::ScenarioFile;
 use crate::slo::{Around, JointSlo, Member, read_joint, take_name};
@@ -49,5 +50,14 @@ impl<N> Compiler<'_, N> {
             read_joint((root, &files[*index]), &around, &mut self.objectives, report)
         });
         promises.collect()
+    }
+
+    /// What adjustments name must be there.
+    pub(super) fn adjustments(&self, is_whole: bool, report: &mut Report) {
+        let project = self.around.project;
+        let scenarios = self.seen.keys().map(|name| name.as_str().into()).collect();
+        let regions = project.regions();
+        let known = Known { objectives: &self.objectives, scenarios, regions, is_whole };
+        adjustment::check(&project.adjustments, &known, report);
     }
 }

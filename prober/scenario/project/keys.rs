@@ -2,6 +2,8 @@
 
 use super::control::CONTROL;
 use super::network::NETWORK;
+use super::policy::BUDGET_POLICY;
+use crate::adjustment::ADJUSTMENTS;
 use crate::fields::{Form, Holds, Key, KeyType, Need};
 use crate::maintenance::MAINTENANCE;
 
@@ -92,6 +94,8 @@ pub const PROJECT_KEYS: &[Key] = &[
         example: "[\"templates/*.yaml\"]",
     },
     MAINTENANCE,
+    ADJUSTMENTS,
+    BUDGET_POLICY,
     Key {
         name: "defaults",
         value: KeyType::Record(DEFAULTS_KEYS),
@@ -170,9 +174,19 @@ pub(crate) const REGION_KEYS: &[Key] = &[
         doc: "Secrets of this region, stronger than the project's.",
         example: "{ probe_password: { file: probe_eu } }",
     },
+    CRITICAL,
     NETWORK,
     CONTROL,
 ];
+
+/// The key of a region that may not fail alone.
+pub(super) const CRITICAL: Key = Key {
+    name: "critical",
+    value: KeyType::Bool,
+    need: Need::Default("false"),
+    doc: "Whether its outage alone is a page and not a ticket, in everything that is promised of it.",
+    example: "true",
+};
 
 /// Where the value of a secret may come from; one of them.
 pub(crate) const SECRET_KEYS: &[Key] = &[

@@ -66,7 +66,7 @@ impl<N> Builder<'_, N> {
 
     /// An SLO file: its scenarios are named or have labels, not both.
     pub(super) fn slo(&mut self) -> Object {
-        let mut slo = self.record(SLO_FILE_KEYS, Of::Nothing);
+        let mut slo = self.record(SLO_FILE_KEYS, Of::Flow);
         let ways = ["scenarios", "labels"].map(|way| {
             json!({ "required": [way], "errorMessage": "say which scenarios are meant: `scenarios` or `labels`" })
         });

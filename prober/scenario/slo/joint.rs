@@ -1,7 +1,7 @@
 //! SLO files: one promise of several scenarios together, named or chosen by their labels.
 //!
-//! A file that begins with `slo: NAME` is one; it stands beside the scenarios. Deliberately absent: what is counted,
-//! which is what the scenarios count.
+//! A file that begins with `slo: NAME` is one; it stands beside the scenarios. Deliberately absent: what is correct,
+//! which the scenarios say.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use model::policy::Policy;
 use model::slot::Cadence;
 
+use super::good::{self, GoodRuns};
 use super::keys::{ALERT_KEYS, SLO_FILE_KEYS};
 use super::{Slo, arithmetic, check_quorum, objective, routes, says_enough};
 use crate::bind::{Binder, Elsewhere, Place};
@@ -45,6 +46,8 @@ pub struct JointSlo {
     pub gap: Duration,
     /// How long there may be no eligible event, if longer than the policy says.
     pub blind_after: Option<Duration>,
+    /// What makes a correct run good, if not what its scenario says.
+    pub good: Option<GoodRuns>,
     /// The scenarios in their regions, by name; at least one.
     pub feeds: Vec<JointFeed>,
     /// The file, as people should see it.
@@ -140,6 +143,7 @@ fn read_into(
     let runbook = runbook(&mut fields, report);
     says_enough(root, &slo, [!aim.is_empty(), owner.is_some(), !runbook.is_empty()], report);
     let (quorum, blind_after) = (fields.int("quorum"), fields.duration("blind_after"));
+    let good = good::read(root, &members, around.project, report);
     if feeds.is_empty() {
         return None;
     }
@@ -160,6 +164,7 @@ fn read_into(
         slo,
         gap,
         blind_after,
+        good,
         feeds,
         path: source.path.as_str().into(),
         line: u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX),
@@ -176,7 +181,11 @@ fn bind(root: &Node, project: &Project, report: &mut Report) -> (Fields, Fields,
         "page" | "ticket" => Some(Elsewhere::Under("alerts".to_owned())),
         "name" => Some(Elsewhere::Hint("the name of an SLO stands under `slo`".to_owned())),
         "scenario" => Some(Elsewhere::Hint("did you mean `scenarios`?".to_owned())),
-        "sli" | "good" | "every" | "cron" | "regions" | "steps" | "expect" | "maintenance" => {
+        "sli" => {
+            Some(Elsewhere::Hint("`good` stands alone here: good: { latency: { lt: 800ms } }".to_owned()))
+        }
+        "latency" => Some(Elsewhere::Under("good".to_owned())),
+        "every" | "cron" | "regions" | "steps" | "expect" | "maintenance" => {
             Some(Elsewhere::Hint(format!("`{typed}` belongs in the scenarios")))
         }
         _ => None,

@@ -117,6 +117,13 @@ pub const SLO_FILE_KEYS: &[Key] = &[
     WINDOW,
     TIMEZONE,
     Key {
+        name: "good",
+        value: KeyType::Held(Holds::Assertions),
+        need: Need::Otherwise("what the scenarios' own `sli.good` says"),
+        doc: "What makes a correct run good for this objective, in place of the scenarios' own `sli.good`; a run that failed is bad whatever stands here.",
+        example: "{ latency: { lt: 800ms } }",
+    },
+    Key {
         name: "quorum",
         value: KeyType::Int(1, i64::MAX),
         need: Need::Otherwise("half of the regions, at least 2 of several"),

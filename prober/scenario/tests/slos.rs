@@ -21,10 +21,17 @@ const SCENARIOS: [&str; 4] = [
     "name: stock\nevery: 1m\nregions: [ap]\nmatrix: { shelf: [tea, cups] }\nhttp: https://shop.example/${matrix.shelf}\n",
 ];
 
+/// An SLO file that is right.
+const LOOK: &str = "slo: look\nscenarios: [home]\nobjective: 99%\n";
+
 fn with(file: &str) -> Compiled<Net> {
+    with_project(PROJECT, file)
+}
+
+fn with_project(project: &str, file: &str) -> Compiled<Net> {
     let named = SCENARIOS.iter().chain([&file]).enumerate();
     let sources = Sources {
-        project: Some(source("prober.yaml", PROJECT)),
+        project: Some(source("prober.yaml", project)),
         scenarios: named.map(|(index, text)| source(&format!("scenarios/{index}.yaml"), text)).collect(),
         whole: true,
         ..Sources::default()
@@ -66,6 +73,47 @@ fn scenarios_are_named_or_chosen_by_labels() {
 
     let one = promise("slo: shop\nlabels: { service: shop }\nobjective: 99%\n");
     assert_eq!((&*one.service, one.slo.regions), ("shop", 3));
+}
+
+fn is_told(file: &str, parts: &[&str]) {
+    let compiled = with(file);
+    let shown = human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN);
+    for part in parts {
+        assert!(shown.contains(part), "{part:?} is not in\n{file}\n{shown}");
+    }
+    assert!(
+        compiled.joint_slos.is_empty() || !compiled.has_errors(),
+        "a wrong file promises nothing: {file}"
+    );
+}
+
+#[test]
+fn a_wrong_good_is_told_with_what_to_type() {
+    for (file, parts) in [
+        (
+            "slo: a\nscenarios: [home]\nobjective: 99%\ngood: { status: 200 }\n",
+            &[
+                "E102",
+                "unknown key `status`",
+                "keys allowed here for an objective over several scenarios: latency",
+            ][..],
+        ),
+        ("slo: a\nscenarios: [home]\nobjective: 99%\ngood: { latency: 800 }\n", &["latency"]),
+        ("slo: a\nscenarios: [home]\nobjective: 99%\ngood: { latency: { newer_than: 1h } }\n", &["E308"]),
+        ("slo: a\nscenarios: [home]\nobjective: 99%\ngood: {}\n", &["E104", "`good` is empty"]),
+        ("slo: a\nscenarios: [home]\nobjective: 99%\ngood: fast\n", &["E103"]),
+        (
+            "slo: a\nscenarios: [home]\nobjective: 99%\nsli: { good: { latency: { lt: 1s } } }\n",
+            &["E102", "`good` stands alone here"],
+        ),
+        ("slo: a\nscenarios: [home]\nobjective: 99%\nlatency: { lt: 1s }\n", &["E102", "`good`"]),
+        (
+            "slo: a\nscenarios: [home]\nobjective: 99%\ngood: { latency: { lt: 800s } }\n",
+            &["W307", "no run takes longer than its timeout, 10s at most", "lt: 800ms"],
+        ),
+    ] {
+        is_told(file, parts);
+    }
 }
 
 #[test]
@@ -112,15 +160,7 @@ fn mistakes_are_told_with_what_to_type() {
         ),
         ("slo: ${vars.x}\nscenarios: [home]\nobjective: 99%\n", &["E202"]),
     ] {
-        let compiled = with(file);
-        let shown = human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN);
-        for part in parts {
-            assert!(shown.contains(part), "{part:?} is not in\n{file}\n{shown}");
-        }
-        assert!(
-            compiled.joint_slos.is_empty() || !compiled.has_errors(),
-            "a wrong file promises nothing: {file}"
-        );
+        is_told(file, parts);
     }
 }
 
@@ -157,4 +197,115 @@ fn the_formatter_knows_the_order_of_the_keys() {
         "slo: shop\n# why\nscenarios: [home]\nobjective: 99%\nalerts: { page: p, ticket: t }\n"
     );
     assert_eq!(crate::fmt::format(0, &formatted, KINDS).unwrap(), formatted);
+}
+
+#[test]
+fn what_is_good_for_an_objective_is_judged_as_in_a_scenario() {
+    let file = "slo: fast\nscenarios: [home]\nobjective: 99%\ngood: { latency: { lt: 800ms } }\n";
+    let good = promise(file).good.unwrap();
+    let millis = Duration::from_millis;
+    assert_eq!((good.broken(millis(799)), good.words().as_str()), (None, "latency < 800ms"));
+    let broken = good.broken(millis(800)).unwrap();
+    assert_eq!(broken, "latency is 800ms, expected < 800ms");
+    let both = promise(&file.replace("lt: 800ms", "gte: 1ms, lte: 800ms")).good.unwrap();
+    assert!(both.broken(millis(0)).is_some() && both.broken(millis(800)).is_none());
+    assert_eq!(promise("slo: fast\nscenarios: [home]\nobjective: 99%\n").good, None);
+    let text = "good: { latency: { lt: 800ms } }\nobjective: 99%\nscenarios: [home]\nslo: fast\n";
+    let formatted = crate::fmt::format(0, text, KINDS).unwrap();
+    assert_eq!(formatted, "slo: fast\nscenarios: [home]\nobjective: 99%\ngood: { latency: { lt: 800ms } }\n");
+}
+
+#[test]
+fn a_region_is_critical_where_there_are_others() {
+    let compiled = with_project("version: 1\nregions: { eu: { critical: true }, us: {}, ap: }\n", LOOK);
+    let of = |region: &str| compiled.project.is_critical(region);
+    assert_eq!((of("eu"), of("us"), of("ap"), of("mars")), (true, false, false, false));
+    for (project, part) in [
+        ("version: 1\nregions: { eu: { critical: yes }, us: {}, ap: {} }\n", "E103"),
+        ("version: 1\nregions: { eu: { critcal: true }, us: {}, ap: {} }\n", "did you mean `critical`?"),
+        ("version: 1\nregions: { eu: { critical: true } }\n", "W307"),
+    ] {
+        let compiled = with_project(project, LOOK);
+        let shown = human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN);
+        assert!(shown.contains(part), "{part} is not in\n{project}\n{shown}");
+    }
+}
+
+#[test]
+fn a_budget_policy_has_its_steps_in_order() {
+    let policy = |section: &str| with_project(&format!("{PROJECT}budget_policy: {section}\n"), LOOK);
+    let found = policy("{ review: 80%, approval: 40%, incident: 10% }");
+    assert!(!found.has_errors());
+    let found = found.project.budget_policy;
+    assert_eq!(
+        [found.review, found.approval, found.incident].map(|share| share.to_string()),
+        ["80%", "40%", "10%"]
+    );
+    assert_eq!(with(LOOK).project.budget_policy.review.to_string(), "50%");
+    for (section, part) in [
+        ("{ review: 20% }", "a review comes first"),
+        ("{ approval: 50% }", "a review comes first"),
+        ("{ incident: 0% }", "costs more than nothing"),
+        ("{ review: 0.8 }", "E160"),
+        ("{ frozen: 0% }", "E102"),
+    ] {
+        let compiled = policy(section);
+        let shown = human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN);
+        assert!(compiled.has_errors() && shown.contains(part), "{part} is not in\n{section}\n{shown}");
+    }
+}
+
+const ADJUSTMENT: &str = "slo: cart, from: 2026-03-01T22:00:00+01:00, to: 2026-03-01T22:40:00+01:00, regions: [eu], \
+                          author: team-shop, added: 2026-03-03T10:00:00Z, reason: The load test was ours.";
+
+#[test]
+fn adjustments_are_read_and_wrong_ones_are_told_what_to_type() {
+    let adjusted = |list: &str| with_project(&format!("{PROJECT}adjustments: {list}\n"), LOOK);
+    let found = adjusted(&format!("[{{ {ADJUSTMENT} }}]"));
+    let shown = human(&found.diagnostics, &found.sources, &Style::PLAIN);
+    assert!(!found.has_errors(), "{shown}");
+    let one = &found.project.adjustments[0];
+    assert_eq!(
+        (&*one.author, &*one.reason, one.regions[0].value.as_str()),
+        ("team-shop", "The load test was ours.", "eu")
+    );
+    assert_eq!(one.to.since(one.from), Duration::from_mins(40));
+    // One alone needs no list; other regions and other times are other slots.
+    let next = ADJUSTMENT.replace("regions: [eu]", "regions: [us]");
+    for list in [format!("{{ {ADJUSTMENT} }}"), format!("[{{ {ADJUSTMENT} }}, {{ {next} }}]")] {
+        assert!(!adjusted(&list).has_errors(), "{list}");
+    }
+    for (from, to, parts) in [
+        ("slo: cart", "slo: crat", &["E167", "no objective `crat`", "did you mean `cart`?"][..]),
+        ("regions: [eu]", "regions: [mars]", &["E167", "no region `mars`"]),
+        ("regions: [eu]", "scenarios: [hoem]", &["E167", "did you mean `home`?"]),
+        (
+            "to: 2026-03-01T22:40:00+01:00",
+            "to: 2026-03-01T21:40:00+01:00",
+            &["E167", "ends before it begins"],
+        ),
+        (
+            "to: 2026-03-01T22:40:00+01:00",
+            "to: 2026-03-04T00:00:00Z",
+            &["E167", "about the past", "`maintenance`"],
+        ),
+        ("to: 2026-03-01T22:40:00+01:00", "to: 2026-03-01T22:40:00", &["E167", "has no offset"]),
+        ("from: 2026-03-01", "from: 2025-10-01", &["E167", "92d at most"]),
+        ("author: team-shop, ", "", &["E101", "`author`"]),
+        ("reason: The load test was ours.", "reason: ' '", &["E104", "`reason` is one line"]),
+        ("added: 2026-03-03T10:00:00Z", "added: soon", &["E167", "`soon` is not a time"]),
+        ("author:", "autor:", &["E102", "did you mean `author`?"]),
+    ] {
+        assert!(ADJUSTMENT.contains(from), "{from}");
+        let compiled = adjusted(&format!("[{{ {} }}]", ADJUSTMENT.replace(from, to)));
+        let shown = human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN);
+        for part in parts {
+            assert!(shown.contains(part), "{part:?} is not in\n{to}\n{shown}");
+        }
+        assert!(compiled.has_errors());
+    }
+    let twice =
+        adjusted(&format!("[{{ {ADJUSTMENT} }}, {{ {} }}]", ADJUSTMENT.replace("regions: [eu], ", "")));
+    let shown = human(&twice.diagnostics, &twice.sources, &Style::PLAIN);
+    assert!(shown.contains("two adjustments are about the same slots"), "{shown}");
 }

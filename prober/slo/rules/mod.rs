@@ -14,8 +14,9 @@
 //! | `export` | the formats, as a table |
 //! | `prometheus`, `sloth`, `pyrra`, `openslo` | one format each, with what it loses |
 //!
-//! Two things only the evaluator does: it opens no ticket for failures that are a steady background at the
-//! objective's own rate, and it tells runs that arrive late from those that arrive in time.
+//! Three things only the evaluator does: it opens no ticket for failures that are a steady background at the
+//! objective's own rate, it tells runs that arrive late from those that arrive in time, and it takes out what an
+//! adjustment names. Counters never go back, so rules see an adjustment only in the budget that the evaluator exposes.
 //!
 //! Deliberately absent: files, and any reading of metrics.
 

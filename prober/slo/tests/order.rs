@@ -31,12 +31,11 @@ fn live(world: &World, events: &[SliEvent], cuts: &[usize]) -> (Vec<Change>, Eva
         evaluator.advance(event.recorded, &mut changes);
         evaluator.fold(event, &mut changes);
         if cuts.contains(&index) {
-            let bytes = evaluator.snapshot();
-            let (read, more) =
-                Evaluator::restore(&bytes, vec![world.promise.clone()], event.recorded).unwrap();
-            assert!(more.is_empty());
-            assert_eq!(read.snapshot(), bytes, "reading and writing again changes nothing");
-            evaluator = read;
+            let state = evaluator.snapshot();
+            let read = Evaluator::restore(&state, vec![world.promise.clone()], event.recorded).unwrap();
+            assert!(read.changes.is_empty() && read.damaged.is_empty() && read.recounted.is_empty());
+            assert_eq!(read.evaluator.snapshot(), state, "reading and writing again changes nothing");
+            evaluator = read.evaluator;
         }
     }
     evaluator.finish(at(3 * 3_600), &mut changes);
@@ -126,8 +125,9 @@ fn a_stop_of_an_hour_pages_nobody_and_forgets_nothing() {
         evaluator.fold(event, &mut changes);
     }
     evaluator.advance(at(600).plus(SETTLE), &mut changes);
-    let bytes = evaluator.snapshot();
-    let (mut evaluator, _) = Evaluator::restore(&bytes, vec![world.promise.clone()], at(4_200)).unwrap();
+    let state = evaluator.snapshot();
+    let read = Evaluator::restore(&state, vec![world.promise.clone()], at(4_200)).unwrap();
+    let mut evaluator = read.evaluator;
     for event in &events[cut..] {
         evaluator.fold(event, &mut changes);
     }

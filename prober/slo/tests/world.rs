@@ -10,7 +10,9 @@ use model::outcome::{Failure, FailureClass, Outcome, Reason};
 use model::slot::Stream;
 use model::time::Timestamp;
 
+use crate::budget::BudgetPolicy;
 use crate::evaluator::{Change, Evaluator, Transition};
+use crate::good::GoodRun;
 use crate::promise::{Feed, Maintained, Never, Promise};
 
 /// The moment at which cases begin: 2026-03-01T00:00:00Z, a Sunday.
@@ -75,6 +77,9 @@ impl World {
             gap: Duration::from_secs(interval),
             quorum: None,
             blind_after: None,
+            good: None,
+            budget_policy: BudgetPolicy::default(),
+            adjustments: Vec::new(),
             critical: BTreeSet::new(),
             feeds: (0..regions).map(feed).collect(),
             page: vec!["oncall".into()],
@@ -105,6 +110,12 @@ impl World {
 
     pub(crate) fn since(mut self, from: i64) -> Self {
         (self.from, self.promise.begin) = (from, at(from));
+        self
+    }
+
+    /// Its runs are good if they take less than so many milliseconds.
+    pub(crate) fn within(mut self, millis: u64) -> Self {
+        self.promise.good = Some(Arc::new(Within(millis)));
         self
     }
 
@@ -201,6 +212,21 @@ pub(crate) fn times(changes: &[Change], severity: &str, rule: &str) -> Vec<(i64,
         }
     }
     times
+}
+
+/// Good if it takes less than so many milliseconds.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Within(u64);
+
+impl GoodRun for Within {
+    fn broken(&self, took: Duration) -> Option<String> {
+        let limit = Duration::from_millis(self.0);
+        (took >= limit).then(|| format!("latency is {took:?}, expected less than {limit:?}"))
+    }
+
+    fn words(&self) -> String {
+        format!("latency less than {}ms", self.0)
+    }
 }
 
 /// Maintenance from one second to another.

@@ -9,7 +9,7 @@ use model::outcome::Reason;
 use model::time::SystemClock;
 
 use super::sample::{Desk, at, copy, origin};
-use crate::{Config, Cursor, NewDelivery, Store};
+use crate::{Config, Cursor, Folded, NewDelivery, NewState, Reader, Store};
 
 const NOON: &str = "2026-03-01T12:00:00Z";
 const NAME: &str = "slo";
@@ -42,12 +42,13 @@ fn turn(cursor: &mut Cursor, count: &mut u64) -> bool {
     cursor.pass(&batch);
     let rows: Vec<_> = (0..batch.events.len() as u64).map(|index| row(*count + index)).collect();
     *count += batch.events.len() as u64;
-    cursor.commit(&count.to_le_bytes(), &rows, at(NOON)).unwrap();
+    let head = count.to_le_bytes();
+    cursor.commit(NewState { head: &head, ..NewState::default() }, &rows, at(NOON)).unwrap();
     true
 }
 
 fn state(store: &Store) -> u64 {
-    store.folded(NAME).unwrap().map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
+    store.folded(NAME).unwrap().map_or(0, |state| u64::from_le_bytes(state.head.try_into().unwrap()))
 }
 
 #[test]
@@ -73,7 +74,8 @@ fn what_was_not_committed_comes_again_with_the_state_that_belongs_to_it() {
     assert_eq!(again.next_batch(7, 1 << 20).unwrap().events, batch.events);
     // The same changes once more are no new ones.
     let rows: Vec<_> = (0..7).map(row).collect();
-    let queued = again.commit(&7_u64.to_le_bytes(), &rows, at(NOON)).unwrap();
+    let head = 7_u64.to_le_bytes();
+    let queued = again.commit(NewState { head: &head, ..NewState::default() }, &rows, at(NOON)).unwrap();
     assert_eq!((queued.added, queued.known), (0, 7));
 }
 
@@ -127,4 +129,33 @@ fn a_kill_neither_loses_nor_doubles_a_change() {
         seen = count;
     }
     assert!(seen > 0);
+}
+
+#[test]
+fn only_the_pieces_that_changed_are_written_and_anybody_may_read_them() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 20);
+    let read = |dir: &Path| Reader::open(dir).unwrap().folded(NAME).unwrap();
+    let store = Store::open(Config::new(dir.path()), Arc::new(SystemClock)).unwrap().store;
+    assert_eq!(read(dir.path()), None);
+    let mut cursor = store.cursor(NAME).unwrap();
+    let mut commit = |head: &[u8], pieces: &[(&str, &[u8])], gone: &[&str]| {
+        let batch = cursor.next_batch(7, 1 << 20).unwrap();
+        cursor.pass(&batch);
+        let pieces: Vec<_> = pieces.iter().map(|(name, bytes)| (Arc::from(*name), bytes.to_vec())).collect();
+        let gone: Vec<_> = gone.iter().map(|name| Arc::from(*name)).collect();
+        cursor.commit(NewState { head, pieces: &pieces, gone: &gone }, &[], at(NOON)).unwrap();
+    };
+    let folded = |next_seq, head: &[u8], pieces: &[(&str, &[u8])]| {
+        let pieces = pieces.iter().map(|(name, bytes)| (Arc::from(*name), bytes.to_vec())).collect();
+        Some(Folded { next_seq, head: head.to_vec(), pieces })
+    };
+    commit(b"1", &[("cart", b"a"), ("stock", b"b")], &[]);
+    assert_eq!(store.folded(NAME).unwrap(), folded(8, b"1", &[("cart", b"a"), ("stock", b"b")]));
+    commit(b"2", &[("cart", b"c")], &["nothing"]);
+    assert_eq!(read(dir.path()), folded(15, b"2", &[("cart", b"c"), ("stock", b"b")]));
+    commit(b"3", &[], &["stock"]);
+    let expected = folded(21, b"3", &[("cart", b"c")]);
+    assert_eq!((read(dir.path()), store.folded(NAME).unwrap()), (expected.clone(), expected));
+    assert_eq!(store.folded("other").unwrap(), None);
 }

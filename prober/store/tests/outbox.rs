@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use model::time::{SystemClock, Timestamp};
 
-use crate::{Config, KEPT, NewDelivery, OPEN_MAX, Queued, QueuedDelivery, Store};
+use crate::{
+    Config, KEPT, NewDelivery, OPEN_MAX, OutboxFilter, OutboxRoute, Queued, QueuedDelivery, Reader, Store,
+};
 
 fn open(dir: &Path) -> Store {
     Store::open(Config::new(dir), Arc::new(SystemClock)).unwrap().store
@@ -263,4 +265,44 @@ fn a_kill_loses_no_queued_change_and_no_mark() {
         done_before = done;
         assert_eq!(done + store.waiting_deliveries("r").unwrap(), last, "each row is open or done");
     }
+}
+
+#[test]
+fn people_see_what_waits_what_was_not_taken_and_since_when() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for (second, alert) in [(0, "a"), (10, "b"), (20, "c"), (30, "d")] {
+        let rows = ["oncall", "tickets"].map(|route| change(route, alert, 1, true));
+        store.enqueue(&rows, at(second)).unwrap();
+    }
+    let id = |route: &str, alert: &str| store.delivery(route, &format!("{alert}/1")).unwrap().unwrap().id;
+    assert!(store.mark_accepted(id("oncall", "a"), at(5)).unwrap());
+    store.mark_failed(id("oncall", "b"), at(100), "no answer").unwrap();
+    store.mark_overdue(id("oncall", "b"), (at(60), Some(at(120))), "no answer", &[]).unwrap();
+    store.mark_overdue(id("oncall", "d"), (at(61), None), "400 bad label", &[]).unwrap();
+    let mut reader = Reader::open(dir.path()).unwrap();
+    let mut look = |filter: OutboxFilter| {
+        let found = reader.outbox(&filter).unwrap();
+        assert_eq!(found, store.outbox_of(&filter).unwrap(), "a prober and anybody else see the same");
+        found
+    };
+    let filter = OutboxFilter { limit: 100, ..OutboxFilter::default() };
+    let found = look(OutboxFilter { route: Some("oncall".to_owned()), ..filter.clone() });
+    assert_eq!(keys(&found.changes), ["b/1", "c/1", "d/1"], "those that wait, then those that were given up");
+    let oncall = OutboxRoute {
+        route: "oncall".to_owned(),
+        waiting: 2,
+        overdue: 1,
+        oldest: Some(at(10)),
+        given_up: 1,
+        accepted: 1,
+        last_accepted: Some(at(5)),
+    };
+    assert_eq!(found.routes, std::slice::from_ref(&oncall));
+    let all = look(OutboxFilter { all: true, ..filter.clone() });
+    assert_eq!((all.routes.len(), all.changes.len()), (2, 8));
+    assert_eq!(all.routes[0], oncall);
+    assert_eq!(look(OutboxFilter { limit: 3, ..filter.clone() }).changes.len(), 3);
+    let late = look(OutboxFilter { since: Some(at(20)), ..filter });
+    assert_eq!((late.routes[0].waiting, late.routes[0].accepted, late.changes.len()), (1, 0, 4));
 }

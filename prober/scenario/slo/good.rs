@@ -1,0 +1,73 @@
+//! `good` of an SLO file: what makes a correct run good for this objective.
+//!
+//! It is written and judged as a scenario's `sli.good`, by what every stored event has: how long its run took.
+
+use std::time::Duration;
+
+use model::time::Timestamp;
+
+use super::joint::Member;
+use crate::assertion::{Assertion, Observed};
+use crate::bind::Binder;
+use crate::diagnostic::{Diagnostic, Report};
+use crate::kind::Nothing;
+use crate::names::{NOTHING, Names};
+use crate::operators::Subjects;
+use crate::project::Project;
+use crate::tree::Node;
+use crate::units::show_duration;
+
+/// What a correct run must show to be good for one objective, in place of its scenario's own `sli.good`.
+#[derive(Clone, Debug)]
+pub struct GoodRuns(Vec<Assertion>);
+
+impl GoodRuns {
+    /// What is wrong with a run that took so long, in a sentence; `None` if it is good.
+    pub fn broken(&self, took: Duration) -> Option<String> {
+        // How long something took has nothing to do with what time it is.
+        let observed = Observed::new(&Nothing, took, Timestamp::from_nanos(0));
+        self.0.iter().map(|one| one.check(&observed)).find(|one| !one.pass).map(|one| one.message)
+    }
+
+    /// What is asked for, for people: `latency < 800ms`.
+    pub fn words(&self) -> String {
+        let words = self.0.iter().map(|one| format!("{} {}", one.name(), one.expected()));
+        words.collect::<Vec<_>>().join(" and ")
+    }
+
+    fn spelling(&self) -> String {
+        self.0.iter().map(Assertion::spelling).collect()
+    }
+}
+
+impl PartialEq for GoodRuns {
+    fn eq(&self, other: &Self) -> bool {
+        self.spelling() == other.spelling()
+    }
+}
+
+impl Eq for GoodRuns {}
+
+/// Reads `good`; `None` if the file has none, or a wrong one.
+pub(super) fn read(
+    root: &Node,
+    members: &[&Member],
+    project: &Project,
+    report: &mut Report,
+) -> Option<GoodRuns> {
+    let node = root.get("good")?;
+    let mut names = Names::new(&project.shared, &NOTHING, None);
+    let mut binder = Binder { report, names: &mut names };
+    let assertions = binder.assertions(node, &Subjects::objective(), "good");
+    let good = (!assertions.is_empty()).then_some(GoodRuns(assertions))?;
+    // A run that takes longer than its timeout has failed.
+    let longest = members.iter().map(|member| member.timeout).max();
+    if let Some(longest) = longest.filter(|longest| good.broken(*longest).is_none()) {
+        let message = format!("no run takes longer than its timeout, {} at most", show_duration(longest));
+        let problem = Diagnostic::warning("W307", node.span, message);
+        let problem = problem.label("so this holds for every run that does not fail");
+        report
+            .push(problem.help("write what is still good enough, such as good: { latency: { lt: 800ms } }"));
+    }
+    Some(good)
+}
