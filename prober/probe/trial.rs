@@ -33,7 +33,7 @@ pub(crate) const SLACK: Duration = Duration::from_millis(100);
 pub(crate) const EARLY: Duration = Duration::from_millis(2);
 
 /// Long enough for every step that is to succeed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The deadlines of one run's tries: the first one's of a run that is to take all of it.
 pub(crate) const LIMITS: [Duration; 5] = [

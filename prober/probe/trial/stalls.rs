@@ -94,7 +94,9 @@ fn watch() {
         let waited: Vec<Duration> = threads.values_mut().filter_map(Thread::waited).collect();
         let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        waited.into_iter().for_each(|waited| seen.add(waited, now));
+        for waited in waited {
+            seen.add(waited, now);
+        }
         seen.note(planned, now);
     }
 }
