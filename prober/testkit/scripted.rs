@@ -19,8 +19,10 @@ pub enum Move {
     Say(Vec<u8>),
     /// Reads until the client has sent these bytes.
     Hear(&'static str),
-    /// Reads so many bytes of the client and not one more.
+    /// Reads until the client has sent so many bytes.
     HearBytes(usize),
+    /// The same, and not one more: what comes behind them may be the beginning of TLS, which is another one's to read.
+    HearExactly(usize),
     /// Sends these bytes for ever.
     Endlessly(&'static str),
     /// Is hostile from then on.
@@ -103,7 +105,10 @@ async fn play(mut stream: TcpStream, moves: &[Move], seen: &Seen) -> std::io::Re
                 read_until(&mut stream, &mut here, heard, |here| if has(here) { 0 } else { CHUNK }).await?;
             }
             Move::HearBytes(count) => {
-                // What comes behind them may be the beginning of TLS, which is another one's to read.
+                read_until(&mut stream, &mut here, heard, |here| if here.len() < *count { CHUNK } else { 0 })
+                    .await?;
+            }
+            Move::HearExactly(count) => {
                 read_until(&mut stream, &mut here, heard, |here| count - here.len()).await?;
             }
             Move::Endlessly(text) => {

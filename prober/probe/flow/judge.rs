@@ -1,21 +1,19 @@
 //! What a step's evidence means: assertions, captures, marks. The run's verdict is made in [`super::verdict`].
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::high_mark::HighMark;
-use model::outcome::{Failure, FailureClass, Mark, Reason, cut};
+use model::outcome::{Failure, FailureClass, Mark, Reason};
 use model::probe::RunContext;
-use model::step::{AssertionRecord, Part, SHOWN_MAX, StepRecord, StepState};
+use model::step::{AssertionRecord, Part, StepRecord, StepState};
 use scenario::assertion::{Assertion, Checked, Earlier, LATENCY, Observed};
 use scenario::kind::StepOutcome;
 use scenario::plan::{Plan, StepPlan};
 use scenario::template::Captured;
 
+use super::meaning::{broken, of_time, reason_of, shown};
 use super::{now, walk};
-use crate::net::fault;
-use crate::net::policy::POLICY;
 use crate::net::shared::Net;
 
 /// Looks at the steps of one run as they come.
@@ -365,43 +363,4 @@ fn remark(record: &mut StepRecord, assertion: &Assertion, checked: &Checked) {
     if let (Some(remark), None) = (&checked.remark, &record.note) {
         record.note = Some(format!("{}: {remark}", assertion.name()));
     }
-}
-
-/// The reason that a failure of an action stands for.
-fn reason_of(failure: &Failure) -> Reason {
-    match (failure.class, &*failure.error_type) {
-        (FailureClass::Local, fault::CONFIG | fault::SECRET | POLICY) => Reason::ConfigFault,
-        (FailureClass::Local, _) => Reason::ProberFault,
-        _ => Reason::Failed,
-    }
-}
-
-/// The `error.type` of the reasons that are about a value's time.
-const fn of_time(reason: Reason) -> Option<&'static str> {
-    match reason {
-        Reason::Stale | Reason::Stalled | Reason::Backwards | Reason::FutureDated => Some(reason.as_str()),
-        _ => None,
-    }
-}
-
-/// The failure that a broken `expect` stands for.
-fn broken(step: &StepPlan<Net>, assertion: &Assertion, checked: &Checked) -> Failure {
-    let (class, error_type) = if let Some(error_type) = of_time(checked.reason) {
-        (FailureClass::Stale, Cow::Borrowed(error_type))
-    } else {
-        let special = (step.kind.classify)(assertion.subject(), &checked.actual, assertion.is_implied());
-        special.unwrap_or_else(|| {
-            (FailureClass::Incorrect, Cow::Owned(format!("assert.{}", assertion.subject())))
-        })
-    };
-    Failure::new(class, error_type, checked.message.clone())
-}
-
-/// A captured value as people may see it.
-fn shown(name: &str, captured: &Captured) -> String {
-    if captured.secret {
-        return format!("•••({name})");
-    }
-    let text = captured.value.as_str().map_or_else(|| captured.value.to_string(), str::to_owned);
-    cut(text, SHOWN_MAX)
 }

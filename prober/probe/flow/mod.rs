@@ -11,10 +11,12 @@
 //! | [`poll`] | one step, repeated until something holds |
 //! | [`tally`] | what a poll has seen, in bounded memory |
 //! | [`judge`] | what a step's evidence means |
+//! | [`meaning`] | what a failure or a broken assertion stands for |
 //! | [`verdict`] | what all of it means for the run |
 
 mod attempt;
 mod judge;
+mod meaning;
 mod poll;
 mod scenario;
 mod tally;

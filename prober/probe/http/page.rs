@@ -288,7 +288,7 @@ mod tests {
             let found = take(&page, "h1");
             assert!(found.contains(said), "{}: {found}", &page[..20]);
         }
-        // Without the bounds each of them takes minutes.
-        assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+        // Without the bounds each of them takes minutes, also where nobody else wants a processor.
+        assert!(began.elapsed() < Duration::from_mins(5), "{:?}", began.elapsed());
     }
 }

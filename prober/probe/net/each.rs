@@ -1,5 +1,6 @@
 //! A step that is done at every address of a name, each by itself, and what it came to as one outcome.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use scenario::value::{Reading, Selector};
 use crate::net::address::{Host, HostPort};
 use crate::net::fault::{self, timed_out, within};
 use crate::net::phases::Phases;
+use crate::net::reach::Reach;
 use crate::net::resolve::Family;
 use crate::net::shared::Shared;
 use crate::net::together;
@@ -56,6 +58,32 @@ impl Looked {
         let outcomes = together::all(asked).await;
         joined(self.hop, self.found.peers.into_iter().zip(outcomes).collect(), self.found.left_out)
     }
+}
+
+/// Does `one` at every address of `reach`, each by itself and all at once; what it came to.
+pub(crate) async fn every<F: Future<Output = StepOutcome>>(
+    shared: &Arc<Shared>,
+    (reach, family): (&Reach, Family),
+    context: &StepContext<'_>,
+    one: impl Fn(Arc<Shared>, SocketAddr) -> F,
+) -> StepOutcome {
+    let target = async { reach.resolve(context.scope).map(Cow::into_owned) };
+    let looked = match look_up(shared, target, (family, || reach.to_string()), context).await {
+        Ok(looked) => looked,
+        Err(outcome) => return outcome,
+    };
+    let at = |peer: &SocketAddr| {
+        let (peer, done) = (*peer, one(Arc::clone(&looked.shared), *peer));
+        // Boxed: a handshake's state is large, and there are several.
+        Box::pin(async move {
+            match no_way(peer) {
+                Some(outcome) => outcome,
+                None => done.await,
+            }
+        })
+    };
+    let done = looked.peers().iter().map(at).collect();
+    looked.join(done).await
 }
 
 /// Finds the addresses of the step's `target` by the deadline; `shown` names the step where it ends here.

@@ -2,36 +2,45 @@
 //!
 //! Everything that can be made once is made once per [`TlsChoice`]; only the recorder is of one connection,
 //! which also keeps rustls from ever resuming a session: a fresh connection is measured as one.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`recorder`] | what writes down what a server shows, and decides |
+//! | [`failure`] | a handshake that failed, in our words |
 
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+mod failure;
+mod recorder;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use model::outcome::{Failure, FailureClass};
 use model::step::Phase;
-use model::time::Timestamp;
 use rustls::client::Resumption;
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::{
-    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, ProtocolVersion, SignatureScheme,
-    SupportedProtocolVersion,
-};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, CipherSuite, ClientConfig, ProtocolVersion, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+pub(crate) use failure::of_certificate;
+#[cfg(any(feature = "doq", feature = "http3"))]
+pub(crate) use recorder::Watch;
+
 use crate::net::address::Host;
-use crate::net::certificate;
 use crate::net::crl::{self, Crls};
 use crate::net::fault;
 use crate::net::identity::Identity;
-use crate::net::maze;
 use crate::net::phases::Phases;
 use crate::net::roots::{self, Roots, Trusted};
-use crate::net::verified::{Served, VerifiedChains};
+use crate::net::verified::VerifiedChains;
+use failure::of_handshake;
+use recorder::Recorder;
 
 /// How a connection is secured; connections with the same choice share everything that is not theirs alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -239,241 +248,5 @@ pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, Failure> {
         Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| {
             Failure::new(FailureClass::Tls, "tls.handshake", format!("`{name}` cannot be a TLS server name"))
         }),
-    }
-}
-
-/// What a server shows in a handshake that somebody else does.
-#[cfg(any(feature = "doq", feature = "http3"))]
-#[derive(Debug)]
-pub(crate) struct Watch(Arc<Recorder>);
-
-#[cfg(any(feature = "doq", feature = "http3"))]
-impl Watch {
-    /// The failure of a chain that does not hold for `name`, if one was shown.
-    pub(crate) fn defect(&self, name: &ServerName<'_>) -> Option<Failure> {
-        self.0.lock().error.as_ref().map(|defect| of_certificate(defect, name))
-    }
-
-    /// What was shown so far.
-    #[cfg(feature = "http3")]
-    pub(crate) fn shown(&self) -> Handshake {
-        let mut seen = self.0.lock();
-        let error = seen.error.clone();
-        let shown = std::mem::take(&mut *seen);
-        seen.error = error;
-        shown
-    }
-}
-
-/// Writes down what the server showed, then decides as webpki does.
-#[derive(Debug)]
-struct Recorder {
-    inner: Arc<WebPkiServerVerifier>,
-    verified: Arc<VerifiedChains>,
-    verify: Verify,
-    seen: Mutex<Handshake>,
-}
-
-impl Recorder {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Handshake> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ring refuses to check signatures of short keys. Where defects are recorded, such a key is one of them, and
-    /// the handshake goes on.
-    fn or_weak(
-        &self,
-        verified: Result<HandshakeSignatureValid, rustls::Error>,
-        leaf: &CertificateDer<'_>,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if verified.is_err() && self.verify == Verify::Record && certificate::has_weak_key(leaf) {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        verified
-    }
-}
-
-impl ServerCertVerifier for Recorder {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        staple: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let served = Served { leaf, intermediates, name, staple };
-        let verified = self.verified.check(&served, now, || {
-            let passable = maze::passable(leaf, intermediates);
-            self.inner.verify_server_cert(leaf, &passable, name, staple, now)
-        });
-        let mut seen = self.lock();
-        seen.staple = staple.to_vec();
-        let Err(error) = verified else { return verified };
-        // On success the session has the chain; copying it here would be for nothing.
-        seen.chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();
-        seen.error = Some(match &error {
-            rustls::Error::InvalidCertificate(error) => error.clone(),
-            _ => CertificateError::BadEncoding,
-        });
-        match self.verify {
-            Verify::Enforce => Err(error),
-            Verify::Record => Ok(ServerCertVerified::assertion()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.or_weak(self.inner.verify_tls12_signature(message, certificate, signed), certificate)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.or_weak(self.inner.verify_tls13_signature(message, certificate, signed), certificate)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-fn of_handshake(error: &io::Error, shown: &Handshake, name: &ServerName<'_>) -> Failure {
-    if let Some(defect) = &shown.error {
-        return of_certificate(defect, name);
-    }
-    if let Some(local) = fault::local(error) {
-        return local;
-    }
-    let message = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::AlertReceived(alert)) => {
-            format!("the server ended the TLS handshake with the alert {alert:?}")
-        }
-        Some(rustls::Error::InvalidMessage(_)) => "the server does not speak TLS on this port".to_owned(),
-        Some(inner) => format!("the TLS handshake failed: {inner}"),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "the server closed the connection in the TLS handshake".to_owned()
-        }
-        None if error.kind() == io::ErrorKind::ConnectionReset => {
-            "the server reset the connection in the TLS handshake".to_owned()
-        }
-        None => format!("the TLS handshake failed: {error}"),
-    };
-    Failure::new(FailureClass::Tls, "tls.handshake", message)
-}
-
-/// The failure that a chain with this defect stands for.
-pub(crate) fn of_certificate(defect: &CertificateError, name: &ServerName<'_>) -> Failure {
-    let name = name.to_str();
-    let (error_type, message) = match defect {
-        CertificateError::ExpiredContext { not_after, .. } => {
-            ("tls.expired", format!("the certificate expired at {}", instant(*not_after)))
-        }
-        CertificateError::Expired => ("tls.expired", "the certificate has expired".to_owned()),
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            ("tls.not_yet_valid", format!("the certificate is not valid before {}", instant(*not_before)))
-        }
-        CertificateError::NotValidYet => ("tls.not_yet_valid", "the certificate is not valid yet".to_owned()),
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = presented.iter().take(5).map(|name| plain(name)).collect::<Vec<_>>().join(", ");
-            ("tls.name_mismatch", format!("the certificate is for {names}, not for {name}"))
-        }
-        CertificateError::NotValidForName => {
-            ("tls.name_mismatch", format!("the certificate is not for {name}"))
-        }
-        CertificateError::Revoked => ("tls.revoked", "the certificate has been revoked".to_owned()),
-        CertificateError::UnknownIssuer => {
-            ("tls.untrusted", "the certificate does not lead to a trusted authority".to_owned())
-        }
-        other => ("tls.untrusted", format!("the certificate cannot be trusted: {other}")),
-    };
-    Failure::new(FailureClass::Tls, error_type, message)
-}
-
-/// `DnsName("shop.example")` as webpki shows it, without the wrapping.
-fn plain(shown: &str) -> &str {
-    shown.split('"').nth(1).unwrap_or(shown)
-}
-
-fn instant(at: UnixTime) -> String {
-    let at = Timestamp::from_seconds(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
-    at.jiff().strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use model::time::{Clock as _, SystemClock};
-    use rustls::RootCertStore;
-    use rustls_pki_types::pem::PemObject as _;
-    use testkit::pki::{Flaw, Identity, Pki};
-
-    use super::*;
-
-    const NAME: &str = "shop.test";
-
-    fn setup(root: CertificateDer<'static>) -> TlsSetup {
-        let mut roots = RootCertStore::empty();
-        roots.add(root).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        TlsSetup::new(&provider, Arc::new(Trusted::new(roots, &[])), &TlsChoice::default()).unwrap()
-    }
-
-    /// The `error.type` of one look at the chain, in a connection of its own.
-    fn look(setup: &TlsSetup, identity: &Identity, name: &str, now: Timestamp) -> String {
-        let name = ServerName::try_from(name.to_owned()).unwrap();
-        let now = Duration::from_secs((now.as_millis() / 1_000).unsigned_abs());
-        let (leaf, intermediates) = identity.chain.split_first().unwrap();
-        let recorder = setup.recorder();
-        let found =
-            recorder.verify_server_cert(leaf, intermediates, &name, &[], UnixTime::since_unix_epoch(now));
-        let seen = recorder.lock();
-        assert_eq!(found.is_ok(), seen.error.is_none());
-        seen.error
-            .as_ref()
-            .map_or_else(|| "holds".to_owned(), |error| of_certificate(error, &name).error_type.into_owned())
-    }
-
-    /// What a memory of chains must not hide: each look is made twice, after the chain has held before.
-    #[test]
-    fn a_chain_that_held_before_is_refused_as_soon_as_it_does_not() {
-        let (pki, now) = (Pki::new(), SystemClock.now());
-        let identity = pki.identity(&[NAME], Flaw::None);
-        let second = Duration::from_secs(1);
-        let stranger = CertificateDer::from_pem_file(pki.stranger_file()).unwrap();
-        let trusting = setup(pki.root());
-        for _ in 0..2 {
-            assert_eq!(look(&trusting, &identity, NAME, now), "holds");
-            assert_eq!(look(&trusting, &identity, NAME, identity.not_after), "holds");
-            assert_eq!(look(&trusting, &identity, NAME, identity.not_after.plus(second)), "tls.expired");
-            assert_eq!(
-                look(&trusting, &identity, NAME, identity.not_before.minus(second)),
-                "tls.not_yet_valid"
-            );
-            assert_eq!(look(&trusting, &identity, "elsewhere.test", now), "tls.name_mismatch");
-            assert_eq!(look(&setup(stranger.clone()), &identity, NAME, now), "tls.untrusted");
-        }
-        for (flaw, error_type) in [
-            (Flaw::Expired, "tls.expired"),
-            (Flaw::NotYetValid, "tls.not_yet_valid"),
-            (Flaw::WrongName, "tls.name_mismatch"),
-            (Flaw::SelfSigned, "tls.untrusted"),
-            (Flaw::MissingIntermediate, "tls.untrusted"),
-            (Flaw::UntrustedRoot, "tls.untrusted"),
-        ] {
-            let flawed = pki.identity(&[NAME], flaw);
-            for _ in 0..2 {
-                assert_eq!(look(&trusting, &flawed, NAME, now), error_type, "{flaw:?}");
-            }
-        }
-        assert_eq!(look(&trusting, &identity, NAME, now), "holds");
     }
 }

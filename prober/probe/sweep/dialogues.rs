@@ -99,7 +99,7 @@ async fn servers_that_come_to_tls_and_no_further() {
         ),
         (Way::JetStreamTls, vec![say("INFO {\"tls_required\":true}\r\n")]),
         (Way::SqlTls, vec![Move::HearBytes(8), say("S")]),
-        (Way::MySqlTls, vec![Move::Say(greeting(secure)), Move::HearBytes(36)]),
+        (Way::MySqlTls, vec![Move::Say(greeting(secure)), Move::HearExactly(36)]),
     ] {
         after(&mut cases, (way, &moves), handshakes());
         for (fault, expected) in after_tls.clone() {

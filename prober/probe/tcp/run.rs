@@ -1,6 +1,5 @@
 //! The action of a `tcp` step and its evidence.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -87,42 +86,19 @@ impl Action<Net> for Tcp {
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
-            if self.every {
-                self.talk_to_every(net.shared(), net.detail(), context).await
-            } else {
-                self.talk(net.shared(), (None, net.detail()), context).await
+            let (shared, detail) = (net.shared(), net.detail());
+            if !self.every {
+                return self.talk(shared, (None, detail), context).await;
             }
+            let talk = |shared: Arc<Shared>, peer| async move {
+                self.talk(&shared, (Some(peer), detail), context).await
+            };
+            each::every(shared, (&self.reach, self.family), context, talk).await
         })
     }
 }
 
 impl Tcp {
-    async fn talk_to_every(
-        &self,
-        shared: &Arc<Shared>,
-        detail: Detail,
-        context: &StepContext<'_>,
-    ) -> StepOutcome {
-        let target = async { self.reach.resolve(context.scope).map(Cow::into_owned) };
-        let looked = each::look_up(shared, target, (self.family, || self.target()), context).await;
-        let looked = match looked {
-            Ok(looked) => looked,
-            Err(outcome) => return outcome,
-        };
-        let shared = Arc::clone(&looked.shared);
-        let talk = |peer: &SocketAddr| {
-            let (shared, peer) = (Arc::clone(&shared), *peer);
-            async move {
-                match each::no_way(peer) {
-                    Some(outcome) => outcome,
-                    None => self.talk(&shared, (Some(peer), detail), context).await,
-                }
-            }
-        };
-        let talks = looked.peers().iter().map(talk).collect();
-        looked.join(talks).await
-    }
-
     /// Talks to `peer`, or to whoever of the target's addresses answers.
     async fn talk(
         &self,

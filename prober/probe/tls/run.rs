@@ -1,6 +1,5 @@
 //! The action of a `tls` step.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ use crate::net::dial::dial;
 use crate::net::each;
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
-use crate::net::reach::Reach;
+use crate::net::reach::{self, Reach};
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
 use crate::net::starttls::{self, Protocol};
@@ -69,38 +68,17 @@ impl Action<Net> for Tls {
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
-            if self.every {
-                self.look_at_every(net.shared(), context).await
-            } else {
-                self.look(net.shared(), None, context).await
+            if !self.every {
+                return self.look(net.shared(), None, context).await;
             }
+            let look =
+                |shared: Arc<Shared>, peer| async move { self.look(&shared, Some(peer), context).await };
+            each::every(net.shared(), (&self.reach, self.family), context, look).await
         })
     }
 }
 
 impl Tls {
-    async fn look_at_every(&self, shared: &Arc<Shared>, context: &StepContext<'_>) -> StepOutcome {
-        let target = async { self.reach.resolve(context.scope).map(Cow::into_owned) };
-        let looked = each::look_up(shared, target, (self.family, || self.target()), context).await;
-        let looked = match looked {
-            Ok(looked) => looked,
-            Err(outcome) => return outcome,
-        };
-        let shared = Arc::clone(&looked.shared);
-        let look = |peer: &SocketAddr| {
-            let (shared, peer) = (Arc::clone(&shared), *peer);
-            // Boxed: a handshake's state is large, and there are several.
-            Box::pin(async move {
-                match each::no_way(peer) {
-                    Some(outcome) => outcome,
-                    None => self.look(&shared, Some(peer), context).await,
-                }
-            })
-        };
-        let looks = looked.peers().iter().map(look).collect();
-        looked.join(looks).await
-    }
-
     /// Looks at `peer`, or at whoever of the target's addresses answers.
     async fn look(
         &self,
@@ -108,18 +86,15 @@ impl Tls {
         only: Option<SocketAddr>,
         context: &StepContext<'_>,
     ) -> StepOutcome {
-        let mut attributes = Attributes::new();
         let prepared = self.reach.resolve(context.scope).and_then(|address| {
             let name = server_name(self.name.as_ref().unwrap_or(&address.host))?;
             Ok((address, name))
         });
         let (address, name) = match prepared {
             Ok(prepared) => prepared,
-            Err(failure) => return failed(Vec::new(), attributes, failure),
+            Err(failure) => return StepOutcome::failed(failure),
         };
-        attributes.set("server.address", address.host.to_string());
-        attributes.set("server.port", i64::from(address.port));
-        attributes.set("network.transport", "tcp");
+        let mut attributes = reach::facts(&address, "tcp");
         if let Some(protocol) = self.starttls {
             attributes.set("prober.tls.starttls", protocol.word());
         }

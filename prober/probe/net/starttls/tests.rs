@@ -81,7 +81,7 @@ fn agreeing() -> Vec<(Protocol, Vec<Move>)> {
             ],
         ),
         (Protocol::Postgres, vec![Move::HearBytes(8), say("S")]),
-        (Protocol::Mysql, vec![Move::Say(mysql_greeting(0xffff)), Move::HearBytes(36)]),
+        (Protocol::Mysql, vec![Move::Say(mysql_greeting(0xffff)), Move::HearExactly(36)]),
         (Protocol::Ldap, vec![Move::Hear("1.3.6.1.4.1.1466.20037"), Move::Say(ldap_answer(0, ""))]),
     ]
 }

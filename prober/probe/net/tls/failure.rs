@@ -1,0 +1,74 @@
+//! A handshake that failed, in our words.
+
+use std::io;
+
+use model::outcome::{Failure, FailureClass};
+use model::time::Timestamp;
+use rustls::CertificateError;
+use rustls_pki_types::{ServerName, UnixTime};
+
+use super::Handshake;
+use crate::net::fault;
+
+/// The failure of a handshake in which the server showed this.
+pub(super) fn of_handshake(error: &io::Error, shown: &Handshake, name: &ServerName<'_>) -> Failure {
+    if let Some(defect) = &shown.error {
+        return of_certificate(defect, name);
+    }
+    if let Some(local) = fault::local(error) {
+        return local;
+    }
+    let message = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(alert)) => {
+            format!("the server ended the TLS handshake with the alert {alert:?}")
+        }
+        Some(rustls::Error::InvalidMessage(_)) => "the server does not speak TLS on this port".to_owned(),
+        Some(inner) => format!("the TLS handshake failed: {inner}"),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the server closed the connection in the TLS handshake".to_owned()
+        }
+        None if error.kind() == io::ErrorKind::ConnectionReset => {
+            "the server reset the connection in the TLS handshake".to_owned()
+        }
+        None => format!("the TLS handshake failed: {error}"),
+    };
+    Failure::new(FailureClass::Tls, "tls.handshake", message)
+}
+
+/// The failure that a chain with this defect stands for.
+pub(crate) fn of_certificate(defect: &CertificateError, name: &ServerName<'_>) -> Failure {
+    let name = name.to_str();
+    let (error_type, message) = match defect {
+        CertificateError::ExpiredContext { not_after, .. } => {
+            ("tls.expired", format!("the certificate expired at {}", instant(*not_after)))
+        }
+        CertificateError::Expired => ("tls.expired", "the certificate has expired".to_owned()),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            ("tls.not_yet_valid", format!("the certificate is not valid before {}", instant(*not_before)))
+        }
+        CertificateError::NotValidYet => ("tls.not_yet_valid", "the certificate is not valid yet".to_owned()),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names = presented.iter().take(5).map(|name| plain(name)).collect::<Vec<_>>().join(", ");
+            ("tls.name_mismatch", format!("the certificate is for {names}, not for {name}"))
+        }
+        CertificateError::NotValidForName => {
+            ("tls.name_mismatch", format!("the certificate is not for {name}"))
+        }
+        CertificateError::Revoked => ("tls.revoked", "the certificate has been revoked".to_owned()),
+        CertificateError::UnknownIssuer => {
+            ("tls.untrusted", "the certificate does not lead to a trusted authority".to_owned())
+        }
+        other => ("tls.untrusted", format!("the certificate cannot be trusted: {other}")),
+    };
+    Failure::new(FailureClass::Tls, error_type, message)
+}
+
+/// `DnsName("shop.example")` as webpki shows it, without the wrapping.
+fn plain(shown: &str) -> &str {
+    shown.split('"').nth(1).unwrap_or(shown)
+}
+
+fn instant(at: UnixTime) -> String {
+    let at = Timestamp::from_seconds(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
+    at.jiff().strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

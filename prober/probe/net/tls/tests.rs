@@ -1,0 +1,66 @@
+//! What a memory of chains must not hide.
+
+use std::time::Duration;
+
+use model::time::{Clock as _, SystemClock, Timestamp};
+use rustls::RootCertStore;
+use rustls_pki_types::UnixTime;
+use rustls_pki_types::pem::PemObject as _;
+use testkit::pki::{Flaw, Identity, Pki};
+
+use super::*;
+
+const NAME: &str = "shop.test";
+
+fn setup(root: CertificateDer<'static>) -> TlsSetup {
+    let mut roots = RootCertStore::empty();
+    roots.add(root).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    TlsSetup::new(&provider, Arc::new(Trusted::new(roots, &[])), &TlsChoice::default()).unwrap()
+}
+
+/// The `error.type` of one look at the chain, in a connection of its own.
+fn look(setup: &TlsSetup, identity: &Identity, name: &str, now: Timestamp) -> String {
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let now = Duration::from_secs((now.as_millis() / 1_000).unsigned_abs());
+    let (leaf, intermediates) = identity.chain.split_first().unwrap();
+    let recorder = setup.recorder();
+    let found = recorder.verify_server_cert(leaf, intermediates, &name, &[], UnixTime::since_unix_epoch(now));
+    let seen = recorder.lock();
+    assert_eq!(found.is_ok(), seen.error.is_none());
+    seen.error
+        .as_ref()
+        .map_or_else(|| "holds".to_owned(), |error| of_certificate(error, &name).error_type.into_owned())
+}
+
+/// What a memory of chains must not hide: each look is made twice, after the chain has held before.
+#[test]
+fn a_chain_that_held_before_is_refused_as_soon_as_it_does_not() {
+    let (pki, now) = (Pki::new(), SystemClock.now());
+    let identity = pki.identity(&[NAME], Flaw::None);
+    let second = Duration::from_secs(1);
+    let stranger = CertificateDer::from_pem_file(pki.stranger_file()).unwrap();
+    let trusting = setup(pki.root());
+    for _ in 0..2 {
+        assert_eq!(look(&trusting, &identity, NAME, now), "holds");
+        assert_eq!(look(&trusting, &identity, NAME, identity.not_after), "holds");
+        assert_eq!(look(&trusting, &identity, NAME, identity.not_after.plus(second)), "tls.expired");
+        assert_eq!(look(&trusting, &identity, NAME, identity.not_before.minus(second)), "tls.not_yet_valid");
+        assert_eq!(look(&trusting, &identity, "elsewhere.test", now), "tls.name_mismatch");
+        assert_eq!(look(&setup(stranger.clone()), &identity, NAME, now), "tls.untrusted");
+    }
+    for (flaw, error_type) in [
+        (Flaw::Expired, "tls.expired"),
+        (Flaw::NotYetValid, "tls.not_yet_valid"),
+        (Flaw::WrongName, "tls.name_mismatch"),
+        (Flaw::SelfSigned, "tls.untrusted"),
+        (Flaw::MissingIntermediate, "tls.untrusted"),
+        (Flaw::UntrustedRoot, "tls.untrusted"),
+    ] {
+        let flawed = pki.identity(&[NAME], flaw);
+        for _ in 0..2 {
+            assert_eq!(look(&trusting, &flawed, NAME, now), error_type, "{flaw:?}");
+        }
+    }
+    assert_eq!(look(&trusting, &identity, NAME, now), "holds");
+}
