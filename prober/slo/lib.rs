@@ -32,6 +32,7 @@ pub mod standing;
 
 mod bytes;
 mod column;
+mod curve;
 mod evidence;
 mod expected;
 mod history;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::alert::Alert;
+use model::alert::{Alert, Rule, Severity};
 use model::objective::Objective;
 use model::policy::BurnRule;
 use model::time::Timestamp;
@@ -48,10 +48,15 @@ pub struct Standing {
     pub maintenance: Option<Arc<str>>,
     /// What fires.
     pub alerts: Vec<Alert>,
+    /// Conditions that hold, and not yet for long enough to fire: rule, severity, region, and since when.
+    pub pending: Vec<(Rule, Severity, Option<Arc<str>>, Timestamp)>,
     /// What is said instead of a ticket when bad runs are a steady background at the objective's own rate.
     pub noise: Option<String>,
     /// Good and bad runs of each of the last 72 hours, the oldest first.
     pub hours: Vec<(u32, u32)>,
+    /// The share of the budget that was left at moments of the window, the last one at this tick; empty without an
+    /// objective.
+    pub curve: Vec<(Timestamp, f32)>,
 }
 
 /// How a promise stands in one region.
@@ -101,8 +106,10 @@ impl Standing {
                 .collect(),
             maintenance: slo.quiet().cloned(),
             alerts: slo.firing(),
+            pending: slo.pending(),
             noise: (promise.objective.is_some() && slo.is_background(at)).then(|| words::background(slo, at)),
             hours: slo.kept.history.by_hour(HOURS).collect(),
+            curve: slo.curve(at),
         }
     }
 
@@ -116,6 +123,15 @@ impl Standing {
 }
 
 impl Slo {
+    /// What holds and does not fire yet.
+    fn pending(&self) -> Vec<(Rule, Severity, Option<Arc<str>>, Timestamp)> {
+        let pending = self.watches.iter().filter_map(|((rule, severity, region), watch)| match watch {
+            Watch::Pending(since) => Some((*rule, *severity, region.clone(), *since)),
+            Watch::Firing(_) => None,
+        });
+        pending.collect()
+    }
+
     /// What fires, by rule, severity and region.
     pub(crate) fn firing(&self) -> Vec<Alert> {
         let firing = self.watches.values().filter_map(|watch| match watch {

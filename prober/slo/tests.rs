@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod bounds;
+mod curve;
 mod keeping;
 mod order;
 mod tables;
