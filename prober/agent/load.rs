@@ -186,6 +186,7 @@ impl Loader {
                 project: project_name(&root),
                 prober: self.options.prober.clone(),
                 cards: Vec::with_capacity(compiled.plans.len()),
+                warnings: shown.clone() + &short(&secrets),
             },
             exporters: planned,
             warnings: shown + &short(&secrets),
@@ -202,6 +203,7 @@ impl Loader {
             let secrets = secrets.get(&region).cloned().unwrap_or_default();
             loaded.add(Arc::new(plan), &self.shared, secrets);
         }
+        loaded.tell_cards(&compiled.sources);
         Ok(loaded)
     }
 
@@ -321,6 +323,18 @@ impl Loaded {
         self.entries.iter().map(stream).collect()
     }
 
+    /// Tells the cards the text of their files, and what their objectives are called.
+    fn tell_cards(&mut self, sources: &[Source]) {
+        let texts: BTreeMap<&str, Arc<str>> =
+            sources.iter().map(|source| (source.path.as_str(), Arc::from(source.text.as_str()))).collect();
+        for card in &mut self.catalogue.cards {
+            card.slo = self.promises.own_of(&card.stream.scenario);
+            if let Some(text) = texts.get(&*card.path) {
+                card.text = Arc::clone(text);
+            }
+        }
+    }
+
     fn add(&mut self, plan: Arc<Plan<Net>>, shared: &Arc<Shared>, secrets: Arc<Secrets>) {
         let timetable = Timetable::new(plan.cadence(), plan.stream());
         let timetable = Arc::new(timetable.expect("the compiler has checked the cadence"));
@@ -356,6 +370,9 @@ fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {
         version: Arc::clone(&origin.version),
         path: Arc::clone(&about.path),
         line: about.line,
+        text: "".into(),
+        slo: None,
+        public: about.public,
         next_slot: Arc::new(move |from| timetable.first_from(from)),
     }
 }

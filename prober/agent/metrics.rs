@@ -62,7 +62,7 @@ fn doubt(standing: Standing) -> DoubtNumbers {
 }
 
 /// The process' own resources; `None` where there is no `/proc`.
-fn process(started: Timestamp) -> Option<Process> {
+pub(crate) fn process(started: Timestamp) -> Option<Process> {
     let pages = fs::read_to_string("/proc/self/statm").ok()?;
     let resident_pages: u64 = pages.split_whitespace().nth(1)?.parse().ok()?;
     let stat = fs::read_to_string("/proc/self/stat").ok()?;

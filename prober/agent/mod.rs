@@ -12,6 +12,7 @@
 //! | `alerts` | the routes as receivers, and the task that owns their outlets |
 //! | `account` | the invariant of the slots, looked at every minute |
 //! | `metrics` | what the process says of itself |
+//! | `pages` | what the pages are told: who may look, the prober's own numbers, the weekly review |
 //! | `on_demand` | probes that somebody asks for at `/probe` |
 //! | `shutdown`, `telemetry` | signals, log lines |
 
@@ -24,6 +25,7 @@ pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;
 pub(crate) mod on_demand;
+pub(crate) mod pages;
 pub(crate) mod parts;
 pub(crate) mod promises;
 pub(crate) mod recall;

@@ -70,6 +70,11 @@ impl Promises {
         self.own.get(scenario).is_some_and(|name| *name == promise.name)
     }
 
+    /// What the scenario's own promise is called, if it has one.
+    pub(crate) fn own_of(&self, scenario: &str) -> Option<Arc<str>> {
+        self.own.get(scenario).cloned()
+    }
+
     /// What metrics call the promise of a scenario: its objective's name, or its own.
     pub(crate) fn own_name(&self, scenario: &Arc<str>) -> Arc<str> {
         Arc::clone(self.own.get(scenario).unwrap_or(scenario))

@@ -30,6 +30,7 @@ use super::load::{LoadError, Loaded, Loader};
 use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
 use super::on_demand::OnDemand;
+use super::pages::Pages;
 use super::parts::{Parts, ReloadRequest};
 use super::secrets::Vault;
 use super::shutdown::{Asked, Signals};
@@ -46,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) data: Option<PathBuf>,
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) in_flight: Option<usize>,
+    pub(crate) pages: Pages,
 }
 
 /// The default address of page, API and metrics.
@@ -76,7 +78,7 @@ pub(crate) async fn serve(
     let mut loaded = loader.load_to_serve(&client)?;
     exporters::fill(&mut loaded.exporters, &loaded.project, &loader.vault).map_err(LoadError::from)?;
     warm(&loader).await;
-    let listener = listen(settings.listen, &loaded).await?;
+    let listener = listen(settings.listen, &settings.pages, &loaded).await?;
     let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
     let opened =
         open_store(settings.data.unwrap_or_else(|| loaded.root.join("prober-data")), &loaded).await?;
@@ -84,7 +86,8 @@ pub(crate) async fn serve(
     let limits = Limits { in_flight_max: in_flight_max(settings.in_flight), grace: GRACE };
     let anchor = probe::Anchor::listen().await;
     let anchor = anchor.map_err(|error| Stop::environment(format!("no port on loopback: {error}")))?;
-    let (parts, mut reloads) = start(opened, (loader, &loaded, client), limits, (listener, anchor))?;
+    let pages = (listener, settings.pages);
+    let (parts, mut reloads) = start(opened, (loader, &loaded, client), limits, (pages, anchor))?;
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
@@ -121,7 +124,7 @@ async fn second(signals: &mut Signals) {
 }
 
 /// Binds the page's address: the flag's, the project's, or the default.
-async fn listen(flag: Option<SocketAddr>, loaded: &Loaded) -> Result<TcpListener, Stop> {
+async fn listen(flag: Option<SocketAddr>, pages: &Pages, loaded: &Loaded) -> Result<TcpListener, Stop> {
     let address = match (flag, &loaded.project.listen) {
         (Some(address), _) => address,
         (None, Some(text)) => text.value.parse().map_err(|_| {
@@ -129,10 +132,7 @@ async fn listen(flag: Option<SocketAddr>, loaded: &Loaded) -> Result<TcpListener
         })?,
         (None, None) => LISTEN.parse().expect("the default is an address"),
     };
-    if !address.ip().is_loopback() {
-        let why = "this version has no access control, so it listens on loopback only";
-        return Err(Stop::environment(format!("{address}: {why}; choose 127.0.0.1:{}", address.port())));
-    }
+    pages.may_listen(address)?;
     let cannot = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
             format!("port {} is in use; choose another with --listen 127.0.0.1:PORT", address.port())
@@ -149,11 +149,13 @@ struct OpenStore {
     from: Timestamp,
     /// Where the metrics begin to count: before the slots that recovery found missed.
     counted_from: Cursor,
+    /// Where it lies.
+    dir: PathBuf,
 }
 
 async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
     let dir = std::path::absolute(&dir).map_err(|error| Stop::environment(error.to_string()))?;
-    let mut config = store::Config::new(dir);
+    let mut config = store::Config::new(dir.clone());
     let wanted = &loaded.project.store;
     config.bytes_max = wanted.bytes_max.unwrap_or(config.bytes_max);
     config.age_max = wanted.keep.unwrap_or(config.age_max);
@@ -169,7 +171,7 @@ async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
                 "slots were missed while no prober ran"
             );
         }
-        Ok::<_, String>(OpenStore { opened, from: now, counted_from })
+        Ok::<_, String>(OpenStore { opened, from: now, counted_from, dir })
     });
     opening.await.map_err(|error| Stop::environment(error.to_string()))?.map_err(Stop::environment)
 }
@@ -194,9 +196,9 @@ fn start(
     store: OpenStore,
     (loader, loaded, client): (Arc<Loader>, &Loaded, Client),
     limits: Limits,
-    (listener, anchor): (TcpListener, probe::Anchor),
+    ((listener, pages), anchor): ((TcpListener, Pages), probe::Anchor),
 ) -> Result<Started, Stop> {
-    let OpenStore { opened: Opened { store, queue, writer }, from, counted_from } = store;
+    let OpenStore { opened: Opened { store, queue, writer }, from, counted_from, dir } = store;
     let metrics = Metrics::default();
     metrics.set(&loaded.streams(), &loaded.promises.joint);
     metrics.account_from(from);
@@ -211,8 +213,8 @@ fn start(
     rest.spawn(audit.run(rest_stop.clone()));
     let controls = start_looking(&mut rest, &running.doubts, (&loader, anchor), &rest_stop);
 
-    let pages = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
-    let judging = Judging::start(&store, pages, loaded.promises.clone());
+    let at = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
+    let judging = Judging::start(&store, pages.origin(at), loaded.promises.clone());
     let (routes, board) = (watch::Sender::new(Arc::clone(&loaded.routes)), Board::default());
     let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
 
@@ -255,7 +257,8 @@ fn start(
         rest_stop: rest_stop.clone(),
     };
     let (ask, reloads) = mpsc::channel(4);
-    let sources = sources_of(&parts, page, ask);
+    let mut sources = sources_of(&parts, page.clone(), ask);
+    pages.fill(&mut sources, (&parts.loader, page, dir));
     parts.rest.spawn(async move {
         if let Err(error) = dashboard::serve(listener, sources, rest_stop).await {
             tracing::error!("the pages are gone: {error}");
@@ -436,6 +439,9 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
                 answer.await.unwrap_or_else(|_| gone())
             })
         }),
+        own: Arc::new(Vec::new),
+        review: Arc::new(|| Err("there is no review".to_owned())),
+        schemas: Vec::new(),
         settings: PageSettings::default(),
     }
 }

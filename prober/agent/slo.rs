@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use slo::evaluator::{Change, Evaluator, Transition};
 use slo::promise::Promise;
 use slo::snapshot::Snapshot;
 use slo::standing::Standing;
-use store::{Cursor, NewDelivery, NewState, ReadError, Store};
+use store::{Cursor, NewDelivery, NewNote, NewState, ReadError, Store};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
@@ -53,7 +52,7 @@ pub(crate) struct Judging {
 
 impl Judging {
     /// Starts it; `pages` is where the pages are.
-    pub(crate) fn start(store: &Store, pages: SocketAddr, promises: Promises) -> Self {
+    pub(crate) fn start(store: &Store, pages: String, promises: Promises) -> Self {
         let (mut task, stop) = (JoinSet::new(), CancellationToken::new());
         let (promises, standings) = (watch::Sender::new(promises), watch::Sender::new(Standings::default()));
         let judge = Judge {
@@ -61,7 +60,7 @@ impl Judging {
             clock: Arc::new(SystemClock),
             promises: promises.subscribe(),
             standings: standings.clone(),
-            pages: format!("http://{pages}"),
+            pages,
         };
         task.spawn(judge.run(stop.clone()));
         Self { promises, standings, task, stop }
@@ -296,6 +295,10 @@ impl Work {
 
     /// Commits place, state and changes; what fails is tried again with the next turn.
     fn commit(&mut self, now: Timestamp) {
+        // Noted before, and once: after a crash the same changes come again.
+        if let Err(error) = self.store.note(&noted(&self.changes), now) {
+            return tracing::error!("changes of alerts could not be noted: {error}");
+        }
         let unsaved = self.evaluator.unsaved();
         let state = NewState { head: &unsaved.head, pieces: &unsaved.pieces, gone: &unsaved.gone };
         let committed = self.rows().and_then(|rows| self.cursor.commit(state, &rows, now));
@@ -361,6 +364,24 @@ impl Work {
         }
         Ok(told)
     }
+}
+
+/// The changes as notes, for the page of alerts.
+fn noted(changes: &[Change]) -> Vec<NewNote> {
+    let note = |change: &Change| {
+        let alert = &change.alert;
+        let labels: serde_json::Map<_, _> =
+            alert.id.labels().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let detail = serde_json::json!({ "labels": labels, "annotations": &alert.annotations });
+        NewNote {
+            who: NAME.to_owned(),
+            action: if alert.is_firing() { "fired" } else { "ended" },
+            subject: alert.episode(),
+            detail: detail.to_string(),
+            once: true,
+        }
+    };
+    changes.iter().map(note).collect()
 }
 
 /// A name as one segment of a path.

@@ -4,6 +4,7 @@ mod alerts;
 mod facts;
 mod judged;
 mod output;
+mod pages;
 mod run;
 mod slo;
 
@@ -16,6 +17,7 @@ pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsOutbox, Aler
 pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
+pub(crate) use pages::PageArgs;
 pub(crate) use run::{Run, TriggerArg};
 pub(crate) use slo::{
     Report, ReportFormat, ReportKind, Slo, SloAdjust, SloCheck, SloCommand, SloExport, SloImport, SloSimulate,
@@ -190,7 +192,7 @@ pub(crate) struct Serve {
     /// Where events are stored; default: prober-data beside the project file
     #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
     pub(crate) data: Option<PathBuf>,
-    /// Address of page, API and metrics; loopback only in this version; default: what the project's serve says, else 127.0.0.1:9899
+    /// Address of page, API and metrics; elsewhere than on loopback see Pages; default: what the project's serve says, else 127.0.0.1:9899
     #[arg(long, env = "PROBER_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
     /// Name of this prober in events; default: the host's name
@@ -202,6 +204,8 @@ pub(crate) struct Serve {
     /// Threads that run scenarios; default: half of the cores
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) pages: PageArgs,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use demo::{Config, PORTS, Shop, project};
 use model::time::SystemClock;
 
-use super::args::{Demo, Serve};
+use super::args::{Demo, PageArgs, Serve};
 use super::out::Out;
 use super::place::{env, runtime};
 use super::serve::{greet, settings};
@@ -51,10 +51,11 @@ async fn run(args: &Demo, out: &Out) -> Result<Exit, Stop> {
         id: None,
         in_flight: None,
         threads: None,
+        pages: PageArgs::default(),
     };
     let place = Place::new(Some(&args.dir), &[]).map_err(|error| Stop::environment(error.to_string()))?;
     let served = serve_agent(settings(place, &serve)?, |address, loaded| {
-        greet(out, address, loaded);
+        greet(out, (address, false), loaded);
         out.note(
             "The shop breaks on a schedule: the first failure comes within half a minute. Ctrl-C ends it.",
         );

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use dashboard::query::{Conditions, FieldCondition, nearest_field};
 use model::event::SliEvent;
 use model::time::{Clock as _, SystemClock};
 use store::Reader;
 
 use super::args::{Events, Global, ListFormat};
-use super::conditions::{Conditions, FieldCondition, nearest_field};
 use super::explain::{former_names, plans_here};
 use super::out::Out;
 use super::place::data;

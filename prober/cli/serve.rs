@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::args::{Global, Serve};
 use super::out::Out;
+use super::pages::pages;
 use super::place::{env, host, options, place, runtime, vault};
 use crate::agent::files::Place;
 use crate::agent::load::Loaded;
@@ -17,7 +18,9 @@ pub(crate) fn serve(global: &Global, args: &Serve, out: &Out) -> Result<Exit, St
     telemetry::start(env("PROBER_LOG").as_deref(), out.quiet, out.colour);
     let settings = settings(place, args)?;
     let runtime = runtime(args.threads)?;
-    let exit = runtime.block_on(serve_agent(settings, |address, loaded| greet(out, address, loaded)));
+    let encrypted = settings.pages.tls.is_some();
+    let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);
+    let exit = runtime.block_on(serve_agent(settings, started));
     runtime.shutdown_background();
     exit
 }
@@ -32,12 +35,14 @@ pub(crate) fn settings(place: Place, args: &Serve) -> Result<Settings, Stop> {
         data: args.data.clone(),
         listen: args.listen,
         in_flight: args.in_flight,
+        pages: pages(&args.pages)?,
     })
 }
 
-pub(crate) fn greet(out: &Out, address: SocketAddr, loaded: &Loaded) {
+pub(crate) fn greet(out: &Out, (address, encrypted): (SocketAddr, bool), loaded: &Loaded) {
     out.note(&format!("prober {} runs {} scenarios", env!("CARGO_PKG_VERSION"), loaded.entries.len()));
+    let scheme = if encrypted { "https" } else { "http" };
     for (what, path) in [("page", "/"), ("metrics", "/metrics"), ("API", "/api/v1/events")] {
-        out.note(&format!("  {what:<8} http://{address}{path}"));
+        out.note(&format!("  {what:<8} {scheme}://{address}{path}"));
     }
 }

@@ -1,15 +1,19 @@
 //! What all requests share: the sources, and the bounds on blocking work.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::time::Timestamp;
 use store::{Account, ReadError, Store};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 
+use crate::access::Door;
+use crate::live::Live;
 use crate::piecewise::Piecewise;
-use crate::sources::{Catalogue, Format, ReloadState, Sources};
+use crate::sources::{Catalogue, Format, ReloadState, Review, Sources};
+use crate::view::public::Days;
 
 /// The state of the server.
 #[derive(Debug)]
@@ -17,6 +21,18 @@ pub(crate) struct App {
     pub(crate) sources: Sources,
     /// Whether it listens on a loopback address only.
     pub(crate) is_loopback: bool,
+    /// Ends with the server.
+    pub(crate) stop: CancellationToken,
+    /// The last hour of every stream.
+    pub(crate) live: Arc<Live>,
+    /// Recognises who is asking.
+    pub(crate) door: Door,
+    /// Counts of days for the status page.
+    pub(crate) days: Arc<Days>,
+    /// The last weekly review, and when it was made.
+    pub(crate) review: tokio::sync::Mutex<Option<(Instant, Arc<Review>)>>,
+    /// Pages that listen for what is new.
+    listeners: Arc<Semaphore>,
     /// Reads of the store at once; a full house is answered with 503.
     reads: Arc<Semaphore>,
     /// Pieces of metrics made at once; apart from the reads, so that no page keeps a scrape waiting.
@@ -49,6 +65,8 @@ pub(crate) enum Refusal {
 const TURN: Duration = Duration::from_secs(2);
 /// Pieces of metrics made at once.
 const SCRAPES: usize = 2;
+/// Pages that listen at once; the others load themselves now and then.
+const LISTENERS: usize = 48;
 /// The longest that a reload may take.
 pub(crate) const RELOAD_MAX: Duration = Duration::from_secs(30);
 /// How long a probe on demand may take; its own limit is shorter.
@@ -66,17 +84,29 @@ const HOUR_WAIT: Duration = Duration::from_secs(1);
 const ON_ITS_WAY: Duration = Duration::from_secs(30);
 
 impl App {
-    pub(crate) fn new(sources: Sources, is_loopback: bool) -> Self {
+    pub(crate) fn new(sources: Sources, is_loopback: bool, stop: CancellationToken) -> Self {
         let reads = sources.settings.reads_max.max(1);
+        let door = Door::new(sources.settings.access.clone());
         Self {
             sources,
             is_loopback,
+            stop,
+            live: Arc::default(),
+            door,
+            days: Arc::default(),
+            review: tokio::sync::Mutex::default(),
+            listeners: Arc::new(Semaphore::new(LISTENERS)),
             reads: Arc::new(Semaphore::new(reads)),
             scrapes: Arc::new(Semaphore::new(SCRAPES)),
             reloads: Arc::new(Semaphore::new(1)),
             accounts: Arc::new(Semaphore::new(1)),
             hour: Arc::default(),
         }
+    }
+
+    /// Whether browsers reach it by TLS.
+    pub(crate) const fn is_secure(&self) -> bool {
+        self.sources.settings.tls.is_some()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -90,6 +120,14 @@ impl App {
     /// How every promise stands.
     pub(crate) fn standings(&self) -> Arc<[slo::standing::Standing]> {
         Arc::clone(&self.sources.standings.borrow())
+    }
+
+    /// A place among the pages that listen.
+    ///
+    /// # Errors
+    /// All are taken.
+    pub(crate) fn listeners(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        Arc::clone(&self.listeners).try_acquire_owned()
     }
 
     /// Looks into the store on a thread that may block.

@@ -4,20 +4,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, HOST};
+use axum::http::header::{CACHE_CONTROL, HOST, LOCATION, WWW_AUTHENTICATE};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use crate::access::{Role, Who};
 use crate::app::{App, PROBE_MAX, RELOAD_MAX, Refusal};
 use crate::routes;
 
-/// Nothing is loaded from elsewhere, nothing is run, nobody frames the page.
+/// Nothing is loaded from elsewhere, nothing is run but our own files, nobody frames the page.
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -26,10 +27,13 @@ const HEADERS: [(&str, &str); 6] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-/// Lets a request through to its route, within its time.
-pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Lets a request through to its route, within its time, if it says who it is from.
+pub(crate) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let mut response = if is_for_us(&app, request.uri(), request.headers()) {
+    let mut response = if !is_for_us(&app, request.uri(), request.headers()) {
+        (StatusCode::MISDIRECTED_REQUEST, "this server does not answer to that host name\n").into_response()
+    } else if let Some(who) = app.door.who(request.headers()).or_else(|| nobody(&app, &path)) {
+        request.extensions_mut().insert(who);
         let limit = app.sources.settings.request_timeout;
         let limit = match path.as_str() {
             routes::RELOAD => limit.max(RELOAD_MAX * 2),
@@ -41,13 +45,35 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
             Err(_) => routes::refused(&app, &path, &Refusal::Late(limit)),
         }
     } else {
-        (StatusCode::MISDIRECTED_REQUEST, "this server does not answer to that host name\n").into_response()
+        stranger(&app, &path)
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Who asks for what everybody may see: whether the process lives, what the pages are made of, and the way in.
+fn nobody(app: &App, path: &str) -> Option<Who> {
+    let is_public =
+        app.sources.settings.public_status && (path == routes::STATUS || path.starts_with(routes::BADGES));
+    let is_for_all =
+        is_public || matches!(path, "/healthz" | "/readyz" | routes::LOGIN) || path.starts_with("/assets/");
+    is_for_all.then(|| Who { name: "nobody".to_owned(), role: Role::Viewer })
+}
+
+/// The answer to somebody who does not say who it is: the way in for a browser.
+fn stranger(app: &App, path: &str) -> Response {
+    let is_page = !path.starts_with("/api/") && !matches!(path, "/metrics" | "/live" | routes::PROBE);
+    if is_page && app.door.takes_tokens() {
+        return (StatusCode::SEE_OTHER, [(LOCATION, routes::LOGIN)]).into_response();
+    }
+    let help = "send `Authorization: Bearer TOKEN`";
+    let mut response =
+        routes::said(app, path, (StatusCode::UNAUTHORIZED, "this prober does not know you", help));
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 

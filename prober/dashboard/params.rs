@@ -7,6 +7,8 @@ use model::time::Timestamp;
 use serde::Serialize;
 use store::{EventFilter, OutboxFilter};
 
+use crate::view::explorer::{Explored, Selection};
+
 /// A parameter that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct BadParameter {
@@ -213,6 +215,87 @@ pub(crate) fn account(pairs: &[(String, String)], now: Timestamp) -> Result<Acco
 pub(crate) fn scenarios(pairs: &[(String, String)]) -> Result<[Option<String>; 2], BadParameter> {
     let given = Given::of(pairs, &["scenario", "region"], &[])?;
     Ok(["scenario", "region"].map(|name| given.text(name).map(str::to_owned)))
+}
+
+/// The series that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SeriesAsked {
+    pub(crate) scenario: String,
+    pub(crate) region: Option<String>,
+    pub(crate) hours: u32,
+}
+
+/// The series asked for; six hours if it is not said.
+///
+/// # Errors
+/// A parameter is unknown, given twice, missing, or has a value that means nothing.
+pub(crate) fn series(pairs: &[(String, String)]) -> Result<SeriesAsked, BadParameter> {
+    use crate::view::{Asked, series::SPANS};
+    let given = Given::of(pairs, &["scenario", "region", "hours"], &[])?;
+    let Some(scenario) = given.text("scenario") else {
+        let message = "`scenario` is missing".to_owned();
+        return Err(BadParameter::new("scenario", message, "/api/v1/scenarios lists them"));
+    };
+    let spans = SPANS.map(|hours| hours.to_string()).join(", ");
+    let hours = given.parsed("hours", &format!("one of {spans}"), |text| {
+        text.parse().ok().filter(|hours| SPANS.contains(hours))
+    })?;
+    let (scenario, region) = (scenario.to_owned(), given.text("region").map(str::to_owned));
+    Ok(SeriesAsked { scenario, region, hours: hours.unwrap_or(Asked::HOURS) })
+}
+
+/// The number before which notes are asked for, and how many.
+///
+/// # Errors
+/// A parameter is unknown, given twice, or has a value that means nothing.
+pub(crate) fn audit(pairs: &[(String, String)]) -> Result<(Option<u64>, u32), BadParameter> {
+    let given = Given::of(pairs, &["before", "limit"], &[])?;
+    let before = given.parsed("before", "the `next` of the page before", |text| text.parse().ok())?;
+    let limit = given.parsed("limit", "a number from 1 to 1000", |text| {
+        text.parse::<u32>().ok().filter(|limit| (1..=1_000).contains(limit))
+    })?;
+    Ok((before, limit.unwrap_or(100)))
+}
+
+/// The longest query of the explorer, in bytes.
+const QUERY_MAX: usize = 1_000;
+
+/// What the explorer is asked; a box that is not whole is none.
+///
+/// # Errors
+/// A parameter is unknown, given twice, or has a value that means nothing; what can be read comes with it.
+pub(crate) fn explored(
+    pairs: &[(String, String)],
+    now: Timestamp,
+) -> Result<Explored, Box<(Explored, BadParameter)>> {
+    let mut asked = Explored::default();
+    let text = |name: &str| {
+        let found = pairs.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim());
+        found[..found.floor_char_boundary(QUERY_MAX)].to_owned()
+    };
+    (asked.query, asked.group) = (text("q"), text("group"));
+    let filled: Vec<_> = pairs.iter().filter(|(_, value)| !value.is_empty()).cloned().collect();
+    let selection = (|| {
+        let given = Given::of(&filled, &["q", "group", "from", "to", "low", "high"], &[])?;
+        let (from, to) = (given.time("from", now)?, given.time("to", now)?);
+        let seconds = |name| {
+            given.parsed(name, "a number of seconds, such as 0.25", |text| {
+                text.parse().ok().filter(|seconds: &f64| seconds.is_finite())
+            })
+        };
+        let (low, high) = (seconds("low")?, seconds("high")?);
+        let is_asked = from.is_some() || to.is_some() || low.is_some() || high.is_some();
+        Ok(is_asked.then(|| Selection {
+            from: from.unwrap_or(Timestamp::from_nanos(i64::MIN)),
+            to: to.unwrap_or(now),
+            low: low.unwrap_or(0.0),
+            high: high.unwrap_or(f64::MAX),
+        }))
+    })();
+    match selection {
+        Ok(selection) => Ok(Explored { selection, ..asked }),
+        Err(error) => Err(Box::new((asked, error))),
+    }
 }
 
 /// Refuses every parameter.

@@ -14,7 +14,7 @@ use model::step::{
 use model::time::Timestamp;
 use store::EventSummary;
 
-use crate::sources::ScenarioCard;
+use crate::sources::{Review, ReviewSection, ScenarioCard};
 
 /// The start of a slot, in seconds: 2026-03-01T00:00:00Z.
 pub(crate) const T0: i64 = 1_772_323_200;
@@ -43,6 +43,11 @@ pub(crate) fn card(name: &str, region: &str) -> ScenarioCard {
         version: "0123456789ab".into(),
         path: "scenarios/checkout.yaml".into(),
         line: 1,
+        text:
+            "scenario: checkout\nsteps:\n  - name: create-order\n    http: { url: https://shop.example/ }\n"
+                .into(),
+        slo: Some(name.into()),
+        public: false,
         next_slot: Arc::new(|from: Timestamp| {
             let up = (from.as_nanos().div_euclid(30_000_000_000)
                 + i64::from(from.as_nanos().rem_euclid(30_000_000_000) > 0))
@@ -186,43 +191,52 @@ pub(crate) fn good_flow() -> SliEvent {
     flow(201, Some("nginx"), 40, Reason::Ok)
 }
 
-/// A promise of `checkout` after an hour whose last `bad` runs were bad.
-pub(crate) fn standing(bad: u64) -> slo::standing::Standing {
+/// What is promised of a scenario in these regions since `begin`.
+fn promise(
+    name: &str,
+    regions: &[Arc<str>],
+    (interval, begin): (Duration, Timestamp),
+) -> slo::promise::Promise {
     use model::objective::{Objective, Share, Window};
     use slo::promise::{Feed, Never, Promise};
 
-    let begin = Timestamp::from_seconds(T0);
-    let minute = Duration::from_mins(1);
-    let promise = Promise {
-        name: "checkout".into(),
+    let feed = |region: &Arc<str>| Feed {
+        scenario: name.into(),
+        region: Arc::clone(region),
+        interval,
+        timeout: ms(10_000),
+    };
+    Promise {
+        name: name.into(),
         service: "shop".into(),
         owner: "team-shop".into(),
         aim: "a customer can buy".into(),
         runbook: "https://wiki.example/runbooks/checkout".into(),
         objective: Some(Objective {
-            name: "checkout".into(),
+            name: name.into(),
             target: Share::of_millionths(999_000).unwrap(),
             window: Window::Rolling(Duration::from_hours(720)),
         }),
-        interval: minute,
-        gap: minute,
+        interval,
+        gap: interval,
         quorum: None,
         blind_after: None,
         good: None,
         budget_policy: slo::budget::BudgetPolicy::default(),
         adjustments: Vec::new(),
         critical: std::collections::BTreeSet::new(),
-        feeds: vec![Feed {
-            scenario: "checkout".into(),
-            region: "eu".into(),
-            interval: minute,
-            timeout: ms(10_000),
-        }],
+        feeds: regions.iter().map(feed).collect(),
         page: vec!["oncall".into()],
         ticket: vec![],
         begin,
         maintenance: Arc::new(Never),
-    };
+    }
+}
+
+/// A promise of `checkout` after an hour whose last `bad` runs were bad.
+pub(crate) fn standing(bad: u64) -> slo::standing::Standing {
+    let begin = Timestamp::from_seconds(T0);
+    let promise = promise("checkout", &["eu".into()], (Duration::from_mins(1), begin));
     let origin = origin("checkout", "eu");
     let events = (0..60_u64).map(|number| {
         let reason = if number < 60 - bad { Reason::Ok } else { Reason::Failed };
@@ -230,4 +244,52 @@ pub(crate) fn standing(bad: u64) -> slo::standing::Standing {
     });
     let replayed = slo::replay::replay(vec![promise], events, begin.plus(Duration::from_hours(1)));
     replayed.standings.into_iter().next().unwrap()
+}
+
+/// How the promises of `cards` stand by what is stored, at `now` seconds.
+pub(crate) fn standings(
+    store: &store::Store,
+    cards: &[ScenarioCard],
+    now: i64,
+) -> Vec<slo::standing::Standing> {
+    let mut scenarios: std::collections::BTreeMap<&str, Vec<Arc<str>>> = std::collections::BTreeMap::new();
+    for card in cards {
+        scenarios.entry(&card.stream.scenario).or_default().push(Arc::clone(&card.stream.region));
+    }
+    let every = (Duration::from_secs(30), Timestamp::from_seconds(T0 - 3_600));
+    let promises = scenarios.iter().map(|(name, regions)| promise(name, regions, every)).collect();
+    let filter = store::EventFilter { limit: store::LIMIT_MAX, ..store::EventFilter::default() };
+    let mut events: Vec<SliEvent> =
+        store.reader().query(&filter).unwrap().into_iter().map(|stored| (*stored.event).clone()).collect();
+    events.sort_by_key(|event| event.recorded);
+    slo::replay::replay(promises, events, Timestamp::from_seconds(now)).standings
+}
+
+/// A review of two parts.
+pub(crate) fn review() -> Review {
+    let columns = |names: &[(&str, &str)]| {
+        names.iter().map(|(key, title)| ((*key).to_owned(), (*title).to_owned())).collect()
+    };
+    let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
+    let objectives = ReviewSection {
+        key: "objectives".to_owned(),
+        title: "Objectives".to_owned(),
+        note: "What was promised.".to_owned(),
+        columns: columns(&[("slo", "SLO"), ("attained", "Attained"), ("budget_left", "Budget left")]),
+        rows: vec![row(&["checkout", "94.4444%", "-80.1%"]), row(&["search", "100.0000%", "100.0%"])],
+        empty: String::new(),
+    };
+    let incidents = ReviewSection {
+        key: "incidents".to_owned(),
+        title: "Incidents".to_owned(),
+        columns: columns(&[("scenario", "Scenario"), ("run", "A run")]),
+        rows: vec![row(&["checkout", "0123456789abcdef0123456789abcdef"])],
+        ..ReviewSection::default()
+    };
+    Review {
+        title: "Weekly review, 2026-02-22 to 2026-03-01".to_owned(),
+        about: "Seven objectives.".to_owned(),
+        sections: vec![objectives, incidents],
+        markdown: "# Weekly review\n".to_owned(),
+    }
 }

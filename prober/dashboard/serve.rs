@@ -11,9 +11,11 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -63,8 +65,10 @@ pub async fn serve(
 ) -> Result<Served, ServeError> {
     let address = listener.local_addr().map_err(ServeError::Address)?;
     let grace = sources.settings.grace;
+    let tls = sources.settings.tls.clone().map(|tls| TlsAcceptor::from(tls.0));
     let places = Arc::new(Semaphore::new(sources.settings.connections_max.max(1)));
-    let router = routes::router(&Arc::new(App::new(sources, address.ip().to_canonical().is_loopback())));
+    let is_loopback = address.ip().to_canonical().is_loopback();
+    let router = routes::router(&Arc::new(App::new(sources, is_loopback, stop.clone())));
     let mut open = JoinSet::new();
     let mut served = Served::default();
     loop {
@@ -74,7 +78,8 @@ pub async fn serve(
             Some(_ended) = open.join_next() => {}
             (place, stream, peer) = accept(&listener, &places) => {
                 served.connections += 1;
-                open.spawn(connection(stream, router.clone().layer(Extension(Peer(peer))), stop.clone(), place));
+                let router = router.clone().layer(Extension(Peer(peer)));
+                open.spawn(connection((stream, tls.clone()), router, stop.clone(), place));
             }
         }
     }
@@ -104,7 +109,29 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken, place: OwnedSemaphorePermit) {
+/// One connection from its handshake to its end; holds `place` as long.
+async fn connection(
+    (stream, tls): (TcpStream, Option<TlsAcceptor>),
+    router: Router,
+    stop: CancellationToken,
+    place: OwnedSemaphorePermit,
+) {
+    let Some(tls) = tls else {
+        converse(stream, router, stop).await;
+        return drop(place);
+    };
+    match tokio::time::timeout(HEAD_MAX, tls.accept(stream)).await {
+        Ok(Ok(stream)) => converse(stream, router, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+        Err(_) => tracing::debug!("a handshake took too long"),
+    }
+    drop(place);
+}
+
+async fn converse<S>(stream: S, router: Router, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
@@ -126,5 +153,4 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken, 
     if let Some(Err(error)) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
-    drop(place);
 }

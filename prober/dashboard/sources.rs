@@ -38,8 +38,63 @@ pub struct Sources {
     pub probe: Arc<ProbeFn>,
     /// Reads the files again and says how that went; awaited for at most 30 seconds, dropped after that.
     pub reload: Arc<ReloadFn>,
+    /// What the process says of itself; called on a thread that may block.
+    pub own: Arc<OwnFn>,
+    /// Makes the weekly review, or says why it cannot; called on a thread that may block, one at a time.
+    pub review: Arc<ReviewFn>,
+    /// The schemas for editors: names and texts.
+    pub schemas: Vec<(String, Arc<str>)>,
     /// Bounds and names.
     pub settings: Settings,
+}
+
+/// What the process says of itself.
+pub type OwnFn = dyn Fn() -> Vec<OwnFact> + Send + Sync;
+
+/// Makes the weekly review.
+pub type ReviewFn = dyn Fn() -> Result<Review, String> + Send + Sync;
+
+/// One fact about the prober itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnFact {
+    /// The heading that it belongs under.
+    pub group: &'static str,
+    /// What.
+    pub name: String,
+    /// How much, with its unit.
+    pub value: String,
+    /// Whether somebody should look at it.
+    pub is_bad: bool,
+}
+
+/// The weekly review as tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Review {
+    /// Its title.
+    pub title: String,
+    /// What it is about, in a sentence.
+    pub about: String,
+    /// Its parts.
+    pub sections: Vec<ReviewSection>,
+    /// All of it as Markdown.
+    pub markdown: String,
+}
+
+/// One part of the review.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReviewSection {
+    /// A word that names it in an address.
+    pub key: String,
+    /// Its title.
+    pub title: String,
+    /// A sentence below the title; empty for none.
+    pub note: String,
+    /// The key and the title of each column; `run` and `scenario` become links.
+    pub columns: Vec<(String, String)>,
+    /// A cell for each column.
+    pub rows: Vec<Vec<String>>,
+    /// What is said where there is no row.
+    pub empty: String,
 }
 
 /// Probes a target once.
@@ -114,6 +169,8 @@ pub struct Catalogue {
     pub prober: String,
     /// One card a stream; several regions of one scenario are several cards.
     pub cards: Vec<ScenarioCard>,
+    /// The warnings about the files, as the terminal shows them; empty if there are none.
+    pub warnings: String,
 }
 
 /// What people should know about one stream.
@@ -147,6 +204,12 @@ pub struct ScenarioCard {
     pub path: Arc<str>,
     /// The line in it, counted from 1; 0 if it is not known.
     pub line: u32,
+    /// The file's text; empty if it is not known.
+    pub text: Arc<str>,
+    /// What its own objective is called, if it has one or alerts.
+    pub slo: Option<Arc<str>>,
+    /// Whether everybody may see its name and state.
+    pub public: bool,
     /// Gives the next slot.
     pub next_slot: Arc<NextSlotFn>,
 }
@@ -230,6 +293,12 @@ pub enum Readiness {
 pub struct Settings {
     /// Host names beside `localhost` and loopback addresses that a request may be for; lower case, without a port.
     pub hosts: Vec<String>,
+    /// Who may look and who may act.
+    pub access: crate::access::Access,
+    /// Whether everybody may see the status page and badges of public scenarios.
+    pub public_status: bool,
+    /// How connections are encrypted; `None` for plain ones.
+    pub tls: Option<crate::tls::Tls>,
     /// Connections at once; when they are all taken, new ones wait in the system's queue.
     pub connections_max: usize,
     /// Reads of the store at once; when they are all taken, a request waits a little and is then refused.
@@ -244,6 +313,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
+            access: crate::access::Access::default(),
+            public_status: false,
+            tls: None,
             connections_max: 128,
             reads_max: 2,
             request_timeout: Duration::from_secs(10),

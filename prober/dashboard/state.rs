@@ -116,29 +116,104 @@ pub(crate) struct Losses {
 }
 
 impl Losses {
-    /// Counts the events of one stream from `from` on.
-    pub(crate) fn count(&mut self, scenario: &Arc<str>, newest: &[EventSummary], from: Timestamp) {
-        let mut touched = false;
-        for event in newest.iter().filter(|event| event.slot.scheduled >= from) {
-            self.slots += 1;
-            let list = match event.reason.verdict() {
-                Verdict::Missed => &mut self.missed,
-                Verdict::Ineligible if !is_wanted(event.reason) => &mut self.ineligible,
-                _ => continue,
-            };
-            touched = true;
-            match list.iter_mut().find(|(reason, _)| *reason == event.reason) {
-                Some((_, count)) => *count += 1,
-                None => list.push((event.reason, 1)),
-            }
+    /// Whether a slot with this reason says nothing, and nobody wanted that.
+    pub(crate) fn is_one(reason: Reason) -> bool {
+        match reason.verdict() {
+            Verdict::Missed => true,
+            Verdict::Ineligible => !is_wanted(reason),
+            Verdict::Good | Verdict::Bad => false,
         }
-        if touched {
-            self.scenarios.insert(Arc::clone(scenario));
+    }
+
+    /// Counts so many slots; see [`Losses::is_one`].
+    pub(crate) fn add(&mut self, reason: Reason, count: u64) {
+        let list = if reason.verdict() == Verdict::Missed { &mut self.missed } else { &mut self.ineligible };
+        match list.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, known)) => *known += count,
+            None => list.push((reason, count)),
         }
+    }
+
+    /// Brings the most frequent reasons to the front.
+    pub(crate) fn sort(&mut self) {
         for list in [&mut self.missed, &mut self.ineligible] {
             list.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         }
     }
+}
+
+/// What is shown of a span of time: the worst of what happened in it, in this order.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cell {
+    /// Nothing: a gap.
+    #[default]
+    None,
+    /// Good.
+    Good,
+    /// Nobody ran it.
+    Missed,
+    /// Ineligible.
+    Ineligible,
+    /// Ineligible through the prober's own fault.
+    Ours,
+    /// Right answer, wrong time.
+    Warn,
+    /// Bad.
+    Bad,
+}
+
+impl Cell {
+    /// The cell of a slot with this reason.
+    pub(crate) const fn of(reason: Reason) -> Self {
+        match reason.verdict() {
+            Verdict::Good => Self::Good,
+            Verdict::Missed => Self::Missed,
+            Verdict::Bad if is_amber(reason) => Self::Warn,
+            Verdict::Bad => Self::Bad,
+            Verdict::Ineligible if is_ours(reason) => Self::Ours,
+            Verdict::Ineligible => Self::Ineligible,
+        }
+    }
+
+    /// Its shape's name; a blank for a gap.
+    pub(crate) const fn letter(self) -> char {
+        match self {
+            Self::None => ' ',
+            Self::Good => 'g',
+            Self::Missed => 'm',
+            Self::Ineligible => 'i',
+            Self::Ours => 'o',
+            Self::Warn => 'w',
+            Self::Bad => 'b',
+        }
+    }
+
+    /// The word for people.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::None => "no run",
+            Self::Good => "good",
+            Self::Missed => "missed",
+            Self::Ineligible => "ineligible",
+            Self::Ours => "ineligible: prober's fault",
+            Self::Warn => "bad: slow or stale",
+            Self::Bad => "bad",
+        }
+    }
+
+    /// Every cell that something happened in, the best first.
+    pub(crate) const SEEN: [Self; 6] =
+        [Self::Good, Self::Bad, Self::Warn, Self::Ineligible, Self::Ours, Self::Missed];
+}
+
+/// Right answer, wrong time.
+pub(crate) const fn is_amber(reason: Reason) -> bool {
+    matches!(reason, Reason::Slow | Reason::Stale | Reason::Stalled)
+}
+
+/// Ineligible because the prober cannot be believed.
+pub(crate) const fn is_ours(reason: Reason) -> bool {
+    matches!(reason, Reason::ProberFault | Reason::ConfigFault | Reason::Correlated | Reason::Cancelled)
 }
 
 /// Ineligible because somebody said so.
@@ -187,15 +262,25 @@ mod tests {
 
     #[test]
     fn losses_are_ours_only() {
-        use Reason::{Declared, Failed, Late, Maintenance, Ok, Overlap, ProberFault};
+        use Reason::{Declared, Failed, Late, Maintenance, Ok, Overlap, Paused, ProberFault};
+        for reason in [Ok, Failed, Declared, Maintenance, Paused] {
+            assert!(!Losses::is_one(reason), "{reason}");
+        }
         let mut losses = Losses::default();
-        let name = "checkout".into();
-        losses.count(&name, &newest(&[Ok, Failed, Declared, Maintenance]), Timestamp::default());
-        assert_eq!((losses.slots, losses.scenarios.len()), (4, 0));
-        losses.count(&name, &newest(&[Overlap, Late, Late, ProberFault]), Timestamp::default());
-        losses.count(&name, &newest(&[Late]), Timestamp::from_seconds(sample::T0 + 1));
-        assert_eq!((losses.slots, losses.scenarios.len()), (8, 1));
+        for reason in [Overlap, Late, Late, ProberFault] {
+            assert!(Losses::is_one(reason));
+            losses.add(reason, 1);
+        }
+        losses.sort();
         assert_eq!(losses.missed, [(Late, 2), (Overlap, 1)]);
         assert_eq!(losses.ineligible, [(ProberFault, 1)]);
+    }
+
+    #[test]
+    fn the_worst_cell_is_the_greatest() {
+        let worst =
+            [Reason::Ok, Reason::Late, Reason::Declared, Reason::ProberFault, Reason::Slow, Reason::Failed];
+        assert!(worst.map(Cell::of).is_sorted());
+        assert!(Cell::None < Cell::Good);
     }
 }

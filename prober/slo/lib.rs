@@ -36,6 +36,7 @@ pub mod standing;
 mod adjust;
 mod bytes;
 mod column;
+mod curve;
 mod evidence;
 mod expected;
 mod fold;

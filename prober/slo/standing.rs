@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::alert::Alert;
+use model::alert::{Alert, Rule, Severity};
 use model::objective::Objective;
 use model::policy::BurnRule;
 use model::time::Timestamp;
@@ -51,6 +51,8 @@ pub struct Standing {
     pub maintenance: Option<Arc<str>>,
     /// What fires.
     pub alerts: Vec<Alert>,
+    /// Conditions that hold, and not yet for long enough to fire: rule, severity, region, and since when.
+    pub pending: Vec<(Rule, Severity, Option<Arc<str>>, Timestamp)>,
     /// What is said instead of a ticket when bad runs are a steady background at the objective's own rate.
     pub noise: Option<String>,
     /// Good and bad runs of each of the last 72 hours, the oldest first.
@@ -61,6 +63,9 @@ pub struct Standing {
     pub adjustments: Vec<AdjustmentStanding>,
     /// The incidents of the window that want a post-mortem, the oldest first.
     pub post_mortems: Vec<Incident>,
+    /// The share of the budget that was left at moments of the window, the last one at this tick; empty without an
+    /// objective.
+    pub curve: Vec<(Timestamp, f32)>,
 }
 
 /// What an adjustment took out.
@@ -121,6 +126,7 @@ impl Standing {
                 .collect(),
             maintenance: slo.quiet().cloned(),
             alerts: slo.firing(),
+            pending: slo.pending(),
             noise: (promise.objective.is_some() && slo.is_background(at)).then(|| words::background(slo, at)),
             hours: slo.kept.history.by_hour(HOURS).collect(),
             good: promise.good.as_ref().map(|good| good.words()),
@@ -131,6 +137,7 @@ impl Standing {
                 .map(|one| slo.adjustment(one, at))
                 .collect(),
             post_mortems: slo.post_mortems(at),
+            curve: slo.curve(at),
         }
     }
 
@@ -154,6 +161,15 @@ impl Slo {
             if is_inside { one.taken.bad() as f64 / budget.allowed } else { 0.0 }
         });
         AdjustmentStanding { adjustment: Arc::clone(&one.adjustment), taken: one.taken, gives_back }
+    }
+
+    /// What holds and does not fire yet.
+    fn pending(&self) -> Vec<(Rule, Severity, Option<Arc<str>>, Timestamp)> {
+        let pending = self.watches.iter().filter_map(|((rule, severity, region), watch)| match watch {
+            Watch::Pending(since) => Some((*rule, *severity, region.clone(), *since)),
+            Watch::Firing(_) => None,
+        });
+        pending.collect()
     }
 
     /// What fires, by rule, severity and region.

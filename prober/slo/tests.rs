@@ -3,6 +3,7 @@
 mod adjusting;
 mod behaviour;
 mod bounds;
+mod curve;
 mod good;
 mod keeping;
 mod order;

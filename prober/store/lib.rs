@@ -28,7 +28,7 @@
 //!
 //! ```text
 //! <dir>/lock                        held exclusively while a prober runs
-//! <dir>/meta.db                     plans' schedules, cursors, counters, the clean stop, the outbox of alerts
+//! <dir>/meta.db                     plans' schedules, cursors, counters, the clean stop, the outbox of alerts, notes
 //! <dir>/events/events-2026-03-01.db     one a UTC day of recording …
 //! <dir>/events/events-2026-03-01.1.db   … and more when a part is over its size
 //! ```
@@ -45,6 +45,7 @@ mod folded;
 mod heads;
 mod marks;
 mod meta;
+mod notes;
 mod open;
 mod outbox;
 mod outlook;
@@ -55,6 +56,7 @@ mod reader;
 mod recent;
 mod recovery;
 mod retention;
+mod scan;
 mod sqlite;
 mod stats;
 mod writer;
@@ -65,6 +67,7 @@ mod tests;
 pub use account::{Account, StreamAccount};
 pub use cursor::{Batch, Cursor};
 pub use folded::{Folded, NewState};
+pub use notes::{NewNote, Note};
 pub use open::{Config, OpenError, Opened, Store};
 pub use outbox::{KEPT, NewDelivery, OPEN_MAX, Outlook, Queued, QueuedDelivery};
 pub use outlook::{OUTBOX_LIMIT_MAX, Outbox, OutboxFilter, OutboxRoute};

@@ -201,7 +201,7 @@ impl Reader {
     }
 
     /// Follows the stream's rows from the newest back until `take` says no.
-    fn walk(
+    pub(crate) fn walk(
         &mut self,
         parts: &[PartInfo],
         (stream, last_seq): (&Stream, i64),

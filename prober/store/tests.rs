@@ -4,6 +4,7 @@ mod cursors;
 mod damage;
 mod folded;
 mod full_disk;
+mod glance;
 mod invariant;
 mod keeping;
 mod kill;

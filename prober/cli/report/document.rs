@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use dashboard::{Review, ReviewSection};
 use serde_json::{Map, Value};
 
 /// A report.
@@ -83,6 +84,32 @@ impl Document {
             }
         }
         out
+    }
+
+    /// The same as tables for the page.
+    pub(super) fn review(&self) -> Review {
+        let section = |section: &Section| ReviewSection {
+            key: section.key.to_owned(),
+            title: section.title.to_owned(),
+            note: section.note.clone(),
+            columns: section
+                .columns
+                .iter()
+                .map(|(key, title)| ((*key).to_owned(), (*title).to_owned()))
+                .collect(),
+            rows: section
+                .rows
+                .iter()
+                .map(|row| row.iter().map(|cell| cell.shown.clone()).collect())
+                .collect(),
+            empty: section.empty.to_owned(),
+        };
+        Review {
+            title: self.title.clone(),
+            about: self.about.clone(),
+            sections: self.sections.iter().map(section).collect(),
+            markdown: self.markdown(),
+        }
     }
 
     pub(super) fn html(&self) -> String {

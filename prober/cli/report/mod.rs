@@ -14,10 +14,13 @@ mod incidents;
 mod sections;
 mod week;
 
+use std::path::Path;
 use std::time::Duration;
 
+use dashboard::Review;
 use jiff::tz::TimeZone;
 use model::time::{Clock as _, SystemClock, Timestamp};
+use scenario::compile::Options;
 use store::OutboxFilter;
 
 use super::args::{Global, Report, ReportFormat, ReportKind};
@@ -25,6 +28,9 @@ use super::out::Out;
 use super::outbox;
 use super::place::data;
 use super::slo::promised;
+use crate::agent::files::Place;
+use crate::agent::load::check;
+use crate::agent::promises::Promises;
 use crate::exit::{Exit, Stop};
 
 /// How long the report looks back.
@@ -53,6 +59,21 @@ pub(crate) fn report(global: &Global, args: &Report, out: &Out) -> Result<Exit, 
     };
     out.raw(text.as_bytes());
     Ok(Exit::Good)
+}
+
+/// The review of the week that ends now, for the page.
+///
+/// # Errors
+/// The files or the store cannot be read; for people.
+pub(crate) fn review(place: &Place, options: &Options, dir: &Path) -> Result<Review, String> {
+    let until = SystemClock.now();
+    let checked = check(place, options).map_err(|error| error.to_string())?;
+    if checked.compiled.has_errors() {
+        return Err("the files have mistakes now: `prober validate` names them".to_owned());
+    }
+    let promises = Promises::of(&checked.compiled, until).all;
+    let week = week::Week::read(dir, promises, until.minus(WEEK), until).map_err(|stop| stop.message)?;
+    Ok(sections::document(&week, &checked.compiled.plans).review())
 }
 
 /// An RFC 3339 time, or a date in UTC.

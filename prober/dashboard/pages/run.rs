@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 use model::event::SliEvent;
-use model::step::{AssertionRecord, StepRecord};
+use model::step::{AssertionRecord, Message, StepRecord};
 use model::time::Timestamp;
 
 use super::difference::{self, shown};
 use super::layout::{self, Frame};
 use super::scenario::{facts, freshness, link, tags};
 use super::{mark, waterfall};
-use crate::text::{NAME_MAX, SENTENCE_MAX, age, clean, duration, encoded, time, user};
+use crate::text::{BLOCK_MAX, NAME_MAX, SENTENCE_MAX, age, clean, duration, encoded, time, user};
 use crate::view::RunView;
 
 /// Assertions on the page.
@@ -34,6 +34,7 @@ pub(crate) fn page(view: &RunView) -> String {
         (times(view))
         @if !event.outcome.steps.is_empty() { h2 { "Where the time went" } (waterfall::waterfall(&event.outcome)) }
         @if !event.outcome.assertions.is_empty() { (assertions(event)) }
+        (exchanges(event))
         (comparison(view))
         (evidence(event))
         @if let Some(card) = &view.card { h2 { "The scenario" } (about(card)) }
@@ -41,7 +42,22 @@ pub(crate) fn page(view: &RunView) -> String {
             " · in the terminal: " code { "prober explain " (id[..12]) } }
     };
     let title = format!("{} {}", clean(name, NAME_MAX), event.verdict());
-    layout::page(&Frame { title: &title, project: &view.project, now: view.now, refresh: None }, &body)
+    layout::page(
+        &Frame { title: &title, place: "/", project: &view.project, now: view.now, refresh: None },
+        &body,
+    )
+}
+
+/// What a run showed, for a page that is about more.
+pub(super) fn findings(view: &RunView) -> Markup {
+    let event = &*view.event;
+    html! {
+        (failure(event))
+        @if !event.outcome.steps.is_empty() { (waterfall::waterfall(&event.outcome)) }
+        @if !event.outcome.assertions.is_empty() { (assertions(event)) }
+        (exchanges(event))
+        (comparison(view))
+    }
 }
 
 fn about(card: &crate::sources::ScenarioCard) -> Markup {
@@ -165,6 +181,35 @@ fn comparison(view: &RunView) -> Markup {
 
 fn side(text: &str) -> Markup {
     html! { @if text.is_empty() { span.note { "not there" } } @else { code { (user(text, VALUE_MAX)) } } }
+}
+
+/// What was sent and what came back, where the run kept it; secrets were masked before it was stored.
+fn exchanges(event: &SliEvent) -> Markup {
+    let hops = event.outcome.steps.iter().flat_map(|step| step.hops.iter().map(move |hop| (step, hop)));
+    let kept: Vec<_> =
+        hops.filter_map(|(step, hop)| Some((step, hop, hop.exchange.as_ref()?))).take(20).collect();
+    html! {
+        @if !kept.is_empty() {
+            h2 { "What was sent and what came back" }
+            @for (step, hop, exchange) in kept {
+                details {
+                    summary { (user(&step.name, NAME_MAX)) ": " (user(&hop.label, 200)) }
+                    (message("request", &exchange.request))
+                    @if let Some(answer) = &exchange.answer { (message("answer", answer)) } @else { p.empty { "No answer came." } }
+                }
+            }
+        }
+    }
+}
+
+fn message(what: &str, message: &Message) -> Markup {
+    let head = message.head.join("\n");
+    html! {
+        pre dir="ltr" aria-label=(what) {
+            (clean(&head, BLOCK_MAX))
+            @if let Some(body) = &message.body { "\n\n" (clean(body, BLOCK_MAX)) }
+        }
+    }
 }
 
 /// What was seen on the way: addresses, answers, certificates.

@@ -1,4 +1,4 @@
-//! One scenario: what it is for, how it stands, its last events and its account.
+//! One scenario: what it is for, how it stands, what was measured, what failed, its last events and its account.
 
 use maud::{Markup, html};
 use model::event::{SliEvent, Trigger};
@@ -8,16 +8,17 @@ use store::StreamAccount;
 
 use super::banner::{self, Banner};
 use super::layout::{self, Frame, Refresh};
-use super::overview::since_words;
-use super::{mark, waterfall};
+use super::overview::{legend, since_words};
+use super::{chart, failures, mark, promise, run, source, waterfall};
 use crate::sources::ScenarioCard;
 use crate::text::{
     NAME_MAX, SENTENCE_MAX, age, brief_age, duration, encoded, moment, time, user, web_address,
 };
-use crate::view::{Listed, ScenarioView, StreamView};
+use crate::view::series::SPANS;
+use crate::view::{Asked, Listed, ScenarioView, StreamView};
 
 /// The page.
-pub(crate) fn page(view: &ScenarioView, banners: &[Banner], refreshes: bool) -> String {
+pub(crate) fn page(view: &ScenarioView, banners: &[Banner]) -> String {
     let about = view.streams.first().map(|stream| &stream.card);
     let title = about.map_or(view.name.as_str(), |card| &card.title);
     let body = html! {
@@ -26,23 +27,107 @@ pub(crate) fn page(view: &ScenarioView, banners: &[Banner], refreshes: bool) -> 
             p.lead { "Archived: no file has this scenario any more. Its history stays until its time is over." }
         }
         (banner::show(banners, view.now))
+        (verdicts(view))
+        (spans(view))
+        (chart::show(view))
+        (chart::strips(view))
+        (legend())
+        (failures::show(view))
+        @if let Some(selected) = &view.selected {
+            section #run {
+                h2 { "A failed run" span.since {
+                    a href=(format!("/runs/{}", selected.event.slot.id)) { (time(selected.event.slot.scheduled, view.now)) }
+                    " in " (user(&selected.event.origin.stream.region, NAME_MAX))
+                } }
+                (run::findings(selected))
+            }
+        }
+        @if let Some(standing) = &view.standing { (promise::section(standing, view.now)) }
         @for one in &view.streams { (stream(one, view)) }
         @if view.more > 0 {
             p.empty { (view.more) " more regions are not shown; add " code { "?region=NAME" } " to the address." }
         }
         (waterfall::phase_legend(true))
+        @if let Some(card) = about { (source::show(card, view.selected.as_deref())) }
     };
-    let here = format!("/scenarios/{}", encoded(&view.name));
-    let other = if refreshes { format!("{here}?refresh=off") } else { here };
-    let refresh = Some(Refresh { is_on: refreshes, other: &other });
-    layout::page(&Frame { title, project: &view.project, now: view.now, refresh }, &body)
+    let other = address(&view.asked, |asked| asked.refresh = !asked.refresh);
+    let refresh = Some(Refresh { is_on: view.asked.refresh, other: &other });
+    layout::page(&Frame { title, place: "/", project: &view.project, now: view.now, refresh }, &body)
+}
+
+/// The address of this page with a change.
+pub(super) fn address(asked: &Asked, change: impl FnOnce(&mut Asked)) -> String {
+    let mut asked = asked.clone();
+    change(&mut asked);
+    let mut parts = Vec::new();
+    if let Some(region) = &asked.region {
+        parts.push(format!("region={}", encoded(region)));
+    }
+    if asked.hours != Asked::HOURS {
+        parts.push(format!("hours={}", asked.hours));
+    }
+    if let Some(run) = &asked.run {
+        parts.push(format!("run={}", encoded(run)));
+    }
+    if !asked.refresh {
+        parts.push("refresh=off".to_owned());
+    }
+    let here = format!("/scenarios/{}", encoded(&asked.name));
+    if parts.is_empty() { here } else { format!("{here}?{}", parts.join("&")) }
 }
 
 fn head(card: &ScenarioCard) -> Markup {
     html! {
         div.sentence { h1 { (user(&card.title, NAME_MAX)) } }
         @if !card.aim.is_empty() { p.lead { (user(&card.aim, SENTENCE_MAX)) } }
-        (facts(card))
+        p.about {
+            @if !card.owner.is_empty() { "Owner " strong { (user(&card.owner, NAME_MAX)) } " · " }
+            @if !card.runbook.is_empty() { "Runbook " (link(&card.runbook)) " · " }
+            (user(&card.cadence, NAME_MAX)) " · " (user(&card.kind, NAME_MAX))
+            " · " a href="#file" { "the file" }
+            " · " a href=(format!("/events?q={}", encoded(&format!("scenario={}", card.stream.scenario)))) { "its events" }
+        }
+        details { summary { "More about it" } (facts(card)) }
+    }
+}
+
+/// The current verdict of each region, in words.
+fn verdicts(view: &ScenarioView) -> Markup {
+    html! {
+        p.verdicts {
+            @for stream in &view.streams {
+                span.verdict {
+                    (mark::state(stream.state)) " " (user(&stream.card.stream.region, NAME_MAX))
+                    @if let Some(since) = stream.since { span.since { (since_words(since, view.now)) } }
+                }
+            }
+        }
+    }
+}
+
+fn spans(view: &ScenarioView) -> Markup {
+    let words = |hours: u32| match hours {
+        1..=24 => format!("{hours} h"),
+        _ => format!("{} d", hours / 24),
+    };
+    html! {
+        div.filters {
+            nav aria-label="Span" {
+                @for hours in SPANS {
+                    a.on[hours == view.asked.hours] href=(address(&view.asked, |asked| asked.hours = hours)) { (words(hours)) }
+                }
+            }
+            @if view.streams.len() > 1 || view.asked.region.is_some() {
+                nav aria-label="Region" {
+                    a.on[view.asked.region.is_none()] href=(address(&view.asked, |asked| asked.region = None)) { "all regions" }
+                    @for stream in &view.streams {
+                        @let name = &stream.card.stream.region;
+                        a.on[view.asked.region.as_deref() == Some(&**name)]
+                            href=(address(&view.asked, |asked| asked.region = Some(name.to_string()))) { (user(name, 60)) }
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -97,7 +182,6 @@ fn stream(stream: &StreamView, view: &ScenarioView) -> Markup {
         section.stream {
             h2 {
                 span { "Region " (user(&stream.card.stream.region, NAME_MAX)) } " " (mark::state(stream.state))
-                @if let Some(since) = stream.since { span.since { (since_words(since, now)) } }
             }
             p.next {
                 @match stream.next {

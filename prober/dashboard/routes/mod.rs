@@ -1,8 +1,16 @@
 //! Which address gives what, and how answers and refusals are dressed.
 
+mod access;
+mod alerts;
 mod api;
 mod events;
+mod explore;
+mod form;
+mod live;
 mod ops;
+mod own;
+mod public;
+mod series;
 mod site;
 mod slos;
 
@@ -17,6 +25,10 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
+
+pub(crate) use access::LOGIN;
+pub(crate) use form::Form;
+pub(crate) use public::{BADGES, STATUS};
 
 use crate::app::{App, Refusal};
 use crate::guard;
@@ -41,6 +53,22 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/runs/{id}", get(site::run))
         .route("/assets/style.css", get(site::style))
         .route("/assets/icon.svg", get(site::icon))
+        .route("/assets/app.js", get(site::script))
+        .route("/assets/uplot.js", get(site::charts))
+        .route("/assets/uplot.css", get(site::charts_style))
+        .route("/slos/{name}", get(site::slo))
+        .route("/live", get(live::live))
+        .route("/alerts", get(alerts::page).post(alerts::say))
+        .route("/events", get(explore::page))
+        .route("/review", get(own::review))
+        .route("/review.md", get(own::review_markdown))
+        .route("/prober", get(own::prober))
+        .route("/config", get(own::config).post(own::reload))
+        .route("/config/{name}", get(own::schema))
+        .route(LOGIN, get(access::ask).post(access::login))
+        .route("/logout", post(access::logout))
+        .route(STATUS, get(public::status))
+        .route("/badge/{name}/{which}", get(public::badge))
         .route("/metrics", get(ops::metrics))
         .route(PROBE, get(ops::probe))
         .route("/healthz", get(ops::healthz))
@@ -48,11 +76,16 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/scenarios", get(api::scenarios))
         .route("/api/v1/account", get(api::account))
+        .route("/api/v1/series", get(series::series))
         .route("/api/v1/slos", get(slos::list))
         .route("/api/v1/slos/{name}", get(slos::one))
         .route("/api/v1/slos/{name}/gate", get(slos::gate))
+        .route("/api/v1/explore", get(explore::json))
         .route("/api/v1/alerts", get(slos::alerts))
         .route("/api/v1/outbox", get(slos::outbox))
+        .route("/api/v1/alerts/notes", post(alerts::say_json))
+        .route("/api/v1/audit", get(alerts::audit))
+        .route("/api/v1/openapi.json", get(api::openapi))
         .route("/api/v1/reload-state", get(api::reload_state))
         .route(RELOAD, post(api::reload))
         .fallback(not_found)
@@ -105,11 +138,11 @@ pub(crate) fn refused(app: &App, path: &str, refusal: &Refusal) -> Response {
 }
 
 /// A sentence as a page, as JSON below `/api/`, or as plain text for probes and scrapers.
-fn said(app: &App, path: &str, (status, what, help): (StatusCode, &str, &str)) -> Response {
+pub(crate) fn said(app: &App, path: &str, (status, what, help): (StatusCode, &str, &str)) -> Response {
     if path.starts_with("/api/") {
         return json_error(status, what, help);
     }
-    if matches!(path, "/metrics" | PROBE | "/healthz" | "/readyz") {
+    if matches!(path, "/metrics" | "/live" | PROBE | "/healthz" | "/readyz") {
         return (status, format!("{what}\n")).into_response();
     }
     let title = status.canonical_reason().unwrap_or("Refused");

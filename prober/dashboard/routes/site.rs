@@ -12,7 +12,8 @@ use crate::app::{App, Refusal};
 use crate::pages::{self, Banner};
 use crate::params;
 use crate::state::{Losses, State as StreamState};
-use crate::view::{self, Filter, Found, ScenarioView};
+use crate::view::series::SPANS;
+use crate::view::{self, Asked, Filter, Found, ScenarioView};
 
 /// The parameters of a page; unknown ones are ignored, for links may carry them.
 type Pairs = Query<Vec<(String, String)>>;
@@ -22,8 +23,10 @@ const SEARCH_MAX: usize = 200;
 
 pub(super) async fn overview(State(app): State<Arc<App>>, Query(pairs): Pairs) -> Response {
     let filter = filter(&pairs);
-    let (catalogue, now) = (app.catalogue(), app.now());
-    let read = app.read(move |store| view::overview(&mut store.reader(), &catalogue, filter, now)).await;
+    let (catalogue, standings, now) = (app.catalogue(), app.standings(), app.now());
+    let live = Arc::clone(&app.live);
+    let read =
+        app.read(move |store| view::overview((store, &live), (&catalogue, &standings), filter, now)).await;
     match read {
         Ok(shown) => html(StatusCode::OK, pages::overview(&shown, &banners(&app, &shown.losses))),
         Err(refusal) => refused(&app, "/", &refusal),
@@ -36,14 +39,20 @@ fn filter(pairs: &[(String, String)]) -> Filter {
     let page: usize = text("page").parse().unwrap_or(1);
     let state = StreamState::WORDS.into_iter().find(|word| *word == text("state"));
     Filter {
-        search: search[..search.floor_char_boundary(SEARCH_MAX)].to_owned(),
+        search: cut(search),
+        owner: cut(text("owner")),
+        region: cut(text("region")),
         state: state.unwrap_or_default().to_owned(),
         page: page.saturating_sub(1),
         refresh: text("refresh") != "off",
     }
 }
 
-fn banners(app: &App, losses: &Losses) -> Vec<Banner> {
+fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(SEARCH_MAX)].to_owned()
+}
+
+pub(super) fn banners(app: &App, losses: &Losses) -> Vec<Banner> {
     let sources = &app.sources;
     let health = sources.store.health().borrow().clone();
     let reload = sources.reload_state.borrow().clone();
@@ -60,26 +69,26 @@ pub(super) async fn scenario(
 ) -> Response {
     let value =
         |wanted: &str| pairs.iter().find(|(known, _)| known == wanted).map(|(_, value)| value.clone());
-    match scenario_view(&app, name.clone(), value("region")).await {
-        Ok(Some(shown)) => {
-            let refreshes = value("refresh").as_deref() != Some("off");
-            html(StatusCode::OK, pages::scenario(&shown, &banners(&app, &Losses::default()), refreshes))
-        }
+    let hours = value("hours").and_then(|text| text.parse().ok()).filter(|hours| SPANS.contains(hours));
+    let asked = Asked {
+        name: name.clone(),
+        region: value("region").filter(|region| !region.is_empty()),
+        hours: hours.unwrap_or(Asked::HOURS),
+        run: value("run").and_then(|id| params::id(&id)),
+        refresh: value("refresh").as_deref() != Some("off"),
+    };
+    match scenario_view(&app, asked).await {
+        Ok(Some(shown)) => html(StatusCode::OK, pages::scenario(&shown, &banners(&app, &Losses::default()))),
         Ok(None) => no_such_scenario(&app, &name),
         Err(refusal) => refused(&app, "/scenarios", &refusal),
     }
 }
 
-async fn scenario_view(
-    app: &App,
-    name: String,
-    region: Option<String>,
-) -> Result<Option<ScenarioView>, Refusal> {
+async fn scenario_view(app: &App, asked: Asked) -> Result<Option<ScenarioView>, Refusal> {
     let (catalogue, now) = (app.catalogue(), app.now());
-    let is_known = catalogue.cards.iter().any(|card| *card.stream.scenario == *name);
+    let is_known = catalogue.cards.iter().any(|card| *card.stream.scenario == *asked.name);
     let hour = if is_known { app.hour().await } else { None };
-    let read = app
-        .read(move |store| view::scenario(&mut store.reader(), &catalogue, (&name, region.as_deref()), now));
+    let read = app.read(move |store| view::scenario(&mut store.reader(), &catalogue, asked, now));
     let Some(mut shown) = read.await? else { return Ok(None) };
     if let Some(hour) = hour {
         shown.window = Some((hour.from, hour.to));
@@ -87,7 +96,20 @@ async fn scenario_view(
             one.account = hour.streams.iter().find(|account| account.stream == one.card.stream).cloned();
         }
     }
+    let slo = shown.streams.first().and_then(|stream| stream.card.slo.clone());
+    shown.standing = slo.and_then(|slo| app.standings().iter().find(|one| one.name == slo).cloned());
     Ok(Some(shown))
+}
+
+/// An objective over several scenarios; one of a single scenario is on that one's page.
+pub(super) async fn slo(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+    let catalogue = app.catalogue();
+    let standings = app.standings();
+    if let Some(standing) = standings.iter().find(|standing| *standing.name == *name) {
+        return html(StatusCode::OK, pages::slo(standing, &catalogue.project, app.now()));
+    }
+    let what = format!("nothing is promised under the name `{}`", crate::text::clean(&name, 80));
+    said(&app, "/slos", (StatusCode::NOT_FOUND, &what, ""))
 }
 
 fn no_such_scenario(app: &App, name: &str) -> Response {
@@ -121,6 +143,18 @@ pub(super) async fn run(State(app): State<Arc<App>>, Path(id): Path<String>) -> 
 
 pub(super) async fn style() -> Response {
     asset("text/css; charset=utf-8", pages::STYLE)
+}
+
+pub(super) async fn script() -> Response {
+    asset("text/javascript; charset=utf-8", pages::SCRIPT)
+}
+
+pub(super) async fn charts() -> Response {
+    asset("text/javascript; charset=utf-8", pages::CHARTS)
+}
+
+pub(super) async fn charts_style() -> Response {
+    asset("text/css; charset=utf-8", pages::CHARTS_STYLE)
 }
 
 pub(super) async fn icon() -> Response {

@@ -18,9 +18,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::sample;
 use crate::{
-    Catalogue, Format, OwnDoubts, ProbeAnswer, Readiness, ReloadState, ScenarioCard, Served, Settings,
-    Sources,
+    Catalogue, Format, OwnDoubts, OwnFact, ProbeAnswer, Readiness, ReloadState, ScenarioCard, Served,
+    Settings, Sources,
 };
 
 /// How long anything may take before a test fails.
@@ -81,13 +82,14 @@ impl Desk {
         let plans: Vec<_> = cards
             .iter()
             .map(|card| {
-                let origin = crate::sample::origin(&card.stream.scenario, &card.stream.region);
+                let origin = sample::origin(&card.stream.scenario, &card.stream.region);
                 (origin, Cadence::Every { interval_ms: 30_000 })
             })
             .collect();
         store.set_plans(&plans, Timestamp::from_seconds(now - 7_200)).unwrap();
         let writer = Some(std::thread::spawn(|| writer.run()));
-        let catalogue = Catalogue { project: "shop".to_owned(), prober: "p1".to_owned(), cards };
+        let catalogue =
+            Catalogue { project: "shop".to_owned(), prober: "p1".to_owned(), cards, ..Catalogue::default() };
         let (catalogue, catalogue_end) = watch::channel(Arc::new(catalogue));
         let loaded = ReloadState::Loaded { at: Timestamp::from_seconds(now - 60) };
         let (standings, standings_end) = watch::channel(Arc::default());
@@ -128,6 +130,17 @@ impl Desk {
                     answer
                 })
             }),
+            own: Arc::new(|| {
+                let fact = |name: &str, value: &str, is_bad| OwnFact {
+                    group: "Store",
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                    is_bad,
+                };
+                vec![fact("events written", "714", false), fact("commits that failed", "2", true)]
+            }),
+            review: Arc::new(|| Ok(sample::review())),
+            schemas: vec![("scenario.schema.json".to_owned(), "{}".into())],
             settings: Settings::default(),
         };
         Self {
@@ -180,7 +193,7 @@ impl Drop for Desk {
 
 /// Slots every 30 s at multiples of 30 s.
 fn slots(from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
-    let next = crate::sample::card("a", "b").next_slot;
+    let next = sample::card("a", "b").next_slot;
     let mut all = Vec::new();
     let mut at = next(from);
     while let Some(slot) = at.filter(|slot| *slot < to) {

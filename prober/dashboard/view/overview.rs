@@ -1,38 +1,38 @@
 //! The overview: the state of every promise, and the rows of one page.
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::event::SliEvent;
 use model::time::Timestamp;
-use store::{EventSummary, ReadError, Reader};
+use slo::standing::Standing;
+use store::{EventSummary, ReadError, Reader, Store};
 
+use crate::live::{Hour, Live, MINUTES};
 use crate::sources::{Catalogue, ScenarioCard};
-use crate::state::{self, Losses, Since, State};
+use crate::state::{self, Cell, Losses, Since, State};
 
 /// Rows on one page.
 pub(crate) const ROWS_MAX: usize = 100;
-/// Events in a row's strip.
-pub(crate) const STRIP: usize = 30;
-/// The span that the prober's own losses are counted in.
-pub(crate) const LOSS_SPAN: Duration = Duration::from_mins(10);
 /// Broken promises named in the sentence.
 const NAMED: usize = 5;
-/// Streams up to which every one is read as far as its strip goes.
-const DEEP_STREAMS: usize = 300;
-/// Events looked at of each stream beyond that.
-const SHALLOW: usize = 4;
 /// Events looked at to find the start of a streak.
 const STREAK: usize = 1_000;
+/// Owners and regions that are offered to choose from.
+const CHOICES_MAX: usize = 100;
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     /// Words that must all occur in a card.
     pub(crate) search: String,
+    /// The owner; empty for all.
+    pub(crate) owner: String,
+    /// The region; empty for all.
+    pub(crate) region: String,
     /// One of [`State::WORDS`]; empty for all.
     pub(crate) state: String,
     /// The page, counted from 0.
@@ -41,7 +41,7 @@ pub(crate) struct Filter {
     pub(crate) refresh: bool,
 }
 
-/// How many streams are in each state.
+/// How many promises are in each state.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StateCounts {
     pub(crate) broken: usize,
@@ -54,19 +54,34 @@ pub(crate) struct StateCounts {
 #[derive(Clone, Debug)]
 pub(crate) struct BrokenPromise {
     pub(crate) card: ScenarioCard,
+    /// Where it is broken.
+    pub(crate) regions: Vec<Arc<str>>,
     pub(crate) since: Option<Since>,
 }
 
-/// One line of the table.
+/// One line of the table: a scenario in all its regions.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) card: ScenarioCard,
+    /// The worst of its regions.
     pub(crate) state: State,
-    /// Scheduled events, the newest first.
-    pub(crate) newest: Vec<EventSummary>,
+    /// Each region with its state, by name.
+    pub(crate) regions: Vec<(Arc<str>, State)>,
+    /// The newest event of all regions.
+    pub(crate) last: Option<EventSummary>,
+    /// The worst of each of the last minutes, the oldest first.
+    pub(crate) minutes: [Cell; MINUTES],
     /// The newest eligible event of a broken promise.
     pub(crate) failing: Option<Arc<SliEvent>>,
     pub(crate) next: Option<Timestamp>,
+    /// How its objective stands.
+    pub(crate) standing: Option<Standing>,
+}
+
+/// A promise over several scenarios.
+#[derive(Clone, Debug)]
+pub(crate) struct JointRow {
+    pub(crate) standing: Standing,
 }
 
 /// Everything on the page but the banners.
@@ -77,23 +92,32 @@ pub(crate) struct Overview {
     pub(crate) prober: String,
     /// Scenarios, each counted once whatever its regions.
     pub(crate) promises: usize,
-    /// Scenarios that are broken in some region.
-    pub(crate) broken_promises: usize,
     /// The first broken ones.
     pub(crate) broken: Vec<BrokenPromise>,
     pub(crate) counts: StateCounts,
     pub(crate) has_regions: bool,
+    /// The owners and regions that there are.
+    pub(crate) owners: Vec<Arc<str>>,
+    pub(crate) regions: Vec<Arc<str>>,
     pub(crate) losses: Losses,
-    /// Streams that the filter lets through.
+    /// Alerts that fire.
+    pub(crate) firing: usize,
+    /// Scenarios that the filter lets through.
     pub(crate) found: usize,
     pub(crate) rows: Vec<Row>,
+    /// Objectives over several scenarios.
+    pub(crate) joint: Vec<JointRow>,
     pub(crate) filter: Filter,
 }
 
+/// A scenario with what the last hour says of it.
 struct Judged<'a> {
-    card: &'a ScenarioCard,
-    state: State,
-    newest: Vec<EventSummary>,
+    cards: Vec<&'a ScenarioCard>,
+    /// The states of its cards.
+    states: Vec<State>,
+    worst: State,
+    last: Option<EventSummary>,
+    standing: Option<&'a Standing>,
 }
 
 /// Reads what the overview shows.
@@ -101,48 +125,77 @@ struct Judged<'a> {
 /// # Errors
 /// The store could not be read.
 pub(crate) fn gather(
-    reader: &mut Reader,
-    catalogue: &Catalogue,
+    (store, live): (&Store, &Live),
+    (catalogue, standings): (&Catalogue, &[Standing]),
     filter: Filter,
     now: Timestamp,
 ) -> Result<Overview, ReadError> {
-    let mut judged = judge(reader, &catalogue.cards, now)?;
-    judged.sort_by(|a, b| (rank(a.state), &a.card.stream).cmp(&(rank(b.state), &b.card.stream)));
-    let mut losses = Losses::default();
+    let (mut shown, chosen) = live.look(store, (catalogue, now), |hour| {
+        let mut judged = judge(hour, (catalogue, standings), now);
+        judged.sort_by(order);
+        let mut shown = summed(&judged, (catalogue, standings), now);
+        shown.losses = hour.losses();
+        let chosen: Vec<_> = judged.iter().filter(|one| filter.lets_through(one)).collect();
+        shown.found = chosen.len();
+        shown.filter = Filter { page: filter.page.min(shown.found.saturating_sub(1) / ROWS_MAX), ..filter };
+        let page = chosen.into_iter().skip(shown.filter.page * ROWS_MAX).take(ROWS_MAX);
+        let rows: Vec<_> = page.map(|one| row(hour, one, now)).collect();
+        (shown, rows)
+    })?;
+    let mut reader = store.reader();
+    for promise in &mut shown.broken {
+        promise.since = since(&mut reader, promise)?;
+    }
+    shown.rows = chosen;
+    for row in shown.rows.iter_mut().filter(|row| matches!(row.state, State::Broken(_))) {
+        row.failing = failing(&mut reader, &row.card)?;
+    }
+    Ok(shown)
+}
+
+/// What stands above the table.
+fn summed(
+    judged: &[Judged<'_>],
+    (catalogue, standings): (&Catalogue, &[Standing]),
+    now: Timestamp,
+) -> Overview {
     let mut counts = StateCounts::default();
-    for one in &judged {
-        losses.count(&one.card.stream.scenario, &one.newest, now.minus(LOSS_SPAN));
-        counts.add(one.state);
+    for one in judged {
+        counts.add(one.worst);
     }
-    let is_broken = |one: &&Judged<'_>| matches!(one.state, State::Broken(_));
-    let names = |list: &mut dyn Iterator<Item = &Judged<'_>>| {
-        list.map(|one| &*one.card.stream.scenario).collect::<BTreeSet<_>>().len()
-    };
-    let promises = names(&mut judged.iter());
-    let broken_promises = names(&mut judged.iter().filter(is_broken));
-    let mut broken = Vec::new();
-    for one in judged.iter().filter(is_broken).take(NAMED) {
-        broken.push(BrokenPromise { card: one.card.clone(), since: since(reader, one)? });
-    }
+    let broken = judged.iter().filter(|one| matches!(one.worst, State::Broken(_))).take(NAMED);
     let regions: BTreeSet<_> = catalogue.cards.iter().map(|card| &card.stream.region).collect();
-    let chosen: Vec<_> = judged.into_iter().filter(|one| filter.lets_through(one)).collect();
-    let found = chosen.len();
-    let filter = Filter { page: filter.page.min(found.saturating_sub(1) / ROWS_MAX), ..filter };
-    let shown = chosen.into_iter().skip(filter.page * ROWS_MAX).take(ROWS_MAX).collect();
-    Ok(Overview {
+    let owners: BTreeSet<_> = catalogue.cards.iter().map(|card| &card.owner).collect();
+    let named = |all: BTreeSet<&Arc<str>>| -> Vec<Arc<str>> {
+        all.into_iter().filter(|one| !one.is_empty()).take(CHOICES_MAX).cloned().collect()
+    };
+    let own: BTreeSet<&str> = catalogue.cards.iter().filter_map(|card| card.slo.as_deref()).collect();
+    let joint = standings.iter().filter(|standing| !own.contains(&*standing.name));
+    Overview {
         now,
         project: catalogue.project.clone(),
         prober: catalogue.prober.clone(),
-        promises,
-        broken_promises,
-        broken,
+        promises: judged.len(),
+        broken: broken.map(broken_promise).collect(),
         counts,
         has_regions: regions.len() > 1,
-        losses,
-        found,
-        rows: rows(reader, shown, now)?,
-        filter,
-    })
+        owners: named(owners),
+        regions: named(regions),
+        losses: Losses::default(),
+        firing: standings.iter().map(|standing| standing.alerts.len()).sum(),
+        found: 0,
+        rows: Vec::new(),
+        joint: joint.take(ROWS_MAX).map(|standing| JointRow { standing: standing.clone() }).collect(),
+        filter: Filter::default(),
+    }
+}
+
+fn broken_promise(one: &Judged<'_>) -> BrokenPromise {
+    let cards = one.cards.iter().zip(&one.states);
+    let mut broken = cards.filter(|(_, state)| matches!(state, State::Broken(_))).map(|(card, _)| *card);
+    let first = broken.next().unwrap_or(one.cards[0]);
+    let regions = std::iter::once(first).chain(broken).map(|card| Arc::clone(&card.stream.region)).collect();
+    BrokenPromise { card: first.clone(), regions, since: None }
 }
 
 /// States in the order of the table; the reason does not matter here.
@@ -153,6 +206,26 @@ const fn rank(state: State) -> u8 {
         State::Waiting => 2,
         State::Holds => 3,
     }
+}
+
+/// What is broken first; then by the time until the budget is gone.
+fn order(one: &Judged<'_>, other: &Judged<'_>) -> Ordering {
+    let is_broken = |judged: &Judged<'_>| !matches!(judged.worst, State::Broken(_));
+    let left = |judged: &Judged<'_>| judged.standing.and_then(gone_in).unwrap_or(Duration::MAX);
+    is_broken(one)
+        .cmp(&is_broken(other))
+        .then_with(|| left(one).cmp(&left(other)))
+        .then_with(|| rank(one.worst).cmp(&rank(other.worst)))
+        .then_with(|| one.cards[0].stream.cmp(&other.cards[0].stream))
+}
+
+/// How long the budget lasts at the rate at which it burns: the fastest of the long windows.
+pub(crate) fn gone_in(standing: &Standing) -> Option<Duration> {
+    let budget = standing.budget?;
+    if budget.remaining() <= 0.0 {
+        return Some(Duration::ZERO);
+    }
+    standing.burns.iter().filter_map(|(_, [_, long])| budget.lasts(long.rate())).min()
 }
 
 impl StateCounts {
@@ -207,63 +280,75 @@ pub(crate) fn newest(
 }
 
 fn judge<'a>(
-    reader: &mut Reader,
-    cards: &'a [ScenarioCard],
+    hour: &Hour,
+    (catalogue, standings): (&'a Catalogue, &'a [Standing]),
     now: Timestamp,
-) -> Result<Vec<Judged<'a>>, ReadError> {
-    let depth = if cards.len() <= DEEP_STREAMS { STRIP } else { SHALLOW };
-    let every: Vec<_> = cards.iter().collect();
-    let mut all = newest(reader, &every, depth)?;
-    // Streams that need a longer look: their newest events are all manual, ineligible or missed.
-    let blind = |events: &[EventSummary]| !events.iter().any(|event| event.reason.verdict().is_eligible());
-    let again: Vec<usize> = (0..all.len()).filter(|index| depth < STRIP && blind(&all[*index])).collect();
-    let longer: Vec<_> = again.iter().map(|index| &cards[*index]).collect();
-    for (index, events) in again.into_iter().zip(newest(reader, &longer, STRIP)?) {
-        all[index] = events;
+) -> Vec<Judged<'a>> {
+    let mut scenarios: BTreeMap<&str, Vec<&ScenarioCard>> = BTreeMap::new();
+    for card in &catalogue.cards {
+        scenarios.entry(&card.stream.scenario).or_default().push(card);
     }
-    let judged = cards.iter().zip(all);
-    Ok(judged
-        .map(|(card, newest)| Judged { card, state: state::state(card, &newest, now), newest })
-        .collect())
+    let by_name: BTreeMap<&str, &Standing> =
+        standings.iter().map(|standing| (&*standing.name, standing)).collect();
+    let judged = |mut cards: Vec<&'a ScenarioCard>| {
+        cards.sort_by(|one, other| one.stream.cmp(&other.stream));
+        let newest = |card: &&ScenarioCard| hour.track(card).map_or(&[][..], |track| &track.newest);
+        let states: Vec<_> = cards.iter().map(|card| state::state(card, newest(card), now)).collect();
+        let worst = *states.iter().min_by_key(|state| rank(**state)).unwrap_or(&State::Waiting);
+        let last = cards.iter().filter_map(|card| newest(card).first().copied());
+        let last = last.max_by_key(|event| event.slot.scheduled);
+        let standing = cards[0].slo.as_deref().and_then(|name| by_name.get(name).copied());
+        Judged { cards, states, worst, last, standing }
+    };
+    scenarios.into_values().map(judged).collect()
 }
 
-fn since(reader: &mut Reader, one: &Judged<'_>) -> Result<Option<Since>, ReadError> {
-    if let found @ Some(Since::Slot(_)) = state::since(&one.newest, false) {
-        return Ok(found);
+fn row(hour: &Hour, one: &Judged<'_>, now: Timestamp) -> Row {
+    let mut minutes = [Cell::None; MINUTES];
+    for track in one.cards.iter().filter_map(|card| hour.track(card)) {
+        track.worst(&mut minutes, now);
     }
-    let longer = newest(reader, &[one.card], STREAK)?;
+    let worst = one.states.iter().position(|state| *state == one.worst).unwrap_or(0);
+    let regions = one.cards.iter().map(|card| Arc::clone(&card.stream.region));
+    Row {
+        card: one.cards[worst].clone(),
+        state: one.worst,
+        regions: regions.zip(one.states.iter().copied()).collect(),
+        last: one.last,
+        minutes,
+        failing: None,
+        next: one.cards.iter().filter_map(|card| (card.next_slot)(now)).min(),
+        standing: one.standing.cloned(),
+    }
+}
+
+fn since(reader: &mut Reader, promise: &BrokenPromise) -> Result<Option<Since>, ReadError> {
+    let longer = newest(reader, &[&promise.card], STREAK)?;
     Ok(longer.first().and_then(|events| state::since(events, events.len() < STREAK)))
 }
 
-fn rows(reader: &mut Reader, shown: Vec<Judged<'_>>, now: Timestamp) -> Result<Vec<Row>, ReadError> {
-    let cards: Vec<_> = shown.iter().map(|one| one.card).collect();
-    let strips = newest(reader, &cards, STRIP)?;
-    let mut rows = Vec::with_capacity(shown.len());
-    for (one, newest) in shown.into_iter().zip(strips) {
-        let failing = match one.state {
-            State::Broken(_) => failing(reader, &newest)?,
-            _ => None,
-        };
-        let next = (one.card.next_slot)(now);
-        rows.push(Row { card: one.card.clone(), state: one.state, newest, failing, next });
-    }
-    Ok(rows)
-}
-
-fn failing(reader: &mut Reader, newest: &[EventSummary]) -> Result<Option<Arc<SliEvent>>, ReadError> {
-    let Some(bad) = newest.iter().find(|event| event.reason.verdict().is_eligible()) else { return Ok(None) };
+fn failing(reader: &mut Reader, card: &ScenarioCard) -> Result<Option<Arc<SliEvent>>, ReadError> {
+    let newest = newest(reader, &[card], crate::live::KEPT)?;
+    let bad = newest.iter().flatten().find(|event| event.reason.verdict().is_eligible());
+    let Some(bad) = bad else { return Ok(None) };
     Ok(reader.event(bad.seq)?.map(|stored| stored.event))
 }
 
 impl Filter {
     fn lets_through(&self, one: &Judged<'_>) -> bool {
-        if !self.state.is_empty() && one.state.word() != self.state {
+        if !self.state.is_empty() && one.worst.word() != self.state {
             return false;
         }
-        if self.search.is_empty() {
-            return true;
+        if !self.owner.is_empty() && one.cards.iter().all(|card| *card.owner != *self.owner) {
+            return false;
         }
-        let card = one.card;
+        if !self.region.is_empty() && one.cards.iter().all(|card| *card.stream.region != *self.region) {
+            return false;
+        }
+        self.search.is_empty() || one.cards.iter().any(|card| self.is_found_in(card))
+    }
+
+    fn is_found_in(&self, card: &ScenarioCard) -> bool {
         let mut text = format!(
             "{} {} {} {} {} {}",
             card.stream.scenario, card.stream.region, card.title, card.aim, card.owner, card.kind

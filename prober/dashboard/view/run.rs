@@ -57,6 +57,19 @@ pub(crate) fn gather(
         1 => found.remove(0),
         _ => return Ok(Found::Several(found)),
     };
+    Ok(Found::One(Box::new(of_event(reader, catalogue, event, now)?)))
+}
+
+/// The run of an event with what it is compared with.
+///
+/// # Errors
+/// The store could not be read.
+pub(crate) fn of_event(
+    reader: &mut Reader,
+    catalogue: &Catalogue,
+    event: Arc<SliEvent>,
+    now: Timestamp,
+) -> Result<RunView, ReadError> {
     let stream = &event.origin.stream;
     let card = catalogue.cards.iter().find(|card| card.holds(stream)).cloned();
     let mut last_good = None;
@@ -74,5 +87,5 @@ pub(crate) fn gather(
         }
     }
     let project = catalogue.project.clone();
-    Ok(Found::One(Box::new(RunView { now, project, event, card, last_good })))
+    Ok(RunView { now, project, event, card, last_good })
 }

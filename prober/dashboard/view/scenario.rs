@@ -1,4 +1,4 @@
-//! One scenario: its streams with their last events and the account of the last hour.
+//! One scenario: its streams with their last events, what was measured over time, and what failed.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -10,12 +10,15 @@ use model::slot::Slot;
 use model::time::Timestamp;
 use store::{EventFilter, ReadError, Reader, StreamAccount};
 
+use super::failures::{self, Failures};
 use super::overview::{last, newest};
+use super::run::{self, RunView};
+use super::series::{self, Series};
 use crate::sources::{Catalogue, ScenarioCard};
 use crate::state::{self, Since, State};
 
 /// Events listed on the page, shared by its streams.
-const EVENTS: usize = 50;
+const EVENTS: usize = 30;
 /// The fewest events of a stream that is listed at all.
 const EVENTS_MIN: usize = 5;
 /// Streams listed with their events; more are counted.
@@ -39,6 +42,30 @@ pub(crate) struct ScenarioView {
     pub(crate) more: usize,
     /// The window of the account; `None` if it could not be had.
     pub(crate) window: Option<(Timestamp, Timestamp)>,
+    /// What the address asks for.
+    pub(crate) asked: Asked,
+    /// What was measured.
+    pub(crate) series: Series,
+    /// What failed in that time.
+    pub(crate) failures: Failures,
+    /// The run that is shown: the one asked for, else the newest bad one.
+    pub(crate) selected: Option<Box<RunView>>,
+    /// How its objective stands.
+    pub(crate) standing: Option<slo::standing::Standing>,
+}
+
+/// What the address asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) name: String,
+    /// One region only.
+    pub(crate) region: Option<String>,
+    /// The span in hours; one of [`series::SPANS`].
+    pub(crate) hours: u32,
+    /// A run's id or its first digits.
+    pub(crate) run: Option<String>,
+    /// Whether the page loads itself again.
+    pub(crate) refresh: bool,
 }
 
 /// One region of it.
@@ -61,6 +88,11 @@ pub(crate) struct Listed {
     pub(crate) event: Option<Arc<SliEvent>>,
 }
 
+impl Asked {
+    /// The span if the address does not say.
+    pub(crate) const HOURS: u32 = 6;
+}
+
 /// Reads what the page shows; `None` if no such scenario is scheduled or has events.
 ///
 /// # Errors
@@ -68,9 +100,10 @@ pub(crate) struct Listed {
 pub(crate) fn gather(
     reader: &mut Reader,
     catalogue: &Catalogue,
-    (name, region): (&str, Option<&str>),
+    asked: Asked,
     now: Timestamp,
 ) -> Result<Option<ScenarioView>, ReadError> {
+    let (name, region) = (asked.name.as_str(), asked.region.as_deref());
     let cards = cards(catalogue, name);
     let archived = if cards.is_empty() { archived(reader, name)? } else { Vec::new() };
     let is_archived = !archived.is_empty();
@@ -84,12 +117,48 @@ pub(crate) fn gather(
     cards.truncate(STREAMS);
     let count = (EVENTS / cards.len()).max(EVENTS_MIN);
     let mut streams = Vec::with_capacity(cards.len());
-    for card in cards {
+    for card in &cards {
         streams.push(stream(reader, card, count, now)?);
     }
+    let ran = streams.iter().flat_map(|stream| &stream.events).filter_map(|listed| listed.event.as_deref());
+    let newest = ran.max_by_key(|event| event.slot.scheduled);
+    let series = series::gather(reader, (&cards, newest), asked.hours, now)?;
+    let failures = failures::gather(reader, &series)?;
+    let selected = selected(reader, catalogue, (&asked, &failures, cards[0]), now)?;
     let project = catalogue.project.clone();
     let name = streams.first().map_or_else(|| name.to_owned(), |one| one.card.stream.scenario.to_string());
-    Ok(Some(ScenarioView { now, project, name, is_archived, streams, more, window: None }))
+    Ok(Some(ScenarioView {
+        now,
+        project,
+        name,
+        is_archived,
+        streams,
+        more,
+        window: None,
+        asked,
+        series,
+        failures,
+        selected,
+        standing: None,
+    }))
+}
+
+/// The run that the address asks for if it is one of this scenario's, else the newest bad one.
+fn selected(
+    reader: &mut Reader,
+    catalogue: &Catalogue,
+    (asked, failures, card): (&Asked, &Failures, &ScenarioCard),
+    now: Timestamp,
+) -> Result<Option<Box<RunView>>, ReadError> {
+    if let Some(prefix) = &asked.run
+        && let run::Found::One(found) = run::gather(reader, catalogue, prefix, now)?
+        && (card.holds(&found.event.origin.stream)
+            || found.event.origin.stream.scenario == card.stream.scenario)
+    {
+        return Ok(Some(found));
+    }
+    let Some(bad) = &failures.newest else { return Ok(None) };
+    run::of_event(reader, catalogue, Arc::clone(bad), now).map(|found| Some(Box::new(found)))
 }
 
 /// The cards of the scenario with this name, else of the one that had it before.
@@ -136,6 +205,9 @@ fn archived_card(origin: &Origin) -> ScenarioCard {
         version: Arc::clone(&origin.version),
         path: nothing,
         line: 0,
+        text: "".into(),
+        slo: None,
+        public: false,
         next_slot: Arc::new(|_| None),
     }
 }

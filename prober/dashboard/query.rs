@@ -1,4 +1,5 @@
-//! `prober events` conditions: what the store can filter by itself, and comparisons of any field.
+//! The conditions of the explorer and of `prober events`: what the store can filter by itself, and comparisons of any
+//! field.
 
 use std::time::Duration;
 
@@ -10,16 +11,16 @@ use store::EventFilter;
 
 /// All conditions of one query.
 #[derive(Debug, Default)]
-pub(crate) struct Conditions {
+pub struct Conditions {
     /// What the store filters by.
-    pub(crate) filter: EventFilter,
+    pub filter: EventFilter,
     /// What is compared field by field afterwards.
-    pub(crate) fields: Vec<FieldCondition>,
+    pub fields: Vec<FieldCondition>,
 }
 
 /// A comparison of one field of the event.
 #[derive(Debug)]
-pub(crate) struct FieldCondition {
+pub struct FieldCondition {
     field: String,
     operator: Operator,
     /// Any of them; one text may have commas where the operator is about order or parts.
@@ -53,7 +54,7 @@ impl Conditions {
     ///
     /// # Errors
     /// A sentence that says which condition is wrong and what to type instead.
-    pub(crate) fn read(words: &[String], now: Timestamp) -> Result<Self, String> {
+    pub fn read(words: &[String], now: Timestamp) -> Result<Self, String> {
         let mut all = Self::default();
         for word in words {
             all.add(word, now)?;
@@ -84,14 +85,39 @@ impl Conditions {
         Ok(())
     }
 
+    /// Whether these fields of an event fulfil the field conditions.
+    pub(crate) fn fields_hold(&self, fields: &Value) -> bool {
+        self.fields.iter().all(|condition| condition.holds(fields.get(&condition.field)))
+    }
+
     /// Whether the event fulfils the field conditions.
-    pub(crate) fn let_through(&self, event: &SliEvent) -> bool {
+    pub fn let_through(&self, event: &SliEvent) -> bool {
         if self.fields.is_empty() {
             return true;
         }
-        let fields = event.to_value();
-        self.fields.iter().all(|condition| condition.holds(fields.get(&condition.field)))
+        self.fields_hold(&event.to_value())
     }
+}
+
+/// The words of a line; quotes keep blanks together.
+pub(crate) fn words(line: &str) -> Vec<String> {
+    let (mut all, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for letter in line.chars() {
+        match (quote, letter) {
+            (Some(open), letter) if letter == open => quote = None,
+            (None, '"' | '\'') => quote = Some(letter),
+            (None, letter) if letter.is_whitespace() => {
+                if !word.is_empty() {
+                    all.push(std::mem::take(&mut word));
+                }
+            }
+            (_, letter) => word.push(letter),
+        }
+    }
+    if !word.is_empty() {
+        all.push(word);
+    }
+    all
 }
 
 fn split(word: &str) -> Result<(&str, Operator, &str), String> {
@@ -169,7 +195,8 @@ const SHORT: [(&str, &str); 14] = [
     ("verdict", "prober.verdict"),
 ];
 
-fn full_name(field: &str) -> String {
+/// The field's full name: `status` is `http.response.status_code`, `label.tier` is `labels.tier`.
+pub fn full_name(field: &str) -> String {
     if let Some(label) = field.strip_prefix("label.") {
         return format!("labels.{label}");
     }
@@ -177,15 +204,16 @@ fn full_name(field: &str) -> String {
 }
 
 /// A field that an event never has, with the nearest one there is, if it looks like a slip.
-pub(crate) fn nearest_field(field: &str) -> Option<&'static str> {
+pub fn nearest_field(field: &str) -> Option<&'static str> {
     let known = SHORT.iter().flat_map(|(short, full)| [*short, *full]);
     let fields = model::schema::FIELDS.iter().map(|field| field.key);
-    scenario::suggest::nearest(field, known.chain(fields)).filter(|near| *near != field)
+    let all: Vec<&str> = known.chain(fields).collect();
+    crate::params::nearest(field, &all).filter(|near| *near != field)
 }
 
 impl FieldCondition {
     /// The field's full name.
-    pub(crate) fn field(&self) -> &str {
+    pub fn field(&self) -> &str {
         &self.field
     }
 
@@ -250,6 +278,12 @@ mod tests {
             read(&["since=1d"]).unwrap().filter.since,
             Some(Timestamp::from_seconds(100_000 - 86_400))
         );
+    }
+
+    #[test]
+    fn a_line_is_words_and_quotes_keep_blanks() {
+        assert_eq!(words("a=1  'message~timed out' b=\"x y\""), ["a=1", "message~timed out", "b=x y"]);
+        assert!(words("  ").is_empty());
     }
 
     #[test]
