@@ -65,7 +65,10 @@ fn unknown_regions_and_taken_ports() {
     let ran = project.prober(&["serve", "--listen", &address]);
     assert_refused(&ran, &["in use"]);
     assert!(ran.err.contains("--listen"), "it says what to do: {}", ran.err);
-    assert_refused(&project.prober(&["serve", "--listen", "0.0.0.0:0"]), &["loopback"]);
+    assert_refused(
+        &project.prober(&["serve", "--listen", "0.0.0.0:0"]),
+        &["--tls-cert", "--behind-proxy", "choose 127.0.0.1"],
+    );
     assert!(!project.path("prober-data").exists());
 }
 

@@ -74,7 +74,7 @@
     const count = Math.round((Date.parse(data.until) / 1000 - since) / data.step);
     const xs = Array.from({ length: count }, (_, index) => since + index * data.step);
     const columns = [xs];
-    const series = [{}];
+    const series = [{ value: (_, at) => (at === null ? "–" : clock(at)) }];
     const several = data.regions.length > 1;
     const wanted = several ? [["p95", ""]] : [["p50", "p50"], ["p95", "p95"], ["max", "greatest"]];
     data.regions.forEach((region, number) => {
@@ -99,6 +99,12 @@
       }
     });
     return { columns, series };
+  }
+  /** `14:05`, or the day at midnight. */
+  function clock(seconds) {
+    const at = new Date(seconds * 1000);
+    const text = local ? `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}` : at.toISOString().slice(0, 16).replace("T", " ");
+    return text.endsWith("00:00") ? text.slice(5, 10) : text.slice(11);
   }
   function drawChart(figure) {
     const known = charts.get(figure);
@@ -132,7 +138,10 @@
       series,
       tzDate: (seconds) => (local ? new Date(seconds * 1000) : uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC")),
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(high ?? 0, limit ?? 0, 0.001) * 1.1] } },
-      axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => unit(tick, data.what)) }],
+      // As far from the left as the strips below it: one time axis for all.
+      padding: [12, 0, 0, 0],
+      legend: { markers: { dash: (_, index) => ["solid", "dashed", "dotted", "double"][(index - 1) % 4] } },
+      axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: figure.clientWidth > 700 ? 100 : 64, values: (_, ticks) => ticks.map((tick) => unit(tick, data.what)) }],
       hooks: { draw: [threshold] },
       cursor: { sync: { key: "prober" } },
     }, columns, figure);

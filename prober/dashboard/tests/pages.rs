@@ -291,14 +291,19 @@ async fn hostile_texts_are_harmless_on_every_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_scenarios_come_by_pages_and_fast() {
     const COUNT: usize = 2_000;
+    const REGIONS: [&str; 3] = ["ap", "eu", "us"];
     let name = |index: usize| format!("scenario-{index:04}");
-    let cards = (0..COUNT).map(|index| card(&name(index), "eu")).collect();
+    let cards =
+        (0..COUNT).flat_map(|index| REGIONS.map(|region| card(&name(index), region))).collect::<Vec<_>>();
     let (desk, server) = desk(cards, move |desk| {
-        let origins: Vec<_> = (0..COUNT).map(|index| sample::origin(&name(index), "eu")).collect();
-        for back in (0..32).rev() {
-            for (index, origin) in origins.iter().enumerate() {
-                let reason = if index % 50 == 7 && back < 5 { Reason::Failed } else { Reason::Ok };
-                desk.event(sample::event(origin, T0 + 3_600 - 30 * back, outcome(reason)));
+        for region in REGIONS {
+            let origins: Vec<_> = (0..COUNT).map(|index| sample::origin(&name(index), region)).collect();
+            for back in (0..8).rev() {
+                for (index, origin) in origins.iter().enumerate() {
+                    let is_bad = index % 50 == 7 && back < 5 && region == "eu";
+                    let reason = if is_bad { Reason::Failed } else { Reason::Ok };
+                    desk.event(sample::event(origin, T0 + 3_600 - 30 * back, outcome(reason)));
+                }
             }
         }
     })
@@ -312,7 +317,7 @@ async fn two_thousand_scenarios_come_by_pages_and_fast() {
         assert!(page.body.len() < 300_000, "{path}: {} bytes", page.body.len());
     }
     // The goal is 300 ms in a release build on a quiet machine; here only an order of magnitude is held.
-    assert!(times.iter().min().is_some_and(|best| best.as_millis() < 1_000), "{times:?}");
+    assert!(times.iter().min().is_some_and(|best| best.as_millis() < 3_000), "{times:?}");
     has(&server.get("/?page=999").await, &["rows 1901–2000 of 2000"]);
     end(desk, server).await;
 }
