@@ -339,3 +339,43 @@ fn promises_have_their_numbers_and_those_over_several_scenarios_their_sums() {
     let burn = value(&shown, "prober_slo_burn_rate_ratio{slo=\"shop-promise\",window=\"1h\"}");
     assert!((burn.unwrap().parse::<f64>().unwrap() - 10.0 / 60.0 / 0.001).abs() < 1e-6);
 }
+
+#[test]
+fn another_exporter_s_names_are_told_on_demand_and_only_of_runs_that_count() {
+    let shop = origin("shop");
+    let metrics = Metrics::default();
+    metrics.set_streams(&[info("shop"), info("other")]);
+    metrics.apply(&event(&shop, 0, Reason::Ok));
+    let page = |metrics: &Metrics| metrics.render(Format::Prometheus, &around());
+    assert!(!page(&metrics).contains("probe_"), "nobody asked");
+    metrics.tell_as_blackbox(true);
+    metrics.set_streams(&[info("shop"), info("other")]);
+    metrics.apply(&event(&shop, 60, Reason::Failed));
+    let told = page(&metrics);
+    promtool(&told);
+    open_metrics(&metrics.render(Format::OpenMetrics, &around()));
+    assert!(told.contains("probe_success{scenario=\"shop\",region=\"eu\"} 0\n"), "{told}");
+    assert!(told.contains("probe_duration_seconds{scenario=\"shop\",region=\"eu\"} 0.12\n"), "{told}");
+    assert_eq!(told.matches("probe_success{").count(), 1, "one that did not run has none");
+    metrics.apply(&event(&shop, 120, Reason::Ok));
+    assert!(page(&metrics).contains("probe_success{scenario=\"shop\",region=\"eu\"} 1\n"));
+    // A prober that is at fault knows nothing: what was good before does not stay.
+    for reason in [Reason::ProberFault, Reason::Overload, Reason::Maintenance] {
+        metrics.apply(&event(&shop, 180, Reason::Ok));
+        metrics.apply(&event(&shop, 240, reason));
+        assert!(!page(&metrics).contains("probe_success{"), "{reason}");
+    }
+    metrics.tell_as_blackbox(false);
+    metrics.set_streams(&[info("shop"), info("other")]);
+    metrics.apply(&event(&shop, 300, Reason::Ok));
+    assert!(!page(&metrics).contains("probe_"));
+    // They count for the cap on series.
+    let born = Metrics::default();
+    born.set_streams(&[info("shop")]);
+    let few = Metrics::new(born.shared.series.load(Ordering::Relaxed) + 6);
+    few.tell_as_blackbox(true);
+    few.set_streams(&[info("shop")]);
+    few.apply(&event(&shop, 0, Reason::Ok));
+    let told = page(&few);
+    assert!(!told.contains("probe_success{") && !told.contains("prober_series_dropped_total 0\n"), "{told}");
+}
