@@ -15,7 +15,7 @@ use store::{Config, Store};
 
 use crate::support::Project;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A scenario that never runs: alerts come from the store.
 const IDLE: &str = "cron: \"0 0 1 1 *\"\nhttp: http://127.0.0.1:9/";

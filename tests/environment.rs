@@ -14,7 +14,7 @@ use testkit::wait;
 use crate::support::{Api, Project, Ran};
 
 /// How long the store may take to notice what became of its disk.
-const WITHIN: Duration = Duration::from_secs(40);
+const WITHIN: Duration = Duration::from_mins(3);
 
 /// A project whose only scenario is not due for a long time.
 fn idle() -> Project {

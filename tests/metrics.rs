@@ -55,16 +55,16 @@ fn promtool_accepts_every_state_and_counters_are_born_at_zero() {
     // A scenario that comes with a reload is born at 0 as well, then counts.
     project.scenario("good", &format!("every: 1s\ntimeout: 900ms\nhttp: {}", server.url("/")));
     serving.signal(Signal::HUP);
-    wait::until_blocking("the new scenario's series", Duration::from_secs(20), || {
+    wait::until_blocking("the new scenario's series", Duration::from_mins(2), || {
         value(&api.get("/metrics"), "prober_sli_bad_events_total", "\"good\"") == Some(0.0)
     });
     checked(api, "after a reload");
-    wait::until_blocking("a good run", Duration::from_secs(20), || {
+    wait::until_blocking("a good run", Duration::from_mins(2), || {
         value(&api.get("/metrics"), "prober_sli_good_events_total", "\"good\"") >= Some(1.0)
     });
     checked(api, "after a good run");
     server.on("/", Reply::status(500));
-    wait::until_blocking("a bad run", Duration::from_secs(20), || {
+    wait::until_blocking("a bad run", Duration::from_mins(2), || {
         value(&api.get("/metrics"), "prober_sli_bad_events_total", "\"good\"") >= Some(1.0)
     });
     let page = checked(api, "after a bad run");
@@ -79,7 +79,7 @@ fn promtool_accepts_every_state_and_counters_are_born_at_zero() {
     // A wrong file changes no series; a scenario that is gone takes its series along.
     project.write("scenarios/broken.yaml", "name: broken\n");
     serving.signal(Signal::HUP);
-    wait::until_blocking("the failed reload", Duration::from_secs(20), || {
+    wait::until_blocking("the failed reload", Duration::from_mins(2), || {
         api.json("/api/v1/reload-state")["state"] == "failed"
     });
     let page = checked(api, "after a failed reload");
@@ -87,7 +87,7 @@ fn promtool_accepts_every_state_and_counters_are_born_at_zero() {
     project.remove("scenarios/broken.yaml");
     project.remove("scenarios/idle.yaml");
     serving.signal(Signal::HUP);
-    wait::until_blocking("the old series' end", Duration::from_secs(20), || {
+    wait::until_blocking("the old series' end", Duration::from_mins(2), || {
         !api.get("/metrics").contains("\"idle\"")
     });
     checked(api, "after a scenario is gone");
@@ -125,7 +125,7 @@ fn prometheus_scrapes_it_and_answers() {
         let answer: serde_json::Value = serde_json::from_str(&prometheus.query(query)).unwrap_or_default();
         answer["data"]["result"][0]["value"][1].as_str().and_then(|text| text.parse::<f64>().ok())
     };
-    wait::until_blocking("three good runs in Prometheus", Duration::from_secs(40), || {
+    wait::until_blocking("three good runs in Prometheus", Duration::from_mins(3), || {
         number("sum(prober_sli_good_events_total)") >= Some(3.0)
     });
     assert_eq!(
@@ -135,7 +135,7 @@ fn prometheus_scrapes_it_and_answers() {
     );
     // The first failure is an increase that Prometheus sees.
     server.on("/", Reply::status(500));
-    wait::until_blocking("the first failure in Prometheus", Duration::from_secs(40), || {
+    wait::until_blocking("the first failure in Prometheus", Duration::from_mins(3), || {
         number("sum(increase(prober_sli_bad_events_total[1m]))") > Some(0.0)
     });
     assert!(number("prober_scenario_info") == Some(1.0));

@@ -137,7 +137,7 @@ fn stored_events_say_how_it_stands_and_make_the_report() {
     let project = project(&server, "1s");
     let serving = project.serve();
     let api = serving.api();
-    let within = Duration::from_mins(1);
+    let within = Duration::from_mins(3);
     wait::until_blocking("good runs", within, || api.events("verdict=good").len() >= 12);
     server.on("/", Reply::status(500));
     wait::until_blocking("bad runs", within, || api.events("verdict=bad").len() >= 12);

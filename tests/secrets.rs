@@ -17,7 +17,7 @@ use testkit::wait;
 
 use crate::support::{Project, Ran};
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Sent beside the secrets, and no secret.
 const MARKER: &str = "open-marker-4711";

@@ -10,7 +10,7 @@ use testkit::wait;
 use crate::support::{Project, Serving, alone};
 
 /// A tick, the settling, the prober's own doubts, and a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A shop in two regions, asked every second; whoever is told is not there.
 fn project(server: &Server) -> Project {

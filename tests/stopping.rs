@@ -16,7 +16,7 @@ use testkit::wait;
 use crate::support::{Project, Serving, said, text};
 
 /// How long a poll may be waited for: its slot may be twenty seconds away, and the machine busy.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A shop that counts the orders which nobody has deleted, and never confirms one.
 fn shop() -> (Server, Arc<AtomicUsize>) {

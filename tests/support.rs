@@ -17,7 +17,7 @@ use testkit::wait;
 pub(crate) use serving::{Api, Serving};
 
 /// How long a command that ends by itself may take; a whole run of scenarios included.
-const ENDS_WITHIN: Duration = Duration::from_mins(1);
+const ENDS_WITHIN: Duration = Duration::from_mins(4);
 
 /// A project file, scenario files and everything else that a test's prober needs, in a folder of its own.
 pub(crate) struct Project {

@@ -21,15 +21,11 @@ use testkit::scripted::{Move, Scripted};
 
 use crate::net::shared::Shared;
 use crate::net::together;
-use crate::trial::{self, Trial, template, text};
+use crate::trial::{self, TOO_LATE, Trial, template, text};
 use ways::{Keys, Way};
 
-/// The deadline of every run here; those that a peer keeps waiting take all of it.
-const LIMIT: Duration = Duration::from_millis(500);
 /// The most that a peer without end gets rid of: what a kind reads, and what fits into the systems between.
 const POURED_MAX: u64 = 24 << 20;
-/// How often a run that ended late, or at its deadline, is tried: the machine may have had no processor for it.
-const TRIES: usize = 4;
 /// How many runs go on at once; more of them would wait for each other on a small machine.
 const AT_ONCE: usize = 6;
 
@@ -124,25 +120,16 @@ impl Case {
     }
 
     async fn run(&self) -> Result<(), String> {
-        let mut trial = self.once().await;
-        for _ in 1..TRIES {
-            // On a busy machine a run may end late, or at its deadline, for want of a processor; only the best of
-            // some is the run's own.
-            let starved = trial.took >= LIMIT && !self.expects(&told(&trial));
-            if trial.is_within(LIMIT) && !starved {
-                break;
-            }
-            trial = self.once().await;
-        }
+        let trial = trial::patiently(|trial| self.expects(&told(trial)), |limit| self.once(limit)).await;
         let Self { what, way, expected, .. } = self;
         let told = told(&trial);
         if !self.expects(&told) {
             let message = trial.outcome.failure.map(|failure| failure.message);
             return Err(format!("{way:?} and {what}: {told}, expected {expected} ({message:?})"));
         }
-        if !trial.is_within(LIMIT) {
-            let stalled = trial.stalled();
-            return Err(format!("{way:?} and {what} took {:?}, {stalled:?} of it stalled", trial.took));
+        if !trial.is_in_time() {
+            let (took, limit, stalled) = (trial.took, trial.limit, trial.stalled());
+            return Err(format!("{way:?} and {what} took {took:?} of {limit:?}, {stalled:?} of it stalled"));
         }
         self.is_bounded()
     }
@@ -151,8 +138,8 @@ impl Case {
         self.expected.split(" | ").any(|known| known == told)
     }
 
-    async fn once(&self) -> Trial {
-        trial::run(self.way.kind(), self.keys.clone(), &self.shared, LIMIT).await
+    async fn once(&self, limit: Duration) -> Trial {
+        trial::run(self.way.kind(), self.keys.clone(), &self.shared, limit).await
     }
 
     /// Whether the peer could not get rid of more than one run may take.

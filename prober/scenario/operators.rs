@@ -6,9 +6,10 @@ mod phrase;
 mod rule;
 mod select;
 mod sense;
+mod table;
 
-pub(crate) use operand::{OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, item_type, type_words};
 pub(crate) use select::{Selected, select_key, words as selector_words};
+pub(crate) use table::{OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, item_type, type_words};
 
 use std::borrow::Cow;
 use std::sync::Arc;

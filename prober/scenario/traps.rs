@@ -13,6 +13,11 @@ pub(crate) fn explain(file: u32, text: &str, error: &ScanError) -> Diagnostic {
     if let Some(trap) = known_trap(&line, error.kind()) {
         return trap;
     }
+    if matches!(error.kind(), ErrorKind::TabInPlainScalar)
+        && let Some(trap) = tab_below(&line, text)
+    {
+        return trap;
+    }
     // The cause may stand in the line before: it has become one text with this line.
     let before = line.start.checked_sub(1).map(|end| Line::at(file, text, end));
     if let Some(trap) = before.and_then(|before| unseen_near(&before).or_else(|| no_space_after_key(&before)))
@@ -100,10 +105,7 @@ fn known_trap(line: &Line<'_>, kind: &ErrorKind) -> Option<Diagnostic> {
     if let Some(at) =
         line.text[..indent_end].find('\t').or_else(|| if tab { line.text.find('\t') } else { None })
     {
-        let problem = Diagnostic::error("E009", line.span(at, at + 1), "a tab cannot indent")
-            .label("this is a tab")
-            .help("indent with spaces");
-        return Some(problem);
+        return Some(tab_at(line, at));
     }
     if line.text.contains("{{") {
         return Some(braces(line));
@@ -114,6 +116,25 @@ fn known_trap(line: &Line<'_>, kind: &ErrorKind) -> Option<Diagnostic> {
         .or_else(|| colon_in_text(line, kind))
         .or_else(|| sign_for_operator(line))
         .or_else(|| no_space_after_key(line))
+}
+
+fn tab_at(line: &Line<'_>, at: usize) -> Diagnostic {
+    Diagnostic::error("E009", line.span(at, at + 1), "a tab cannot indent")
+        .label("this is a tab")
+        .help("indent with spaces")
+}
+
+/// The tab that indents the next line with something on it: the parser takes that line for more of a text above it.
+fn tab_below(above: &Line<'_>, text: &str) -> Option<Diagnostic> {
+    let mut offset = above.start + above.text.len();
+    loop {
+        offset += text.get(offset..)?.find('\n')? + 1;
+        let line = Line::at(above.file, text, offset);
+        let indent = line.text.find(|letter: char| !letter.is_whitespace());
+        if let Some(indent) = indent {
+            return line.text[..indent].find('\t').map(|at| tab_at(&line, at));
+        }
+    }
 }
 
 /// A space that is none in this line; what follows from it may be noticed only in the next.

@@ -26,7 +26,7 @@ impl Answer {
 }
 
 /// The most that is waited for a connection, a read or a write.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Gets `path` from `addr`; `None` if nobody answers in HTTP within 10 seconds.
 pub fn get(addr: SocketAddr, path: &str) -> Option<Answer> {

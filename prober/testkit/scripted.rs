@@ -19,7 +19,7 @@ pub enum Move {
     Say(Vec<u8>),
     /// Reads until the client has sent these bytes.
     Hear(&'static str),
-    /// Reads until the client has sent so many bytes.
+    /// Reads so many bytes of the client and not one more.
     HearBytes(usize),
     /// Sends these bytes for ever.
     Endlessly(&'static str),
@@ -100,10 +100,11 @@ async fn play(mut stream: TcpStream, moves: &[Move], seen: &Seen) -> std::io::Re
             Move::Say(bytes) => stream.write_all(bytes).await?,
             Move::Hear(text) => {
                 let has = |here: &[u8]| here.windows(text.len()).any(|part| part == text.as_bytes());
-                read_until(&mut stream, &mut here, heard, has).await?;
+                read_until(&mut stream, &mut here, heard, |here| if has(here) { 0 } else { CHUNK }).await?;
             }
             Move::HearBytes(count) => {
-                read_until(&mut stream, &mut here, heard, |here| here.len() >= *count).await?;
+                // What comes behind them may be the beginning of TLS, which is another one's to read.
+                read_until(&mut stream, &mut here, heard, |here| count - here.len()).await?;
             }
             Move::Endlessly(text) => {
                 return endless(&mut stream, b"", text.as_bytes(), &seen.count).await;
@@ -119,24 +120,30 @@ async fn play(mut stream: TcpStream, moves: &[Move], seen: &Seen) -> std::io::Re
     Ok(())
 }
 
-/// Reads until `enough` of what came since the last move that read.
+/// The most that is read at once, in bytes.
+const CHUNK: usize = 1024;
+
+/// Reads until nothing of what came since the last move that read is `missing`, and at most that at once.
 async fn read_until(
     stream: &mut TcpStream,
     here: &mut Vec<u8>,
     heard: &Mutex<Vec<u8>>,
-    enough: impl Fn(&[u8]) -> bool,
+    missing: impl Fn(&[u8]) -> usize,
 ) -> std::io::Result<()> {
     here.clear();
-    let mut chunk = [0; 1024];
-    while !enough(here) {
-        let count = stream.read(&mut chunk).await?;
+    let mut chunk = [0; CHUNK];
+    loop {
+        let most = missing(here).min(CHUNK);
+        if most == 0 {
+            return Ok(());
+        }
+        let count = stream.read(&mut chunk[..most]).await?;
         if count == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         here.extend_from_slice(&chunk[..count]);
         lock(heard).extend_from_slice(&chunk[..count]);
     }
-    Ok(())
 }
 
 async fn hang(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> std::io::Result<()> {

@@ -81,7 +81,7 @@ mod tests {
         let sink = Sink::start();
         let mut clients: Vec<std::net::TcpStream> =
             (0..1000).map(|number| std::net::TcpStream::connect(sink.target(number)).unwrap()).collect();
-        crate::wait::until_blocking("1,000 connections", Duration::from_secs(10), || {
+        crate::wait::until_blocking("1,000 connections", Duration::from_mins(1), || {
             sink.connections() == 1000
         });
         clients[999].set_read_timeout(Some(Duration::from_millis(50))).unwrap();

@@ -25,7 +25,7 @@ fn a_deploy_that_comes_up_is_waited_for_and_that_is_said() {
     let (server, project) = shop();
     let waiting = std::thread::scope(|scope| {
         let ran = scope.spawn(|| project.prober(&["run", "wrong", "--wait-for", "30s"]));
-        testkit::wait::until_blocking("two rounds", Duration::from_secs(20), || server.requests() >= 2);
+        testkit::wait::until_blocking("two rounds", Duration::from_mins(2), || server.requests() >= 2);
         server.on("/bad", Reply::ok("up"));
         ran.join().unwrap()
     });
@@ -42,17 +42,19 @@ fn what_never_comes_up_fails_when_the_time_is_over() {
     let ran = project.prober(&["run", "wrong", "--wait-for", "2s"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(began.elapsed() >= Duration::from_secs(2));
-    assert!((2..=4).contains(&server.requests()), "{} requests", server.requests());
+    // One at least, and a busy machine may not come to more.
+    assert!((1..=4).contains(&server.requests()), "{} requests", server.requests());
 }
 
 #[test]
 fn the_whole_command_has_a_limit() {
     let server = Server::start();
-    server.on("/", Reply::ok("late").after(Duration::from_secs(30)));
-    let project = Project::with("", &[("slow", format!("timeout: 40s\nhttp: {}", server.url("/")))]);
+    server.on("/", Reply::ok("late").after(Duration::from_secs(100)));
+    let project =
+        Project::with("", &[("slow", format!("every: 5m\ntimeout: 2m\nhttp: {}", server.url("/")))]);
     let began = Instant::now();
     let ran = project.prober(&["run", "--timeout", "1s", "--format", "json"]);
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(began.elapsed() < Duration::from_secs(40));
     assert_eq!(ran.code, Some(4), "our limit says nothing about the target: {ran:?}");
     let events: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(text(&events[0], "prober.verdict.reason"), "cancelled");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 /// How long an answer may take, on a machine with much else to do.
-const WITHIN: Duration = Duration::from_mins(1);
+const WITHIN: Duration = Duration::from_mins(3);
 /// The most messages of the server that wait to be looked at.
 const WAITING_MAX: usize = 1_024;
 

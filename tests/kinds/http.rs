@@ -145,7 +145,7 @@ fn a_signal_ends_a_run_with_130() {
     for signal in [Signal::INT, Signal::TERM] {
         let before = target.connections();
         let mut run = Serving::start(project.dir(), &["run"], &[]);
-        wait::until_blocking("the run", Duration::from_secs(20), || target.connections() > before);
+        wait::until_blocking("the run", Duration::from_mins(2), || target.connections() > before);
         run.signal(signal);
         assert_eq!(run.end().code(), Some(130), "{}", run.err());
     }

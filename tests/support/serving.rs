@@ -13,7 +13,7 @@ use testkit::client::{self, Answer};
 use testkit::wait;
 
 /// How long a prober may take until it is ready, or until it has ended; the machine may be busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A running `prober serve` or `prober demo`; dropping it kills it.
 pub(crate) struct Serving {

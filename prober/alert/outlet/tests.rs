@@ -79,8 +79,8 @@ fn pace() -> Pace {
         page_wait_max: Duration::from_millis(20),
         ticket_wait_max: Duration::from_millis(40),
         again: Duration::from_millis(150),
-        deadline: Duration::from_millis(400),
-        grace: Duration::from_millis(300),
+        deadline: Duration::from_mins(1),
+        grace: Duration::from_secs(5),
         ..Pace::default()
     }
 }
@@ -137,7 +137,7 @@ fn over(slo: &str) -> Alert {
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
-    testkit::wait::until(what, Duration::from_secs(10), condition).await;
+    testkit::wait::until(what, Duration::from_mins(2), condition).await;
 }
 
 #[tokio::test]
@@ -183,8 +183,8 @@ async fn a_page_that_hangs_is_told_elsewhere_in_time_and_still_tried() {
     let mut ticket = named("t");
     ticket.id.severity = Severity::Ticket;
     bench.queue(&[named("a"), ticket], &["first", "second"]);
-    let failing = bench.outlet("first", Told::Changes, quick.clone(), &first);
-    let other = bench.outlet("second", Told::Changes, quick, &second);
+    let failing = bench.outlet("first", Told::Changes, quick, &first);
+    let other = bench.outlet("second", Told::Changes, pace(), &second);
     until("the second route is told", || second.told().contains(&"a+!first".to_owned())).await;
     until("and that is counted", || other.accepted() == 3).await;
     until("as is the first's failure", || failing.failed() == 1).await;
@@ -231,8 +231,8 @@ async fn a_receiver_that_asks_for_patience_is_left_alone_and_the_next_route_told
     let (first, second) = (Fake::answering([long]), Fake::default());
     let quick = Pace { page_overdue: Duration::from_millis(100), ..pace() };
     bench.queue(&[named("a"), named("b")], &["first", "second"]);
-    let failing = bench.outlet("first", Told::Changes, quick.clone(), &first);
-    let other = bench.outlet("second", Told::Changes, quick, &second);
+    let failing = bench.outlet("first", Told::Changes, quick, &first);
+    let other = bench.outlet("second", Told::Changes, pace(), &second);
     until("all is told elsewhere", || other.accepted() == 4).await;
     assert_eq!((first.told().len(), failing.waiting()), (1, Some(2)), "one try, and both wait");
     bench.stop().await;
@@ -261,7 +261,7 @@ async fn how_things_stand_is_told_again_and_again_and_after_a_restart() {
 async fn ends_are_told_for_a_while_only() {
     let mut bench = Bench::new();
     let fake = Fake::default();
-    let quick = Pace { ended: Duration::from_millis(200), again: Duration::from_millis(30), ..pace() };
+    let quick = Pace { ended: Duration::from_secs(3), again: Duration::from_millis(30), ..pace() };
     bench.queue(&[named("a"), over("a"), named("b")], &["am"]);
     bench.outlet("am", Told::Standing, quick, &fake);
     until("the end is no longer told", || fake.told().last().is_some_and(|told| told == "b+")).await;
@@ -302,7 +302,7 @@ async fn a_stop_delivers_what_is_due_and_does_not_wait_for_the_dead() {
     let mut bench = Bench::new();
     let (works, hangs) = (Fake::default(), Fake::default());
     *hangs.hangs.lock().unwrap() = true;
-    let slow = Pace { deadline: Duration::from_mins(1), ..pace() };
+    let slow = Pace { deadline: Duration::from_mins(5), ..pace() };
     let stats = bench.outlet("works", Told::Changes, slow.clone(), &works);
     bench.outlet("hangs", Told::Changes, slow.clone(), &hangs);
     bench.outlet("hangs", Told::Standing, slow, &hangs);
@@ -311,6 +311,6 @@ async fn a_stop_delivers_what_is_due_and_does_not_wait_for_the_dead() {
     bench.queue(&[named("b")], &["works"]);
     let (store, began) = (bench.store.clone(), std::time::Instant::now());
     bench.stop().await;
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(30));
     assert_eq!((stats.accepted(), store.waiting_deliveries("hangs").unwrap()), (2, 1));
 }

@@ -23,7 +23,7 @@ use crate::net::shared::{NetConfig, Shared};
 use crate::trial::{PATIENCE, Trial, compile, judge, run, shared, template, text, texts, told};
 
 /// Short enough for a test, long enough for a loopback answer on a busy machine.
-const LIMIT: Duration = Duration::from_millis(400);
+const LIMIT: Duration = Duration::from_millis(1500);
 
 async fn ask(server: SocketAddr, name: &str, kind: &str) -> Trial {
     ask_all(&[server], name, kind, PATIENCE).await
@@ -258,8 +258,8 @@ async fn one_silent_resolver_fails_the_step_and_the_others_show() {
     assert_eq!(trial.phases(1), [Phase::Send, Phase::Wait]);
     // Nothing was sent twice.
     assert_eq!(silent.udp_packets(), 1);
-    assert_eq!(trial.message(), format!("{} did not answer within 400ms", silent.addr()));
-    trial.ended_within(LIMIT);
+    assert_eq!(trial.message(), format!("{} did not answer within 1.5s", silent.addr()));
+    trial.ended_in_time();
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn replies_to_other_questions_are_ignored_until_the_deadline() {
             "{}",
             trial.message()
         );
-        trial.ended_within(LIMIT);
+        trial.ended_in_time();
         let keys = vec![
             ("name", template("shop.test")),
             ("transport", Bound::Choice("tcp")),
@@ -291,7 +291,7 @@ async fn garbage_does_not_end_the_wait_early_nor_late() {
     server.otherwise(Reply::garbage(b"\0\0\x80\0garbage"));
     let trial = ask_all(&[server.addr()], "shop.test", "A", LIMIT).await;
     assert_eq!(trial.failure(), "dns dns.timeout");
-    trial.ended_within(LIMIT);
+    trial.ended_in_time();
 }
 
 /// One good answer: an address for the name that was asked.
@@ -334,7 +334,7 @@ async fn an_answer_from_another_port_is_not_heard() {
     let liar = Liar::from_elsewhere(|question, _| vec![Liar::answered(question, GOOD)]);
     let trial = ask_all(&[liar.addr()], "shop.test", "A", LIMIT).await;
     assert_eq!(trial.failure(), "dns dns.timeout");
-    trial.ended_within(LIMIT);
+    trial.ended_in_time();
 }
 
 #[tokio::test]
@@ -366,7 +366,7 @@ async fn what_follows_a_cut_off_reply_ends_in_time() {
         assert_eq!(trial.failure(), expected);
         assert_eq!(trial.outcome.hops.len(), 2);
         assert_eq!(trial.phases(1).last(), Some(&last), "{expected}");
-        trial.ended_within(LIMIT);
+        trial.ended_in_time();
     };
     // As long as can be, and nothing of it is DNS.
     check(|_| vec![0xff; 65_535], 65_535, "protocol dns.malformed", Phase::Receive).await;

@@ -13,7 +13,7 @@ use super::file::short;
 use crate::trial::{PATIENCE, Trial, compile, judge, run, shared, template, told};
 
 /// Short enough for a test; a plain file needs a thousandth of it.
-const LIMIT: Duration = Duration::from_secs(2);
+const LIMIT: Duration = Duration::from_secs(30);
 
 async fn look(path: &Path, read: bool) -> Trial {
     let keys = vec![("path", template(path.to_str().unwrap())), ("read", Bound::Bool(read))];
@@ -120,7 +120,7 @@ async fn a_deadline_that_has_passed_ends_the_step() {
     let keys = vec![("path", template("/"))];
     let trial = run(&KIND, keys, &shared(), Duration::ZERO).await;
     // The look may be over before the deadline is looked at; it never takes longer.
-    trial.ended_within(PATIENCE / 100);
+    assert!(trial.took < PATIENCE / 10, "{:?}", trial.took);
     if trial.outcome.failure.is_some() {
         assert_eq!(trial.failure(), "timeout timeout");
     }

@@ -83,7 +83,7 @@ pub(super) const KEYS: &[Key] = &[
         "http_version",
         KeyType::Choice(&["auto", "1.1", "2", "3"]),
         Need::Default("auto"),
-        "Which version is spoken; auto takes HTTP/2 if the server offers it in TLS, and 3 needs a build with the feature http3.",
+        "Which version is spoken; auto takes HTTP/2 if the server offers it in TLS; 3 is spoken only where it is asked for.",
         "\"1.1\"",
     ),
     keys::TRUST,

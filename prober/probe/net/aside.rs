@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::net::together;
 
-    const LIMIT: Duration = Duration::from_millis(300);
+    const LIMIT: Duration = Duration::from_secs(3);
 
     /// Work that hangs until it is let go.
     #[derive(Default)]

@@ -108,7 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_resolver_is_believed_if_nothing_contradicts_it() {
-        let patience = Duration::from_secs(2);
+        let patience = Duration::from_secs(20);
         let (right, liar, dead) = (names(&["192.0.2.1"]), names(&["198.51.100.1"]), Server::start());
         let answers = BTreeSet::from(["192.0.2.1".parse().unwrap()]);
         for (asked, second, answers, expected) in [
@@ -140,6 +140,6 @@ mod tests {
         let began = Instant::now();
         let sung = Shared::new(config).sing(&canary, Duration::from_millis(200)).await;
         assert!(matches!(sung, Sung::Silent(_)), "{sung:?}");
-        assert!(began.elapsed() < Duration::from_secs(2));
+        assert!(began.elapsed() < Duration::from_secs(10));
     }
 }

@@ -258,7 +258,8 @@ async fn every_kind_tiles_the_total() {
     ] {
         let mut last = None;
         for _ in 0..TRIES {
-            let trial = trial::run(way.kind(), way.keys(&place.to_string()), &trial::shared(), LIMIT).await;
+            let trial =
+                trial::run(way.kind(), way.keys(&place.to_string()), &trial::shared(), PATIENCE).await;
             last = untiled(&trial).or_else(|| {
                 let time = phases(&trial).get(&phase).copied().unwrap_or_default();
                 let most = billed + NOISE + stalled(&trial, Some(phase));

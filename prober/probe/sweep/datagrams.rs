@@ -3,7 +3,7 @@
 use testkit::hostile::datagrams::{Fault, LONGEST};
 
 use super::*;
-use crate::trial::templates;
+use crate::trial::{PATIENCE, templates};
 
 fn case(fault: Fault, more: Keys, expected: &'static str) -> Case {
     let peer = Peer::Datagrams(Datagrams::start(fault));
@@ -15,7 +15,7 @@ async fn datagrams_that_go_wrong() {
     let replies = |count| vec![("replies", Bound::Int(count))];
     let optional = || vec![("reply", Bound::Choice("optional"))];
     let none = || vec![("reply", Bound::Choice("none"))];
-    let late = Fault::Late(LIMIT * 2);
+    let late = Fault::Late(TOO_LATE);
     let cases = vec![
         case(Fault::Silent, Vec::new(), "timeout timeout wait"),
         case(Fault::Silent, optional(), "ok"),
@@ -41,7 +41,7 @@ async fn datagrams_that_go_wrong() {
 async fn a_flood_is_kept_up_to_its_limit() {
     let target = Datagrams::start(Fault::Flood(LONGEST));
     let keys = [Way::Udp.keys(&target.addr().to_string()), vec![("replies", Bound::Int(100))]].concat();
-    let trial = trial::run(Way::Udp.kind(), keys, &trial::shared(), LIMIT).await;
+    let trial = trial::run(Way::Udp.kind(), keys, &trial::shared(), PATIENCE).await;
     let kept = trial.outcome.attributes.get("network.io.size");
     let Some(model::attribute::AttributeValue::Int(kept)) = kept else { panic!("{kept:?}") };
     assert!(*kept <= 1 << 20, "{kept} bytes");
@@ -54,7 +54,7 @@ async fn what_is_too_long_to_be_sent_is_our_mistake() {
     let mut keys = Way::Udp.keys(&target.addr().to_string());
     keys.retain(|(key, _)| *key != "send");
     keys.push(("send", templates(["x".repeat(LONGEST + 1)])));
-    let trial = trial::run(Way::Udp.kind(), keys, &trial::shared(), LIMIT).await;
+    let trial = trial::run(Way::Udp.kind(), keys, &trial::shared(), PATIENCE).await;
     assert_eq!(told(&trial), "local local.config send");
     assert_eq!(target.heard(), 0);
 }

@@ -56,7 +56,7 @@ async fn mail_servers_that_break_off() {
         after(
             &mut cases,
             (way, &greeted),
-            [(Fault::Trickle(b"250-mail.test".repeat(9), PAUSE), "timeout timeout receive")],
+            [(Fault::Trickle(b"250-mail.test".repeat(30), PAUSE), "timeout timeout receive")],
         );
         let other = [&greeted[..], &[say("HTTP/1.1 400 Bad Request\r\n\r\n"), Move::Hang]].concat();
         cases.push(Case::after(other, way, "protocol smtp.protocol receive"));
@@ -127,7 +127,7 @@ async fn streams_whose_server_breaks_off() {
             [
                 (Fault::Flood(b"PING\r\n".to_vec()), protocol),
                 (Fault::Flood(b"+OK\r\n".to_vec()), protocol),
-                (Fault::Trickle(b"INFO {}".repeat(20), PAUSE), "timeout timeout receive"),
+                (Fault::Trickle(b"INFO {}".repeat(60), PAUSE), "timeout timeout receive"),
             ],
         );
         let refused = [moves, &[say("-ERR 'Authorization Violation'\r\n"), Move::Hang]].concat();
@@ -214,7 +214,7 @@ async fn mysql_servers_that_break_off() {
             (Fault::Flood(numbered(&wide)), "ok | protocol sql.too_large receive"),
             (Fault::Flood(numbered(b"")), protocol),
             (Fault::Flood(vec![0xff, 0xff, 0xff, 4]), too_large),
-            (Fault::Trickle(packet(4, &[1; 200]), PAUSE), "timeout timeout receive"),
+            (Fault::Trickle(packet(4, &[1; 400]), PAUSE), "timeout timeout receive"),
             (Fault::CloseOnAccept, "connect connect.reset receive"),
             (Fault::ResetOnAccept, "connect connect.reset receive | connect connect.reset wait"),
             (Fault::HalfOpen, "timeout timeout receive"),

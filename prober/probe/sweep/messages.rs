@@ -38,7 +38,7 @@ async fn web_sockets_that_open_and_then_go_wrong() {
         (Fault::CloseOnAccept, "connect connect.reset wait"),
         (Fault::ResetOnAccept, "connect connect.reset wait"),
         (
-            Fault::Trickle([&[0x81, 100][..], &[b'x'; 100]].concat(), Duration::from_millis(20)),
+            Fault::Trickle([&[0x81, 100][..], &[b'x'; 100]].concat(), Duration::from_millis(200)),
             "timeout timeout wait",
         ),
         (Fault::Flood(b"noise without an end ".to_vec()), broken),

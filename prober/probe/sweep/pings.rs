@@ -4,12 +4,20 @@ use testkit::netns::Pair;
 use testkit::servers::{Pings, ping_host};
 
 use super::*;
-use crate::trial::PATIENCE;
+use crate::trial::{LIMITS, PATIENCE};
 
 /// What is said of the pings to one host: `ok` and how many came back, or what it failed with.
 fn pinged(trial: &Trial) -> String {
     let told = told(trial);
     if told == "ok" { format!("ok {:?}", trial.value("replies")) } else { told }
+}
+
+/// The keys of pings to a host, with so long for the last reply.
+fn waiting(number: u8, wait: Duration) -> Keys {
+    let mut keys = Way::Icmp.keys(&ping_host(number).to_string());
+    keys.retain(|(key, _)| *key != "wait");
+    keys.push(("wait", Bound::Duration(wait)));
+    keys
 }
 
 #[test]
@@ -41,17 +49,17 @@ fn hosts_that_answer_pings_wrongly() {
         runtime.block_on(async {
             let shared = trial::shared();
             // Who has no answer to ARP yet keeps the first ping back.
-            let first = Way::Icmp.keys(&ping_host(1).to_string());
+            let first = waiting(1, PATIENCE / 10);
             trial::run(Way::Icmp.kind(), first, &shared, PATIENCE).await;
             let mut wrong = Vec::new();
             for (number, how, expected) in hosts {
                 let mut said = String::new();
                 let is_expected = |said: &str| expected.split(" | ").any(|known| known == said);
-                for _ in 0..TRIES {
-                    let keys = Way::Icmp.keys(&ping_host(number).to_string());
-                    let trial = trial::run(Way::Icmp.kind(), keys, &shared, LIMIT).await;
+                for limit in LIMITS {
+                    let keys = waiting(number, limit * 3 / 10);
+                    let trial = trial::run(Way::Icmp.kind(), keys, &shared, limit).await;
                     said = pinged(&trial);
-                    if !trial.is_within(LIMIT) {
+                    if !trial.is_in_time() {
                         said = format!("{said} after {:?}", trial.took);
                     }
                     if is_expected(&said) {

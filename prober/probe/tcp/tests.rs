@@ -16,11 +16,9 @@ use testkit::hostile::{Fault, Hostile};
 use super::KIND;
 use crate::trial::relay::Relay;
 use crate::trial::{
-    PATIENCE, Trial, compile, judge, judge_asking, run, run_with, shared, shared_asking, template, text, told,
+    LIMITS, PATIENCE, Trial, compile, judge, judge_asking, run, run_with, shared, shared_asking, template,
+    text, told, until_in,
 };
-
-/// Short enough for a test, long enough for a loopback answer on a busy machine.
-const LIMIT: Duration = Duration::from_millis(400);
 
 /// A server for one connection.
 fn server(serve: impl FnOnce(TcpStream) + Send + 'static) -> (SocketAddr, JoinHandle<()>) {
@@ -162,11 +160,11 @@ async fn silence_ends_at_the_deadline() {
         vec![("read", Bound::Bool(true))],
         vec![("send", template("hello"))],
     ] {
-        let trial = talk(target.addr(), keys, LIMIT).await;
+        let trial = until_in(Phase::Wait, async |limit| talk(target.addr(), keys.clone(), limit).await).await;
         assert_eq!(trial.failure(), "timeout timeout");
-        assert_eq!(trial.message(), "still waiting for the answer after 400ms");
-        assert_eq!(*trial.phases(0).last().unwrap(), Phase::Wait);
-        trial.ended_within(LIMIT);
+        assert_eq!(trial.message(), format!("still waiting for the answer after {:?}", trial.limit));
+        assert_eq!(trial.last_phase(), Some(Phase::Wait));
+        trial.ended_in_time();
     }
 }
 
@@ -175,10 +173,11 @@ async fn a_drip_ends_at_the_deadline() {
     let target = Hostile::start(Fault::Drip(Duration::from_millis(20)));
     let send = ("send", template("GET / HTTP/1.1\\r\\n\\r\\n"));
     for keys in [vec![send.clone(), ("read_until", text("never"))], vec![send]] {
-        let trial = talk(target.addr(), keys, LIMIT).await;
+        let trial =
+            until_in(Phase::Receive, async |limit| talk(target.addr(), keys.clone(), limit).await).await;
         assert_eq!(trial.failure(), "timeout timeout");
-        assert_eq!(*trial.phases(0).last().unwrap(), Phase::Receive);
-        trial.ended_within(LIMIT);
+        assert_eq!(trial.last_phase(), Some(Phase::Receive));
+        trial.ended_in_time();
     }
 }
 
@@ -309,10 +308,10 @@ async fn a_round_that_is_not_answered_right_says_which() {
     for fault in [Fault::HalfOpen, Fault::Drip(Duration::from_millis(20))] {
         let target = Hostile::start(fault);
         let said = [("GET / HTTP/1.1\\r\\n\\r\\n", "never comes")];
-        let trial = talk(target.addr(), vec![rounds(&said)], LIMIT).await;
+        let trial = talk(target.addr(), vec![rounds(&said)], LIMITS[0]).await;
         assert_eq!(trial.failure(), "timeout timeout");
         assert!(trial.message().contains("for `never comes`"), "{}", trial.message());
-        trial.ended_within(LIMIT);
+        trial.ended_in_time();
     }
     let target = Hostile::start(Fault::EndlessBody);
     let said = [("GET / HTTP/1.1\\r\\n\\r\\n", "never comes")];

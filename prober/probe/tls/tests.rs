@@ -17,10 +17,8 @@ use testkit::pki::{Extra, Flaw, Identity, Pki, Speech, Staple};
 
 use super::KIND;
 use super::file::classify;
-use crate::trial::{PATIENCE, Trial, compile, judge, run, shared, template, text, texts, told};
+use crate::trial::{PATIENCE, Trial, compile, judge, run, shared, template, text, texts, told, until_in};
 
-/// Short enough for a test, long enough for a loopback handshake on a busy machine.
-const LIMIT: Duration = Duration::from_millis(700);
 const DAY: Duration = Duration::from_hours(24);
 
 /// A server that completes handshakes and then says nothing.
@@ -348,10 +346,11 @@ async fn a_handshake_that_never_ends_ends_at_the_deadline() {
     for fault in [Fault::TlsStall, Fault::HalfOpen] {
         let target = Hostile::start(fault);
         let keys = vec![("address", template(target.addr().to_string()))];
-        let trial = run(&KIND, keys, &shared(), LIMIT).await;
+        let trial =
+            until_in(Phase::Tls, async |limit| run(&KIND, keys.clone(), &shared(), limit).await).await;
         assert_eq!(trial.failure(), "timeout timeout");
-        assert_eq!(trial.message(), "still in the TLS handshake after 700ms");
-        trial.ended_within(LIMIT);
+        assert_eq!(trial.message(), format!("still in the TLS handshake after {:?}", trial.limit));
+        trial.ended_in_time();
     }
 }
 

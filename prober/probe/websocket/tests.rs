@@ -15,9 +15,10 @@ use testkit::servers::Python;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::KIND;
-use crate::trial::{PATIENCE, Trial, compile, judge, run, shared, template, text, texts, told};
+use crate::trial::{PATIENCE, Trial, compile, judge, run, shared, template, text, texts, told, until_in};
 
-const LIMIT: Duration = Duration::from_millis(400);
+/// Long enough for what comes before the silence of a server that serves one connection.
+const LIMIT: Duration = Duration::from_millis(1500);
 
 async fn open(url: String, keys: Vec<(&'static str, Bound)>, limit: Duration) -> Trial {
     let keys = [vec![("url", template(url))], keys].concat();
@@ -200,17 +201,18 @@ async fn silence_ends_at_the_deadline() {
         (Fault::SilentAfterTls(config), "wss", insecure, Phase::Wait),
     ] {
         let target = Hostile::start(fault);
-        let trial = open(format!("{scheme}://{}/", target.addr()), keys, LIMIT).await;
+        let url = format!("{scheme}://{}/", target.addr());
+        let trial = until_in(last, async |limit| open(url.clone(), keys.clone(), limit).await).await;
         assert_eq!(trial.failure(), "timeout timeout");
-        assert_eq!(*trial.phases(0).last().unwrap(), last);
-        trial.ended_within(LIMIT);
+        assert_eq!(trial.last_phase(), Some(last));
+        trial.ended_in_time();
     }
     // An open WebSocket on which nothing comes.
     let (addr, thread) = opened(|mut stream| drop(stream.read_to_end(&mut Vec::new())));
     let trial = open(url(addr), vec![("messages", Bound::Int(1))], LIMIT).await;
     assert_eq!(trial.failure(), "timeout timeout");
     assert_eq!((trial.outcome.hops.len(), trial.phases(1)), (2, vec![Phase::Wait]));
-    trial.ended_within(LIMIT);
+    trial.ended_in_time();
     drop(trial);
     thread.join().unwrap();
 }
@@ -289,7 +291,7 @@ async fn frames_that_trickle_end_at_the_deadline() {
     });
     let trial = open(url(addr), vec![("messages", Bound::Int(1))], LIMIT).await;
     assert_eq!(trial.failure(), "timeout timeout");
-    trial.ended_within(LIMIT);
+    trial.ended_in_time();
     drop(trial);
     thread.join().unwrap();
 }
@@ -310,19 +312,27 @@ async fn verdicts_of_scenarios() {
 
 #[tokio::test]
 async fn a_goodbye_that_nobody_answers_is_not_the_targets_time() {
-    let (addr, thread) = opened(|mut stream| {
-        let mut rest = Vec::new();
-        // Until the prober has waited long enough for a word.
-        let _gone = stream.read_to_end(&mut rest);
-    });
-    let outcome = judge(&format!("websocket: {{ url: \"ws://{addr}/\" }}")).await;
-    assert_eq!(told(&outcome), "ok");
-    let step = &outcome.steps[0];
-    let last = step.hops.last().and_then(|hop| hop.phases.last()).unwrap();
-    let ours = step.duration.checked_sub(last.start + last.duration);
-    assert!(ours.is_some_and(|ours| ours < Duration::from_millis(1)), "{step:?}");
-    assert_eq!(outcome.duration, step.start + step.duration, "{outcome:?}");
-    thread.join().unwrap();
+    let mut least = Duration::MAX;
+    // A machine that pauses just there only adds, and does not do so every time.
+    for _ in 0..8 {
+        let (addr, thread) = opened(|mut stream| {
+            let mut rest = Vec::new();
+            // Until the prober has waited long enough for a word.
+            let _gone = stream.read_to_end(&mut rest);
+        });
+        let outcome = judge(&format!("websocket: {{ url: \"ws://{addr}/\" }}")).await;
+        assert_eq!(told(&outcome), "ok");
+        let step = &outcome.steps[0];
+        let last = step.hops.last().and_then(|hop| hop.phases.last()).unwrap();
+        assert_eq!(outcome.duration, step.start + step.duration, "{outcome:?}");
+        thread.join().unwrap();
+        let ours = step.duration.checked_sub(last.start + last.duration);
+        least = least.min(ours.expect("no phase ends after the step"));
+        if least < Duration::from_millis(1) {
+            break;
+        }
+    }
+    assert!(least < Duration::from_millis(1), "{least:?}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Operands as values: literals, words, statuses and regular expressions.
 
 use super::ValueType;
-use super::operand::item_type;
 use super::phrase;
+use super::table::item_type;
 use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};

@@ -377,6 +377,11 @@ const PROMISE_CASES: &[Case] = &[
 const YAML_CASES: &[Case] = &[
     ("tab", PROJECT, &["name: a\nhttp:\n\turl: https://x.example\n"]),
     (
+        "a tab that begins the line after a text",
+        PROJECT,
+        &["name: a\nevery: 1m\n\n\thttp: https://x.example\n"],
+    ),
+    (
         "colon in a text",
         PROJECT,
         &["name: a\naim: Users: they can \"shop\"\nevery: 1m\nhttp: https://x.example\n"],

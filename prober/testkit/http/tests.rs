@@ -7,7 +7,7 @@ use crate::client;
 use crate::pki::{Flaw, Pki, Speech};
 use crate::wait;
 
-const SHORT: Duration = Duration::from_secs(5);
+const SHORT: Duration = Duration::from_mins(1);
 
 #[test]
 fn it_answers_as_scripted_and_remembers() {

@@ -16,7 +16,7 @@ fn shop() -> (Server, Proxy) {
 
 fn asking(proxy: &Proxy) -> Client {
     let mut client = Client::connect(proxy.addr()).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    client.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     client
 }
@@ -53,7 +53,7 @@ fn half_open_heals_and_reset_resets() {
     assert_eq!(client.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock);
     assert_eq!(server.connections(), 0);
     proxy.set(Fault::None);
-    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    client.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let mut bytes = [0; 12];
     client.read_exact(&mut bytes).unwrap();
     assert_eq!(&bytes, b"HTTP/1.1 200");

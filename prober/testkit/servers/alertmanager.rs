@@ -75,7 +75,7 @@ impl Alertmanager {
         self.stop();
         let serve = || Self::serve(self.addr, &self.config, &self.folder).ok();
         self.process =
-            Some(wait::some_blocking("the port to be free again", std::time::Duration::from_secs(20), serve));
+            Some(wait::some_blocking("the port to be free again", std::time::Duration::from_mins(2), serve));
     }
 
     /// The alerts that it knows, as the JSON of its API; empty if it does not answer.

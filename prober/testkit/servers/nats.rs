@@ -32,7 +32,7 @@ pub struct NatsSetup<'a> {
 }
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Nats {
     /// Starts it.

@@ -8,7 +8,7 @@ import threading
 import time
 
 ECHO, REPLY, UNREACHABLE, EXCEEDED = 8, 0, 3, 11
-LATE_SECONDS = 1.0
+LATE_SECONDS = 20.0
 FLOOD = 300
 
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)

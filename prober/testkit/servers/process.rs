@@ -13,10 +13,10 @@ use tempfile::TempDir;
 use crate::wait;
 
 /// How long a server may take until it serves; PostgreSQL on a busy machine needs seconds.
-const READY_WITHIN: Duration = Duration::from_mins(1);
+const READY_WITHIN: Duration = Duration::from_mins(3);
 
 /// How long a server may take to end.
-const END_WITHIN: Duration = Duration::from_secs(15);
+const END_WITHIN: Duration = Duration::from_mins(1);
 
 /// Runs `"$@"`, and ends it when this shell's input ends: the pipe closes when the owner drops it, and also
 /// when the test process dies in any way, so no server outlives its tests.

@@ -69,12 +69,12 @@ fn postgres_answers_roles_and_ends() {
     let mut busy = busy.args([&postgres.url("reader"), "-w", "-X", "-c", "select pg_sleep(60)"]);
     busy = busy.stdout(Stdio::null()).stderr(Stdio::null());
     let mut busy = busy.spawn().unwrap();
-    wait::until_blocking("a busy session", Duration::from_secs(20), || {
+    wait::until_blocking("a busy session", Duration::from_mins(2), || {
         postgres.execute("select count(*) from pg_stat_activity where query = 'select pg_sleep(60)'") == "1"
     });
     let began = Instant::now();
     drop(postgres);
-    assert!(began.elapsed() < Duration::from_secs(4), "it does not wait for its clients");
+    assert!(began.elapsed() < Duration::from_secs(30), "it does not wait for its clients");
     assert!(gone(addr));
     assert!(!busy.wait().unwrap().success());
 }
@@ -86,7 +86,7 @@ fn prometheus_scrapes_a_page_and_ends() {
     target.on("/metrics", http::Reply::ok(page).header("content-type", "text/plain; version=0.0.4"));
     let prometheus = Prometheus::start(target.addr());
     let addr = prometheus.addr();
-    wait::until_blocking("a scraped sample", Duration::from_secs(20), || {
+    wait::until_blocking("a scraped sample", Duration::from_mins(2), || {
         prometheus.query("things_total").contains("\"7\"")
     });
     drop(prometheus);

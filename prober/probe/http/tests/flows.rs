@@ -90,7 +90,7 @@ async fn an_idle_connection_that_was_closed_is_noted_and_replaced() {
     drop(server);
     let again = testkit::hostile::Hostile::start(testkit::hostile::Fault::HalfOpen);
     assert_ne!(again.addr().port(), port);
-    let outcome = step(&*second, &mut net, Duration::from_millis(500)).await;
+    let outcome = step(&*second, &mut net, trial::PATIENCE).await;
     let hop = &outcome.hops[0];
     assert!(!hop.reused);
     assert_eq!(&*hop.attempts[0].error_type, "connect.closed");

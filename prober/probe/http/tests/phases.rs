@@ -70,7 +70,6 @@ async fn an_address_needs_no_dns_phase_and_plain_http_no_tls_phase() {
 async fn a_deadline_names_the_phase_and_keeps_those_before() {
     let pki = Pki::new();
     let tls = pki.identity(&["localhost"], Flaw::None).server_config(&Speech::h1());
-    let limit = MS(400);
     for (fault, scheme, phases) in [
         (Fault::HalfOpen, "http", &[Connect, Send, Wait][..]),
         (Fault::TlsStall, "https", &[Connect, Tls]),
@@ -82,15 +81,16 @@ async fn a_deadline_names_the_phase_and_keeps_those_before() {
         let mut keys = get(format!("{scheme}://localhost:{}/", hostile.addr().port()));
         keys.push(("ca", text(pki.root_file().display().to_string())));
         keys.push(("ip", Bound::Choice("4")));
-        let trial = trial::run(&KIND, keys, &trial::shared(), limit).await;
-        trial.ended_within(limit);
+        let last = *phases.last().unwrap();
+        let visit = async |limit| trial::run(&KIND, keys.clone(), &trial::shared(), limit).await;
+        let trial = trial::until_in(last, visit).await;
+        trial.ended_in_time();
         assert_eq!(trial.failure(), "timeout timeout", "{fault:?}");
         let measured: Vec<_> = trial.phases(0).into_iter().filter(|phase| *phase != Dns).collect();
         assert_eq!(measured, phases, "{fault:?}");
-        let last = phases.last().unwrap();
         assert_eq!(trial.attribute("timeout.phase"), last.as_str());
         let end = trial.outcome.hops[0].phases.last().map(|span| span.start + span.duration).unwrap();
-        assert!(end >= limit, "the phase in progress lasts until the deadline: {end:?}");
+        assert!(end >= trial.limit, "the phase in progress lasts until the deadline: {end:?}");
     }
 }
 
@@ -148,12 +148,13 @@ async fn names_that_do_not_resolve_are_told_apart() {
         // The step's own deadline comes before the resolver's patience ends.
         ("silent.test", "timeout timeout"),
     ] {
-        let trial = trial::run(&KIND, get(format!("http://{name}/")), &shared, MS(600)).await;
+        let limit = if failure.starts_with("timeout") { MS(600) } else { trial::PATIENCE };
+        let trial = trial::run(&KIND, get(format!("http://{name}/")), &shared, limit).await;
         assert_eq!(trial.failure(), failure);
         assert_eq!(trial.phases(0), [Dns], "{name}");
-        trial.ended_within(MS(600));
+        trial.ended_in_time();
     }
-    let nobody =
-        trial::run(&KIND, get("http://a.test/"), &shared_asking(([127, 0, 0, 1], 1).into()), MS(600)).await;
+    let nowhere = shared_asking(([127, 0, 0, 1], 1).into());
+    let nobody = trial::run(&KIND, get("http://a.test/"), &nowhere, trial::PATIENCE).await;
     assert_eq!(nobody.failure(), "dns dns.unreachable");
 }

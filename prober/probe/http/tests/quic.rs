@@ -115,15 +115,21 @@ fn three(url: String, pki: &Pki) -> Keys {
 async fn a_page_over_http_3_and_where_its_time_went() {
     let pki = Pki::new();
     let server = Served::start(&pki.identity(&["127.0.0.1"], Flaw::None));
-    let trial = trial::run(&KIND, three(server.url("/slow"), &pki), &trial::shared(), trial::PATIENCE).await;
-    assert_eq!(trial.outcome.failure, None);
-    assert_eq!(trial.phases(0), [Handshake, Send, Wait, Receive]);
-    for (phase, wanted) in [(Wait, DELAY), (Receive, DELAY), (Send, Duration::ZERO)] {
-        let time = trial.phase(0, phase);
-        assert!(time + Duration::from_millis(2) >= wanted, "{phase:?} took {time:?}");
-        let most = wanted + Duration::from_millis(150) + trial.stalled();
-        assert!(time < most, "{phase:?} took {time:?}");
-    }
+    let delays = [(Wait, DELAY), (Receive, DELAY), (Send, Duration::ZERO)];
+    let mut tries = 0;
+    let trial = loop {
+        let keys = three(server.url("/slow"), &pki);
+        let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.outcome.failure, None);
+        assert_eq!(trial.phases(0), [Handshake, Send, Wait, Receive]);
+        tries += 1;
+        let noise = Duration::from_millis(150);
+        match delays.iter().find_map(|(phase, delay)| trial.misbilled((0, *phase), (*delay, noise))) {
+            None => break trial,
+            // What a busy machine adds, it does not add every time.
+            Some(wrong) => assert!(tries < 5, "{wrong}"),
+        }
+    };
     assert_eq!(trial.value("body"), Value::Text("hello".into()));
     assert_eq!(trial.value("http_version"), Value::Text("3".into()));
     assert_eq!(trial.attribute("network.transport"), "quic");
@@ -146,7 +152,6 @@ async fn what_goes_wrong_is_told_apart() {
     let expired = Served::start(&pki.identity(&["127.0.0.1"], Flaw::Expired));
     let elsewhere = Served::start(&pki.identity(&["127.0.0.1"], Flaw::WrongName));
     let nobody = testkit::wait::free_port();
-    let limit = Duration::from_millis(700);
     for (url, failure, last) in [
         (expired.url("/"), "tls tls.expired", Handshake),
         (elsewhere.url("/"), "tls tls.name_mismatch", Handshake),
@@ -158,17 +163,24 @@ async fn what_goes_wrong_is_told_apart() {
     ] {
         let names = testkit::dns::Server::start();
         let shared = shared_asking(names.addr());
-        let trial = trial::run(&KIND, three(url.clone(), &pki), &shared, limit).await;
+        let visit = async |limit| trial::run(&KIND, three(url.clone(), &pki), &shared, limit).await;
+        let trial = trial::patiently(|trial| came_to(trial, failure, last), visit).await;
         assert_eq!(trial.failure(), failure, "{url}: {}", trial.message());
         assert_eq!(trial.phases(0).last(), Some(&last), "{url}");
-        trial.ended_within(limit);
+        trial.ended_in_time();
     }
     let mut keys = three(server.url("/endless"), &pki);
     keys.push(("body_limit", Bound::Size(64 << 10)));
     let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
     assert_eq!(trial.outcome.failure, None, "a body beyond its limit is left");
-    let plain = trial::run(&KIND, three("http://127.0.0.1:1/".into(), &pki), &trial::shared(), limit).await;
+    let plain = three("http://127.0.0.1:1/".into(), &pki);
+    let plain = trial::run(&KIND, plain, &trial::shared(), trial::PATIENCE).await;
     assert_eq!(plain.message(), "HTTP/3 is spoken only to https");
+}
+
+/// Whether a run failed as `failure` says, and in this phase.
+fn came_to(trial: &trial::Trial, failure: &str, last: Phase) -> bool {
+    trial.outcome.failure.is_some() && trial.failure() == failure && trial.last_phase() == Some(last)
 }
 
 /// Where a server of aioquic has `path`.
@@ -209,7 +221,6 @@ async fn pages_of_a_server_that_others_wrote() {
 async fn a_server_that_others_wrote_breaks_off() {
     let pki = Pki::new();
     let server = Python::http3(&pki.identity(&["127.0.0.1"], Flaw::None), &Quic::default());
-    let limit = Duration::from_millis(700);
     for (path, failure, last) in [
         ("/silent", "timeout timeout", Wait),
         ("/reset", "protocol http.protocol", Receive),
@@ -221,21 +232,13 @@ async fn a_server_that_others_wrote_breaks_off() {
         ("/short-length", "protocol http.protocol", Receive),
         ("/no-length", "protocol http.protocol", Receive),
     ] {
-        let mut trial = None;
-        // A busy machine may come to the deadline before the server comes to its fault.
-        for _ in 0..4 {
-            let run = trial::run(&KIND, three(at(&server, path), &pki), &trial::shared(), limit).await;
-            let expected = run.outcome.failure.is_some() && run.failure() == failure;
-            trial = Some(run);
-            if expected {
-                break;
-            }
-        }
-        let trial = trial.unwrap();
+        let keys = three(at(&server, path), &pki);
+        let visit = async |limit| trial::run(&KIND, keys.clone(), &trial::shared(), limit).await;
+        let trial = trial::patiently(|trial| came_to(trial, failure, last), visit).await;
         assert!(trial.outcome.failure.is_some(), "{path} is good");
         assert_eq!(trial.failure(), failure, "{path}: {}", trial.message());
         assert_eq!(trial.phases(0).last(), Some(&last), "{path}");
-        trial.ended_within(limit);
+        trial.ended_in_time();
     }
 }
 
