@@ -3,7 +3,9 @@
 //! | module | shows |
 //! | --- | --- |
 //! | `account` | kills at random instants lose nothing and every slot is accounted for; stops drain |
+//! | `agree` | the evaluator and the generated rules, in Prometheus' engine, on the same runs by chance |
 //! | `alerts` | alerts from the store to receivers: the real Alertmanager, hostile ones, kills |
+//! | `chain` | from a failing target to a page: by Prometheus and Alertmanager, and directly |
 //! | `codes` | every code of a mistake: a file, its text, its example |
 //! | `command_line` | what each command prints, where, and with which exit code |
 //! | `compared` | our verdicts and values beside curl's and the blackbox exporter's
@@ -36,7 +38,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod account;
+mod agree;
 mod alerts;
+mod chain;
 mod codes;
 mod command_line;
 mod compared;

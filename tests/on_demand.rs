@@ -119,6 +119,80 @@ fn the_page_is_that_of_the_blackbox_exporter() {
     );
 }
 
+/// What the metrics page has of a scenario under the other exporter's names: series without the scenario's own labels.
+fn compat(page: &str, scenario: &str) -> BTreeSet<String> {
+    let own = format!("scenario=\"{scenario}\",region=\"local\"");
+    let of = series(page).into_iter().filter(|one| one.starts_with("probe_") && one.contains(&own));
+    let bare = |one: String| one.replace(&format!("{{{own}}}"), "").replace(&format!("{own},"), "");
+    of.map(bare).collect()
+}
+
+#[test]
+fn scheduled_runs_have_the_same_names_on_the_metrics_page_if_that_is_asked_for() {
+    let server = Server::start();
+    server.on("/", Reply::ok("x".repeat(100)));
+    let pki = Pki::new();
+    let secure = Server::start_tls(pki.identity(&["127.0.0.1"], Flaw::None).server_config(&Speech::h1()));
+    secure.on("/", Reply::ok("x"));
+    let silent = Hostile::start(Fault::HalfOpen);
+    let root = pki.root_file().display().to_string();
+    let free = testkit::wait::free_port();
+    let theirs = Blackbox::start(&format!(
+        "modules:\n  http: {{ prober: http, http: {{ preferred_ip_protocol: ip4 }} }}\n  \
+         https: {{ prober: http, http: {{ preferred_ip_protocol: ip4, tls_config: {{ ca_file: '{root}' }} }} }}\n  \
+         tcp: {{ prober: tcp, tcp: {{ preferred_ip_protocol: ip4 }} }}\n"
+    ));
+    let probes = [
+        ("http", "page", server.url("/"), format!("http: {}", server.url("/"))),
+        ("http", "gone", format!("http://127.0.0.1:{free}/"), format!("http: \"http://127.0.0.1:{free}/\"")),
+        (
+            "https",
+            "secure",
+            secure.url("/"),
+            format!("http: {{ url: \"{}\", ca: \"{root}\" }}", secure.url("/")),
+        ),
+        ("tcp", "port", silent.addr().to_string(), format!("tcp: \"{}\"", silent.addr())),
+    ];
+    let scenarios: Vec<_> = probes
+        .iter()
+        .map(|(_, name, _, step)| (*name, format!("every: 1s\ntimeout: 900ms\n{step}")))
+        .collect();
+    let project = Project::with("serve: { compat: blackbox }\n", &scenarios);
+    let serving = project.serve();
+    let api = serving.api();
+    for (module, name, target, _) in &probes {
+        let good = if *name == "gone" { 0.0 } else { 1.0 };
+        let own = format!("{{scenario=\"{name}\",region=\"local\"}} ");
+        let ours = testkit::wait::some_blocking(name, std::time::Duration::from_mins(1), || {
+            let page = api.get("/metrics");
+            page.contains(&format!("probe_success{own}{good}\n")).then_some(page)
+        });
+        check_metrics(&ours).unwrap_or_else(|complaint| panic!("{complaint}"));
+        let page = theirs.probe(module, target).expect("the blackbox exporter answers");
+        assert_eq!(compat(&ours, name), series(&page), "{name}");
+        let types = |page: &str| -> BTreeSet<String> {
+            page.lines().filter(|line| line.starts_with("# TYPE probe_")).map(str::to_owned).collect()
+        };
+        assert!(types(&page).is_subset(&types(&ours)), "{name}");
+        if *name == "secure" {
+            let expires = "probe_ssl_earliest_cert_expiry";
+            let same = value(&page, expires) - value(&ours, &format!("{expires}{}", own.trim_end()));
+            assert!(same.abs() < 0.5, "{same}");
+        }
+    }
+    // Nobody who did not ask has them, and a reload is enough to ask.
+    let file = std::fs::read_to_string(project.path("prober.yaml")).unwrap();
+    project.write("prober.yaml", &file.replace("compat: blackbox", "compat: none"));
+    serving.signal(rustix::process::Signal::HUP);
+    testkit::wait::until_blocking("no such names", std::time::Duration::from_mins(1), || {
+        !api.get("/metrics").contains("probe_")
+    });
+    assert_eq!(serving.stop().0, Some(0));
+    project.write("prober.yaml", &file.replace("compat: blackbox", "compat: blackbx"));
+    let ran = project.prober(&["validate"]);
+    assert!(ran.code == Some(2) && ran.err.contains("did you mean `blackbox`?"), "{ran:?}");
+}
+
 #[test]
 fn it_leads_nowhere_that_the_project_does_not_allow() {
     let server = Server::start();

@@ -1,15 +1,18 @@
 //! Exporters that push, through the whole program: to real receivers all of it, and hostile ones delay nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use testkit::hostile::{Fault, Hostile};
-use testkit::http::{Reply, Server};
+use testkit::http::{Reply, Seen, Server};
 use testkit::servers::{Nats, NatsSetup, Prometheus, Python};
 use testkit::wait;
 
-use crate::support::{Project, text};
+use crate::support::{Project, Serving, text};
 
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -89,9 +92,9 @@ fn nats_and_a_collector_get_every_event_over_a_kill() {
     assert_eq!(code, Some(0), "{err}");
     let ran = project.prober(&["events", "-n", "100000", "--format", "jsonl"]);
     let id = |line: &str| text(&serde_json::from_str(line).unwrap(), "prober.slot.id").to_owned();
-    let stored: std::collections::BTreeSet<String> = ran.out.lines().map(id).collect();
+    let stored: BTreeSet<String> = ran.out.lines().map(id).collect();
     assert_eq!(nats.count("RUNS"), stored.len() as u64, "each once: repetitions are known by their id");
-    let mut logged = std::collections::BTreeSet::new();
+    let mut logged = BTreeSet::new();
     for line in collector.lines() {
         // A line of something else is what the server's library has to say.
         let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
@@ -137,7 +140,7 @@ fn hostile_receivers_delay_no_run_and_no_other_exporter() {
     // A machine that is busy with other tests may miss a slot; a runner that waits for an exporter misses most.
     let missed = api.events("verdict=missed").len();
     assert!(missed * 3 < events.len(), "{missed} of {}", events.len());
-    let count = |seen: &testkit::http::Seen| {
+    let count = |seen: &Seen| {
         let body: Value = serde_json::from_slice(&seen.body).unwrap();
         body["data"]["events"].as_array().unwrap().len()
     };
@@ -240,4 +243,136 @@ fn what_is_wrong_with_an_exporter_is_said_before_anything_runs() {
     assert_eq!(missing.prober(&["validate"]).code, Some(0));
     let ran = missing.prober(&["run", "good"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+/// The ids of the slots in a request to a webhook.
+fn slots(seen: &Seen) -> Vec<String> {
+    let body: Value = serde_json::from_slice(&seen.body).unwrap();
+    let events = body["data"]["events"].as_array().unwrap();
+    events.iter().map(|event| text(event, "prober.slot.id").to_owned()).collect()
+}
+
+/// The ids of all slots that a webhook of ours was told of.
+fn told(server: &Server, path: &str) -> BTreeSet<String> {
+    server.seen().iter().filter(|seen| seen.path == path).flat_map(slots).collect()
+}
+
+/// A prober whose exporters change while it runs.
+struct Changing {
+    project: Project,
+    serving: Serving,
+}
+
+impl Changing {
+    /// Writes other exporters into the project's file and asks for a reload.
+    fn reload(&self, exporters: &str, wanted: &str) -> Value {
+        let file = std::fs::read_to_string(self.project.path("prober.yaml")).unwrap();
+        let (head, rest) = file.split_once("exporters:\n").unwrap();
+        let rest: Vec<_> = rest.lines().filter(|line| !line.starts_with("  - ")).collect();
+        self.project.write("prober.yaml", &format!("{head}exporters:\n{exporters}{}\n", rest.join("\n")));
+        let api = self.serving.api();
+        let before = api.json("/api/v1/reload-state")["at"].clone();
+        self.serving.signal(Signal::HUP);
+        let state = wait::some_blocking("the reload", PATIENCE, || {
+            let state = api.json("/api/v1/reload-state");
+            (state["at"] != before).then_some(state)
+        });
+        assert_eq!(state["state"], wanted, "{state:#}");
+        state
+    }
+
+    /// Events that a sink has sent; `None` if there is no such sink.
+    fn sent(&self, sink: &str) -> Option<f64> {
+        let series = format!("prober_export_sent_events_total{{sink=\"{sink}\"}} ");
+        let page = self.serving.api().get("/metrics");
+        page.lines().find_map(|line| line.strip_prefix(series.as_str())?.parse().ok())
+    }
+}
+
+#[test]
+fn a_reload_exchanges_exporters_and_loses_nothing() {
+    let (server, first, second) = (Server::start(), Server::start(), Server::start());
+    // The first one takes events only as long as it is there.
+    let (there, taken) = (Arc::new(AtomicBool::new(true)), Arc::new(Mutex::new(BTreeSet::new())));
+    let (is_there, takes) = (Arc::clone(&there), Arc::clone(&taken));
+    first.on_request("/hook", move |seen| {
+        if !is_there.load(Ordering::SeqCst) {
+            return Reply::status(503);
+        }
+        takes.lock().unwrap().extend(slots(seen));
+        Reply::status(204)
+    });
+    second.on("/hook", Reply::status(204));
+    second.on("/new", Reply::status(204));
+    let hook = |url: &str| format!("  - webhook: {{ url: \"{url}\", linger: 100ms }}\n");
+    let files = "  - ndjson: { directory: out }\n";
+    let project = project(&server, &format!("{}{files}", hook(&first.url("/hook"))));
+    let prober = Changing { serving: project.serve(), project };
+    let known = |path: &str| told(&second, path).len();
+    wait::until_blocking("the first receiver", PATIENCE, || taken.lock().unwrap().len() >= 4);
+    // It is gone, and while events wait for it another one takes its place.
+    there.store(false, Ordering::SeqCst);
+    wait::until_blocking("events wait", PATIENCE, || prober.serving.err().contains("export fails"));
+    let before = prober.sent("webhook").unwrap();
+    prober.reload(&format!("{}{files}", hook(&second.url("/hook"))), "loaded");
+    wait::until_blocking("the second receiver", PATIENCE, || known("/hook") >= 4);
+    wait::until_blocking("its counters go on", PATIENCE, || prober.sent("webhook") >= Some(before + 4.0));
+    let err = prober.serving.err();
+    assert!(err.contains("sink=\"webhook\"") && !err.contains("sink=\"ndjson\""), "one was touched: {err}");
+    // What cannot be used is refused, and what runs goes on.
+    let wrong = format!("  - webhook: {{ url: \"{}\", ca: nowhere.pem }}\n", second.url("/hook"));
+    let state = prober.reload(&wrong, "failed");
+    assert!(text(&state, "diagnostics").contains("nowhere.pem"), "{state:#}");
+    let count = known("/hook");
+    wait::until_blocking("it goes on", PATIENCE, || known("/hook") >= count + 2);
+    // One is taken away and one is new.
+    prober.reload(&[hook(&second.url("/hook")), hook(&second.url("/new"))].concat(), "loaded");
+    wait::until_blocking("the new one", PATIENCE, || known("/new") >= 2);
+    assert!(prober.sent("ndjson").is_none() && prober.sent("webhook-2").is_some());
+    let (code, err) = prober.serving.stop();
+    assert_eq!(code, Some(0), "{err}");
+    let ran = prober.project.prober(&["events", "-n", "100000", "--format", "jsonl"]);
+    let id = |line: &str| text(&serde_json::from_str(line).unwrap(), "prober.slot.id").to_owned();
+    let stored: BTreeSet<String> = ran.out.lines().map(id).collect();
+    let mut taken = taken.lock().unwrap().clone();
+    taken.extend(told(&second, "/hook"));
+    let lost: Vec<_> = stored.difference(&taken).collect();
+    assert!(lost.is_empty(), "{lost:?}\n{err}");
+}
+
+#[test]
+fn a_prometheus_that_was_gone_for_a_while_has_all_of_it_and_once() {
+    let (server, mut prometheus) = (Server::start(), Prometheus::receiver());
+    let url = format!("http://{}/api/v1/write", prometheus.addr());
+    let project =
+        project(&server, &format!("  - remote_write: {{ url: \"{url}\", linger: 100ms, timeout: 1s }}\n"));
+    let serving = project.serve();
+    let api = serving.api();
+    let bad = r#"prober_sli_bad_events_total{slo="bad"}"#;
+    wait::until_blocking("the first samples", PATIENCE, || asked(&prometheus, bad) >= Some(2.0));
+    prometheus.stop();
+    let before = api.events("verdict=bad").len();
+    api.until_events("verdict=bad", before + 15);
+    assert!(serving.err().contains("export fails"), "{}", serving.err());
+    prometheus.start_again();
+    let known = || api.events("verdict=bad").len() as f64;
+    wait::until_blocking("the backlog", PATIENCE, || {
+        let at_least = known();
+        wait::some_blocking("a value", PATIENCE, || asked(&prometheus, bad)) >= at_least - 2.0
+            && asked(&prometheus, r#"prober_export_queue_length{sink="remote_write"}"#).is_some()
+    });
+    // As it happened: the samples of the time without a receiver are there, in their order, and never shrink.
+    let answer: Value = serde_json::from_str(&prometheus.query(&format!("{bad}[10m]"))).unwrap();
+    let values = answer["data"]["result"][0]["values"].as_array().unwrap().clone();
+    let numbers: Vec<f64> = values.iter().map(|pair| pair[1].as_str().unwrap().parse().unwrap()).collect();
+    assert!(numbers.is_sorted() && numbers.len() >= 3, "{numbers:?}");
+    let times: Vec<f64> = values.iter().map(|pair| pair[0].as_f64().unwrap()).collect();
+    let gap = times.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+    assert!(gap < 15.0, "every ten seconds at least: {times:?}");
+    assert_eq!(asked(&prometheus, &format!("resets({bad}[10m])")), Some(0.0));
+    let page = api.get("/metrics");
+    for metric in ["prober_export_dropped_events_total", "prober_export_refused_items_total"] {
+        assert!(page.contains(&format!("{metric}{{sink=\"remote_write\"}} 0\n")), "{page}");
+    }
+    assert_eq!(serving.stop().0, Some(0));
 }

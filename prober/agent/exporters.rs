@@ -17,15 +17,24 @@ use scenario::tree::{Node, ScalarKind};
 
 use super::secrets::{MissingSecrets, Vault};
 
-/// An exporter with its settings, not built yet.
+/// An exporter with its settings, not built yet; equal to another one if both would do the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
     /// Its name, also that of its cursor; a second one of a kind is `ndjson-2`.
     pub(crate) sink: String,
+    /// Which of the project's exporters it is.
+    pub(crate) place: usize,
     pub(crate) kind: &'static ExporterKind,
     pub(crate) settings: Settings,
     /// What is kept out of everything that people see of it.
     secrets: Secrets,
+}
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        // Settings that secrets were put into have their values.
+        self.sink == other.sink && self.kind.name == other.kind.name && self.settings == other.settings
+    }
 }
 
 impl Planned {
@@ -84,7 +93,8 @@ pub(crate) fn plan(project: &Project, root: &Path) -> (Vec<Planned>, Vec<Diagnos
             Ok(settings) => {
                 let same = planned.iter().filter(|other| other.kind.name == kind.name).count();
                 let sink = if same == 0 { name.to_owned() } else { format!("{name}-{}", same + 1) };
-                planned.push(Planned { sink, kind, settings, secrets: Secrets::default() });
+                let place = planned.len();
+                planned.push(Planned { sink, place, kind, settings, secrets: Secrets::default() });
             }
             Err(more) => mistakes.extend(more),
         }

@@ -207,12 +207,13 @@ impl Loader {
         Ok(loaded)
     }
 
-    /// The same, with the routes of alerts, each of which can be built.
+    /// The same, with exporters that have their secrets and the routes of alerts, each of which can be built.
     ///
     /// # Errors
     /// A file, a secret, a region or a route; nothing has changed then.
     pub(crate) fn load_to_serve(&self, client: &Client) -> Result<Loaded, LoadError> {
         let mut loaded = self.load()?;
+        exporters::fill(&mut loaded.exporters, &loaded.project, &self.vault)?;
         let regions: Vec<_> = match &self.options.regions {
             Some(named) => named.iter().map(|region| Arc::from(region.as_str())).collect(),
             None => loaded.project.regions().to_vec(),

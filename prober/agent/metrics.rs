@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use export::prometheus::{Around, Chunks, DoubtNumbers, Format, Metrics, OwnHealth, Process, StoreNumbers};
-use export::pump::SinkStats;
 use model::time::Timestamp;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::Gauges;
@@ -14,6 +13,7 @@ use tokio::sync::watch;
 
 use super::alerts::Board;
 use super::machine::open_files;
+use super::pumps::Sinks;
 use super::slo::Standings;
 
 /// Everything on the metrics page.
@@ -21,7 +21,7 @@ use super::slo::Standings;
 pub(crate) struct MetricsPage {
     pub(crate) metrics: Metrics,
     pub(crate) store: Store,
-    pub(crate) sinks: Vec<(String, Arc<SinkStats>)>,
+    pub(crate) sinks: watch::Receiver<Sinks>,
     pub(crate) started: Timestamp,
     pub(crate) doubts: Arc<Doubts>,
     pub(crate) gauges: Arc<Gauges>,
@@ -43,7 +43,7 @@ impl MetricsPage {
     fn around(&self) -> Around {
         Around {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            sinks: self.sinks.clone(),
+            sinks: self.sinks.borrow().to_vec(),
             store: Some(StoreNumbers::of(self.store.stats(), &self.store.health().borrow())),
             process: process(self.started),
             alerts: self.board.numbers(),

@@ -5,6 +5,7 @@
 //! | `files`, `secrets`, `exporters`, `load` | from files to what the parts need |
 //! | `serve` | start, run and stop the parts in their order |
 //! | `parts` | the parts while they run |
+//! | `pumps` | the exporters' pumps, exchanged by a reload |
 //! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
 //! | `sink` | the runner's way into the store |
 //! | `promises`, `slo` | what is promised, and the task that judges it |
@@ -28,6 +29,7 @@ pub(crate) mod on_demand;
 pub(crate) mod pages;
 pub(crate) mod parts;
 pub(crate) mod promises;
+pub(crate) mod pumps;
 pub(crate) mod recall;
 pub(crate) mod secrets;
 pub(crate) mod serve;

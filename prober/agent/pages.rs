@@ -125,7 +125,7 @@ fn own(page: &MetricsPage) -> Vec<OwnFact> {
     add("Store", "last commit took", format!("{:.1} ms", stats.last_commit().as_secs_f64() * 1e3), false);
     add("Store", "commits that failed", stats.failed_commits().to_string(), stats.failed_commits() > 0);
     add("Store", "events lost to a reader", stats.lost().to_string(), stats.lost() > 0);
-    for (name, sink) in &page.sinks {
+    for (name, sink) in page.sinks.borrow().iter() {
         let trouble = sink.trouble();
         let numbers =
             format!("{} sent, {} wait, {} dropped", sink.sent(), sink.queue_length(), sink.dropped());

@@ -20,6 +20,7 @@ use super::alerts::Routes;
 use super::controls;
 use super::load::{LoadError, Loaded, Loader};
 use super::on_demand::Ground;
+use super::pumps::Pumps;
 use super::slo::Judging;
 use crate::exit::Stop;
 
@@ -42,8 +43,10 @@ pub(crate) struct Parts {
     pub(crate) runner: JoinSet<Stopped>,
     pub(crate) runner_stop: CancellationToken,
     pub(crate) writer: JoinHandle<WriterEnd>,
-    pub(crate) pumps: JoinSet<PumpStats>,
-    pub(crate) pumps_stop: CancellationToken,
+    /// Counts for the metrics page.
+    pub(crate) fold: JoinSet<PumpStats>,
+    pub(crate) fold_stop: CancellationToken,
+    pub(crate) pumps: Pumps,
     pub(crate) judging: Judging,
     /// The client of all receivers of alerts.
     pub(crate) client: Client,
@@ -56,9 +59,12 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Makes what was loaded the plans that run; on an error the plans from before go on.
-    pub(crate) async fn apply(&self, loaded: Loaded) -> Result<Timestamp, String> {
+    pub(crate) async fn apply(&mut self, loaded: Loaded) -> Result<Timestamp, String> {
+        // First what can still be refused.
+        self.pumps.set(&loaded.exporters).await?;
         // Series are born before the first event of their stream.
         let streams = loaded.streams();
+        self.metrics.tell_as_blackbox(loaded.project.is_blackbox);
         self.metrics.set(&streams, &loaded.promises.joint);
         self.streams.send_replace(Arc::from(streams));
         // So are the doubts about the regions that streams run in.
@@ -80,7 +86,7 @@ impl Parts {
     }
 
     /// Reads the files again; wrong files keep the plans from before and say so.
-    pub(crate) async fn reload(&self) -> ReloadState {
+    pub(crate) async fn reload(&mut self) -> ReloadState {
         let (loader, client) = (Arc::clone(&self.loader), self.client.clone());
         let loaded = tokio::task::spawn_blocking(move || loader.load_to_serve(&client)).await;
         let loaded = loaded.unwrap_or_else(|error| Err(LoadError::Mistakes(error.to_string())));
@@ -135,8 +141,9 @@ impl Parts {
         // The last events are there: they are judged before those who deliver end.
         self.judging.stop.cancel();
         while self.judging.task.join_next().await.is_some() {}
-        self.pumps_stop.cancel();
-        while self.pumps.join_next().await.is_some() {}
+        self.pumps.stop().await;
+        self.fold_stop.cancel();
+        while self.fold.join_next().await.is_some() {}
         // Whatever decides on alerts has ended: what it queued last may still go out.
         self.alerts_stop.cancel();
         while self.alerts.join_next().await.is_some() {}

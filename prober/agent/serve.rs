@@ -9,7 +9,7 @@ use std::time::Duration;
 use dashboard::{Catalogue, Format, OwnDoubts, Readiness, ReloadState, Settings as PageSettings, Sources};
 use export::Surroundings;
 use export::prometheus::{self, Metrics, StreamInfo};
-use export::pump::{Pump, PumpConfig, PumpStats, SinkStats};
+use export::pump::{Pump, PumpConfig, PumpStats};
 use model::time::{Clock as _, SystemClock, Timestamp};
 use post::Client;
 use scenario::compile::Options;
@@ -24,18 +24,18 @@ use tokio_util::sync::CancellationToken;
 use super::account::{Audit, expected};
 use super::alerts::{self, Alerts, Board, Routes};
 use super::controls::{self, Controls};
-use super::exporters;
 use super::files::Place;
-use super::load::{LoadError, Loaded, Loader};
+use super::load::{Loaded, Loader};
 use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
 use super::on_demand::OnDemand;
 use super::pages::Pages;
 use super::parts::{Parts, ReloadRequest};
+use super::pumps::Pumps;
 use super::secrets::Vault;
 use super::shutdown::{Asked, Signals};
 use super::sink::StoreSink;
-use super::slo::{self, Judging};
+use super::slo::Judging;
 use crate::exit::{Exit, Stop};
 
 /// What the command line decides.
@@ -75,8 +75,7 @@ pub(crate) async fn serve(
     let client = tokio::task::spawn_blocking(alerts::client).await;
     let client = client.map_err(|error| Stop::environment(error.to_string()))?;
     let client = client.map_err(|error| Stop::environment(error.to_string()))?;
-    let mut loaded = loader.load_to_serve(&client)?;
-    exporters::fill(&mut loaded.exporters, &loaded.project, &loader.vault).map_err(LoadError::from)?;
+    let loaded = loader.load_to_serve(&client)?;
     warm(&loader).await;
     let listener = listen(settings.listen, &settings.pages, &loaded).await?;
     let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
@@ -86,8 +85,11 @@ pub(crate) async fn serve(
     let limits = Limits { in_flight_max: in_flight_max(settings.in_flight), grace: GRACE };
     let anchor = probe::Anchor::listen().await;
     let anchor = anchor.map_err(|error| Stop::environment(format!("no port on loopback: {error}")))?;
-    let pages = (listener, settings.pages);
-    let (parts, mut reloads) = start(opened, (loader, &loaded, client), limits, (pages, anchor))?;
+    let OpenStore { opened, from, counted_from, dir } = opened;
+    let pumping = start_pumping((&opened.store, from, counted_from), (&loader, &loaded)).await?;
+    let pages = (listener, settings.pages, dir);
+    let store = (opened, from, pumping);
+    let (mut parts, mut reloads) = start(store, (loader, &loaded, client), limits, (pages, anchor))?;
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
@@ -193,17 +195,13 @@ type Started = (Parts, mpsc::Receiver<ReloadRequest>);
 
 /// Starts every part; nothing is scheduled yet.
 fn start(
-    store: OpenStore,
+    (opened, from, pumping): (Opened, Timestamp, Pumping),
     (loader, loaded, client): (Arc<Loader>, &Loaded, Client),
     limits: Limits,
-    ((listener, pages), anchor): ((TcpListener, Pages), probe::Anchor),
+    ((listener, pages, dir), anchor): ((TcpListener, Pages, PathBuf), probe::Anchor),
 ) -> Result<Started, Stop> {
-    let OpenStore { opened: Opened { store, queue, writer }, from, counted_from, dir } = store;
-    let metrics = Metrics::default();
-    metrics.set(&loaded.streams(), &loaded.promises.joint);
-    metrics.account_from(from);
-    let pumping = start_pumping((&store, counted_from), (&loader, loaded), &metrics)?;
-
+    let Opened { store, queue, writer } = opened;
+    let metrics = pumping.metrics.clone();
     let running = start_running((&store, queue, writer), limits, from)?;
 
     let rest_stop = CancellationToken::new();
@@ -222,7 +220,7 @@ fn start(
     let page = MetricsPage {
         metrics: metrics.clone(),
         store: store.clone(),
-        sinks: pumping.sinks,
+        sinks: pumping.pumps.sinks(),
         started,
         doubts: Arc::clone(&running.doubts),
         gauges,
@@ -246,8 +244,9 @@ fn start(
         runner: running.tasks,
         runner_stop: running.stop,
         writer: running.writer,
-        pumps: pumping.tasks,
-        pumps_stop: pumping.stop,
+        fold: pumping.fold,
+        fold_stop: pumping.fold_stop,
+        pumps: pumping.pumps,
         judging,
         client,
         routes,
@@ -349,56 +348,34 @@ fn surroundings(
 
 /// The pumps, and what they know of this prober.
 struct Pumping {
-    tasks: JoinSet<PumpStats>,
-    stop: CancellationToken,
-    /// The exporters' counters by name.
-    sinks: Vec<(String, Arc<SinkStats>)>,
+    pumps: Pumps,
+    /// What is counted for the metrics page, and the pump that does.
+    metrics: Metrics,
+    fold: JoinSet<PumpStats>,
+    fold_stop: CancellationToken,
     streams: watch::Sender<Arc<[StreamInfo]>>,
     own_page: Arc<OnceLock<MetricsPage>>,
 }
 
 /// Starts the pumps of the exporters, and the one that counts for the metrics page.
-fn start_pumping(
-    (store, counted_from): (&Store, Cursor),
+async fn start_pumping(
+    (store, from, counted_from): (&Store, Timestamp, Cursor),
     (loader, loaded): (&Loader, &Loaded),
-    metrics: &Metrics,
 ) -> Result<Pumping, Stop> {
-    let stop = CancellationToken::new();
+    let metrics = Metrics::default();
+    metrics.tell_as_blackbox(loaded.project.is_blackbox);
+    metrics.set(&loaded.streams(), &loaded.promises.joint);
+    metrics.account_from(from);
     let streams = watch::Sender::new(Arc::from(loaded.streams()));
     let own_page = Arc::new(OnceLock::new());
     let around = surroundings(loader, streams.subscribe(), Arc::clone(&own_page));
-    let (mut tasks, sinks) = start_pumps(store, loaded, (&around, &stop))?;
+    let mut pumps = Pumps::new(store, around);
+    pumps.set(&loaded.exporters).await.map_err(Stop::environment)?;
+    let (mut fold, fold_stop) = (JoinSet::new(), CancellationToken::new());
     let clock = Arc::new(SystemClock);
-    let fold = Pump::new("metrics", (store, counted_from), metrics.exporter(), clock, PumpConfig::default());
-    tasks.spawn(fold.run(stop.clone()));
-    Ok(Pumping { tasks, stop, sinks, streams, own_page })
-}
-
-/// The exporters' tasks, and their counters by name.
-type Pumps = (JoinSet<PumpStats>, Vec<(String, Arc<SinkStats>)>);
-
-/// Starts one pump for each exporter of the project.
-fn start_pumps(
-    store: &Store,
-    loaded: &Loaded,
-    (around, stop): (&Surroundings, &CancellationToken),
-) -> Result<Pumps, Stop> {
-    let clock = &around.clock;
-    let cannot = |error: store::ReadError| Stop::environment(error.to_string());
-    let (mut pumps, mut sinks) = (JoinSet::new(), Vec::new());
-    let own = std::iter::once(slo::NAME);
-    let names: Vec<_> = loaded.exporters.iter().map(|planned| planned.sink.as_str()).chain(own).collect();
-    store.keep_cursors(&names).map_err(cannot)?;
-    for planned in &loaded.exporters {
-        let exporter = planned.build(around).map_err(|error| Stop::environment(error.to_string()))?;
-        let cursor = store.cursor(&planned.sink).map_err(cannot)?;
-        let name = planned.sink.clone();
-        let pump =
-            Pump::new(name.clone(), (store, cursor), exporter, Arc::clone(clock), PumpConfig::default());
-        sinks.push((name, pump.stats()));
-        pumps.spawn(pump.run(stop.clone()));
-    }
-    Ok((pumps, sinks))
+    let pump = Pump::new("metrics", (store, counted_from), metrics.exporter(), clock, PumpConfig::default());
+    fold.spawn(pump.run(fold_stop.clone()));
+    Ok(Pumping { pumps, metrics, fold, fold_stop, streams, own_page })
 }
 
 fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>) -> Sources {

@@ -30,6 +30,7 @@ pub mod webhook;
 
 mod cloud_event;
 mod proto;
+mod quiet;
 mod receiver;
 mod sampler;
 mod socket;
@@ -103,6 +104,9 @@ pub struct ExporterKind {
 }
 
 /// Makes an exporter; this is where a destination that cannot be used is found out. May block.
+///
+/// One of the same settings may still be running, which ends before the new one delivers anything: what belongs to that
+/// one is not touched here.
 pub type Build = fn(&Settings, &Surroundings) -> Result<Box<dyn Exporter>, BuildError>;
 
 /// What an exporter knows of the prober that it is part of.

@@ -183,14 +183,32 @@ impl Pump {
         Arc::clone(&self.stats)
     }
 
+    /// Goes on with the counters of a pump of the same sink and store that has ended.
+    #[must_use]
+    pub fn counting_on(mut self, stats: Arc<SinkStats>) -> Self {
+        stats.position.store(self.stats.position.load(Ordering::Relaxed), Ordering::Relaxed);
+        // What went wrong went wrong with other settings.
+        stats.set_trouble(None);
+        self.stats = stats;
+        self
+    }
+
     /// Delivers until `stop`, then what is left within the grace.
     ///
     /// Stop the pumps after the store's writer has ended, so that the last events are there.
-    pub async fn run(mut self, stop: CancellationToken) -> PumpStats {
-        while self.turn(&stop).await == Go::On {}
+    pub async fn run(self, stop: CancellationToken) -> PumpStats {
+        self.run_until(stop, CancellationToken::new()).await
+    }
+
+    /// The same, or until `leave`: then it ends at once, and whoever takes over the cursor delivers what is left.
+    ///
+    /// A delivery that is under way at `leave` is cut off, and comes again.
+    pub async fn run_until(mut self, stop: CancellationToken, leave: CancellationToken) -> PumpStats {
+        let turns = async { while self.turn(&stop).await == Go::On {} };
+        let is_left = leave.run_until_cancelled(turns).await.is_none();
         let grace = self.config.grace;
         // A delivery that is cut off here comes again after the next start.
-        if timeout(grace, self.flush()).await.is_err() {
+        if !is_left && timeout(grace, self.flush()).await.is_err() {
             tracing::warn!(sink = self.sink, "the grace ended before everything was delivered");
         }
         if timeout(grace, self.exporter.close()).await.is_err() {

@@ -61,6 +61,8 @@ pub struct Project {
     pub store: StoreFile,
     /// Where `serve` listens, `address:port`.
     pub listen: Option<Spanned<String>>,
+    /// Whether the metrics page has the blackbox exporter's names, too.
+    pub is_blackbox: bool,
     /// Where alerts go, in the file's order.
     pub routes: Vec<routes::Route>,
     regions: Vec<Arc<str>>,
@@ -248,6 +250,7 @@ impl Project {
         }
         if let Some(mut serve) = serve {
             self.listen = serve.text("listen");
+            self.is_blackbox = serve.choice("compat").is_some_and(|compat| compat.value == "blackbox");
             let wrong =
                 self.listen.as_ref().filter(|listen| listen.value.parse::<std::net::SocketAddr>().is_err());
             if let Some(listen) = wrong {

@@ -20,6 +20,8 @@ pub(super) struct Files {
     rotation: Rotation,
     clock: Arc<dyn Clock>,
     open: Option<Open>,
+    /// Whether files that were left open have been looked for.
+    is_mended: bool,
 }
 
 struct Open {
@@ -30,19 +32,29 @@ struct Open {
 }
 
 impl Files {
-    /// Uses `dir`, made if it is not there; files that a crash left open are mended and closed.
+    /// Uses `dir`, made if it is not there; files that a crash left open are mended and closed at the first use.
     pub(super) fn open(dir: &Path, rotation: Rotation, clock: Arc<dyn Clock>) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         // Said now rather than at the first event.
         let probe = dir.join(".prober-writable");
         File::create(&probe)?;
         fs::remove_file(&probe)?;
-        let files = Self { dir: dir.to_owned(), rotation, clock, open: None };
-        for path in files.named(OPEN)? {
+        Ok(Self { dir: dir.to_owned(), rotation, clock, open: None, is_mended: false })
+    }
+
+    /// Mends and closes the files that a crash left open.
+    ///
+    /// Not before the first use: until then another exporter may write here, the one that this one follows.
+    fn mend(&mut self) -> io::Result<()> {
+        if self.is_mended {
+            return Ok(());
+        }
+        for path in self.named(OPEN)? {
             mend(&path)?;
             close(&path)?;
         }
-        Ok(files)
+        self.is_mended = true;
+        Ok(())
     }
 
     /// Appends whole lines, on the disk when this returns.
@@ -72,6 +84,7 @@ impl Files {
 
     /// Closes the open file if it is full or old.
     pub(super) fn rotate(&mut self) -> io::Result<()> {
+        self.mend()?;
         let now = self.clock.now();
         let due = self.open.as_ref().is_some_and(|open| {
             open.bytes >= self.rotation.bytes || now.since(open.began) >= self.rotation.after
@@ -81,6 +94,7 @@ impl Files {
 
     /// Closes the open file and removes the oldest closed ones over the bounds.
     pub(super) fn close(&mut self) -> io::Result<()> {
+        self.mend()?;
         let Some(open) = self.open.take() else { return Ok(()) };
         drop(open.file);
         close(&open.path)?;

@@ -10,29 +10,19 @@ use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, header};
 use model::event::SliEvent;
 use model::probe::BoxFuture;
-use model::time::{Clock, Timestamp};
-use tokio::task::spawn_blocking;
 use url::Url;
 
 use super::encode::{gather, metric, points, record, request, resource};
 use super::signal::{Sent, Signal, judge, judge_call};
 use super::{grpc, spans};
-use crate::prometheus::read::families;
+use crate::quiet::{self, Own, Sampling};
 use crate::receiver::{Receiver, silent};
 use crate::sampler::{Sampler, Snapshot};
 use crate::settings::Settings;
-use crate::{Delivery, Exporter, OwnMetrics, Surroundings};
+use crate::{Delivery, Exporter, Surroundings};
 
 /// About the most bytes of a request before it is compressed; collectors take 4 MiB over gRPC.
 const REQUEST_BYTES: usize = 1 << 20;
-/// Streams that are sampled again for one request.
-const REFRESH_STREAMS: usize = 40;
-/// Such requests after one batch.
-const REFRESH_TURNS: usize = 25;
-/// How often the process' own metrics are sampled.
-const OWN_EVERY: Duration = Duration::from_secs(15);
-/// Events younger than this are the present.
-const PRESENT: Duration = Duration::from_secs(30);
 
 /// The exporter.
 pub(super) struct Otlp {
@@ -43,13 +33,10 @@ pub(super) struct Otlp {
     signals: Vec<(Signal, Url)>,
     resource: Vec<u8>,
     version: Arc<str>,
-    clock: Arc<dyn Clock>,
     sampler: Sampler,
+    own: Own,
     requests: VecDeque<Request>,
     linger: Duration,
-    own: OwnMetrics,
-    own_at: Timestamp,
-    started: Timestamp,
     /// Events and items that are lost since the last batch was acknowledged, and why.
     dropped: u64,
     refused: u64,
@@ -95,13 +82,10 @@ impl Otlp {
             signals: signals.map(|signal| (signal, signal.url(settings, grpc))).collect(),
             resource: resource(&about),
             version: Arc::clone(&around.version),
-            clock: Arc::clone(&around.clock),
             sampler: Sampler::new(around.streams.clone()),
+            own: Own::new(around),
             requests: VecDeque::new(),
             linger: settings.duration("linger"),
-            own: Arc::clone(&around.own),
-            own_at: Timestamp::default(),
-            started: around.clock.now(),
             dropped: 0,
             refused: 0,
             why: None,
@@ -120,17 +104,10 @@ impl Otlp {
         }
         let snapshots = self.sampler.count(&fresh);
         self.points(&snapshots);
-        if let Err(delivery) = self.drain().await {
+        if let Err(delivery) = self.send_all().await {
             return delivery;
         }
-        let now = self.clock.now();
-        let newest = batch.iter().map(|event| event.recorded).max().unwrap_or(now);
-        let caught_up = now.since(newest) < PRESENT;
-        let until = if caught_up { now.max(newest) } else { newest };
-        if caught_up {
-            self.sample_own(now).await;
-        }
-        if let Err(delivery) = self.refresh(until, REFRESH_TURNS).await {
+        if let Err(delivery) = quiet::after(self, batch).await {
             return delivery;
         }
         self.sampler.acknowledged(batch);
@@ -194,20 +171,8 @@ impl Otlp {
         self.requests.push_back(Request { signal, body, items: count, events });
     }
 
-    /// The metrics of the process itself, now and then.
-    async fn sample_own(&mut self, now: Timestamp) {
-        if now.since(self.own_at) < OWN_EVERY || !self.wants(Signal::Metrics) {
-            return;
-        }
-        let own = Arc::clone(&self.own);
-        let Ok(text) = spawn_blocking(move || own()).await else { return };
-        self.own_at = now;
-        let snapshot = Snapshot { at: now, born: self.started, families: families(&text), gone: Vec::new() };
-        self.points(&[snapshot]);
-    }
-
     /// Sends request after request until none is left, or says why it has to wait.
-    async fn drain(&mut self) -> Result<(), Delivery> {
+    async fn send_all(&mut self) -> Result<(), Delivery> {
         while let Some(request) = self.requests.front() {
             let (items, events) = (request.items, request.events);
             match self.send(request).await {
@@ -247,31 +212,27 @@ impl Otlp {
         }
         headers
     }
+}
 
-    /// Samples what was quiet again, request by request.
-    async fn refresh(&mut self, until: Timestamp, turns: usize) -> Result<(), Delivery> {
-        if self.wants(Signal::Metrics) {
-            for _ in 0..turns {
-                self.drain().await?;
-                let again = self.sampler.refresh(until, REFRESH_STREAMS);
-                if again.is_empty() {
-                    break;
-                }
-                self.points(&again);
-            }
-        }
-        self.drain().await
+impl Sampling for Otlp {
+    fn sampler(&mut self) -> &mut Sampler {
+        &mut self.sampler
     }
 
-    async fn keep_alive(&mut self) {
-        // What is there already goes first, so that nothing piles up for a collector that is gone.
-        if self.drain().await.is_err() {
-            return;
-        }
-        let now = self.clock.now();
-        self.sample_own(now).await;
-        // What fails here is tried again with the next batch, which says why.
-        drop(self.refresh(now, usize::MAX).await);
+    fn own(&mut self) -> &mut Own {
+        &mut self.own
+    }
+
+    fn is_sampling(&self) -> bool {
+        self.wants(Signal::Metrics)
+    }
+
+    fn queue(&mut self, snapshots: Vec<Snapshot>) {
+        self.points(&snapshots);
+    }
+
+    fn drain(&mut self) -> BoxFuture<'_, Result<(), Delivery>> {
+        Box::pin(self.send_all())
     }
 }
 
@@ -290,6 +251,6 @@ impl Exporter for Otlp {
     }
 
     fn idle(&mut self) -> BoxFuture<'_, ()> {
-        Box::pin(self.keep_alive())
+        Box::pin(quiet::keep_alive(self))
     }
 }

@@ -15,49 +15,80 @@ use model::time::Timestamp;
 
 use super::text::escape;
 
-/// A family: its name, its help, and the labels and value of each series.
-type Family = (&'static str, &'static str, Vec<(String, f64)>);
+/// A family: its name, and the labels and value of each series; labels as `phase="connect"`, or none.
+pub(super) type Family = (&'static str, Vec<(String, f64)>);
+
+/// Name and help of every family that there may be, in the order of their names.
+pub(super) const FAMILIES: &[(&str, &str)] = &[
+    ("probe_dns_answer_rrs", "Returns number of entries in the answer resource record list"),
+    ("probe_dns_duration_seconds", "Duration of DNS request by phase"),
+    ("probe_dns_lookup_time_seconds", "Returns the time taken for probe dns lookup in seconds"),
+    ("probe_dns_query_succeeded", "Displays whether or not the query was executed successfully"),
+    ("probe_duration_seconds", "Returns how long the probe took to complete in seconds"),
+    ("probe_failed_due_to_regex", "Indicates if probe failed due to regex"),
+    ("probe_http_content_length", "Length of http content response"),
+    ("probe_http_duration_seconds", "Duration of http request by phase, summed over all redirects"),
+    ("probe_http_redirects", "The number of redirects"),
+    ("probe_http_ssl", "Indicates if SSL was used for the final redirect"),
+    ("probe_http_status_code", "Response HTTP status code"),
+    ("probe_http_uncompressed_body_length", "Length of uncompressed response body"),
+    ("probe_http_version", "Returns the version of HTTP of the probe response"),
+    (
+        "probe_ip_addr_hash",
+        "Specifies the hash of IP address. It's useful to detect if the IP address changes.",
+    ),
+    ("probe_ip_protocol", "Specifies whether probe ip protocol is IP4 or IP6"),
+    ("probe_ssl_earliest_cert_expiry", "Returns earliest SSL cert expiry in unixtime"),
+    ("probe_ssl_last_chain_expiry_timestamp_seconds", "Returns last SSL chain expiry in unixtime"),
+    ("probe_ssl_last_chain_info", "Contains SSL leaf certificate information"),
+    ("probe_success", "Displays whether or not the probe was a success"),
+    ("probe_tls_version_info", "Returns the TLS version used or NaN when unknown"),
+];
 
 /// Families, shown in the order of their names.
 #[derive(Default)]
 struct Page(Vec<Family>);
 
 impl Page {
-    fn one(&mut self, name: &'static str, help: &'static str, value: f64) {
-        self.0.push((name, help, vec![(String::new(), value)]));
+    fn one(&mut self, name: &'static str, value: f64) {
+        self.0.push((name, vec![(String::new(), value)]));
     }
 
-    fn phases(&mut self, name: &'static str, help: &'static str, phases: &[(&str, Duration)]) {
-        let series =
-            phases.iter().map(|(phase, time)| (format!("{{phase=\"{phase}\"}}"), time.as_secs_f64()));
-        self.0.push((name, help, series.collect()));
+    fn phases(&mut self, name: &'static str, phases: &[(&str, Duration)]) {
+        let series = phases.iter().map(|(phase, time)| (format!("phase=\"{phase}\""), time.as_secs_f64()));
+        self.0.push((name, series.collect()));
     }
 
-    fn text(mut self) -> String {
+    fn sorted(mut self) -> Vec<Family> {
         self.0.sort_by_key(|(name, ..)| *name);
-        let mut text = String::with_capacity(4 << 10);
-        for (name, help, mut series) in self.0 {
-            series.sort_by(|one, next| one.0.cmp(&next.0));
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-            for (labels, value) in series {
-                let _ = writeln!(text, "{name}{labels} {value}");
-            }
-        }
-        text
+        self.0.iter_mut().for_each(|(_, series)| series.sort_by(|one, next| one.0.cmp(&next.0)));
+        self.0
     }
 }
 
 /// The metrics page of one run.
 pub fn page(outcome: &Outcome) -> String {
+    let mut text = String::with_capacity(4 << 10);
+    for (name, series) in families(outcome) {
+        let help = FAMILIES.iter().find(|(known, _)| *known == name).map_or("", |(_, help)| help);
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for (labels, value) in series {
+            let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+            let _ = writeln!(text, "{name}{labels} {value}");
+        }
+    }
+    text
+}
+
+/// What one run comes to, in the order of names.
+pub(super) fn families(outcome: &Outcome) -> Vec<Family> {
     let mut page = Page::default();
     let good = outcome.verdict() == Verdict::Good;
-    page.one("probe_success", "Displays whether or not the probe was a success", f64::from(u8::from(good)));
-    let help = "Returns how long the probe took to complete in seconds";
-    page.one("probe_duration_seconds", help, outcome.duration.as_secs_f64());
-    let Some(step) = outcome.main_step() else { return page.text() };
+    page.one("probe_success", f64::from(u8::from(good)));
+    page.one("probe_duration_seconds", outcome.duration.as_secs_f64());
+    let Some(step) = outcome.main_step() else { return page.sorted() };
     let resolve = step.timing(Phase::Dns).unwrap_or_default();
-    let help = "Returns the time taken for probe dns lookup in seconds";
-    page.one("probe_dns_lookup_time_seconds", help, resolve.as_secs_f64());
+    page.one("probe_dns_lookup_time_seconds", resolve.as_secs_f64());
     address(&mut page, step);
     let has = |key: &str| step.attributes.get(key).is_some();
     if has("http.request.method") {
@@ -68,15 +99,14 @@ pub fn page(outcome: &Outcome) -> String {
         regex(&mut page, outcome);
     }
     tls(&mut page, step);
-    page.text()
+    page.sorted()
 }
 
 /// Whether what was said is not what was expected of it.
 fn regex(page: &mut Page, outcome: &Outcome) {
     let bodily = ["assert.body", "assert.response", "assert.header"];
     let failed = outcome.failure.as_ref().is_some_and(|failure| bodily.contains(&&*failure.error_type));
-    let help = "Indicates if probe failed due to regex";
-    page.one("probe_failed_due_to_regex", help, f64::from(u8::from(failed)));
+    page.one("probe_failed_due_to_regex", f64::from(u8::from(failed)));
 }
 
 fn address(page: &mut Page, step: &StepRecord) {
@@ -85,9 +115,8 @@ fn address(page: &mut Page, step: &StepRecord) {
     let named = step.attributes.text("network.peer.address").and_then(|text| text.parse::<IpAddr>().ok());
     let address = tried.map(|peer| peer.ip()).next().or(named);
     let version = address.map_or(0.0, |address| if address.is_ipv4() { 4.0 } else { 6.0 });
-    page.one("probe_ip_protocol", "Specifies whether probe ip protocol is IP4 or IP6", version);
-    let help = "Specifies the hash of IP address. It's useful to detect if the IP address changes.";
-    page.one("probe_ip_addr_hash", help, address.map_or(0.0, |address| f64::from(hash(address))));
+    page.one("probe_ip_protocol", version);
+    page.one("probe_ip_addr_hash", address.map_or(0.0, |address| f64::from(hash(address))));
 }
 
 /// FNV-1a with 32 bits over the address, as the blackbox exporter has it.
@@ -113,7 +142,6 @@ fn http(page: &mut Page, outcome: &Outcome, step: &StepRecord) {
     let time = |phases: &[Phase]| phases.iter().filter_map(|phase| step.timing(*phase)).sum::<Duration>();
     page.phases(
         "probe_http_duration_seconds",
-        "Duration of http request by phase, summed over all redirects",
         &[
             ("resolve", time(&[Phase::Dns])),
             ("connect", time(&[Phase::Connect])),
@@ -123,18 +151,17 @@ fn http(page: &mut Page, outcome: &Outcome, step: &StepRecord) {
         ],
     );
     let of = |key: &str| number(step, key).unwrap_or(0.0);
-    page.one("probe_http_status_code", "Response HTTP status code", of("http.response.status_code"));
+    page.one("probe_http_status_code", of("http.response.status_code"));
     let size = of("http.response.body.size");
-    page.one("probe_http_content_length", "Length of http content response", size);
+    page.one("probe_http_content_length", size);
     let decoded = number(step, "prober.http.body.decoded_size").unwrap_or(size);
-    page.one("probe_http_uncompressed_body_length", "Length of uncompressed response body", decoded);
+    page.one("probe_http_uncompressed_body_length", decoded);
     let redirects = step.hops.len().saturating_sub(1);
-    page.one("probe_http_redirects", "The number of redirects", redirects as f64);
+    page.one("probe_http_redirects", redirects as f64);
     let version = of("network.protocol.version");
-    page.one("probe_http_version", "Returns the version of HTTP of the probe response", version);
+    page.one("probe_http_version", version);
     let encrypted = step.attributes.get("tls.protocol.version").is_some();
-    let help = "Indicates if SSL was used for the final redirect";
-    page.one("probe_http_ssl", help, f64::from(u8::from(encrypted)));
+    page.one("probe_http_ssl", f64::from(u8::from(encrypted)));
 }
 
 fn dns(page: &mut Page, step: &StepRecord) {
@@ -142,18 +169,15 @@ fn dns(page: &mut Page, step: &StepRecord) {
     let request = of(Phase::Send) + of(Phase::Wait) + of(Phase::Receive);
     page.phases(
         "probe_dns_duration_seconds",
-        "Duration of DNS request by phase",
         &[("resolve", of(Phase::Dns)), ("connect", of(Phase::Connect)), ("request", request)],
     );
     let answers = match step.attributes.get("dns.answers") {
         Some(AttributeValue::List(answers)) => answers.len(),
         _ => 0,
     };
-    let help = "Returns number of entries in the answer resource record list";
-    page.one("probe_dns_answer_rrs", help, answers as f64);
+    page.one("probe_dns_answer_rrs", answers as f64);
     let asked = step.attributes.get("dns.response_code").is_some();
-    let help = "Displays whether or not the query was executed successfully";
-    page.one("probe_dns_query_succeeded", help, f64::from(u8::from(asked)));
+    page.one("probe_dns_query_succeeded", f64::from(u8::from(asked)));
 }
 
 fn tls(page: &mut Page, step: &StepRecord) {
@@ -164,31 +188,22 @@ fn tls(page: &mut Page, step: &StepRecord) {
     };
     let leaf = at("tls.server.not_after");
     if let Some(earliest) = at("prober.tls.chain.not_after").or(leaf) {
-        let help = "Returns last SSL chain expiry in unixtime";
-        page.one("probe_ssl_earliest_cert_expiry", "Returns earliest SSL cert expiry in unixtime", earliest);
+        page.one("probe_ssl_earliest_cert_expiry", earliest);
         let last = at("prober.tls.path.not_after").unwrap_or(earliest);
-        page.one("probe_ssl_last_chain_expiry_timestamp_seconds", help, last);
+        page.one("probe_ssl_last_chain_expiry_timestamp_seconds", last);
     }
     let of = |key: &str| escape(step.attributes.text(key).unwrap_or_default()).into_owned();
     // An event does not have all names of a certificate, so the last label is there and empty.
     let labels = format!(
-        "{{fingerprint_sha256=\"{}\",issuer=\"{}\",subject=\"{}\",subjectalternative=\"\"}}",
+        "fingerprint_sha256=\"{}\",issuer=\"{}\",subject=\"{}\",subjectalternative=\"\"",
         of("tls.server.hash.sha256").to_lowercase(),
         of("tls.server.issuer"),
         of("tls.server.subject"),
     );
-    page.0.push((
-        "probe_ssl_last_chain_info",
-        "Contains SSL leaf certificate information",
-        vec![(labels, 1.0)],
-    ));
+    page.0.push(("probe_ssl_last_chain_info", vec![(labels, 1.0)]));
     // `1.3` here, `TLS 1.3` there.
-    let labels = format!("{{version=\"TLS {}\"}}", escape(version));
-    page.0.push((
-        "probe_tls_version_info",
-        "Returns the TLS version used or NaN when unknown",
-        vec![(labels, 1.0)],
-    ));
+    let labels = format!("version=\"TLS {}\"", escape(version));
+    page.0.push(("probe_tls_version_info", vec![(labels, 1.0)]));
 }
 
 #[cfg(test)]
@@ -202,6 +217,23 @@ mod tests {
     fn an_address_has_the_hash_that_the_exporter_gives_it() {
         assert_eq!(hash([127, 0, 0, 1].into()), 3_668_918_509);
         assert_eq!(hash(IpAddr::V6(std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped())), 3_668_918_509);
+    }
+
+    #[test]
+    fn the_table_is_in_order_and_has_every_family() {
+        assert!(FAMILIES.is_sorted_by_key(|(name, _)| *name));
+        let known = |name: &str| FAMILIES.iter().any(|(known, help)| *known == name && !help.is_empty());
+        for reason in [Reason::Ok, Reason::Failed] {
+            let found = families(&event(&origin("shop"), 0, reason).outcome);
+            assert!(found.len() >= 6 && found.iter().all(|(name, _)| known(name)), "{found:?}");
+        }
+        // All that the source names.
+        let source = include_str!("blackbox.rs").split("#[cfg(test)]").next().unwrap();
+        let named = source.split("page.").skip(1).filter_map(|part| part.split_once("\"probe_"));
+        let named = named.filter(|(before, _)| before.len() < 20);
+        let names: Vec<_> = named.map(|(_, name)| name.split('"').next().unwrap()).collect();
+        assert!(names.len() > 15, "{names:?}");
+        assert!(names.iter().all(|name| known(&format!("probe_{name}"))), "{names:?}");
     }
 
     #[test]

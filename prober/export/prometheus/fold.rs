@@ -10,6 +10,7 @@ use model::step::Phase;
 use model::time::Timestamp;
 
 use super::StreamInfo;
+use super::blackbox;
 use super::hour::Hour;
 use super::text::escape;
 
@@ -170,6 +171,39 @@ pub(super) struct State {
     pub(super) phases: [Seen; Phase::ALL.len()],
     /// `None` while all of it is 0, as it is for most streams most of the time.
     troubles: Option<Box<Troubles>>,
+    /// The last run under another exporter's names; `None` unless that is asked for.
+    compat: Option<Box<Compat>>,
+}
+
+/// What the blackbox exporter would say of the last run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Compat {
+    families: Vec<blackbox::Family>,
+    /// For how many series there is room.
+    room: u64,
+}
+
+impl Compat {
+    /// Takes over a run; one that says nothing of the target leaves nothing behind, so that nothing old looks good.
+    fn take(&mut self, event: &SliEvent, room: &mut impl FnMut(u64) -> bool) {
+        self.families.clear();
+        if !event.verdict().is_eligible() {
+            return;
+        }
+        let families = blackbox::families(&event.outcome);
+        let series = families.iter().map(|(_, series)| series.len() as u64).sum::<u64>();
+        let more = series.saturating_sub(self.room);
+        if more == 0 || room(more) {
+            self.room = self.room.max(series);
+            self.families = families;
+        }
+    }
+
+    /// Labels and value of each series of a family.
+    pub(super) fn series(&self, name: &str) -> &[(String, f64)] {
+        let found = self.families.iter().find(|(known, _)| *known == name);
+        found.map_or(&[], |(_, series)| series)
+    }
 }
 
 /// The counts of what should not happen.
@@ -268,7 +302,19 @@ impl Cell {
 
     /// How many series it has.
     pub(super) fn series(&self) -> u64 {
-        BORN_SERIES + u64::from(self.state().extras.shown.count_ones())
+        let state = self.state();
+        let compat = state.compat.as_ref().map_or(0, |compat| compat.room);
+        BORN_SERIES + u64::from(state.extras.shown.count_ones()) + compat
+    }
+
+    /// Whether the last run is also told under another exporter's names.
+    pub(super) fn set_compat(&self, wanted: bool) {
+        let mut state = self.state();
+        match (wanted, state.compat.is_some()) {
+            (true, false) => state.compat = Some(Box::default()),
+            (false, true) => state.compat = None,
+            _ => {}
+        }
     }
 
     pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -321,6 +367,9 @@ impl Cell {
             }
         }
         state.observations(event, &mut room);
+        if let Some(compat) = &mut state.compat {
+            compat.take(event, &mut room);
+        }
     }
 }
 
@@ -386,6 +435,11 @@ impl State {
         {
             self.not_after = Some(at.as_seconds_f64()).into();
         }
+    }
+
+    /// The last run under another exporter's names, if that is asked for.
+    pub(super) fn compat(&self) -> Option<&Compat> {
+        self.compat.as_deref()
     }
 
     /// Whether the counter of the reason at `index` of [`INELIGIBLE`] is exposed.

@@ -8,7 +8,7 @@
 //! their series. Deliberately absent: HTTP, compression, and reading `/proc`; the caller passes [`Around`].
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use model::event::{Origin, SliEvent};
@@ -79,6 +79,8 @@ struct Shared {
     /// Series that were refused for the cap.
     series_dropped: AtomicU64,
     series_max: u64,
+    /// Whether runs are also told under the blackbox exporter's names.
+    blackbox: AtomicBool,
     /// Series of streams that are exposed.
     series: AtomicU64,
 }
@@ -123,6 +125,7 @@ impl Metrics {
             accounted_from_ms: AtomicI64::new(i64::MIN),
             series_dropped: AtomicU64::new(0),
             series_max,
+            blackbox: AtomicBool::new(false),
             series: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
@@ -148,6 +151,7 @@ impl Metrics {
                 Some(cell) => cell.with(info),
                 None => Cell::new(info),
             };
+            cell.set_compat(self.is_blackbox());
             let born = cell.series();
             if series + born > self.shared.series_max {
                 self.shared.series_dropped.fetch_add(born, Ordering::Relaxed);
@@ -164,6 +168,18 @@ impl Metrics {
         next.counting = joint::counting(promises, &next.joints);
         self.shared.series.store(series, Ordering::Relaxed);
         *known = next;
+    }
+
+    /// Tells the last run of each stream also as the blackbox exporter would: its names with the labels `scenario` and
+    /// `region`, on the page only. Holds from the next [`Metrics::set`] on.
+    ///
+    /// A stream whose last slot says nothing about the target has none of them.
+    pub fn tell_as_blackbox(&self, wanted: bool) {
+        self.shared.blackbox.store(wanted, Ordering::Relaxed);
+    }
+
+    fn is_blackbox(&self) -> bool {
+        self.shared.blackbox.load(Ordering::Relaxed)
     }
 
     /// Counts one event; manual runs and unknown streams are left out.

@@ -7,8 +7,9 @@ use store::{DropCause, Health, Stats};
 
 use super::Metrics;
 use super::alerts::{self, AlertNumbers};
+use super::blackbox;
 use super::families::{FAMILIES, histogram};
-use super::fold::{Cell, LAG_EDGES};
+use super::fold::{Cell, LAG_EDGES, State};
 use super::joint::Joint;
 use super::slos;
 use super::text::{Format, Kind, Writer, escape};
@@ -139,6 +140,27 @@ impl Chunks {
     }
 }
 
+impl Chunks {
+    /// The family that is written now: ours first, then those of another exporter if they are asked for.
+    fn family(&self) -> Option<Head> {
+        if let Some(family) = FAMILIES.get(self.family) {
+            return Some((family.name, family.kind, family.help));
+        }
+        let others = if self.metrics.is_blackbox() { blackbox::FAMILIES } else { &[] };
+        let (name, help) = others.get(self.family - FAMILIES.len())?;
+        Some((name, Kind::Gauge, help))
+    }
+}
+
+/// Writes the series that one stream has under another exporter's name.
+fn compat(out: &mut Writer, name: &'static str, cell: &Cell, state: &State) {
+    for (labels, value) in state.compat().map_or(&[][..], |compat| compat.series(name)) {
+        let comma = if labels.is_empty() { "" } else { "," };
+        out.name(name, &format!("{}{comma}{labels}", cell.labels()), &[]);
+        out.number(*value);
+    }
+}
+
 impl Iterator for Chunks {
     type Item = Vec<u8>;
 
@@ -149,19 +171,22 @@ impl Iterator for Chunks {
         let mut text = self.around.take().unwrap_or_default();
         text.reserve(PIECE_BYTES + (8 << 10));
         let mut out = Writer { text, format: self.format };
-        while let Some(family) = FAMILIES.get(self.family) {
+        while let Some((name, kind, help)) = self.family() {
             if self.stream == 0 {
-                out.header(family.name, family.kind, family.help);
+                out.header(name, kind, help);
             }
             for cell in &self.order[self.stream..] {
                 if out.text.len() >= PIECE_BYTES {
                     return Some(out.text.into_bytes());
                 }
-                (family.write)(&mut out, family.name, cell, &cell.state());
+                match FAMILIES.get(self.family) {
+                    Some(family) => (family.write)(&mut out, name, cell, &cell.state()),
+                    None => compat(&mut out, name, cell, &cell.state()),
+                }
                 self.stream += 1;
             }
             for joint in self.joints.iter() {
-                joint.write(&mut out, family.name, &self.slos);
+                joint.write(&mut out, name, &self.slos);
             }
             (self.family, self.stream) = (self.family + 1, 0);
         }

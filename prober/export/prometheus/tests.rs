@@ -118,7 +118,7 @@ fn both(metrics: &Metrics) -> String {
 fn every_state_passes_the_judges() {
     let metrics = Metrics::default();
     both(&metrics);
-    metrics.set_streams(&[info("shop"), info("other")]);
+    metrics.set(&[info("shop"), info("other")], &[]);
     let idle = both(&metrics);
     for series in [
         r#"prober_sli_events_total{slo="shop",service="shop",region="eu"}"#,
@@ -183,12 +183,12 @@ fn every_state_passes_the_judges() {
 #[test]
 fn a_reload_keeps_counts_and_removes_what_is_gone() {
     let metrics = Metrics::default();
-    metrics.set_streams(&[info("shop"), info("gone")]);
+    metrics.set(&[info("shop"), info("gone")], &[]);
     metrics.apply(&event(&origin("shop"), 0, Reason::Failed));
     let old = metrics.chunks(Format::Prometheus, &around());
     let mut changed = info("shop");
     changed.origin = Arc::new(Origin { version: "ba9876543210".into(), ..(*changed.origin).clone() });
-    metrics.set_streams(&[changed, info("new")]);
+    metrics.set(&[changed, info("new")], &[]);
     let text = both(&metrics);
     assert!(!text.contains("gone") && !text.contains("0123456789ab\",kind=\"http\",interval=\"60s\",owner=\"team\",region=\"eu\"} 1\nprober_scenario_info{scenario=\"shop"));
     assert!(text.contains(r#"prober_scenario_info{scenario="shop",version="ba9876543210",kind="http",interval="60s",owner="team",region="eu"} 1"#));
@@ -200,8 +200,8 @@ fn a_reload_keeps_counts_and_removes_what_is_gone() {
     let old = String::from_utf8(old.flatten().collect()).unwrap();
     promtool(&old);
     assert!(old.contains("gone"));
-    metrics.set_streams(&[]);
-    metrics.set_streams(&[info("shop")]);
+    metrics.set(&[], &[]);
+    metrics.set(&[info("shop")], &[]);
     let text = both(&metrics);
     assert_eq!(
         value(&text, r#"prober_sli_bad_events_total{slo="shop",service="shop",region="eu"}"#).unwrap(),
@@ -238,7 +238,7 @@ fn the_cap_on_series_holds_and_is_counted() {
 #[test]
 fn accounts_and_values_from_steps() {
     let metrics = Metrics::default();
-    metrics.set_streams(&[info("shop")]);
+    metrics.set(&[info("shop")], &[]);
     let mut seen = event(&origin("shop"), 1, Reason::Ok);
     seen.outcome.freshness_age = Some(-2.5);
     seen.outcome.steps[0].attributes.set("tls.server.not_after", "2027-01-01T00:00:00Z");
@@ -393,4 +393,44 @@ fn a_promise_with_a_good_of_its_own_has_its_own_counts() {
     set();
     apply("shop", Reason::Ok, 100);
     assert_eq!(count("quick"), ["5", "3", "2"]);
+}
+
+#[test]
+fn another_exporter_s_names_are_told_on_demand_and_only_of_runs_that_count() {
+    let shop = origin("shop");
+    let metrics = Metrics::default();
+    metrics.set(&[info("shop"), info("other")], &[]);
+    metrics.apply(&event(&shop, 0, Reason::Ok));
+    let page = |metrics: &Metrics| metrics.render(Format::Prometheus, &around());
+    assert!(!page(&metrics).contains("probe_"), "nobody asked");
+    metrics.tell_as_blackbox(true);
+    metrics.set(&[info("shop"), info("other")], &[]);
+    metrics.apply(&event(&shop, 60, Reason::Failed));
+    let told = page(&metrics);
+    promtool(&told);
+    open_metrics(&metrics.render(Format::OpenMetrics, &around()));
+    assert!(told.contains("probe_success{scenario=\"shop\",region=\"eu\"} 0\n"), "{told}");
+    assert!(told.contains("probe_duration_seconds{scenario=\"shop\",region=\"eu\"} 0.12\n"), "{told}");
+    assert_eq!(told.matches("probe_success{").count(), 1, "one that did not run has none");
+    metrics.apply(&event(&shop, 120, Reason::Ok));
+    assert!(page(&metrics).contains("probe_success{scenario=\"shop\",region=\"eu\"} 1\n"));
+    // A prober that is at fault knows nothing: what was good before does not stay.
+    for reason in [Reason::ProberFault, Reason::Overload, Reason::Maintenance] {
+        metrics.apply(&event(&shop, 180, Reason::Ok));
+        metrics.apply(&event(&shop, 240, reason));
+        assert!(!page(&metrics).contains("probe_success{"), "{reason}");
+    }
+    metrics.tell_as_blackbox(false);
+    metrics.set(&[info("shop"), info("other")], &[]);
+    metrics.apply(&event(&shop, 300, Reason::Ok));
+    assert!(!page(&metrics).contains("probe_"));
+    // They count for the cap on series.
+    let born = Metrics::default();
+    born.set(&[info("shop")], &[]);
+    let few = Metrics::new(born.shared.series.load(Ordering::Relaxed) + 6);
+    few.tell_as_blackbox(true);
+    few.set(&[info("shop")], &[]);
+    few.apply(&event(&shop, 0, Reason::Ok));
+    let told = page(&few);
+    assert!(!told.contains("probe_success{") && !told.contains("prober_series_dropped_total 0\n"), "{told}");
 }

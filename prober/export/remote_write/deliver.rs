@@ -13,30 +13,21 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use model::event::SliEvent;
 use model::probe::BoxFuture;
-use model::time::{Clock, Timestamp};
+use model::time::Clock;
 use post::Answer;
-use tokio::task::spawn_blocking;
 use url::Url;
 
 use super::clock::Checked;
 use super::encode::{Protocol, body};
 use super::rows::{Row, rows};
-use crate::prometheus::read::families;
+use crate::quiet::{self, Own, Sampling};
 use crate::receiver::{Receiver, said, silent};
 use crate::sampler::{Sampler, Snapshot};
 use crate::settings::Settings;
-use crate::{Delivery, Exporter, OwnMetrics, Surroundings};
+use crate::{Delivery, Exporter, Surroundings};
 
 /// How often a group is halved to find the samples that are refused; then what is left of it goes in large parts.
 const SPLITS_MAX: u32 = 128;
-/// Streams that are sampled again for one request.
-const REFRESH_STREAMS: usize = 40;
-/// Such requests after one batch.
-const REFRESH_TURNS: usize = 25;
-/// How often the process' own metrics are sampled.
-const OWN_EVERY: Duration = Duration::from_secs(15);
-/// Events younger than this are the present.
-const PRESENT: Duration = Duration::from_secs(30);
 
 const VERSION: HeaderName = HeaderName::from_static("x-prometheus-remote-write-version");
 const WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-samples-written");
@@ -49,6 +40,7 @@ pub(super) struct RemoteWrite {
     outer: Vec<(String, String)>,
     clock: Arc<dyn Clock>,
     sampler: Sampler,
+    own: Own,
     checked: Checked,
     protocol: Protocol,
     /// Whether 1.0 may be spoken when 2.0 is not understood.
@@ -59,9 +51,6 @@ pub(super) struct RemoteWrite {
     samples_max: usize,
     drop_after: Duration,
     linger: Duration,
-    own: OwnMetrics,
-    own_at: Timestamp,
-    started: Timestamp,
     /// Samples that were taken and refused since the last batch was acknowledged, and why.
     taken: u64,
     refused: u64,
@@ -102,6 +91,7 @@ impl RemoteWrite {
             url: settings.url("url"),
             outer,
             sampler: Sampler::new(around.streams.clone()),
+            own: Own::new(around),
             checked: Checked::start(&*clock),
             protocol: if protocol == Some("1.0") { Protocol::One } else { Protocol::Two },
             falls_back: protocol == Some("auto"),
@@ -110,9 +100,6 @@ impl RemoteWrite {
             samples_max: settings.count("samples_max"),
             drop_after: settings.duration("drop_after"),
             linger: settings.duration("linger"),
-            own: Arc::clone(&around.own),
-            own_at: Timestamp::default(),
-            started: clock.now(),
             clock,
             taken: 0,
             refused: 0,
@@ -130,17 +117,11 @@ impl RemoteWrite {
         }
         self.groups.retain(|group| !group.rows.is_empty());
         let snapshots = self.sampler.count(&fresh);
-        self.queue(snapshots);
-        if let Err(delivery) = self.drain().await {
+        self.pack(snapshots);
+        if let Err(delivery) = self.send_all().await {
             return delivery;
         }
-        let newest = batch.iter().map(|event| event.recorded).max().unwrap_or(now);
-        let caught_up = now.since(newest) < PRESENT;
-        let until = if caught_up { now.max(newest) } else { newest };
-        if caught_up {
-            self.sample_own(now).await;
-        }
-        if let Err(delivery) = self.refresh(until, REFRESH_TURNS).await {
+        if let Err(delivery) = quiet::after(self, batch).await {
             return delivery;
         }
         self.sampler.acknowledged(batch);
@@ -155,7 +136,7 @@ impl RemoteWrite {
         Delivery::Part { dropped, refused, why }
     }
 
-    fn queue(&mut self, snapshots: Vec<Snapshot>) {
+    fn pack(&mut self, snapshots: Vec<Snapshot>) {
         let mut all = Vec::new();
         for snapshot in snapshots {
             let (rows, refused) = rows(snapshot, &self.outer);
@@ -178,20 +159,8 @@ impl RemoteWrite {
         self.why = Some(why);
     }
 
-    /// The metrics of the process itself, now and then.
-    async fn sample_own(&mut self, now: Timestamp) {
-        if now.since(self.own_at) < OWN_EVERY {
-            return;
-        }
-        let own = Arc::clone(&self.own);
-        let Ok(text) = spawn_blocking(move || own()).await else { return };
-        self.own_at = now;
-        let snapshot = Snapshot { at: now, born: self.started, families: families(&text), gone: Vec::new() };
-        self.queue(vec![snapshot]);
-    }
-
     /// Sends group after group until none is left, or says why it has to wait.
-    async fn drain(&mut self) -> Result<(), Delivery> {
+    async fn send_all(&mut self) -> Result<(), Delivery> {
         while let Some(group) = self.groups.front() {
             let newest = group.rows.iter().map(|row| row.at).max().unwrap_or_default();
             if !self.checked.heard() || self.checked.allows(newest, &*self.clock).is_err() {
@@ -295,29 +264,23 @@ impl RemoteWrite {
             _ => Sent::Later(self.receiver.later(answer)),
         }
     }
+}
 
-    /// Samples what was quiet again, request by request.
-    async fn refresh(&mut self, until: Timestamp, turns: usize) -> Result<(), Delivery> {
-        for _ in 0..turns {
-            self.drain().await?;
-            let again = self.sampler.refresh(until, REFRESH_STREAMS);
-            if again.is_empty() {
-                break;
-            }
-            self.queue(again);
-        }
-        self.drain().await
+impl Sampling for RemoteWrite {
+    fn sampler(&mut self) -> &mut Sampler {
+        &mut self.sampler
     }
 
-    async fn keep_alive(&mut self) {
-        // What is there already goes first, so that nothing piles up for a receiver that is gone.
-        if self.drain().await.is_err() {
-            return;
-        }
-        let now = self.clock.now();
-        self.sample_own(now).await;
-        // What fails here is tried again with the next batch, which says why.
-        drop(self.refresh(now, usize::MAX).await);
+    fn own(&mut self) -> &mut Own {
+        &mut self.own
+    }
+
+    fn queue(&mut self, snapshots: Vec<Snapshot>) {
+        self.pack(snapshots);
+    }
+
+    fn drain(&mut self) -> BoxFuture<'_, Result<(), Delivery>> {
+        Box::pin(self.send_all())
     }
 }
 
@@ -347,6 +310,6 @@ impl Exporter for RemoteWrite {
     }
 
     fn idle(&mut self) -> BoxFuture<'_, ()> {
-        Box::pin(self.keep_alive())
+        Box::pin(quiet::keep_alive(self))
     }
 }

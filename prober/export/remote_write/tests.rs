@@ -5,7 +5,7 @@ use model::event::SliEvent;
 use model::outcome::Reason;
 use model::time::{Clock, SystemClock, Timestamp};
 use testkit::http::{Reply, Seen, Server};
-use testkit::servers::Prometheus;
+use testkit::servers::{Prometheus, Python};
 use tokio::sync::watch;
 
 use super::rows::STALE;
@@ -467,4 +467,74 @@ async fn prometheus_forgets_a_stream_that_is_removed_and_keeps_its_present() {
     assert_eq!(real.values(r#"count({slo="shop"} or {scenario="shop"})"#), Vec::<String>::new());
     assert_eq!(real.values(r#"prober_sli_bad_events_total{slo="other"}"#), ["0"]);
     assert!(f64::from_bits(STALE).is_nan());
+}
+
+#[tokio::test]
+async fn a_clock_ahead_does_not_spoil_a_real_prometheus() {
+    let hour = Duration::from_hours(1);
+    let real = Real(Prometheus::receiver());
+    let mut desk = Desk::ahead(hour, &real.url(), &[]);
+    let mut ahead = (*batch(0..=0)[0]).clone();
+    ahead.recorded = desk.clock.now();
+    let Delivery::Retry { why, .. } = desk.deliver(&[Arc::new(ahead)]).await else { panic!("it was sent") };
+    assert!(why.contains("ahead of"), "{why}");
+    assert_eq!(real.values("count({__name__=~\"prober_.+\"})"), Vec::<String>::new());
+    // So that everyone's present is still taken.
+    let mut other = Desk::new(&real.url(), &[]);
+    assert_eq!(other.deliver(&batch(0..=0)).await, Delivery::Done);
+    assert_eq!(real.bad(), ["1"]);
+}
+
+/// Messages of 2.0 as Google's protobuf reads them, by the published definition and the specification's demands.
+#[tokio::test]
+async fn two_is_what_an_independent_decoder_reads() {
+    let receiver = Python::remote_write();
+    let url = format!("http://{}/api/v1/write", receiver.addr());
+    let more = [("protocol", "2.0"), ("labels", "cluster: a\nregion: never")];
+    let mut desk = Desk::new(&url, &more);
+    let began = SystemClock.now();
+    assert_eq!(desk.deliver(&batch(1..=45)).await, Delivery::Done);
+    let lines: Vec<serde_json::Value> =
+        receiver.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!lines.is_empty() && lines.iter().all(|line| line["wrong"].is_null()), "{lines:?}");
+    assert_eq!(lines[0]["headers"]["content-encoding"], "snappy");
+    let all: Vec<_> = lines.iter().flat_map(|line| line["series"].as_array().unwrap()).collect();
+    let of = |name: &str, slo: &str| {
+        let series =
+            all.iter().filter(|one| one["labels"]["__name__"] == name && one["labels"]["slo"] == slo);
+        series.map(|one| (*one).clone()).collect::<Vec<_>>()
+    };
+    let bad = of(BAD, "shop");
+    let values: Vec<_> = bad.iter().flat_map(|one| one["samples"].as_array().unwrap()).collect();
+    // What is 0 is not on the wire.
+    let values: Vec<_> = values.iter().map(|one| one["value"].as_f64().unwrap_or(0.0)).collect();
+    assert_eq!((values.first(), values.last()), (Some(&0.0), Some(&45.0)), "{values:?}");
+    assert!(values.is_sorted(), "{values:?}");
+    assert_eq!(bad[0]["metadata"]["type"], "METRIC_TYPE_COUNTER");
+    assert_eq!((&bad[0]["help"], &bad[0]["labels"]["cluster"]), (&"Bad events.".into(), &"a".into()));
+    assert_eq!(bad[0]["labels"]["region"], "eu");
+    let number = |value: &serde_json::Value| value.as_str().unwrap().parse::<i64>().unwrap();
+    let born = number(&bad[0]["created_timestamp"]);
+    let age = began.as_millis() - born;
+    assert!((44_000..=60_000).contains(&age), "as old as its first event: {age} ms");
+    assert!(bad.iter().all(|one| number(&one["created_timestamp"]) == born), "and it stays so");
+    let gauge = of("prober_sli_consecutive_bad_events", "shop");
+    assert_eq!(gauge[0]["metadata"]["type"], "METRIC_TYPE_GAUGE");
+    assert!(gauge[0]["created_timestamp"].is_null(), "a gauge is not created: {}", gauge[0]);
+    let traces = all.iter().filter_map(|one| one["exemplars"].as_array()).flatten();
+    assert!(traces.count() >= 1, "a failure has a run to look at");
+    // The receiver says what is wrong, so that it can find something.
+    let client = post::Client::new("tests", &[]).unwrap();
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in [
+        ("content-encoding", "snappy"),
+        ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+        ("x-prometheus-remote-write-version", "2.0.0"),
+    ] {
+        headers.insert(name, value.parse().unwrap());
+    }
+    // One sample of a series without a name: field 5 with field 2 in it.
+    let body = snap::raw::Encoder::new().compress_vec(&[0x22, 0, 0x2a, 2, 0x12, 0]).unwrap();
+    let answer = client.post(&url.parse().unwrap(), headers, body.into()).await.unwrap();
+    assert_eq!(answer.status, 400);
 }

@@ -62,13 +62,23 @@ pub(super) const STORE_KEYS: &[Key] = &[
 ];
 
 /// The keys of a section.
-pub(super) const SERVE_KEYS: &[Key] = &[Key {
-    name: "listen",
-    value: KeyType::Formed(&KeyType::Text, &ADDRESS),
-    need: Need::Default("127.0.0.1:9899"),
-    doc: "Where the server listens, `address:port`.",
-    example: "127.0.0.1:9899",
-}];
+pub(super) const SERVE_KEYS: &[Key] = &[
+    Key {
+        name: "listen",
+        value: KeyType::Formed(&KeyType::Text, &ADDRESS),
+        need: Need::Default("127.0.0.1:9899"),
+        doc: "Where the server listens, `address:port`.",
+        example: "127.0.0.1:9899",
+    },
+    Key {
+        name: "compat",
+        value: KeyType::Choice(&["none", "blackbox"]),
+        need: Need::Default("none"),
+        doc: "Whose names the last run of each scenario also has on the metrics page: `blackbox` adds `probe_success`, \
+              `probe_duration_seconds` and the others of the blackbox exporter, with the labels `scenario` and `region`.",
+        example: "blackbox",
+    },
+];
 
 /// The keys of the project file.
 pub const PROJECT_KEYS: &[Key] = &[
@@ -114,7 +124,7 @@ pub const PROJECT_KEYS: &[Key] = &[
         name: "serve",
         value: KeyType::Record(SERVE_KEYS),
         need: Need::Optional,
-        doc: "Where the server listens.",
+        doc: "Where the server listens, and what its metrics page tells.",
         example: "{ listen: \"127.0.0.1:9899\" }",
     },
     Key {

@@ -11,6 +11,8 @@ use testkit::servers::promtool;
 
 use super::{FORMATS, Subject};
 
+mod matrix;
+
 fn subject(regions: u32, seconds: u64, millionths: u32) -> Subject {
     let target = Share::of_millionths(millionths).expect("a share");
     let window = Window::Rolling(Duration::from_hours(720));
@@ -106,14 +108,16 @@ struct Story {
     gone_from: Option<u64>,
     /// When maintenance is announced.
     maintenance: Option<(u64, u64)>,
+    /// Seconds between two scrapes.
+    every: u64,
 }
 
 impl Story {
     fn new(subject: Subject, length: u64, run: fn(u32, u64) -> Run) -> Self {
-        Self { subject, length, run, gone_from: None, maintenance: None }
+        Self { subject, length, run, gone_from: None, maintenance: None, every: Self::SCRAPE }
     }
 
-    /// Seconds between two scrapes.
+    /// Seconds between two scrapes, if nothing else is said.
     const SCRAPE: u64 = 15;
 
     /// The input series of promtool.
@@ -130,13 +134,13 @@ impl Story {
                     k += 1;
                 }
                 seen.push(counts);
-                at += Self::SCRAPE;
+                at += self.every;
             }
             self.write(&mut out, region, &seen);
         }
         let active = |at: u64| self.maintenance.is_some_and(|(from, to)| (from..to).contains(&at));
-        let values: Vec<_> = (0..=self.length / Self::SCRAPE)
-            .map(|step| u8::from(active(step * Self::SCRAPE)).to_string())
+        let values: Vec<_> = (0..=self.length / self.every)
+            .map(|step| u8::from(active(step * self.every)).to_string())
             .collect();
         writeln!(
             out,
@@ -158,7 +162,7 @@ impl Story {
         ];
         for (metric, value) in metrics {
             let text = |(step, counts): (usize, &Counts)| {
-                let there = self.gone_from.is_none_or(|gone| step as u64 * Self::SCRAPE < gone);
+                let there = self.gone_from.is_none_or(|gone| step as u64 * self.every < gone);
                 let value = value(counts).filter(|_| there);
                 value.map_or_else(|| "_".to_owned(), |value| value.to_string())
             };

@@ -4,17 +4,20 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::process::{Process, file, folder, loopback, on_free_port, program, text};
 use crate::client::{self, Answer};
+use crate::wait;
 
 /// A running Prometheus; dropping it ends it.
 pub struct Prometheus {
     addr: SocketAddr,
-    _process: Process,
-    _folder: TempDir,
+    process: Option<Process>,
+    folder: TempDir,
+    more: Vec<String>,
 }
 
 impl Prometheus {
@@ -29,15 +32,24 @@ impl Prometheus {
         Self::with(&scrapes, rules, &[])
     }
 
+    /// The same, and tells the Alertmanager at `manager` what fires.
+    pub fn alerting(target: SocketAddr, rules: &str, manager: SocketAddr) -> Self {
+        let scrapes = format!(
+            "[{{ job_name: test, static_configs: [{{ targets: ['{target}'] }}] }}]\n\
+             alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{manager}'] }}] }}] }}"
+        );
+        Self::with(&scrapes, rules, &[])
+    }
+
     /// Scrapes nobody, and takes what is written to `/api/v1/write`.
     pub fn receiver() -> Self {
         Self::with("[]", "groups: []\n", &["--web.enable-remote-write-receiver"])
     }
 
     fn with(scrapes: &str, rules: &str, more: &[&str]) -> Self {
-        let program = program(&["/usr/bin/prometheus"], "prometheus");
-        on_free_port(|port| {
-            let folder = folder();
+        let folder = folder();
+        let more: Vec<String> = more.iter().map(|arg| (*arg).to_owned()).collect();
+        let (addr, process) = on_free_port(|port| {
             let addr = loopback(port);
             let config = format!(
                 "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 1s }}\n\
@@ -45,18 +57,35 @@ impl Prometheus {
                  scrape_configs: {scrapes}\n"
             );
             file(folder.path(), "rules.yaml", rules);
-            let config = file(folder.path(), "prometheus.yml", &config);
-            let args = [
-                format!("--config.file={}", text(&config)),
-                format!("--storage.tsdb.path={}/data", text(folder.path())),
-                format!("--web.listen-address={addr}"),
-            ];
-            let args: Vec<&str> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
-            let mut process = Process::start("prometheus", &program, &args, folder.path(), None);
-            process
-                .wait_until(|| client::get(addr, "/-/ready").is_some_and(|answer| answer.status == 200))?;
-            Ok(Self { addr, _process: process, _folder: folder })
-        })
+            file(folder.path(), "prometheus.yml", &config);
+            Ok((addr, Self::serve(addr, &folder, &more)?))
+        });
+        Self { addr, process: Some(process), folder, more }
+    }
+
+    fn serve(addr: SocketAddr, folder: &TempDir, more: &[String]) -> Result<Process, String> {
+        let program = program(&["/usr/bin/prometheus"], "prometheus");
+        let args = [
+            format!("--config.file={}/prometheus.yml", text(folder.path())),
+            format!("--storage.tsdb.path={}/data", text(folder.path())),
+            format!("--web.listen-address={addr}"),
+        ];
+        let args: Vec<&str> = args.iter().chain(more).map(String::as_str).collect();
+        let mut process = Process::start("prometheus", &program, &args, folder.path(), None);
+        process.wait_until(|| client::get(addr, "/-/ready").is_some_and(|answer| answer.status == 200))?;
+        Ok(process)
+    }
+
+    /// Ends it; what it has stored stays.
+    pub fn stop(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// Starts it again at its address, with what it had stored.
+    pub fn start_again(&mut self) {
+        self.stop();
+        let serve = || Self::serve(self.addr, &self.folder, &self.more).ok();
+        self.process = Some(wait::some_blocking("the port to be free again", Duration::from_mins(1), serve));
     }
 
     /// Where it listens.

@@ -22,6 +22,8 @@ const GRPC: (&str, &str) = ("grpc", include_str!("grpc_server.py"));
 const WEBSOCKET: (&str, &str) = ("websocket", include_str!("websocket_server.py"));
 /// The published messages of OpenTelemetry.
 const OTLP: (&str, &str) = ("otlp", include_str!("otlp_server.py"));
+/// Google's protobuf, with the published messages of remote write 2.0.
+const REMOTE_WRITE: (&str, &str) = ("remote_write", include_str!("remote_write_server.py"));
 /// The mock cluster of librdkafka.
 const KAFKA: (&str, &str) = ("kafka", include_str!("kafka_server.py"));
 /// The library aiosmtpd.
@@ -92,6 +94,12 @@ impl Python {
     /// The same over gRPC.
     pub fn otlp_grpc(identity: Option<&Identity>) -> Self {
         Self::start(OTLP, identity, &["grpc"])
+    }
+
+    /// A receiver of remote write 2.0 only, which decodes with Google's protobuf; a line for each request, with `wrong` if
+    /// it is not what the definition and the specification say.
+    pub fn remote_write() -> Self {
+        Self::start(REMOTE_WRITE, None, &[])
     }
 
     /// Three brokers of Kafka with `topic`; its first line says where they are, then there is one for each record.
