@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use model::time::{Clock as _, SystemClock};
 use rustix::process::Signal;
 use serde_json::Value;
 use testkit::http::{Reply, Server};
@@ -17,7 +18,9 @@ use crate::support::{Project, Serving, alone, text};
 /// How long one thing may take until it is seen; rounds come every second, and the machine may be busy.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// How long a fault goes on once it is seen.
-const FAULT: Duration = Duration::from_secs(4);
+const FAULT: Duration = Duration::from_secs(6);
+/// A slot that is older than this has ended, and two rounds of control targets have settled it.
+const SETTLED_WITHIN: Duration = Duration::from_secs(4);
 
 /// The far side: three control targets, a shop, and the resolver.
 struct World {
@@ -152,6 +155,7 @@ fn a_lost_network_and_a_broken_resolver_are_never_held_against_a_target() {
     for (fault, begin, end, broken) in FAULTS {
         after = newest(&world.events(&serving, ""));
         begin(&world);
+        let began = SystemClock.now().to_string();
         for name in *broken {
             let event = world.wait_for(&serving, (name, "ineligible"), &after);
             assert_eq!(text(&event, "prober.verdict.reason"), "prober_fault", "{fault}: {event:#}");
@@ -159,6 +163,21 @@ fn a_lost_network_and_a_broken_resolver_are_never_held_against_a_target() {
         }
         let until = Instant::now() + FAULT;
         wait::until_blocking("the fault to go on for a while", PATIENCE, || Instant::now() >= until);
+        // Doubt reaches back to the last round that passed: not one run of all that time counts, nor the first.
+        let settled = SystemClock.now().minus(SETTLED_WITHIN).to_string();
+        for name in *broken {
+            let events = world.events(&serving, &format!("scenario={name}"));
+            let during = |event: &&Value| {
+                let slot = text(event, "prober.slot.scheduled");
+                slot > began.as_str() && slot < settled.as_str()
+            };
+            let during: Vec<_> = events.iter().filter(during).collect();
+            assert!(!during.is_empty(), "{fault}: {name} had no slot");
+            for event in during {
+                let verdict = text(event, "prober.verdict");
+                assert!(["ineligible", "missed"].contains(&verdict), "{fault}: {event:#}");
+            }
+        }
         let shown = world.pair.near(|| api.get("/metrics"));
         assert!(
             shown.lines().any(|line| line.starts_with("prober_distrust_active{") && line.ends_with(" 1")),
@@ -359,9 +378,9 @@ fn a_prober_that_runs_out_of_open_files_blames_itself() {
     for number in 0..HOLDERS {
         project.remove(&format!("scenarios/holder-{number}.yaml"));
     }
-    // A reload needs files as well: one that found none says so and changes nothing, and is asked for again.
+    // A reload needs files as well: one that finds none says so, changes nothing, and is made again by itself.
+    serving.signal(Signal::HUP);
     wait::until_blocking("the holders to be gone", PATIENCE, || {
-        serving.signal(Signal::HUP);
         let scenarios = api.try_get("/api/v1/scenarios");
         scenarios.is_some_and(|page| page.status == 200 && !page.body.contains("holder-"))
     });

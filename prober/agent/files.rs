@@ -245,7 +245,7 @@ fn collect(root: &Path, pattern: &str, paths: &mut BTreeSet<PathBuf>) -> Result<
     for entry in glob::glob_with(&full, options).map_err(wrong)? {
         let path = entry.map_err(|error| FindError::Read {
             path: error.path().to_owned(),
-            source: error.error().kind().into(),
+            source: again(error.error()),
         })?;
         if path.is_file() && path.file_name().is_some_and(|name| name != PROJECT_FILE) {
             paths.insert(path);
@@ -256,6 +256,12 @@ fn collect(root: &Path, pattern: &str, paths: &mut BTreeSet<PathBuf>) -> Result<
     }
     Ok(())
 }
+
+/// The same error, which only lends itself.
+fn again(error: &std::io::Error) -> std::io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error)
+}
+
 /// The text of a file that a scenario names and that is read with it.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `files`, `secrets`, `exporters`, `load` | from files to what the parts need |
 //! | `serve` | start, run and stop the parts in their order |
-//! | `parts` | the parts while they run |
+//! | `parts`, `again` | the parts while they run; when their files are read again by themselves |
 //! | `pumps` | the exporters' pumps, exchanged by a reload |
 //! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
 //! | `sink` | the runner's way into the store |
@@ -18,6 +18,7 @@
 //! | `shutdown`, `telemetry` | signals, log lines |
 
 pub(crate) mod account;
+pub(crate) mod again;
 pub(crate) mod alerts;
 pub(crate) mod controls;
 pub(crate) mod exporters;

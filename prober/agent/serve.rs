@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Audit, expected};
+use super::again::Again;
 use super::alerts::{self, Alerts, Board, Routes};
 use super::controls::{self, Controls};
 use super::files::Place;
@@ -96,13 +97,21 @@ pub(crate) async fn serve(
     }
     parts.apply(loaded).await.map_err(Stop::environment)?;
     parts.readiness.send_replace(Readiness::Ready);
+    let mut again = Again::default();
     loop {
-        tokio::select! {
+        let request = tokio::select! {
             asked = signals.next() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => drop(parts.reload().await),
+                Asked::Reload => None,
             },
-            Some(request) = reloads.recv() => drop(request.send(parts.reload().await)),
+            Some(request) = reloads.recv() => Some(request),
+            () = again.due() => None,
+        };
+        let state = parts.reload().await;
+        again.note(&state, SystemClock.monotonic());
+        if let Some(request) = request {
+            // Whoever asked may have gone.
+            drop(request.send(state));
         }
         if parts.writer.is_finished() {
             break;

@@ -54,6 +54,8 @@ pub struct Denied {
 impl Policy {
     /// Whether `host` may be connected to at `ip` and `port`; without an address, what the name alone says.
     ///
+    /// Port 0 stands for what has none, such as a ping: only rules without ports speak of it.
+    ///
     /// # Errors
     /// It may not.
     pub fn judge(&self, host: &str, ip: Option<IpAddr>, port: u16) -> Result<(), Denied> {
@@ -144,7 +146,9 @@ fn write_rule(host: &str, ip: Option<IpAddr>, port: u16) -> String {
         Some(ip) => ip.to_string(),
         None => host.to_owned(),
     };
-    format!("write network: {{ allow: [\"{who}:{port}\"] }} in prober.yaml")
+    // What has no port, such as a ping, is opened by a rule without one.
+    let who = if port == 0 { who.trim_matches(['[', ']']).to_owned() } else { format!("{who}:{port}") };
+    format!("write network: {{ allow: [\"{who}\"] }} in prober.yaml")
 }
 
 /// The host, and the address if that is not what the host says itself.

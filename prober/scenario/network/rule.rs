@@ -10,6 +10,7 @@ use super::ranges::contains;
 pub struct Rule {
     text: String,
     who: Who,
+    /// Without any of its own a rule holds for what has no port too, which is port 0 here: a ping.
     ports: RangeInclusive<u16>,
 }
 
@@ -59,7 +60,7 @@ impl Rule {
             return Err(RuleError::Url(text.to_owned()));
         }
         let (who, ports) = split(text);
-        let ports = ports.map_or(Ok(1..=u16::MAX), parse_ports)?;
+        let ports = ports.map_or(Ok(0..=u16::MAX), parse_ports)?;
         Ok(Self { text: text.to_owned(), who: parse_who(who)?, ports })
     }
 

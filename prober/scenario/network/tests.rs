@@ -211,6 +211,25 @@ fn rules_open_what_they_name_and_a_denial_wins() {
     }
 }
 
+/// A ping has no port: rules without ports hold for it, and those with ports do not.
+#[test]
+fn rules_hold_for_pings() {
+    let pings = |policy: &Policy, ip: &str| policy.judge(ip, Some(ip.parse().unwrap()), 0).is_ok();
+    for (allow, deny, ip, passes) in [
+        (&[][..], &[][..], "8.8.8.8", true),
+        (&[], &[], "10.0.0.1", false),
+        (&["10.0.0.0/8"], &[], "10.0.0.1", true),
+        (&["10.0.0.0/8:443"], &[], "10.0.0.1", false),
+        (&["169.254.169.254"], &[], "169.254.169.254", true),
+        (&["169.254.169.254:80"], &[], "169.254.169.254", false),
+        (&[], &["8.8.0.0/16"], "8.8.8.8", false),
+        (&[], &["*"], "8.8.8.8", false),
+        (&[], &["8.8.8.8:53"], "8.8.8.8", true),
+    ] {
+        assert_eq!(pings(&policy(false, allow, deny), ip), passes, "{allow:?} {deny:?} {ip}");
+    }
+}
+
 #[test]
 fn a_fleet_may_be_held_to_its_list() {
     let strict = Policy { public: false, ..policy(false, &["*.shop.example:443", "9.9.9.0/24"], &[]) };
@@ -239,16 +258,17 @@ fn remedies_say_what_to_write() {
         "write network: { allow: [\"10.0.0.5:443\"] } in prober.yaml, or network: { private: allow } for all that is not public"
     );
     assert_eq!(remedy("ff02::1", 53), "write network: { allow: [\"[ff02::1]:53\"] } in prober.yaml");
+    assert_eq!(remedy("ff02::1", 0), "write network: { allow: [\"ff02::1\"] } in prober.yaml");
     let metadata = "write network: { allow: [\"169.254.169.254:80\"] } in prober.yaml";
     assert_eq!(remedy("169.254.169.254", 80), metadata);
     assert_eq!(remedy("::ffff:169.254.169.254", 80), metadata);
     // What a remedy says opens what it was said of.
-    for (host, _) in SPELLINGS {
+    for (host, port) in SPELLINGS.iter().flat_map(|(host, _)| [(*host, 443), (*host, 0)]) {
         let ip = bare(host).parse().ok().or_else(|| number(&bare(host)));
-        let remedy = Policy::default().judge(host, ip, 443).unwrap_err().remedy;
+        let remedy = Policy::default().judge(host, ip, port).unwrap_err().remedy;
         let rule = remedy.split('"').nth(1).unwrap();
         let opened = policy(false, &[rule], &[]);
-        let closed = opened.judge(host, ip, 443).err();
+        let closed = opened.judge(host, ip, port).err();
         // An address that only carries another one has to be opened as well.
         let carrier = ip.is_some_and(|ip| ranges::innermost(ip) != ip);
         assert!(closed.is_none() || carrier, "{host}: {rule} {closed:?}");

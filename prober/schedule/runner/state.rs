@@ -1,7 +1,19 @@
 //! Which slots are due, who waits, who runs. Chooses and counts; the loop around it sleeps and wakes.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`plans`] | entries that come, change and go |
+//! | [`held`] | runs that wait until it is known whose fault they are |
+//! | [`handing`] | what goes to the store, and up to where all of it has gone |
+//! | [`ending`] | no new runs, and the end of those in flight |
+
+mod ending;
+mod handing;
+mod held;
+mod plans;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,17 +26,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::places::{Scheduled, StreamState, Waiting};
-use super::run::{BACKSTOP, Finished, Run};
+use super::run::{Finished, Run};
 use super::{Gauges, Limits, SLEEP_MAX, STEP_MIN, Sink, bump, instant_of, lateness};
 use crate::distrust::Doubts;
 use crate::distrust::hold::Hold;
-use crate::entry::{Entry, Replace};
+use crate::entry::Entry;
 use crate::lag::Lag;
 use crate::misses::{Missed, Misses};
 use crate::stop::StopToken;
-
-/// How often held runs are looked at though nothing new is known: some have waited long enough.
-const HELD_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct State<S, C> {
     sink: S,
@@ -168,42 +177,6 @@ impl<S: Sink, C: Clock> State<S, C> {
         }
     }
 
-    /// How many runs are not settled.
-    pub(super) fn held(&self) -> usize {
-        self.hold.waiting()
-    }
-
-    /// Asks for a look at the prober's own health now.
-    pub(super) fn want_round(&self) {
-        if let Some((doubts, _)) = &self.doubts {
-            doubts.want_round();
-        }
-    }
-
-    /// Settles what is held, whatever is known by now.
-    pub(super) fn settle_held(&mut self) {
-        if let Some((doubts, _)) = &self.doubts {
-            self.hold.settle_all(doubts);
-        }
-    }
-
-    fn look_at_held(&mut self) {
-        let Some(doubts) = self.doubts.as_ref().map(|(doubts, _)| Arc::clone(doubts)) else { return };
-        let now = self.clocks.1;
-        let long_ago = now.saturating_duration_since(self.settled_at) >= HELD_LOOK_EVERY;
-        if self.hold.waiting() == 0 || !(std::mem::take(&mut self.look_now) || long_ago) {
-            return;
-        }
-        self.settled_at = now;
-        for (stream, marks) in self.hold.settle(&doubts, now) {
-            self.move_on(stream, &marks);
-        }
-        // Something still waits: whoever looks is asked again.
-        if self.hold.waiting() > 0 {
-            doubts.want_round();
-        }
-    }
-
     pub(super) fn in_flight(&self) -> usize {
         self.runs.len()
     }
@@ -269,18 +242,6 @@ impl<S: Sink, C: Clock> State<S, C> {
         }
         if let Some(scheduled) = on_time {
             self.begin(index, stream, scheduled, now);
-        }
-    }
-
-    fn retire(&mut self, index: usize) {
-        let waits = |queue: &VecDeque<Waiting>| queue.iter().any(|waiting| waiting.index == index);
-        if waits(&self.waiting) || waits(&self.waiting_slow) {
-            let later = self.clock.now().as_millis() + 1_000;
-            self.due.push(Reverse((later, index)));
-        } else {
-            self.end(index, Timestamp::default());
-            self.scheduled[index] = None;
-            self.free.push(index);
         }
     }
 
@@ -406,129 +367,5 @@ impl<S: Sink, C: Clock> State<S, C> {
         let Some(place) = &self.scheduled[index] else { return };
         let (origin, step_ms) = (&place.entry.origin, place.entry.timetable.step_ms());
         self.misses.add(&Missed { origin, reason, scheduled, step_ms }, now);
-    }
-
-    /// Hands gathered misses and settled runs to the store as far as it takes them; says how many are left.
-    pub(super) fn flush(&mut self) -> usize {
-        while let Some(missed) = self.misses.oldest() {
-            if !self.sink.try_missed(missed) {
-                break;
-            }
-            self.misses.sent();
-        }
-        let now = self.clock.now();
-        while let Some(event) = self.hold.oldest_settled() {
-            // Readers that go by this time see it when it is known, not when it was still in doubt.
-            event.recorded = now;
-            if !self.sink.try_event(event) {
-                break;
-            }
-            self.hold.sent();
-        }
-        self.gauges.misses_waiting.store(self.misses.len(), Ordering::Relaxed);
-        self.gauges.held.store(self.hold.len(), Ordering::Relaxed);
-        self.misses.len() + self.hold.len()
-    }
-
-    /// Tells the store up to where everything has been handed over.
-    pub(super) fn checkpoint(&mut self) {
-        let running = self.streams.iter().filter_map(|stream| stream.running.as_ref().map(|(at, _)| *at));
-        let waiting = self.waiting.iter().chain(&self.waiting_slow).map(|waiting| waiting.scheduled);
-        let due = self.due.peek().map(|Reverse((due, _))| Timestamp::from_millis(*due));
-        let kept = self.misses.earliest().into_iter().chain(self.hold.earliest());
-        let open = running.chain(waiting).chain(due).chain(kept).min();
-        let at = open.unwrap_or(self.dealt).min(self.dealt);
-        self.checkpoint_at(at);
-    }
-
-    pub(super) fn checkpoint_at(&mut self, at: Timestamp) {
-        // A store that is full gets the next one; a checkpoint may be late but never early.
-        if self.sink.try_checkpoint(at) {
-            self.gauges.checkpoint_ms.store(at.as_millis(), Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn replace(&mut self, replace: Replace) {
-        self.begun = true;
-        let mut kept = HashSet::with_capacity(replace.entries.len());
-        for entry in replace.entries {
-            let number = self.number(&entry.origin.stream);
-            let current = self.streams[number].current;
-            match current.and_then(|index| self.scheduled[index].as_mut().map(|place| (index, place))) {
-                Some((index, place)) if place.entry.cadence == entry.cadence => {
-                    place.hand_over(Arc::new(entry));
-                    kept.insert(index);
-                }
-                _ => kept.extend(self.add(number, entry, replace.at)),
-            }
-        }
-        for index in (0..self.scheduled.len()).filter(|index| !kept.contains(index)) {
-            self.end(index, replace.at);
-        }
-        self.gauges.streams.store(kept.len(), Ordering::Relaxed);
-    }
-
-    /// Ends an entry at `at`: earlier slots are still its own.
-    fn end(&mut self, index: usize, at: Timestamp) {
-        let Some(place) = &mut self.scheduled[index] else { return };
-        place.until = Some(place.until.map_or(at, |until| until.min(at)));
-        let current = &mut self.streams[place.stream].current;
-        if *current == Some(index) {
-            *current = None;
-        }
-    }
-
-    fn number(&mut self, stream: &Stream) -> usize {
-        if let Some(number) = self.numbers.get(stream) {
-            return *number;
-        }
-        let number = self.streams.len();
-        self.streams.push(StreamState::default());
-        self.numbers.insert(stream.clone(), number);
-        number
-    }
-
-    fn add(&mut self, stream: usize, entry: Entry, at: Timestamp) -> Option<usize> {
-        let next = entry.timetable.first_from(at)?;
-        let place = Some(Scheduled::new(Arc::new(entry), stream, next));
-        let index = self.free.pop().unwrap_or(self.scheduled.len());
-        if index == self.scheduled.len() {
-            self.scheduled.push(place);
-        } else {
-            self.scheduled[index] = place;
-        }
-        self.streams[stream].current = Some(index);
-        self.due.push(Reverse((next.as_millis(), index)));
-        Some(index)
-    }
-
-    /// No new run from now on.
-    pub(super) fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    /// Asks what is still in flight to end, and gives how long that may take at most.
-    pub(super) fn ask_to_end(&mut self) -> Duration {
-        self.stop.0.cancel();
-        let running = self.streams.iter().filter_map(|stream| stream.running.as_ref());
-        running.map(|(_, entry)| entry.grace).max().unwrap_or_default() + BACKSTOP
-    }
-
-    /// Stops what is still in flight; each becomes a miss with reason `interrupted`.
-    pub(super) async fn abort(&mut self) -> usize {
-        self.runs.abort_all();
-        while let Some(finished) = self.runs.join_next().await {
-            self.settle(finished);
-        }
-        let now = self.clock.now();
-        let mut aborted = 0;
-        for number in 0..self.streams.len() {
-            let Some((scheduled, entry)) = self.free_stream(number, None) else { continue };
-            let step_ms = entry.timetable.step_ms();
-            let missed = Missed { origin: &entry.origin, reason: Reason::Interrupted, scheduled, step_ms };
-            self.misses.add(&missed, now);
-            aborted += 1;
-        }
-        aborted
     }
 }
