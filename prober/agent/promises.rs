@@ -55,7 +55,9 @@ impl Promises {
         };
         let infos = joint.iter().map(info).collect();
         all.extend(joint);
-        all.iter_mut().for_each(|promise| of_project(promise, &compiled.project));
+        for promise in &mut all {
+            of_project(promise, &compiled.project);
+        }
         let routes = compiled.project.routes.iter().map(|route| route.name.value.as_str().into()).collect();
         Self { all, routes, own, joint: infos }
     }

@@ -52,16 +52,17 @@ pub(super) fn adjust(global: &Global, args: &SloAdjust, out: &Out) -> Result<Exi
 fn entry(args: &SloAdjust, promise: &Promise, now: Timestamp) -> String {
     let quoted = |text: &str| serde_json::Value::from(text.trim()).to_string();
     let (name, from, to) = (quoted(&promise.name), quoted(&args.from), quoted(&args.to));
-    let mut text = format!("{HEAD}  - slo: {name}\n    from: {from}\n    to: {to}\n");
+    let mut lines = vec![format!("slo: {name}"), format!("from: {from}"), format!("to: {to}")];
     for (key, names) in [("scenarios", &args.scenarios), ("regions", &args.regions)] {
         if !names.is_empty() {
             let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
-            text += &format!("    {key}: [{}]\n", names.join(", "));
+            lines.push(format!("{key}: [{}]", names.join(", ")));
         }
     }
+    let added = now.jiff().strftime("%Y-%m-%dT%H:%M:%SZ");
     let (author, reason) = (quoted(&args.author), quoted(&args.reason));
-    text += &format!("    author: {author}\n    added: \"{now}\"\n    reason: {reason}\n");
-    text
+    lines.extend([format!("author: {author}"), format!("added: {added}"), format!("reason: {reason}")]);
+    format!("{HEAD}  - {}\n", lines.join("\n    "))
 }
 
 /// The entry as the compiler reads it beside those that are there; what is wrong is told as in `validate`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::time::{Clock as _, SystemClock, Timestamp};
 use scenario::slo::Sums;
 use serde_json::{Map, Value, json};
+use slo::budget::Budget;
 use slo::count::Tally;
 use slo::incident::Incident;
 use slo::promise::Promise;
@@ -62,10 +63,15 @@ fn row(promise: &Promise, standing: Option<&Standing>) -> SloRow {
         attained: budget.and_then(|budget| budget.attained()).map(exact).unwrap_or_default(),
         left: budget.map(|budget| percent(budget.remaining())).unwrap_or_default(),
         burn: hour.map(|rate| format!("{rate:.1}")).unwrap_or_default(),
-        lasts: budget.zip(hour).and_then(|(budget, rate)| budget.lasts(rate)).map(rough).unwrap_or_default(),
+        lasts: budget.zip(hour).and_then(|(budget, rate)| lasts(&budget, rate)).unwrap_or_default(),
         firing: standing.map(firing).unwrap_or_default(),
         is_overspent: budget.is_some_and(|budget| budget.remaining() < 0.0),
     }
+}
+
+/// How long what is left lasts; `None` if nothing burns, or nothing is left.
+fn lasts(budget: &Budget, rate: f64) -> Option<String> {
+    budget.lasts(rate).filter(|_| budget.remaining() > 0.0).map(rough)
 }
 
 /// A share of good runs, not rounded up to a promise that was broken.
@@ -114,8 +120,8 @@ fn text(promise: &Promise, standing: Option<&Standing>) -> String {
         for one in &standing.adjustments {
             line("adjusted", adjusted(one));
         }
-        if let Some(lasts) = standing.burns.first().and_then(|(_, [_, long])| budget.lasts(long.rate())) {
-            line("lasts", format!("{} at the rate of the last hour", rough(lasts)));
+        if let Some(lasts) = standing.burns.first().and_then(|(_, [_, long])| lasts(&budget, long.rate())) {
+            line("lasts", format!("{lasts} at the rate of the last hour"));
         }
     }
     for (rule, burns) in &standing.burns {
