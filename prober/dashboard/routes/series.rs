@@ -1,11 +1,13 @@
 //! One scenario over time, as numbers: what the chart on its page is drawn from.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::event::SliEvent;
+use model::outcome::Verdict;
 use serde_json::{Value, json};
 use store::{ReadError, Reader};
 
@@ -37,7 +39,8 @@ pub(super) async fn series(
         }
         let mut reader = store.reader();
         let newest = newest_of(&mut reader, &cards)?;
-        let made = gather(&mut reader, (&cards, newest.as_deref()), asked.hours, now)?;
+        let ran: Vec<&SliEvent> = newest.iter().map(|event| &**event).collect();
+        let made = gather(&mut reader, (&cards, &ran), asked.hours, now)?;
         Ok(Some(shown(&asked.scenario, &made)))
     });
     match read.await {
@@ -49,13 +52,19 @@ pub(super) async fn series(
     }
 }
 
-/// The newest event with a run, of all cards.
-fn newest_of(reader: &mut Reader, cards: &[&ScenarioCard]) -> Result<Option<Arc<SliEvent>>, ReadError> {
-    let all = newest(reader, cards, 5)?;
-    let ran =
-        all.iter().flatten().filter(|summary| summary.reason.verdict() != model::outcome::Verdict::Missed);
-    let Some(summary) = ran.max_by_key(|summary| summary.slot.scheduled) else { return Ok(None) };
-    Ok(reader.event(summary.seq)?.map(|stored| stored.event))
+/// Events that are asked what the scenario is about.
+const ASKED_MAX: usize = 20;
+
+/// The newest events with a run, of all cards, the newest first.
+fn newest_of(reader: &mut Reader, cards: &[&ScenarioCard]) -> Result<Vec<Arc<SliEvent>>, ReadError> {
+    let mut all: Vec<_> = newest(reader, cards, ASKED_MAX)?.into_iter().flatten().collect();
+    all.retain(|summary| summary.reason.verdict() != Verdict::Missed);
+    all.sort_by_key(|summary| Reverse(summary.slot.scheduled));
+    let mut events = Vec::with_capacity(ASKED_MAX);
+    for summary in all.into_iter().take(ASKED_MAX) {
+        events.extend(reader.event(summary.seq)?.map(|stored| stored.event));
+    }
+    Ok(events)
 }
 
 fn shown(scenario: &str, series: &Series) -> Value {

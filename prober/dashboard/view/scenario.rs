@@ -120,9 +120,13 @@ pub(crate) fn gather(
     for card in &cards {
         streams.push(stream(reader, card, count, now)?);
     }
-    let ran = streams.iter().flat_map(|stream| &stream.events).filter_map(|listed| listed.event.as_deref());
-    let newest = ran.max_by_key(|event| event.slot.scheduled);
-    let series = series::gather(reader, (&cards, newest), asked.hours, now)?;
+    let mut ran: Vec<&SliEvent> = streams
+        .iter()
+        .flat_map(|stream| &stream.events)
+        .filter_map(|listed| listed.event.as_deref())
+        .collect();
+    ran.sort_by_key(|event| Reverse(event.slot.scheduled));
+    let series = series::gather(reader, (&cards, &ran), asked.hours, now)?;
     let failures = failures::gather(reader, &series)?;
     let selected = selected(reader, catalogue, (&asked, &failures, cards[0]), now)?;
     let project = catalogue.project.clone();

@@ -127,7 +127,7 @@ impl Bucket {
 /// The store could not be read.
 pub(crate) fn gather(
     reader: &mut Reader,
-    (cards, newest): (&[&ScenarioCard], Option<&SliEvent>),
+    (cards, newest): (&[&ScenarioCard], &[&SliEvent]),
     hours: u32,
     now: Timestamp,
 ) -> Result<Series, ReadError> {
@@ -135,7 +135,7 @@ pub(crate) fn gather(
     let step = span / u32::try_from(BUCKETS).unwrap_or(1);
     // Borders of buckets stay where they are while time goes on.
     let until = next_border(now, step);
-    let (what, threshold) = newest.map_or((What::Latency, None), measured);
+    let (what, threshold) = measured_of(newest);
     let mut series = Series { from: until.minus(span), until, step, what, threshold, regions: Vec::new() };
     for card in cards {
         let mut region = RegionSeries {
@@ -233,6 +233,16 @@ fn certificate_end(event: &SliEvent) -> Option<Timestamp> {
     }
 }
 
+/// What runs are about, and the limit that their file sets; `newest` are the newest runs, the newest first.
+///
+/// A run that failed early says nothing of what comes later: the newest one that does is asked.
+fn measured_of(newest: &[&SliEvent]) -> (What, Option<f64>) {
+    let all: Vec<_> = newest.iter().map(|event| measured(event)).collect();
+    let limited = all.iter().find(|(_, limit)| limit.is_some());
+    let special = all.iter().find(|(what, _)| *what != What::Latency);
+    limited.or(special).copied().unwrap_or((What::Latency, None))
+}
+
 /// What an event's run is about, and the limit that its file sets.
 fn measured(event: &SliEvent) -> (What, Option<f64>) {
     let assertions = &event.outcome.assertions;
@@ -293,6 +303,26 @@ mod tests {
         ] {
             assert_eq!(seconds(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_run_that_failed_early_hides_no_limit() {
+        use model::step::{AssertionRecord, Part};
+
+        let (bad, mut good) = (crate::sample::failed_flow(), crate::sample::good_flow());
+        assert_eq!(measured_of(&[&bad, &good]), (What::Latency, None));
+        good.outcome.assertions.push(AssertionRecord {
+            step: "".into(),
+            name: "latency".into(),
+            part: Part::Good,
+            pass: true,
+            expected: "< 300ms".into(),
+            actual: "182ms".to_owned(),
+        });
+        assert_eq!(measured_of(&[&bad, &good]), (What::Latency, Some(0.3)));
+        good.outcome.freshness_age = Some(7.0);
+        assert_eq!(measured_of(&[&bad, &good]), (What::Age, None));
+        assert_eq!(measured_of(&[]), (What::Latency, None));
     }
 
     #[test]
