@@ -41,11 +41,10 @@ async fn end(desk: Desk, server: Server) {
 impl Server {
     /// Asks with these header lines and a body.
     async fn with(&self, line: &str, headers: &[&str], body: &str) -> Answer {
-        let mut text = format!("{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
-        for header in headers {
-            text += &format!("{header}\r\n");
-        }
-        self.ask(&format!("{text}Content-Length: {}\r\n\r\n{body}", body.len())).await
+        let more: String = headers.iter().flat_map(|header| [*header, "\r\n"]).collect();
+        let (address, length) = (self.address, body.len());
+        let first = format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+        self.ask(&format!("{first}{more}Content-Length: {length}\r\n\r\n{body}")).await
     }
 }
 

@@ -71,6 +71,26 @@ pub(super) struct Server {
     serving: JoinSet<Result<Served, crate::ServeError>>,
 }
 
+/// What the metrics page says.
+fn metrics(format: Format) -> Vec<u8> {
+    let end = match format {
+        Format::Text => "",
+        Format::OpenMetrics => "# EOF\n",
+    };
+    format!("up 1\n{end}").into_bytes()
+}
+
+/// What the prober says of itself.
+fn own() -> Vec<OwnFact> {
+    let fact = |name: &str, value: &str, is_bad| OwnFact {
+        group: "Store",
+        name: name.to_owned(),
+        value: value.to_owned(),
+        is_bad,
+    };
+    vec![fact("events written", "714", false), fact("commits that failed", "2", true)]
+}
+
 impl Desk {
     /// A store at `now` seconds with the cards' plans set since two hours before.
     pub(super) fn open(now: i64, cards: Vec<ScenarioCard>) -> Self {
@@ -106,13 +126,7 @@ impl Desk {
             standings: standings_end,
             reload_state: reload_end,
             readiness: readiness_end,
-            metrics: Arc::new(|format| {
-                let end = match format {
-                    Format::Text => "",
-                    Format::OpenMetrics => "# EOF\n",
-                };
-                Box::new([format!("up 1\n{end}").into_bytes()].into_iter())
-            }),
+            metrics: Arc::new(|format| Box::new([metrics(format)].into_iter())),
             doubts: Arc::new(OwnDoubts::default),
             expected: Arc::new(|_, _, from, to| slots(from, to)),
             probe: Arc::new(|request| {
@@ -130,15 +144,7 @@ impl Desk {
                     answer
                 })
             }),
-            own: Arc::new(|| {
-                let fact = |name: &str, value: &str, is_bad| OwnFact {
-                    group: "Store",
-                    name: name.to_owned(),
-                    value: value.to_owned(),
-                    is_bad,
-                };
-                vec![fact("events written", "714", false), fact("commits that failed", "2", true)]
-            }),
+            own: Arc::new(own),
             review: Arc::new(|| Ok(sample::review())),
             schemas: vec![("scenario.schema.json".to_owned(), "{}".into())],
             settings: Settings::default(),

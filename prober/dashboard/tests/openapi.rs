@@ -1,4 +1,4 @@
-//! The OpenAPI file beside the real answers: every path is served, and every answer is what the file says.
+//! The `OpenAPI` file beside the real answers: every path is served, and every answer is what the file says.
 
 use std::collections::BTreeSet;
 

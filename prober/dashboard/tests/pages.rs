@@ -266,7 +266,7 @@ async fn hostile_texts_are_harmless_on_every_page() {
         format!("/runs/{id}"),
         format!("/?q={name}"),
         format!("/events?q=since%3D2h&group={name}"),
-        format!("/events?q=since%3D2h&group=message&low=0&from=2h"),
+        "/events?q=since%3D2h&group=message&low=0&from=2h".to_owned(),
         format!("/events?q={name}"),
         "/config".to_owned(),
         "/prober".to_owned(),
