@@ -9,6 +9,7 @@ use model::outcome::{Failure, FailureClass};
 use super::fault;
 use super::request::{Ready, TRACEPARENT};
 use super::target::Target;
+use crate::net::policy::POLICY;
 
 /// The target that an answer redirects to; `None` if it is no redirect that can be followed.
 ///
@@ -34,6 +35,17 @@ pub(super) fn destination(
         return Err(Failure::new(FailureClass::Protocol, "http.redirect_downgrade", message));
     }
     Ok(Some(to))
+}
+
+/// The failure of a hop that a redirect led to; a place that may not be probed is one that the target itself named.
+///
+/// What an answer says never takes a run out of the account, else a target could hide its failure in a redirect.
+pub(super) fn led_to(failure: Failure) -> Failure {
+    if failure.error_type != POLICY {
+        return failure;
+    }
+    let message = format!("the server redirects to a place that may not be probed; {}", failure.message);
+    Failure::new(FailureClass::Protocol, "http.redirect_denied", message)
 }
 
 /// The failure of more redirects than are followed.

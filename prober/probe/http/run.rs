@@ -110,7 +110,8 @@ impl Http {
         loop {
             sign_in.add(&mut ready)?;
             trail.begin(&ready);
-            let connection = client.ask(net, context.scope.run, &ready, trail).await?;
+            let asked = client.ask(net, context.scope.run, &ready, trail).await;
+            let connection = if trail.redirects > 0 { asked.map_err(redirect::led_to)? } else { asked? };
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
             let challenged = sign_in.again(&ready, answer)?;
             let to = match self.follow {

@@ -38,6 +38,17 @@ fn denied(outcome: &Outcome, about: &str) -> String {
     outcome.failure.as_ref().unwrap().message.clone()
 }
 
+/// Asserts that the run is bad because the target led to a place that may not be probed; gives the message.
+fn led_astray(outcome: &Outcome, about: &str) -> String {
+    let (reason, class, error_type, _) = failure(outcome);
+    assert_eq!(
+        (reason, class, error_type),
+        (Reason::Failed, "protocol", "http.redirect_denied"),
+        "{about}: {outcome:?}"
+    );
+    outcome.failure.as_ref().unwrap().message.clone()
+}
+
 const DENY: &str = "";
 const ALLOW: &str = "network: { private: allow }";
 
@@ -145,7 +156,7 @@ async fn redirects_do_not_lead_to_metadata() {
         server.on(path, Reply::redirect(302, to));
         let step = format!("http: {}", server.url(path));
         let outcome = run_under(ALLOW, None, &step, "").await;
-        let message = denied(&outcome, path);
+        let message = led_astray(&outcome, path);
         assert!(message.contains("gives out a cloud machine's credentials"), "{message}");
         assert_eq!(outcome.steps[0].hops.len(), 2, "the hop that was not taken is shown");
         assert!(outcome.steps[0].hops[1].peer.is_none());
@@ -154,7 +165,11 @@ async fn redirects_do_not_lead_to_metadata() {
     let other = Server::start();
     server.on("/inside", Reply::redirect(307, &other.url("/")));
     let network = format!("network: {{ allow: [\"{}\"] }}", server.addr());
-    denied(&run_under(&network, None, &format!("http: {}", server.url("/inside")), "").await, "inside");
+    let message = led_astray(
+        &run_under(&network, None, &format!("http: {}", server.url("/inside")), "").await,
+        "inside",
+    );
+    assert!(message.contains("may not be probed") && message.contains("in prober.yaml"), "{message}");
     assert_eq!(other.connections(), 0);
 }
 
@@ -195,7 +210,7 @@ async fn an_open_connection_to_a_proxy_does_not_lead_everywhere() {
     proxy.on("/", Reply::redirect(302, "http://169.254.169.254/latest/"));
     let step = format!("http: {{ url: \"http://shop.example/\", proxy: \"http://{}\" }}", proxy.addr());
     let outcome = run_under(ALLOW, None, &step, "").await;
-    denied(&outcome, "proxy");
+    led_astray(&outcome, "proxy");
     assert_eq!(proxy.requests(), 1, "the second request was never sent");
 }
 
