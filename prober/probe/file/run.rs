@@ -19,6 +19,7 @@ use scenario::value::{Reading, Selector, Value};
 use crate::net::aside::{self, Undone};
 use crate::net::fault;
 use crate::net::phases::Phases;
+use crate::net::plain;
 use crate::net::shared::Net;
 
 /// The most content that is read, in bytes.
@@ -141,6 +142,9 @@ fn content(path: &str) -> io::Result<Result<String, String>> {
     let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
         return Ok(Err("it is not a plain file".to_owned()));
+    }
+    if let Some(why) = plain::withheld(&file) {
+        return Ok(Err(why.to_owned()));
     }
     let mut bytes = Vec::new();
     file.take(CONTENT_MAX + 1).read_to_end(&mut bytes)?;

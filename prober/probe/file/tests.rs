@@ -89,6 +89,8 @@ async fn what_is_no_plain_file_is_not_read_and_does_not_hold() {
         assert_eq!(unreadable(&trial, "content"), "it is not a plain file");
         assert!(trial.took < LIMIT, "{path:?} held the run for {:?}", trial.took);
     }
+    let environment = look(Path::new("/proc/self/environ"), true).await;
+    assert_eq!(unreadable(&environment, "content"), "what the system tells of a process is not read");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt as _;
 use url::form_urlencoded;
 
 use crate::net::fault;
+use crate::net::plain;
 
 /// The largest file that is sent, in bytes.
 pub(super) const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -164,6 +165,9 @@ async fn read(path: &str) -> Result<Vec<u8>, Failure> {
         return Err(wrong(&"it is not a plain file"));
     }
     let file = tokio::fs::File::open(path).await.map_err(|error| wrong(&error))?;
+    if let Some(why) = plain::withheld(&file) {
+        return Err(wrong(&why));
+    }
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).await.map_err(|error| wrong(&error))?;
     if bytes.len() as u64 > FILE_BYTES_MAX { Err(wrong(&"it is longer than 16 MiB")) } else { Ok(bytes) }

@@ -29,6 +29,7 @@
 //! | [`policy`] | what may be connected to, asked before and after each connection |
 //! | [`canary`], [`anchor`] | what the prober looks at to know of its own resolver and network |
 //! | [`aside`] | work that cannot be told to stop |
+//! | [`plain`] | files whose content is not taken |
 //! | [`fault`] | from an operating system's error to a failure |
 //! | [`keys`] | keys that mean the same in every kind |
 
@@ -48,6 +49,7 @@ pub(crate) mod lines;
 pub(crate) mod mail;
 pub(crate) mod maze;
 pub(crate) mod phases;
+pub(crate) mod plain;
 pub(crate) mod policy;
 pub(crate) mod proxy;
 pub(crate) mod reach;

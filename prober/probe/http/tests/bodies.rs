@@ -81,7 +81,8 @@ async fn a_file_that_cannot_be_sent_is_our_fault_and_never_holds() {
     let folder = tempfile::tempdir().unwrap();
     let large = folder.path().join("large");
     std::fs::File::create(&large).unwrap().set_len((16 << 20) + 1).unwrap();
-    for path in ["/nowhere/at/all", "/dev/zero", folder.path().to_str().unwrap(), large.to_str().unwrap()] {
+    let folder = folder.path().to_str().unwrap();
+    for path in ["/nowhere/at/all", "/dev/zero", "/proc/self/environ", folder, large.to_str().unwrap()] {
         let part = record(vec![("name", text("a")), ("file", template(path))]);
         for rest in [("file", template(path)), ("multipart", Bound::List(vec![part]))] {
             let trial =
