@@ -19,7 +19,7 @@ use crate::sample::{self, T0, card};
 use crate::{OwnDoubts, ScenarioCard};
 
 /// 17 s after a slot.
-const NOW: i64 = T0 + 3_617;
+pub(super) const NOW: i64 = T0 + 3_617;
 
 fn cards() -> Vec<ScenarioCard> {
     let titled = |name: &str, region: &str, title: &str, aim: &str| {

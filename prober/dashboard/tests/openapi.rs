@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use jsonschema::Validator;
+use model::time::Timestamp;
 use serde_json::{Value, json};
+use store::NewDelivery;
 
 use super::browser;
 use super::desk::Server;
@@ -33,6 +35,15 @@ async fn check(server: &Server, document: &Value, (path, address): (&str, &str),
 fn every_answer_is_what_the_file_says() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let desk = browser::desk();
+    let page = NewDelivery {
+        route: "shop-oncall".to_owned(),
+        key: "1".to_owned(),
+        alert: "SLOOutage".to_owned(),
+        firing: true,
+        urgent: true,
+        state: "{}".to_owned(),
+    };
+    desk.sources.store.enqueue(&[page], Timestamp::from_seconds(browser::NOW)).unwrap();
     let server = runtime.block_on(desk.serve());
     runtime.block_on(async {
         let document: Value = serde_json::from_str(&server.get("/api/v1/openapi.json").await.body).unwrap();
@@ -47,6 +58,7 @@ fn every_answer_is_what_the_file_says() {
             ("/api/v1/slos/{name}", "/api/v1/slos/checkout"),
             ("/api/v1/slos/{name}/gate", "/api/v1/slos/search/gate"),
             ("/api/v1/alerts", "/api/v1/alerts"),
+            ("/api/v1/outbox", "/api/v1/outbox?all=true"),
             ("/api/v1/audit", "/api/v1/audit"),
             ("/api/v1/reload-state", "/api/v1/reload-state"),
         ] {
@@ -58,9 +70,11 @@ fn every_answer_is_what_the_file_says() {
         }
         check(&server, &document, ("/api/v1/slos/{name}", "/api/v1/slos/none"), 404).await;
         check(&server, &document, ("/api/v1/series", "/api/v1/series?scenario=none"), 404).await;
-        // Alerts fire in this data: an empty list would show nothing.
-        let alerts: Value = serde_json::from_str(&server.get("/api/v1/alerts").await.body).unwrap();
-        assert_ne!(alerts["alerts"], json!([]));
+        // Alerts fire in this data, and one waits: an empty list would show nothing.
+        for (path, list) in [("/api/v1/alerts", "alerts"), ("/api/v1/outbox", "changes")] {
+            let answer: Value = serde_json::from_str(&server.get(path).await.body).unwrap();
+            assert_ne!(answer[list], json!([]), "{path}");
+        }
         let gets: BTreeSet<&str> = document["paths"]
             .as_object()
             .unwrap()
