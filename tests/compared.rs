@@ -18,8 +18,8 @@ use crate::support::{Project, event, text};
 const TIMEOUT_MS: u64 = 1500;
 /// How far apart two measurements of one phase may be, on a machine that is busy with other tests.
 const APART: Duration = Duration::from_millis(60);
-/// How often everything is asked again by itself that is not as it should be: a busy machine may come to the limit
-/// before it comes to what is looked at, and noise only adds.
+/// How often a state is asked again by itself: a busy machine may come to the limit before it comes to what is looked
+/// at, and noise only adds.
 const AGAIN: usize = 8;
 
 /// What a prober thinks of a target.
@@ -149,12 +149,18 @@ impl<'p> Asking<'p> {
         Seen { state, ours: event(events, state.name), curl, blackbox }
     }
 
-    /// What is wrong about a state however often it is asked.
-    fn wrong(&self, seen: &Seen<'_>) -> Option<String> {
-        let mut wrong = seen.wrong();
+    /// What is wrong about a state, `values` included; asked again only if somebody came to the limit.
+    fn wrong(&self, seen: &Seen<'_>, values: impl Fn(&Seen<'_>) -> Vec<String>) -> Vec<String> {
+        let look = |seen: &Seen<'_>| match seen.wrong() {
+            Some(wrong) => (vec![wrong], seen.came_to_the_limit()),
+            None => (values(seen), false),
+        };
+        let (mut wrong, mut again) = look(seen);
         for _ in 0..AGAIN {
-            wrong.as_ref()?;
-            wrong = self.again(seen.state, &mut Vec::new()).wrong();
+            if !again {
+                break;
+            }
+            (wrong, again) = look(&self.again(seen.state, &mut Vec::new()));
         }
         wrong
     }
@@ -176,6 +182,17 @@ impl<'p> Asking<'p> {
 }
 
 impl Seen<'_> {
+    /// Whether one of the three had no time left.
+    fn came_to_the_limit(&self) -> bool {
+        let seconds = [
+            self.ours["prober.run.duration"].as_f64(),
+            self.curl.as_ref().and_then(|curl| curl.0["time_total"].as_f64()),
+            self.blackbox.as_ref().and_then(|page| page.number("probe_duration_seconds")),
+        ];
+        let limit = Duration::from_millis(TIMEOUT_MS).as_secs_f64();
+        seconds.into_iter().flatten().any(|took| took >= limit)
+    }
+
     /// What is not as the table says.
     fn wrong(&self) -> Option<String> {
         let State { name, expected, why, .. } = self.state;

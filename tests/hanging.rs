@@ -15,14 +15,14 @@ use crate::support::{Project, alone, said, text};
 
 const SCENARIOS: usize = 1_000;
 /// How many slots of each healthy scenario are looked at; the first two belong to the start.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 
 #[test]
 fn a_third_that_hangs_delays_nobody() {
     let _turn = alone();
     let (server, sink) = (Server::start(), Sink::start());
     server.on("/", Reply::ok("x"));
-    let project = Project::new("defaults: { every: 15s, timeout: 12s }\n");
+    let project = Project::new("defaults: { every: 5s, timeout: 4s }\n");
     for number in 0..SCENARIOS {
         let hangs = number % 3 == 0;
         let target = if hangs { format!("http://{}/", sink.target(number)) } else { server.url("/") };
@@ -36,7 +36,7 @@ fn a_third_that_hangs_delays_nobody() {
     let hanging = SCENARIOS.div_ceil(3);
     let fine = SCENARIOS - hanging;
     // Rounds of all healthy scenarios, while every hanging one has hung at least once.
-    wait::until_blocking("three rounds", Duration::from_mins(5), || {
+    wait::until_blocking("four rounds", Duration::from_mins(5), || {
         server.seen().len() >= (ROUNDS + 1) * fine
     });
     wait::until_blocking("every hanging one to hang", Duration::from_mins(3), || {
@@ -44,8 +44,9 @@ fn a_third_that_hangs_delays_nobody() {
     });
     // The pages answer meanwhile.
     for path in ["/", "/metrics", "/api/v1/scenarios", "/readyz"] {
-        let least = least_of_some(|| drop(api.get(path)));
-        assert!(least < Duration::from_secs(5), "{path} took {least:?}");
+        let began = Instant::now();
+        api.get(path);
+        assert!(began.elapsed() < Duration::from_secs(5), "{path} took {:?}", began.elapsed());
     }
     let events = api.events("");
     let named =
@@ -59,8 +60,8 @@ fn a_third_that_hangs_delays_nobody() {
     assert!(lags.len() >= ROUNDS * fine, "{} healthy runs", lags.len());
     lags.sort_by(f64::total_cmp);
     let p99 = lags[lags.len() * 99 / 100];
-    // An unoptimised build on two busy cores; what hangs would cost twelve seconds.
-    assert!(p99 < 2.0, "start lag p99 is {p99} s, the median {} s", lags[lags.len() / 2]);
+    // An unoptimised build on two busy cores; what hangs would cost seconds.
+    assert!(p99 < 0.25, "start lag p99 is {p99} s, the median {} s", lags[lags.len() / 2]);
     let bad = events.iter().filter(named("fine")).filter(|event| event["prober.verdict"] != "good").count();
     assert_eq!(bad, 0, "healthy scenarios that were not good");
     let (code, err) = serving.stop();
@@ -123,8 +124,9 @@ fn lookups_that_hang_in_the_c_library_end_in_time_and_do_not_pile_up() {
     let threads = threads(serving.pid());
     assert!(threads <= 32 + THREADS_BESIDE, "{threads} threads");
     // Files, pages and everything else go on beside them.
-    let least = least_of_some(|| drop(pair.near(|| api.get("/metrics"))));
-    assert!(least < Duration::from_secs(5), "{least:?}");
+    let began = Instant::now();
+    pair.near(|| api.get("/metrics"));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     wait::until_blocking("a run of the neighbour", Duration::from_mins(3), || {
         !events("scenario=fine&verdict=good").is_empty()
     });
@@ -133,21 +135,11 @@ fn lookups_that_hang_in_the_c_library_end_in_time_and_do_not_pile_up() {
     let began = Instant::now();
     let (code, err) = serving.stop();
     assert_eq!(code, Some(0), "{err}");
-    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
-/// How much later than its timeout a run may end on a busy machine; the library would take minutes.
-const SLACK: Duration = Duration::from_secs(10);
-
-/// The least time of some tries: what a busy machine adds, it does not add every time.
-fn least_of_some(mut work: impl FnMut()) -> Duration {
-    let tries = (0..5).map(|_| {
-        let began = Instant::now();
-        work();
-        began.elapsed()
-    });
-    tries.min().expect("there are some")
-}
+/// How much later than its timeout a run may end on a busy machine.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// How many threads a process has.
 fn threads(pid: u32) -> usize {

@@ -111,7 +111,7 @@ fn receivers_that_fail_in_every_way_hold_nobody_up() {
     let began = std::time::Instant::now();
     let (code, log) = serving.stop();
     assert_eq!(code, Some(0), "{log}");
-    assert!(began.elapsed() < Duration::from_mins(1), "a stop does not wait for the dead");
+    assert!(began.elapsed() < Duration::from_secs(20), "a stop does not wait for the dead");
     for text in [&log, &page, &metrics] {
         assert!(!text.contains("hush"), "{text}");
     }

@@ -42,8 +42,7 @@ fn what_never_comes_up_fails_when_the_time_is_over() {
     let ran = project.prober(&["run", "wrong", "--wait-for", "2s"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(began.elapsed() >= Duration::from_secs(2));
-    // One at least, and a busy machine may not come to more.
-    assert!((1..=4).contains(&server.requests()), "{} requests", server.requests());
+    assert!((2..=4).contains(&server.requests()), "{} requests", server.requests());
 }
 
 #[test]
@@ -54,7 +53,7 @@ fn the_whole_command_has_a_limit() {
         Project::with("", &[("slow", format!("every: 5m\ntimeout: 2m\nhttp: {}", server.url("/")))]);
     let began = Instant::now();
     let ran = project.prober(&["run", "--timeout", "1s", "--format", "json"]);
-    assert!(began.elapsed() < Duration::from_secs(40));
+    assert!(began.elapsed() < Duration::from_secs(20));
     assert_eq!(ran.code, Some(4), "our limit says nothing about the target: {ran:?}");
     let events: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(text(&events[0], "prober.verdict.reason"), "cancelled");

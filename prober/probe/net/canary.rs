@@ -140,6 +140,6 @@ mod tests {
         let began = Instant::now();
         let sung = Shared::new(config).sing(&canary, Duration::from_millis(200)).await;
         assert!(matches!(sung, Sung::Silent(_)), "{sung:?}");
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < Duration::from_secs(2));
     }
 }

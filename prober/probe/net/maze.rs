@@ -150,7 +150,7 @@ mod tests {
             let began = Instant::now();
             let kept = kept(leaf, &maze);
             assert_eq!(kept.len(), DEPTH_MAX, "{kept:?}");
-            assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         }
         // One that leads out of it first is taken.
         let out = [vec![pki.intermediate()], pki.maze(90)].concat();
