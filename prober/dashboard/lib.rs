@@ -64,3 +64,4 @@ pub use sources::{
     ScenarioCard, Settings, Sources,
 };
 pub use tls::{Tls, TlsError};
+pub use view::slo::adjustment_json;

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use dashboard::adjustment_json;
 use model::time::{Clock as _, SystemClock, Timestamp};
 use scenario::slo::Sums;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use slo::budget::Budget;
-use slo::count::Tally;
 use slo::incident::Incident;
 use slo::promise::Promise;
 use slo::standing::{AdjustmentStanding, Standing};
@@ -225,20 +225,5 @@ fn standing_json(standing: &Standing) -> Value {
         "lasts": lasts.and_then(|(budget, (_, [_, long]))| budget.lasts(long.rate())).map(|lasts| lasts.as_secs_f64()),
         "eligibility": standing.eligibility, "burns": burns.collect::<Vec<_>>(),
         "maintenance": standing.maintenance, "noise": standing.noise, "alerts": alerts.collect::<Vec<_>>(),
-    })
-}
-
-/// What an adjustment took out.
-pub(super) fn adjustment_json(standing: &AdjustmentStanding) -> Value {
-    let one = &standing.adjustment;
-    let taken: Map<_, _> = Tally::TAKEN
-        .into_iter()
-        .map(|(word, count)| (word.to_owned(), Value::from(standing.taken.of(count))))
-        .filter(|(_, slots)| *slots != 0)
-        .collect();
-    json!({
-        "from": one.from, "to": one.to, "scenarios": one.scenarios, "regions": one.regions,
-        "author": &*one.author, "added": one.added, "reason": &*one.reason, "taken": taken,
-        "gives_back": standing.gives_back,
     })
 }

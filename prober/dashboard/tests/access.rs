@@ -4,7 +4,7 @@ use model::time::Timestamp;
 use serde_json::Value;
 use store::NewNote;
 
-use super::desk::{Answer, Desk, Server};
+use super::desk::{Answer, Desk, Server, end};
 use crate::sample::{self, T0, card};
 use crate::{Access, Settings};
 
@@ -31,11 +31,6 @@ async fn desk(access: Access) -> (Desk, Server) {
     let desk = made.await.unwrap();
     let server = desk.serve().await;
     (desk, server)
-}
-
-async fn end(desk: Desk, server: Server) {
-    server.end().await;
-    tokio::task::spawn_blocking(|| drop(desk)).await.unwrap();
 }
 
 impl Server {

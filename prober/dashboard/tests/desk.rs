@@ -91,6 +91,12 @@ fn own() -> Vec<OwnFact> {
     vec![fact("events written", "714", false), fact("commits that failed", "2", true)]
 }
 
+/// Ends the server and lets the store go where that may block.
+pub(super) async fn end(desk: Desk, server: Server) {
+    server.end().await;
+    tokio::task::spawn_blocking(|| drop(desk)).await.unwrap();
+}
+
 impl Desk {
     /// A store at `now` seconds with the cards' plans set since two hours before.
     pub(super) fn open(now: i64, cards: Vec<ScenarioCard>) -> Self {

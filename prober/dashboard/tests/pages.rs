@@ -7,7 +7,7 @@ use model::missed::MissedSlots;
 use model::outcome::{Failure, FailureClass, Outcome, Reason};
 use model::time::Timestamp;
 
-use super::desk::{Answer, Desk, Server};
+use super::desk::{Answer, Desk, Server, end};
 use crate::sample::{self, HOSTILE, T0, card};
 use crate::{Catalogue, Readiness, ReloadState, ScenarioCard};
 
@@ -43,12 +43,6 @@ async fn desk(cards: Vec<ScenarioCard>, fill: impl FnOnce(&Desk) + Send + 'stati
     let desk = made.await.unwrap();
     let server = desk.serve().await;
     (desk, server)
-}
-
-/// Ends the server and lets the store go where that may block.
-async fn end(desk: Desk, server: Server) {
-    server.end().await;
-    tokio::task::spawn_blocking(|| drop(desk)).await.unwrap();
 }
 
 #[track_caller]

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use super::desk::{Desk, PATIENCE, Server};
+use super::desk::{Desk, PATIENCE, Server, end};
 use crate::sample::{self, T0, card};
 use crate::{Readiness, ReloadState, Settings};
 
@@ -34,11 +34,6 @@ async fn desk(settings: Settings) -> (Desk, Server) {
     let desk = made.await.unwrap();
     let server = desk.serve().await;
     (desk, server)
-}
-
-async fn end(desk: Desk, server: Server) {
-    server.end().await;
-    tokio::task::spawn_blocking(|| drop(desk)).await.unwrap();
 }
 
 async fn json(server: &Server, path: &str, status: u16) -> Value {

@@ -63,7 +63,7 @@ pub(crate) fn full(standing: &Standing) -> Value {
         "regions": standing.regions.iter().map(region).collect::<Vec<_>>(),
         "noise": standing.noise.as_deref(),
         "good": standing.good.as_deref(),
-        "adjustments": standing.adjustments.iter().map(adjustment).collect::<Vec<_>>(),
+        "adjustments": standing.adjustments.iter().map(adjustment_json).collect::<Vec<_>>(),
         "post_mortems": standing.post_mortems.iter().map(post_mortem).collect::<Vec<_>>(),
         "firing": standing.alerts.iter().map(alert).collect::<Vec<_>>(),
     });
@@ -84,8 +84,8 @@ fn budget(budget: &Budget) -> Value {
     })
 }
 
-/// What an adjustment took out of the counts.
-fn adjustment(standing: &AdjustmentStanding) -> Value {
+/// What an adjustment took out of the counts, as the API and `prober slo --format json` have it.
+pub fn adjustment_json(standing: &AdjustmentStanding) -> Value {
     let one = &standing.adjustment;
     let taken: Map<_, _> = Tally::TAKEN
         .into_iter()
