@@ -61,7 +61,8 @@ fn pages_over_tls_are_for_those_who_trust_the_root_and_have_a_token() {
     assert_eq!(curl(address, "/api/v1/scenarios", &with_token), ("200 0".to_owned(), 0));
     assert_eq!(curl(address, "/api/v1/scenarios", &trusting), ("401 0".to_owned(), 0));
     for version in ["1.2", "1.3"] {
-        let exactly = [&with_token[..], &[&format!("--tlsv{version}"), "--tls-max", version]].concat();
+        let least = format!("--tlsv{version}");
+        let exactly = [&with_token[..], &[&least, "--tls-max", version]].concat();
         assert_eq!(curl(address, "/", &exactly), ("200 0".to_owned(), 0), "TLS {version}");
     }
     let stranger = pki.stranger_file();

@@ -82,7 +82,7 @@ impl History {
         queue.blocking_send(Record::Checkpoint(end)).expect("the writer lives");
         queue.blocking_send(Record::Flush(sender)).expect("the writer lives");
         flushed.blocking_recv().expect("everything is written");
-        let bytes = store.stats().bytes.load(Ordering::Relaxed);
+        let bytes = store.stats().bytes();
         drop(queue);
         writer.join().expect("the writer does not panic");
         (number, bytes)
@@ -111,7 +111,7 @@ impl Like {
         let mut bad = event.outcome.clone();
         bad.reason = Reason::Failed;
         bad.failure =
-            Some(Failure::new(FailureClass::Assertion, "assert.status", "status is 500, expected 200"));
+            Some(Failure::new(FailureClass::Incorrect, "assert.status", "status is 500, expected 200"));
         Self { event, streams, bad }
     }
 
