@@ -116,7 +116,8 @@ impl Like {
     }
 
     fn event(&self, origin: &Arc<model::event::Origin>, at: Timestamp, number: u64) -> SliEvent {
-        let mut outcome = if number % BAD_EVERY == 0 { self.bad.clone() } else { self.event.outcome.clone() };
+        let mut outcome =
+            if number.is_multiple_of(BAD_EVERY) { self.bad.clone() } else { self.event.outcome.clone() };
         let took = Duration::from_micros(2_000 + number.wrapping_mul(7_919) % 40_000);
         outcome.duration = took;
         SliEvent {
