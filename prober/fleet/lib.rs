@@ -3,6 +3,10 @@
 //! Three traits, and an engine behind them: [`ConfigSource`], [`Ownership`], [`EventLog`]. One conformance suite holds for
 //! every engine. Nothing of consensus, membership or replication is written here.
 //!
+//! Beside them, pure: [`assign`] says who should own what, [`batch`] how events lie on the wire, [`set`] and [`manifest`]
+//! what a scenario set is and when it is to be believed, [`publish`] how it gets there, and [`access`] who may do what at the
+//! servers.
+//!
 //! # What every engine promises
 //!
 //! 1. **A set is published whole.** Its objects are there before the manifest that names them, and the manifest is one
@@ -16,7 +20,14 @@
 //! 6. **The engine is never the only copy.** A prober deletes what [`Confirm`] covers and nothing else.
 //! 7. **Every wait has an end.** Without the engine, each call ends with [`Fault::Away`] within seconds.
 //!
-//! Deliberately absent: files, clocks, what a set means, and which prober should own what.
+//! Deliberately absent: files, clocks, and what the files of a set mean.
+
+pub mod access;
+pub mod assign;
+pub mod batch;
+pub mod manifest;
+pub mod publish;
+pub mod set;
 
 mod config;
 mod events;
