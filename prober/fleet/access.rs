@@ -270,8 +270,8 @@ pub fn leaf(region: &str, password: &str, nodes: &[Node], tls: Option<&Tls>) -> 
         Some(tls) => ("tls", format!(", tls: {{ ca_file: \"{}\" }}", tls.ca)),
         None => ("nats", String::new()),
     };
-    let remotes: Vec<_> =
-        remotes.iter().map(|host| format!("\"{scheme}://{user}:{password}@{host}\"")).collect();
+    let remotes = nodes.iter().map(|node| format!("\"{scheme}://{user}:{password}@{}\"", node.leaves));
+    let remotes: Vec<_> = remotes.collect();
     format!(
         "# A leaf of the fleet in region {region}: its probers reach the fleet's servers through it. Written by `prober fleet init`.\n\
          # Its own login at the fleet is that of the region, so what it passes on is what they may do.\n\
