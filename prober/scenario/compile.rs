@@ -295,7 +295,10 @@ impl<N> Compiler<'_, N> {
         let captures = declared(scenario.steps.iter().chain(&scenario.teardown), report);
         let mut plans = Vec::with_capacity(scenario.regions.len());
         let mut unused = None;
-        for region in scenario.regions.iter().filter(|region| self.is_known(region)) {
+        for region in &scenario.regions {
+            if !self.is_known(region) {
+                continue;
+            }
             let project = self.around.project;
             let mut names = Names::new(&project.shared, own, Some(Arc::clone(region)));
             if let Some(arguments) = own.arguments {
