@@ -150,7 +150,9 @@ pub fn users(logins: &[Login]) -> String {
         .expect("a text takes more");
     for Login { part, password } in logins {
         let list = |subjects: Vec<String>| {
-            subjects.iter().map(|subject| format!("          \"{subject}\"\n")).collect::<String>()
+            let quoted: Vec<_> =
+                subjects.iter().map(|subject| format!("          \"{subject}\"\n")).collect();
+            quoted.concat()
         };
         let (publishes, hears) = (list(part.publishes()), list(part.hears()));
         write!(
@@ -247,7 +249,8 @@ pub fn server(node: &Node, nodes: &[Node], tls: Option<&Tls>, with_leaves: bool)
     }
     if let Some(cluster) = cluster {
         let others = nodes.iter().filter(|one| *one != node).filter_map(|one| one.cluster.as_ref());
-        let others: String = others.map(|route| format!("    \"nats://{route}\"\n")).collect();
+        let others: Vec<_> = others.map(|route| format!("    \"nats://{route}\"\n")).collect();
+        let others = others.concat();
         write!(out, "cluster {{\n  name: fleet\n  listen: \"{cluster}\"\n  routes: [\n{others}  ]\n")
             .expect("a text takes more");
         if let Some(tls) = tls {

@@ -51,9 +51,8 @@ impl Record {
             return event(json).map(|event| Self::Event(Box::new(event)));
         }
         let mut parts = line.strip_prefix("M ").ok_or_else(wrong)?.splitn(3, ' ');
-        let (step, count, json) = match (parts.next(), parts.next(), parts.next()) {
-            (Some(step), Some(count), Some(json)) => (step, count, json),
-            _ => return Err(wrong()),
+        let (Some(step), Some(count), Some(json)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(wrong());
         };
         let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is no number"));
         let (step_ms, count) = (number(step)?, number(count)?);

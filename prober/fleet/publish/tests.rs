@@ -126,7 +126,8 @@ fn editions(regions: &[(&str, &str)]) -> Vec<Edition> {
         let file = SetFile { role: Role::Scenario, path: "a.yaml".into(), text: text.into() };
         Edition { region: region.into(), set: ScenarioSet::new([file]).unwrap(), plans: 1 }
     };
-    let all: String = regions.iter().map(|(region, text)| format!("{region}: {text}\n")).collect();
+    let all: Vec<_> = regions.iter().map(|(region, text)| format!("{region}: {text}")).collect();
+    let all = all.join("\n");
     let own = regions.iter().map(|(region, text)| edition(region, text));
     own.chain([edition(ALL_REGIONS, &all)]).collect()
 }
@@ -155,7 +156,7 @@ fn all_regions_get_one_version() {
         "what is there is not sent"
     );
     assert_eq!((desk.text("eu"), desk.text("us")), ("one".into(), "three".into()));
-    let same = desk.push(&[("us", "three"), ("eu", "one")]).unwrap();
+    let same = desk.push(&[("eu", "one"), ("us", "three")]).unwrap();
     assert_eq!(same, Outcome { version: SetVersion(2), regions: Vec::new() }, "nothing has changed");
 }
 
