@@ -30,8 +30,14 @@ pub mod publish;
 pub mod set;
 
 mod config;
+pub mod embedded;
 mod events;
+pub mod nats;
 mod ownership;
+mod values;
+
+#[cfg(test)]
+mod conformance;
 
 use std::time::Duration;
 
