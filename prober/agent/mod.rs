@@ -12,6 +12,7 @@
 //! | `account` | the invariant of the slots, looked at every minute |
 //! | `metrics` | what the process says of itself |
 //! | `on_demand` | probes that somebody asks for at `/probe` |
+//! | `fleet` | the roles of a fleet: agent and hub |
 //! | `shutdown`, `telemetry` | signals, log lines |
 
 pub(crate) mod account;
@@ -19,6 +20,7 @@ pub(crate) mod alerts;
 pub(crate) mod controls;
 pub(crate) mod exporters;
 pub(crate) mod files;
+pub(crate) mod fleet;
 pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;

@@ -4,6 +4,7 @@ mod alerts;
 mod facts;
 mod judged;
 mod output;
+mod roles;
 mod run;
 mod slo;
 
@@ -16,6 +17,7 @@ pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsSend};
 pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
+pub(crate) use roles::{Agent, FleetPlace, Hub};
 pub(crate) use run::{Run, TriggerArg};
 pub(crate) use slo::{
     Report, ReportFormat, ReportKind, Slo, SloCheck, SloCommand, SloExport, SloImport, SloSimulate,
@@ -70,6 +72,10 @@ pub(crate) enum Command {
     Run(Run),
     /// Run scenarios on schedule; page, API and metrics on one address
     Serve(Serve),
+    /// Probe for a region of a fleet
+    Agent(Agent),
+    /// Keep the account of a fleet: objectives, alerts, page, API and metrics
+    Hub(Hub),
     /// Show the scenarios with their regions and schedules
     List(List),
     /// Show when scenarios run next
