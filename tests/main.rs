@@ -15,6 +15,7 @@
 //! | `editor` | what an editor says of files: its mistakes, its offers, its help |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
 //! | `export` | the NDJSON exporter writes every event, rotates, and survives a kill |
+//! | `fleet` | agents, a hub and NATS servers on one machine: kills, wiped data, standing still; the account at the end |
 //! | `fmt` | `prober fmt` on files, links and pipes; what is shipped is canonical
 //! | `hanging` | targets that hang delay nobody else |
 //! | `hostile_targets` | targets that break their protocols end in the right failure, in time |
@@ -50,6 +51,7 @@ mod distrust;
 mod editor;
 mod environment;
 mod export;
+mod fleet;
 mod fmt;
 mod hanging;
 mod hostile_targets;

@@ -40,6 +40,8 @@ pub(crate) struct Loader {
     pub(crate) options: Options,
     pub(crate) vault: Arc<Vault>,
     pub(crate) shared: Arc<Shared>,
+    /// Whether scenarios are probed here; where they are only judged their secrets are not needed.
+    pub(crate) probes: bool,
 }
 
 /// Files that were read and compiled, with all their mistakes.
@@ -177,7 +179,7 @@ impl Loader {
             return Err(LoadError::Mistakes(shown));
         }
         self.known_regions(&compiled.project)?;
-        let secrets = self.secrets(&compiled)?;
+        let secrets = if self.probes { self.secrets(&compiled)? } else { BTreeMap::new() };
         let (planned, _) = exporters::plan(&compiled.project, &root);
         let promises = Promises::of(&compiled, SystemClock.now());
         let mut loaded = Loaded {
@@ -213,6 +215,15 @@ impl Loader {
     /// A file, a secret, a region or a route; nothing has changed then.
     pub(crate) fn load_to_serve(&self, client: &Client) -> Result<Loaded, LoadError> {
         let mut loaded = self.load()?;
+        self.equip(&mut loaded, client)?;
+        Ok(loaded)
+    }
+
+    /// Adds the secrets of exporters and the routes of alerts to what was loaded.
+    ///
+    /// # Errors
+    /// A route, an exporter, or a secret of theirs.
+    pub(crate) fn equip(&self, loaded: &mut Loaded, client: &Client) -> Result<(), LoadError> {
         exporters::fill(&mut loaded.exporters, &loaded.project, &self.vault)?;
         let regions: Vec<_> = match &self.options.regions {
             Some(named) => named.iter().map(|region| Arc::from(region.as_str())).collect(),
@@ -223,7 +234,7 @@ impl Loader {
             route.build(client)?;
         }
         loaded.routes = planned.into();
-        Ok(loaded)
+        Ok(())
     }
 
     /// The control targets of every region that runs here; a region without any has the own anchor.
@@ -316,12 +327,17 @@ fn short(secrets: &BTreeMap<Arc<str>, Arc<Secrets>>) -> String {
 impl Loaded {
     /// The streams whose series are exposed.
     pub(crate) fn streams(&self) -> Vec<StreamInfo> {
+        self.streams_of(&self.entries)
+    }
+
+    /// The same of entries that were taken out of it.
+    pub(crate) fn streams_of(&self, entries: &[Entry]) -> Vec<StreamInfo> {
         let stream = |entry: &Entry| StreamInfo {
             origin: Arc::clone(&entry.origin),
             cadence: entry.cadence.clone(),
             slo: self.promises.own_name(&entry.origin.stream.scenario),
         };
-        self.entries.iter().map(stream).collect()
+        entries.iter().map(stream).collect()
     }
 
     /// Tells the cards the text of their files, and what their objectives are called.

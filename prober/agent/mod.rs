@@ -15,6 +15,7 @@
 //! | `metrics` | what the process says of itself |
 //! | `pages` | what the pages are told: who may look, the prober's own numbers, the weekly review |
 //! | `on_demand` | probes that somebody asks for at `/probe` |
+//! | `fleet` | the roles of a fleet: agent and hub |
 //! | `shutdown`, `telemetry` | signals, log lines |
 
 pub(crate) mod account;
@@ -23,6 +24,7 @@ pub(crate) mod alerts;
 pub(crate) mod controls;
 pub(crate) mod exporters;
 pub(crate) mod files;
+pub(crate) mod fleet;
 pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;

@@ -59,7 +59,7 @@ const IN_FLIGHT_MAX: u64 = 8_192;
 const FILES_RESERVED: u64 = 256;
 /// How long runs in flight may go on after a stop before they are asked to end and clean up: as long as the
 /// default timeout, and with the default teardown still below the 30 s that service managers often wait.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until a signal; the second signal ends at once.
 pub(crate) async fn serve(
@@ -72,6 +72,7 @@ pub(crate) async fn serve(
         options: settings.options.clone(),
         vault: Arc::new(settings.vault),
         shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
+        probes: true,
     });
     let client = tokio::task::spawn_blocking(alerts::client).await;
     let client = client.map_err(|error| Stop::environment(error.to_string()))?;
@@ -125,17 +126,21 @@ pub(crate) async fn serve(
 }
 
 /// Reads the system's certificate authorities now, so that no run waits for them.
-async fn warm(loader: &Arc<Loader>) {
+pub(super) async fn warm(loader: &Arc<Loader>) {
     let shared = Arc::clone(&loader.shared);
     drop(tokio::task::spawn_blocking(move || shared.warm()).await);
 }
 
-async fn second(signals: &mut Signals) {
+pub(super) async fn second(signals: &mut Signals) {
     while signals.next().await != Asked::Stop {}
 }
 
 /// Binds the page's address: the flag's, the project's, or the default.
-async fn listen(flag: Option<SocketAddr>, pages: &Pages, loaded: &Loaded) -> Result<TcpListener, Stop> {
+pub(super) async fn listen(
+    flag: Option<SocketAddr>,
+    pages: &Pages,
+    loaded: &Loaded,
+) -> Result<TcpListener, Stop> {
     let address = match (flag, &loaded.project.listen) {
         (Some(address), _) => address,
         (None, Some(text)) => text.value.parse().map_err(|_| {
@@ -154,17 +159,17 @@ async fn listen(flag: Option<SocketAddr>, pages: &Pages, loaded: &Loaded) -> Res
 }
 
 /// An open store, with the slots of the time before on record.
-struct OpenStore {
-    opened: Opened,
+pub(super) struct OpenStore {
+    pub(super) opened: Opened,
     /// Every slot before it is on record.
-    from: Timestamp,
+    pub(super) from: Timestamp,
     /// Where the metrics begin to count: before the slots that recovery found missed.
-    counted_from: Cursor,
+    pub(super) counted_from: Cursor,
     /// Where it lies.
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
 }
 
-async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
+pub(super) async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
     let dir = std::path::absolute(&dir).map_err(|error| Stop::environment(error.to_string()))?;
     let mut config = store::Config::new(dir.clone());
     let wanted = &loaded.project.store;
@@ -188,7 +193,7 @@ async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
 }
 
 /// Relative paths in scenario files count from the project's folder.
-fn enter(loaded: &Loaded) -> Result<(), Stop> {
+pub(super) fn enter(loaded: &Loaded) -> Result<(), Stop> {
     std::env::set_current_dir(&loaded.root)
         .map_err(|error| Stop::environment(format!("{}: {error}", loaded.root.display())))
 }
@@ -200,10 +205,10 @@ pub(crate) fn in_flight_max(wanted: Option<usize>) -> usize {
     wanted.map_or(most, |wanted| wanted.max(1))
 }
 
-type Started = (Parts, mpsc::Receiver<ReloadRequest>);
+pub(super) type Started = (Parts, mpsc::Receiver<ReloadRequest>);
 
 /// Starts every part; nothing is scheduled yet.
-fn start(
+pub(super) fn start(
     (opened, from, pumping): (Opened, Timestamp, Pumping),
     (loader, loaded, client): (Arc<Loader>, &Loaded, Client),
     limits: Limits,
@@ -244,6 +249,7 @@ fn start(
         metrics,
         streams: pumping.streams,
         commands: running.commands,
+        gauges: Arc::clone(&running.gauges),
         doubts: running.doubts,
         controls,
         catalogue: watch::Sender::new(Arc::new(Catalogue::default())),
@@ -356,7 +362,7 @@ fn surroundings(
 }
 
 /// The pumps, and what they know of this prober.
-struct Pumping {
+pub(super) struct Pumping {
     pumps: Pumps,
     /// What is counted for the metrics page, and the pump that does.
     metrics: Metrics,
@@ -367,7 +373,7 @@ struct Pumping {
 }
 
 /// Starts the pumps of the exporters, and the one that counts for the metrics page.
-async fn start_pumping(
+pub(super) async fn start_pumping(
     (store, from, counted_from): (&Store, Timestamp, Cursor),
     (loader, loaded): (&Loader, &Loaded),
 ) -> Result<Pumping, Stop> {

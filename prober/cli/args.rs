@@ -5,6 +5,7 @@ mod facts;
 mod judged;
 mod output;
 mod pages;
+mod roles;
 mod run;
 mod slo;
 
@@ -18,6 +19,7 @@ pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use pages::PageArgs;
+pub(crate) use roles::{Agent, FleetPlace, Hub};
 pub(crate) use run::{Run, TriggerArg};
 pub(crate) use slo::{
     Report, ReportFormat, ReportKind, Slo, SloAdjust, SloCheck, SloCommand, SloExport, SloImport, SloSimulate,
@@ -72,6 +74,10 @@ pub(crate) enum Command {
     Run(Run),
     /// Run scenarios on schedule; page, API and metrics on one address
     Serve(Serve),
+    /// Probe for a region of a fleet
+    Agent(Agent),
+    /// Keep the account of a fleet: objectives, alerts, page, API and metrics
+    Hub(Hub),
     /// Show the scenarios with their regions and schedules
     List(List),
     /// Show when scenarios run next

@@ -24,6 +24,7 @@ mod replace;
 mod replay;
 mod report;
 mod reports;
+mod roles;
 mod run;
 mod schedule;
 mod schema;
@@ -72,6 +73,8 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Validate(args) => validate::validate(global, args, out),
         Command::Run(args) => run::run(global, args, out),
         Command::Serve(args) => serve::serve(global, args, out),
+        Command::Agent(args) => roles::agent(args, out),
+        Command::Hub(args) => roles::hub(args, out),
         Command::List(args) => list::list(global, args, out),
         Command::Fmt(args) => fmt::fmt(global, args, out),
         Command::Alerts(args) => match &args.what {

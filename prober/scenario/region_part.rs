@@ -130,7 +130,7 @@ alerts: { page: oncall }
             ..Sources::default()
         };
         let regions = Some(vec!["eu".to_owned()]);
-        compile(sources, KINDS, &Options { alone, regions, ..Options::default() })
+        compile(sources, KINDS, &Options { regions, alone, ..Options::default() })
     }
 
     fn plans(compiled: &Compiled<Net>) -> Vec<String> {

