@@ -55,7 +55,9 @@ impl Fleet {
 
     fn files(&self) -> Vec<SetFile> {
         let file = |role, path: String, text: String| SetFile { role, path, text };
-        let project = format!("regions: {{ {REGION}: {{}} }}\ncontrol: {{ every: 10s }}\n");
+        let project = format!(
+            "version: 1\nscenarios: [\"scenarios/*.yaml\"]\nregions: {{ {REGION}: {{}} }}\nnetwork: {{ private: allow }}\ncontrol: {{ every: 10s }}\n"
+        );
         let mut files = vec![file(Role::Project, "prober.yaml".to_owned(), project)];
         for number in 0..SCENARIOS {
             let url = self.target.url(if number % 4 == 3 { "/missing" } else { "/" });
