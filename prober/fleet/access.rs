@@ -196,14 +196,10 @@ pub struct Node {
     pub listen: String,
     /// Host and port for the other servers; `None` if it is alone.
     pub cluster: Option<String>,
-    /// Host and port for leaves.
-    pub leaves: String,
 }
 
 /// The port of a server for the others of its cluster.
 const CLUSTER_PORT: u16 = 6222;
-/// The port of a server for leaves.
-const LEAF_PORT: u16 = 7422;
 
 impl Node {
     /// The servers at these hosts, each with or without a port: one, or those of a cluster.
@@ -217,23 +213,15 @@ impl Node {
             let shared = hosts.iter().filter(|other| other.split(':').next() == Some(bare)).count() > 1;
             let offset = if shared { u16::try_from(index).unwrap_or_default() } else { 0 };
             let cluster = (hosts.len() > 1).then(|| format!("{bare}:{}", CLUSTER_PORT + offset));
-            let leaves = format!("{bare}:{}", LEAF_PORT + offset);
-            Self { name: format!("n{}", index + 1), listen, cluster, leaves }
+            Self { name: format!("n{}", index + 1), listen, cluster }
         };
         hosts.iter().enumerate().map(node).collect()
     }
 }
 
-/// What a server's configuration has so that leaves find it.
-pub fn leaf_listener(node: &Node, tls: Option<&Tls>) -> String {
-    let tls = tls.map_or_else(String::new, |tls| format!(", {}", tls.block(false)));
-    format!("leafnodes {{ listen: \"{}\"{tls} }}", node.leaves)
-}
-
-/// The configuration of `node`, one of `nodes`, with or without a door for leaves; events are on the disk before the
-/// server says so.
-pub fn server(node: &Node, nodes: &[Node], tls: Option<&Tls>, with_leaves: bool) -> String {
-    let Node { name, listen, cluster, .. } = node;
+/// The configuration of `node`, one of `nodes`; events are on the disk before the server says so.
+pub fn server(node: &Node, nodes: &[Node], tls: Option<&Tls>) -> String {
+    let Node { name, listen, cluster } = node;
     let monitor = 8222 + nodes.iter().position(|one| one == node).unwrap_or_default();
     let mut out = format!(
         "# A server of the fleet, written by `prober fleet init`. Needs nats-server 2.12.8 or newer; try it with `nats-server -t -c FILE`.\n\
@@ -259,30 +247,8 @@ pub fn server(node: &Node, nodes: &[Node], tls: Option<&Tls>, with_leaves: bool)
         }
         out.push_str("}\n");
     }
-    if with_leaves {
-        writeln!(out, "{}", leaf_listener(node, tls)).expect("a text takes more");
-    }
     out.push_str("include \"users.conf\"\n");
     out
-}
-
-/// The configuration of a server in a region that passes on what its probers say, and keeps nothing.
-pub fn leaf(region: &str, password: &str, nodes: &[Node], tls: Option<&Tls>) -> String {
-    let user = Part::Agent(region.to_owned()).user();
-    let (scheme, ca) = match tls {
-        Some(tls) => ("tls", format!(", tls: {{ ca_file: \"{}\" }}", tls.ca)),
-        None => ("nats", String::new()),
-    };
-    let remotes = nodes.iter().map(|node| format!("\"{scheme}://{user}:{password}@{}\"", node.leaves));
-    let remotes: Vec<_> = remotes.collect();
-    format!(
-        "# A leaf of the fleet in region {region}: its probers reach the fleet's servers through it. Written by `prober fleet init`.\n\
-         # Its own login at the fleet is that of the region, so what it passes on is what they may do.\n\
-         server_name: \"leaf-{region}\"\nlisten: \"127.0.0.1:4222\"\nmax_payload: 1MB\n\
-         accounts {{ {ACCOUNT} {{ users: [ {{ user: \"{user}\", password: \"{password}\" }} ] }} }}\n\
-         leafnodes {{ remotes: [ {{ urls: [{}], account: {ACCOUNT}{ca} }} ] }}\n",
-        remotes.join(", ")
-    )
 }
 
 #[cfg(test)]
@@ -345,9 +311,8 @@ mod tests {
         );
         let alone = Node::all(&hosts[..1]);
         assert_eq!(alone[0].cluster, None);
-        assert!(!server(&alone[0], &alone, None, false).contains("cluster"));
-        let text = server(&nodes[0], &nodes, None, true);
-        assert!(text.contains("leafnodes { listen: \"a.example:7422\" }"), "{text}");
+        assert!(!server(&alone[0], &alone, None).contains("cluster"));
+        let text = server(&nodes[0], &nodes, None);
         assert!(text.contains("nats://b.example:6222") && !text.contains("nats://a.example:6222"), "{text}");
     }
 }
