@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `files`, `secrets`, `exporters`, `load` | from files to what the parts need |
+//! | `sets` | from files to the scenario sets of a fleet's regions |
 //! | `serve` | start, run and stop the parts in their order |
 //! | `parts` | the parts while they run |
 //! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
@@ -19,6 +20,7 @@ pub(crate) mod alerts;
 pub(crate) mod controls;
 pub(crate) mod exporters;
 pub(crate) mod files;
+pub(crate) mod fleet;
 pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;
@@ -27,6 +29,7 @@ pub(crate) mod parts;
 pub(crate) mod promises;
 pub(crate) mod secrets;
 pub(crate) mod serve;
+pub(crate) mod sets;
 pub(crate) mod shutdown;
 pub(crate) mod sink;
 pub(crate) mod slo;

@@ -31,7 +31,9 @@ pub mod set;
 
 mod config;
 mod events;
+pub mod nats;
 mod ownership;
+mod values;
 
 use std::time::Duration;
 

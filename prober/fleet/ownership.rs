@@ -126,7 +126,7 @@ pub trait Ownership: Send + Sync {
     ///
     /// # Errors
     /// The engine is away or refuses.
-    fn watch(&self, region: &str) -> impl Future<Output = Result<Self::Watch, Fault>> + Send;
+    fn watch_owners(&self, region: &str) -> impl Future<Output = Result<Self::Watch, Fault>> + Send;
 }
 
 /// Tells of a region's members and owners.

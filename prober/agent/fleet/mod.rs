@@ -1,0 +1,2 @@
+//! TEMPORARY: only for trying before the merge.
+pub(crate) mod engine;
