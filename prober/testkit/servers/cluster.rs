@@ -22,7 +22,7 @@ pub struct NatsCluster {
     nodes: Vec<NatsNode>,
 }
 
-/// The server from PyPI; Debian's is too old for a fleet.
+/// The server from `PyPI`; Debian's is too old for a fleet.
 fn server() -> PathBuf {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let path = root.join("target/peers/bin/nats-server");
