@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use dashboard::{Catalogue, ScenarioCard};
 use export::prometheus::StreamInfo;
@@ -51,6 +51,8 @@ pub(crate) struct Checked {
     /// The files that are not scenarios.
     pub(crate) ground: Ground,
     pub(crate) compiled: Compiled<Net>,
+    /// The files that scenarios name and that were read with them: path below the root, and text.
+    pub(crate) beside: BTreeMap<String, String>,
 }
 
 /// Everything that follows from files without an error.
@@ -102,7 +104,9 @@ impl From<LoadError> for Stop {
 
 /// Reads and compiles the files; mistakes are part of the answer.
 pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindError> {
-    let Read { root, sources, unmatched, not_text } = sources(place)?;
+    let Read { root, mut sources, unmatched, not_text } = sources(place)?;
+    let noted = Noted::default();
+    sources.beside = noted.note(sources.beside);
     // What is over is so by the day of this reading, not of the start.
     let options = Options { now: Some(SystemClock.now()), ..options.clone() };
     let ground = Ground { project: sources.project.clone(), templates: sources.templates.clone() };
@@ -125,7 +129,28 @@ pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindErr
         let hint = near.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return Err(FindError::UnknownVar { name: name.clone(), hint });
     }
-    Ok(Checked { root, ground, compiled })
+    Ok(Checked { root, ground, compiled, beside: noted.take() })
+}
+
+/// Notes which files are read beside the scenarios.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Noted(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl Noted {
+    /// Reads as `beside` does, and notes it.
+    pub(crate) fn note(&self, beside: Beside) -> Beside {
+        let noted = self.clone();
+        Beside::new(move |path| {
+            let text = beside.read(path)?;
+            noted.0.lock().expect("nobody panics in it").insert(path.to_owned(), text.clone());
+            Ok(text)
+        })
+    }
+
+    /// What was read so far.
+    pub(crate) fn take(&self) -> BTreeMap<String, String> {
+        std::mem::take(&mut self.0.lock().expect("nobody panics in it"))
+    }
 }
 
 /// Every scenario of this name with what its variables are; see [`scenario::scope`].
@@ -169,7 +194,7 @@ impl Loader {
     /// # Errors
     /// A file, a secret or a region; nothing has changed then.
     pub(crate) fn load(&self) -> Result<Loaded, LoadError> {
-        let Checked { root, ground, compiled } = check(&self.place, &self.options)?;
+        let Checked { root, ground, compiled, .. } = check(&self.place, &self.options)?;
         let shown = scenario::render::human(
             &compiled.diagnostics,
             &compiled.sources,

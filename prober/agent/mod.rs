@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `files`, `secrets`, `exporters`, `load` | from files to what the parts need |
+//! | `sets` | from files to the scenario sets of a fleet's regions |
 //! | `serve` | start, run and stop the parts in their order |
 //! | `parts`, `again` | the parts while they run; when their files are read again by themselves |
 //! | `pumps` | the exporters' pumps, exchanged by a reload |
@@ -36,6 +37,7 @@ pub(crate) mod pumps;
 pub(crate) mod recall;
 pub(crate) mod secrets;
 pub(crate) mod serve;
+pub(crate) mod sets;
 pub(crate) mod shutdown;
 pub(crate) mod sink;
 pub(crate) mod slo;

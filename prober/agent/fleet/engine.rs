@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fleet::Fault;
 use fleet::nats::{Nats, Settings};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -22,6 +23,22 @@ pub(crate) struct Place {
 /// # Errors
 /// A URL or the file of authorities is wrong.
 pub(crate) async fn connect(place: &Place, name: &str) -> Result<Nats, Stop> {
+    Nats::connect(settings(place, name)?).await.map_err(|fault| stop(&fault))
+}
+
+/// A client that is connected, for a command that asks and goes.
+///
+/// # Errors
+/// A URL or the file of authorities is wrong; no server is there, or it does not let this login in.
+pub(crate) async fn connect_now(place: &Place, name: &str) -> Result<Nats, Stop> {
+    Nats::connect_now(settings(place, name)?).await.map_err(|fault| stop(&fault))
+}
+
+fn stop(fault: &Fault) -> Stop {
+    Stop::environment(format!("--fleet: {fault}"))
+}
+
+fn settings(place: &Place, name: &str) -> Result<Settings, Stop> {
     let servers: Vec<_> = place.urls.split(',').map(|url| url.trim().to_owned()).collect();
     if servers.iter().any(|url| !["nats://", "tls://"].iter().any(|scheme| url.starts_with(scheme))) {
         return Err(Stop::file("--fleet: write nats://HOST:4222 or tls://HOST:4222, several with commas"));
@@ -32,6 +49,5 @@ pub(crate) async fn connect(place: &Place, name: &str) -> Result<Nats, Stop> {
             .and_then(Iterator::collect)
             .map_err(|error| Stop::environment(format!("{}: {error}", path.display())))?,
     };
-    let settings = Settings { servers, login: None, authorities, name: format!("prober {name}") };
-    Nats::connect(settings).await.map_err(|fault| Stop::environment(format!("--fleet: {fault}")))
+    Ok(Settings { servers, login: None, authorities, name: format!("prober {name}") })
 }

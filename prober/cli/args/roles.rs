@@ -5,21 +5,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::PageArgs;
+use super::{Engine, PageArgs};
 
 /// What both roles are told.
 #[derive(Debug, Args)]
 pub(crate) struct FleetPlace {
-    /// Where the fleet's NATS servers are: `nats://HOST:4222` or `tls://HOST:4222`, several with commas; a URL may
-    /// carry `USER:PASSWORD@`, and then stands better in the environment
-    #[arg(long = "fleet", value_name = "URLS", env = "PROBER_FLEET", hide_env_values = true)]
-    pub(crate) urls: String,
-    /// The keys whose scenario sets are believed: a file with a line for each
-    #[arg(long, value_name = "FILE", env = "PROBER_TRUST")]
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+    /// The keys whose scenario sets are believed: a file with a line for each, as `prober fleet init` writes it
+    #[arg(long, value_name = "FILE", env = "PROBER_TRUST", default_value = "fleet/trusted-keys")]
     pub(crate) trust: PathBuf,
-    /// Authorities that TLS trusts beside the system's: a PEM file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) fleet_ca: Option<PathBuf>,
     /// Where events are stored
     #[arg(long, value_name = "DIR", env = "PROBER_DATA", default_value = "prober-data")]
     pub(crate) data: PathBuf,
@@ -39,8 +34,11 @@ pub(crate) struct FleetPlace {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  prober agent --region eu --fleet nats://broker:4222 --trust trusted.keys
-  PROBER_FLEET=tls://agent-eu:PASSWORD@broker:4222 prober agent --region eu --trust trusted.keys --zone rack-2")]
+  prober agent --region eu --fleet fleet/login/eu
+  prober agent --region eu --fleet fleet/login/eu --id eu-2 --data eu-2 --zone rack-2 --listen 127.0.0.1:9902
+
+An agent probes what it owns of its region's scenario set (`prober push`), and shares the region's work with every other agent
+of it. It goes on with the last good set when the servers are away, and deletes nothing that the hub does not have.")]
 pub(crate) struct Agent {
     /// The region that it probes for
     #[arg(long, value_name = "NAME", env = "PROBER_REGION")]
@@ -58,12 +56,15 @@ pub(crate) struct Agent {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  prober hub --fleet nats://broker:4222 --trust trusted.keys
-  prober hub --fleet nats://b1:4222,nats://b2:4222,nats://b3:4222 --replicas 3 --trust trusted.keys")]
+  prober hub --fleet fleet/login/hub
+  prober hub --fleet fleet/login/hub --id hub-2 --data hub-2 --listen 127.0.0.1:9912
+
+A hub keeps the account of all regions and shows what a single prober shows. Of several hubs each keeps a whole account; one of
+them confirms and alerts.")]
 pub(crate) struct Hub {
-    /// On how many servers the engine keeps everything: 1, 3 or 5
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) replicas: usize,
+    /// On how many servers everything is kept: 1, 3 or 5; default: 3 where the login names as many servers, else 1
+    #[arg(long, value_name = "N")]
+    pub(crate) replicas: Option<usize>,
     #[command(flatten)]
     pub(crate) fleet: FleetPlace,
 }

@@ -58,3 +58,8 @@ pub(crate) use slos::{SloRow, slo_table};
 pub(crate) use starts::{StartRow, starts_table};
 pub(crate) use tables::{ListRow, events_table, list_table};
 pub(crate) use words::why;
+
+/// A line of any length without anything that a terminal would obey.
+pub(crate) fn plain(text: &str, look: Look) -> String {
+    safe::safe(text, look.unicode, text.len().saturating_add(1))
+}
