@@ -12,6 +12,7 @@ use store::Store;
 use tokio::sync::watch;
 
 use super::alerts::Board;
+use super::fleet::shown::{self, Shown};
 use super::machine::open_files;
 use super::pumps::Sinks;
 use super::slo::Standings;
@@ -27,6 +28,7 @@ pub(crate) struct MetricsPage {
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) standings: watch::Receiver<Standings>,
     pub(crate) board: Board,
+    pub(crate) fleet: watch::Receiver<Shown>,
 }
 
 impl MetricsPage {
@@ -52,6 +54,7 @@ impl MetricsPage {
                 held: self.gauges.held.load(Ordering::Relaxed) as u64,
             }),
             slos: Arc::clone(&self.standings.borrow()),
+            fleet: self.fleet.borrow().as_ref().map(|view| shown::families(view)).unwrap_or_default(),
         }
     }
 }

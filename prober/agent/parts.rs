@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::alerts::Routes;
 use super::controls;
+use super::fleet::shown::Shown;
 use super::load::{LoadError, Loaded, Loader};
 use super::on_demand::Ground;
 use super::pumps::Pumps;
@@ -42,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) catalogue: watch::Sender<Arc<Catalogue>>,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) reload_state: watch::Sender<ReloadState>,
+    pub(crate) fleet: watch::Sender<Shown>,
     pub(crate) runner: JoinSet<Stopped>,
     pub(crate) runner_stop: CancellationToken,
     pub(crate) writer: JoinHandle<WriterEnd>,

@@ -92,6 +92,7 @@ pub(crate) async fn serve(
     let pages = (listener, settings.pages, dir);
     let store = (opened, from, pumping);
     let (mut parts, mut reloads) = start(store, (loader, &loaded, client), limits, (pages, anchor))?;
+    audit(&mut parts, from);
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
@@ -221,8 +222,6 @@ pub(super) fn start(
     let rest_stop = CancellationToken::new();
     let mut rest = JoinSet::new();
     let gauges = Arc::clone(&running.gauges);
-    let audit = Audit { store: store.clone(), gauges: Arc::clone(&gauges), metrics: metrics.clone(), from };
-    rest.spawn(audit.run(rest_stop.clone()));
     let controls = start_looking(&mut rest, &running.doubts, (&loader, anchor), &rest_stop);
 
     let at = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
@@ -230,7 +229,7 @@ pub(super) fn start(
     let (routes, board) = (watch::Sender::new(Arc::clone(&loaded.routes)), Board::default());
     let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
 
-    let started = SystemClock.now();
+    let (started, fleet) = (SystemClock.now(), watch::Sender::new(None));
     let page = MetricsPage {
         metrics: metrics.clone(),
         store: store.clone(),
@@ -240,6 +239,7 @@ pub(super) fn start(
         gauges,
         standings: judging.standings.subscribe(),
         board,
+        fleet: fleet.subscribe(),
     };
     // Set once: this is the only place that does.
     let _first = pumping.own_page.set(page.clone());
@@ -256,6 +256,7 @@ pub(super) fn start(
         ground: watch::Sender::new(Arc::default()),
         readiness: watch::Sender::new(Readiness::Starting("plans are being loaded".to_owned())),
         reload_state: watch::Sender::new(ReloadState::Loaded { at: started }),
+        fleet,
         runner: running.tasks,
         runner_stop: running.stop,
         writer: running.writer,
@@ -279,6 +280,12 @@ pub(super) fn start(
         }
     });
     Ok((parts, reloads))
+}
+
+/// Looks at the account of what is run here, from `from` on.
+pub(super) fn audit(parts: &mut Parts, from: Timestamp) {
+    let (store, gauges, metrics) = (parts.store.clone(), Arc::clone(&parts.gauges), parts.metrics.clone());
+    parts.rest.spawn(Audit { store, gauges, metrics, from }.run(parts.rest_stop.clone()));
 }
 
 /// What runs scenarios, and what writes their events.
@@ -432,6 +439,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
             })
         }),
         own: Arc::new(Vec::new),
+        fleet: parts.fleet.subscribe(),
         review: Arc::new(|| Err("there is no review".to_owned())),
         schemas: Vec::new(),
         settings: PageSettings::default(),

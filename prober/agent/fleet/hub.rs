@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -13,28 +14,28 @@ use fleet::nats::Nats;
 use fleet::set::ALL_REGIONS;
 use fleet::{Beat, StoredManifest};
 use model::time::{Clock as _, SystemClock};
-use schedule::runner::Limits;
-use serde_json::json;
+use schedule::runner::Gauges;
+use serde_json::{Value, json};
 use store::{Opened, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::begin::{Begun, begin, client};
 use super::ingest::{Ingest, prepare};
 use super::kept::{Checked, Kept};
-use super::ledger::{Ledger, Planned};
+use super::ledger::{Ledger, Numbers, Planned};
 use super::seats::{Seats, Turn};
 use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
-use super::{Settings, engine, environment};
+use super::shown::{Offset, compare_clocks, watch_fleet, words};
+use super::{HUBS, Settings, engine, environment};
 use crate::agent::alerts;
 use crate::agent::load::Loaded;
 use crate::agent::parts::{Parts, ReloadRequest};
-use crate::agent::serve::{GRACE, OpenStore, enter, listen, second, start, start_pumping, warm};
+use crate::agent::serve::{OpenStore, enter, second};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
 
-/// The region in which hubs agree who is active.
-const HUBS: &str = "_hub";
 /// How often it is looked at whether the store still writes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -76,6 +77,7 @@ struct Hub {
     turns: mpsc::Receiver<Turn>,
     manifests: mpsc::Receiver<StoredManifest>,
     active: watch::Sender<bool>,
+    told: Told,
     ingesting: JoinSet<()>,
     /// Seats and sets.
     rest: JoinSet<()>,
@@ -95,47 +97,41 @@ impl Hub {
             vault: Arc::new(settings.vault),
             shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
         };
-        let client = tokio::task::spawn_blocking(alerts::client).await.map_err(environment)?;
-        let client = client.map_err(environment)?;
+        let client = client().await?;
         let (loader, mut loaded) = compiler.compile(&kept, &first).await.map_err(Stop::environment)?;
         loader.equip(&mut loaded, &client)?;
         kept.keep(&first).map_err(environment)?;
-        warm(&loader).await;
-        let listener = listen(settings.listen, &settings.pages, &loaded).await?;
-        let address = listener.local_addr().map_err(environment)?;
         let opened = open_ledger(settings.data.clone(), &loaded).await?;
-        let queue = opened.opened.queue.clone();
-        enter(&loaded)?;
-        let limits = Limits { in_flight_max: 1, grace: GRACE };
-        let anchor = probe::Anchor::listen().await.map_err(environment)?;
-        let OpenStore { opened, from, counted_from, dir } = opened;
-        let pumping = start_pumping((&opened.store, from, counted_from), (&loader, &loaded)).await?;
-        let (store, pages) = ((opened, from, pumping), (listener, settings.pages, dir));
-        let (mut parts, reloads) = start(store, (loader, &loaded, client), limits, (pages, anchor))?;
+        let pages = (settings.listen, settings.pages);
+        let Begun { mut parts, reloads, queue, address, .. } =
+            begin(pages, opened, (loader, &loaded, client), 1).await?;
         started(address, &loaded);
         let mut book = Book::default();
         book.apply(&mut parts, loaded, &first).await.map_err(Stop::environment)?;
         let (stop, active) = (CancellationToken::new(), watch::Sender::new(false));
+        let numbers = Arc::<Numbers>::default();
         let ingest = Ingest {
             nats: nats.clone(),
             replicas,
             store: parts.store.clone(),
             queue,
-            ledger: Ledger::new(Arc::clone(&book.planned), SHARDS, Arc::default()),
+            ledger: Ledger::new(Arc::clone(&book.planned), SHARDS, Arc::clone(&numbers)),
             path: settings.data.join("fleet/ledger.json"),
             active: active.subscribe(),
             gauges: Arc::default(),
         };
         let ingest = ingest.take_up()?;
+        let offset = watch::Sender::new(None);
+        let told = Told::new(&book, (numbers, Arc::clone(&ingest.gauges)), offset.subscribe());
         parts.rest.spawn(ingest.audit(&parts.metrics).run(parts.rest_stop.clone()));
         let (mut ingesting, mut rest) = (JoinSet::new(), JoinSet::new());
         ingesting.spawn(ingest.run(stop.clone()));
         let ((turn, turns), (manifest, manifests)) = (mpsc::channel(16), mpsc::channel(4));
         let me = Beat { prober: settings.id, boot: parts.store.boots().map_err(environment)? };
-        let one = Layout { region: HUBS.into(), shards: 1, replicas: 1 };
-        let about = watch::Sender::new(json!({}));
-        let seats = Seats::new(nats.clone(), (one, me, String::new()), about.subscribe(), turn, stop.clone());
-        rest.spawn(seats.run(stop.clone()));
+        rest.spawn(compare_clocks(nats.clone(), offset, stop.clone()));
+        let (id, regions, shown) = (me.prober.clone(), told.regions.subscribe(), parts.fleet.clone());
+        rest.spawn(watch_fleet(nats.clone(), id, regions, shown, stop.clone()));
+        rest.spawn(seat(&nats, me, told.about.subscribe(), turn, &stop).run(stop.clone()));
         rest.spawn(hear_sets(nats.clone(), ALL_REGIONS.to_owned(), manifest, stop.clone()));
         parts.readiness.send_replace(Readiness::Ready);
         Ok(Self {
@@ -148,6 +144,7 @@ impl Hub {
             turns,
             manifests,
             active,
+            told,
             ingesting,
             rest,
             stop,
@@ -166,9 +163,17 @@ impl Hub {
                 Some(turn) = self.turns.recv() => self.activate(!turn.owned.is_empty()),
                 Some(shown) = self.manifests.recv() => self.renew(&shown).await,
                 Some(request) = self.reloads.recv() => drop(request.send(not_here())),
-                _ = look.tick() => {}
+                _ = look.tick() => self.say(),
             }
         }
+    }
+
+    fn say(&self) {
+        let told = &self.told;
+        let mut about = words(self.book.version, told.sets_refused, *told.offset.borrow());
+        about["regions"] = told.regions.borrow().as_slice().into();
+        about["ledger"] = told.ledger(*self.active.borrow());
+        told.about.send_replace(about);
     }
 
     fn activate(&mut self, active: bool) {
@@ -183,8 +188,12 @@ impl Hub {
             Ok(Some(set)) => self.book.renew(&mut self.parts, &self.compiler, &mut self.kept, &set).await,
             Err(refusal) => Err(refusal.to_string()),
         };
-        if let Err(why) = renewed {
-            refused(&self.parts, &why);
+        match renewed {
+            Ok(()) => drop(self.told.regions.send_replace(self.book.regions.clone())),
+            Err(why) => {
+                self.told.sets_refused += 1;
+                refused(&self.parts, &why);
+            }
         }
     }
 
@@ -196,6 +205,18 @@ impl Hub {
         while self.rest.join_next().await.is_some() {}
         self.parts.stop().await
     }
+}
+
+/// What takes part in choosing the active hub.
+fn seat(
+    nats: &Nats,
+    me: Beat,
+    about: watch::Receiver<Value>,
+    turns: mpsc::Sender<Turn>,
+    stop: &CancellationToken,
+) -> Seats<Nats> {
+    let one = Layout { region: HUBS.into(), shards: 1, replicas: 1 };
+    Seats::new(nats.clone(), (one, me, String::new()), about, turns, stop.clone())
 }
 
 /// Opens the ledger. What is missing in it is not declared here: whoever owned it may still report it.
@@ -210,6 +231,45 @@ async fn open_ledger(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
     Ok(OpenStore { opened, from: SystemClock.now(), counted_from, dir })
 }
 
+/// What a hub says of itself, and from what.
+struct Told {
+    about: watch::Sender<Value>,
+    regions: watch::Sender<Vec<String>>,
+    numbers: Arc<Numbers>,
+    gauges: Arc<Gauges>,
+    offset: watch::Receiver<Offset>,
+    sets_refused: u64,
+}
+
+impl Told {
+    fn new(
+        book: &Book,
+        (numbers, gauges): (Arc<Numbers>, Arc<Gauges>),
+        offset: watch::Receiver<Offset>,
+    ) -> Self {
+        let (about, regions) = (watch::Sender::new(json!({})), watch::Sender::new(book.regions.clone()));
+        Self { about, regions, numbers, gauges, offset, sets_refused: 0 }
+    }
+
+    fn ledger(&self, active: bool) -> Value {
+        let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let numbers = &self.numbers;
+        json!({
+            "active": active,
+            "closed_ms": self.gauges.checkpoint_ms.load(Ordering::Relaxed),
+            "batches": number(&numbers.batches),
+            "batch_bytes": number(&numbers.bytes),
+            "records": number(&numbers.records),
+            "duplicate_batches": number(&numbers.again),
+            "refused_batches": number(&numbers.refused),
+            "foreign_records": number(&numbers.foreign),
+            "superseded_records": number(&numbers.superseded),
+            "unplanned_records": number(&numbers.unplanned),
+            "no_owner_slots": number(&numbers.no_owner),
+        })
+    }
+}
+
 /// The set that is judged.
 #[derive(Default)]
 struct Book {
@@ -217,6 +277,10 @@ struct Book {
     /// The routes of the set; used by the active hub only.
     routes: alerts::Routes,
     active: bool,
+    /// The set's regions.
+    regions: Vec<String>,
+    /// The set's version.
+    version: u64,
 }
 
 impl Book {
@@ -247,6 +311,10 @@ impl Book {
         let made = Planned::of(&parts.store.spans(), SHARDS);
         *self.planned.write().expect("no holder panics") = Arc::new(made);
         self.routes = std::mem::take(&mut loaded.routes);
+        self.regions = loaded.project.regions().iter().map(ToString::to_string).collect();
+        self.version = set.manifest.version.0;
+        // Targets are reached from the regions, not from here.
+        loaded.controls = Arc::default();
         if self.active {
             loaded.routes = Arc::clone(&self.routes);
         }

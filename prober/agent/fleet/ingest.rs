@@ -67,6 +67,7 @@ impl Ingest {
             Stop::environment(format!("{path} is damaged; move it away, and all batches are read again"))
         };
         self.ledger.take_up(&value).ok_or_else(damaged)?;
+        self.gauges.checkpoint_ms.store(self.ledger.closed().as_millis(), Ordering::Relaxed);
         Ok(self)
     }
 

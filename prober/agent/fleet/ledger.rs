@@ -40,7 +40,7 @@ const AHEAD: usize = 4_096;
 #[derive(Debug, Default)]
 pub(super) struct Planned {
     streams: HashMap<Stream, Vec<(Timestamp, Option<Timestamp>, Timetable)>>,
-    /// Every shard that has a stream now.
+    /// Every shard that has, or had, a stream.
     pub(super) shards: BTreeSet<(String, Shard)>,
 }
 
@@ -51,9 +51,7 @@ impl Planned {
         for span in spans {
             let stream = &span.stream;
             let seat = Shard { number: shard_of(&stream.scenario, shards), replica: stream.replica };
-            if span.to.is_none() {
-                made.shards.insert((stream.region.to_string(), seat));
-            }
+            made.shards.insert((stream.region.to_string(), seat));
             // A cadence that no longer names times is expected to do nothing.
             if let Ok(timetable) = Timetable::new(&span.cadence, stream) {
                 let known = made.streams.entry(stream.clone()).or_default();
@@ -83,6 +81,8 @@ pub(super) struct Numbers {
     pub(super) again: AtomicU64,
     /// Batches that were refused: unreadable, or not what their envelope says.
     pub(super) refused: AtomicU64,
+    /// Records of another region or shard than their batch.
+    pub(super) foreign: AtomicU64,
     /// Records under an overtaken token.
     pub(super) superseded: AtomicU64,
     /// Records of slots that nobody planned.
@@ -242,19 +242,18 @@ impl Ledger {
         let foreign = *stream.region != *batch.region
             || shard_of(&stream.scenario, self.shards) != batch.shard.number
             || stream.replica != batch.shard.replica;
-        if foreign || (scheduled && !planned.has(stream, at)) {
-            bump(&self.numbers.unplanned, 1);
-            return None;
-        }
-        if self.is_superseded(batch, at) {
-            bump(&self.numbers.superseded, 1);
-            return None;
-        }
-        Some(match record {
-            Record::Missed(run) => store::Record::Missed(run),
-            Record::Event(event) if at >= now.minus(OPEN) => store::Record::Late(event),
-            Record::Event(event) => store::Record::Event(event),
-        })
+        let (why, counter) = if foreign {
+            ("another shard's", &self.numbers.foreign)
+        } else if scheduled && !planned.has(stream, at) {
+            ("of a slot that nobody planned", &self.numbers.unplanned)
+        } else if self.is_superseded(batch, at) {
+            ("of an owner that was overtaken", &self.numbers.superseded)
+        } else {
+            return Some(accepted(record, at, now));
+        };
+        bump(counter, 1);
+        tracing::warn!(batch = %batch.id, token = %batch.token, %stream, %at, "a record is refused: it is {why}");
+        None
     }
 
     /// Whether somebody else owned the shard before the slot began.
@@ -410,6 +409,15 @@ impl Ledger {
             self.progress.insert(key, progress);
         }
         Some(())
+    }
+}
+
+/// What the store is told of a record that counts.
+fn accepted(record: Record, at: Timestamp, now: Timestamp) -> store::Record {
+    match record {
+        Record::Missed(run) => store::Record::Missed(run),
+        Record::Event(event) if at >= now.minus(OPEN) => store::Record::Late(event),
+        Record::Event(event) => store::Record::Event(event),
     }
 }
 

@@ -7,30 +7,28 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dashboard::{Readiness, ReloadState};
-use fleet::assign::{SHARDS, shard_of};
+use dashboard::{FleetView, Readiness};
+use fleet::assign::SHARDS;
 use fleet::nats::Nats;
-use fleet::{Beat, Shard, StoredManifest, Token};
-use model::time::{Clock as _, SystemClock, Timestamp};
-use schedule::entry::Entry;
-use schedule::runner::Limits;
+use fleet::{Beat, StoredManifest};
+use model::time::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::begin::{Begun, begin, client};
 use super::kept::{Checked, Kept};
+use super::probing::Probing;
 use super::publish::{Numbers, Publisher};
 use super::seats::{Seats, Turn};
 use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
+use super::shown::{Offset, compare_clocks, member_view, words};
 use super::tenures::Tenures;
 use super::{Settings, engine, environment, layout, only_probing};
-use crate::agent::alerts;
 use crate::agent::load::Loaded;
 use crate::agent::parts::{Parts, ReloadRequest};
-use crate::agent::serve::{
-    GRACE, OpenStore, enter, in_flight_max, listen, open_store, second, start, start_pumping, warm,
-};
+use crate::agent::serve::{audit, in_flight_max, open_store, second};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
 
@@ -46,6 +44,8 @@ pub(crate) struct AgentSettings {
 const AHEAD: Duration = Duration::from_secs(1);
 /// How long others may take to take what this one gives.
 const GIVE_MAX: Duration = Duration::from_secs(15);
+/// How long an agent keeps events that the ledger has.
+const STORED: Duration = Duration::from_hours(48);
 /// How often a member's words about itself are brought up to date.
 const ABOUT_EVERY: Duration = Duration::from_secs(2);
 
@@ -117,6 +117,9 @@ struct Member {
     manifests: mpsc::Receiver<StoredManifest>,
     tasks: Tasks,
     about: watch::Sender<Value>,
+    offset: watch::Receiver<Offset>,
+    me: Beat,
+    sets_refused: u64,
     /// The version of the set that holds.
     version: u64,
     numbers: Arc<Numbers>,
@@ -148,22 +151,17 @@ impl Member {
             shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
         };
         let (loader, loaded) = compiler.compile(&kept, &first).await.map_err(Stop::environment)?;
-        let loaded = only_probing(loaded);
+        let mut loaded = only_probing(loaded);
+        // The hub has them: they stay here as long as they might be asked for again.
+        let keep = loaded.project.store.keep.map_or(STORED, |keep| keep.min(STORED));
+        loaded.project.store.keep = Some(keep);
         kept.keep(&first).map_err(environment)?;
-        warm(&loader).await;
-        let listener = listen(settings.listen, &settings.pages, &loaded).await?;
-        let address = listener.local_addr().map_err(environment)?;
         let opened = open_store(settings.data.clone(), &loaded).await?;
-        let queue = opened.opened.queue.downgrade();
-        enter(&loaded)?;
-        let client = tokio::task::spawn_blocking(alerts::client).await.map_err(environment)?;
-        let client = client.map_err(environment)?;
-        let limits = Limits { in_flight_max: in_flight_max(agent.in_flight), grace: GRACE };
-        let anchor = probe::Anchor::listen().await.map_err(environment)?;
-        let OpenStore { opened, from, counted_from, dir } = opened;
-        let pumping = start_pumping((&opened.store, from, counted_from), (&loader, &loaded)).await?;
-        let (store, pages) = ((opened, from, pumping), (listener, settings.pages, dir));
-        let (mut parts, reloads) = start(store, (loader, &loaded, client), limits, (pages, anchor))?;
+        let pages = (settings.listen, settings.pages);
+        let in_flight = in_flight_max(agent.in_flight);
+        let begun = begin(pages, opened, (loader, &loaded, client().await?), in_flight).await?;
+        let Begun { mut parts, reloads, queue, address, from } = begun;
+        audit(&mut parts, from);
         started(address, &loaded);
         let tenures = Tenures::open(&settings.data.join("fleet/tenures"), SystemClock.now());
         let tenures = Arc::new(Mutex::new(tenures.map_err(environment)?));
@@ -179,14 +177,20 @@ impl Member {
             tenures: Arc::clone(&tenures),
             owned: owned.subscribe(),
             gauges: Arc::clone(&parts.gauges),
-            queue,
+            queue: queue.downgrade(),
             numbers: Arc::default(),
         };
+        // The runner's is the last way into the store: the writer ends with it.
+        drop(queue);
         let (about, numbers) = (watch::Sender::new(json!({})), Arc::clone(&publisher.numbers));
-        let here = (layout(&agent.region), me, agent.zone.clone());
-        let (tasks, turns, manifests) = Tasks::start(&nats, here, about.subscribe(), publisher);
+        let here = (layout(&agent.region), me.clone(), agent.zone.clone());
+        let (mut tasks, turns, manifests) = Tasks::start(&nats, here, about.subscribe(), publisher);
+        let clock = watch::Sender::new(None);
+        let offset = clock.subscribe();
+        tasks.sets.spawn(compare_clocks(nats.clone(), clock, tasks.stop.clone()));
         let entries = loaded.entries.clone();
-        let probing = Probing { entries, owned, tenures, last: first.manifest.effective };
+        let mine = BTreeMap::new();
+        let probing = Probing { entries, mine, owned, tenures, last: first.manifest.effective };
         parts.apply_entries(loaded, Some((Vec::new(), None))).await.map_err(Stop::environment)?;
         parts.readiness.send_replace(Readiness::Ready);
         let version = first.manifest.version.0;
@@ -203,6 +207,9 @@ impl Member {
             manifests,
             tasks,
             about,
+            offset,
+            me,
+            sets_refused: 0,
             version,
             numbers,
         })
@@ -220,7 +227,7 @@ impl Member {
                 Some(turn) = self.turns.recv() => self.probing.turn(&self.parts, turn).await?,
                 Some(shown) = self.manifests.recv() => match self.kept.fetch(&self.nats, &shown).await {
                     Ok(set) => self.pending = set.or(self.pending.take()),
-                    Err(refusal) => refused(&self.parts, &refusal.to_string()),
+                    Err(refusal) => self.refuse(&refusal.to_string()),
                 },
                 () = holds(self.pending.as_ref()) => self.renew().await,
                 Some(request) = self.reloads.recv() => drop(request.send(not_here())),
@@ -234,20 +241,34 @@ impl Member {
         let Some(set) = self.pending.take() else { return };
         match self.probing.renew(&mut self.parts, &self.compiler, &mut self.kept, &set).await {
             Ok(()) => self.version = set.manifest.version.0,
-            Err(why) => refused(&self.parts, &why),
+            Err(why) => self.refuse(&why),
         }
+    }
+
+    fn refuse(&mut self, why: &str) {
+        self.sets_refused += 1;
+        refused(&self.parts, why);
     }
 
     fn say(&self) {
         let number = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        self.about.send_replace(json!({
-            "build": env!("CARGO_PKG_VERSION"),
-            "set": self.version,
-            "behind": number(&self.numbers.behind),
-            "waiting": number(&self.numbers.waiting),
-            "sent": number(&self.numbers.sent),
-            "unsendable": number(&self.numbers.unsendable),
-        }));
+        let mut about = words(self.version, self.sets_refused, *self.offset.borrow());
+        for (name, counter) in [
+            ("behind_events", &self.numbers.behind),
+            ("waiting_batches", &self.numbers.waiting),
+            ("sent_batches", &self.numbers.sent),
+            ("unsendable_events", &self.numbers.unsendable),
+        ] {
+            about[name] = number(counter).into();
+        }
+        self.about.send_replace(about.clone());
+        // The pages here tell of this agent alone; the hub's tell of all.
+        about["region"] = self.kept.region().into();
+        about["shards"] = self.probing.shards().into();
+        let itself = member_view(&fleet::Member { who: self.me.clone(), about: about.to_string().into() });
+        let (id, at, members) = (self.me.prober.clone(), SystemClock.now(), vec![itself]);
+        let view = FleetView { role: "agent", id, at, members, regions: Vec::new() };
+        self.parts.fleet.send_replace(Some(Arc::new(view)));
     }
 
     /// Gives all work away, drains, and sends what is left.
@@ -313,72 +334,5 @@ impl Tasks {
         made.sets.spawn(hear_sets(nats.clone(), region, manifest, made.stop.clone()));
         made.publisher.spawn(publisher.run(made.finish.clone()));
         (made, turns, manifests)
-    }
-}
-
-/// What is probed here.
-struct Probing {
-    /// Every plan of the region's set.
-    entries: Vec<Entry>,
-    owned: watch::Sender<Arc<BTreeMap<Shard, Token>>>,
-    tenures: Arc<Mutex<Tenures>>,
-    /// The last border between what was probed and what is.
-    last: Timestamp,
-}
-
-impl Probing {
-    /// Probes from now on what is owned from now on.
-    async fn turn(&mut self, parts: &Parts, turn: Turn) -> Result<(), Stop> {
-        // Borders never go back: what was handed over stays so.
-        let at = turn.at.max(self.last);
-        let begun: Vec<_> = {
-            let tenures = self.tenures.lock().expect("no holder panics");
-            let is_new = |(shard, token): &(&Shard, &Token)| {
-                tenures.newest(**shard).is_none_or(|(_, known)| known != **token)
-            };
-            turn.owned.iter().filter(is_new).map(|(shard, token)| (*shard, *token)).collect()
-        };
-        tokio::task::block_in_place(|| {
-            self.tenures.lock().expect("no holder panics").note(&begun, at).map_err(environment)
-        })?;
-        tracing::info!(shards = turn.owned.len(), begun = begun.len(), from = %at, "work has changed hands");
-        self.owned.send_replace(Arc::new(turn.owned));
-        self.run(parts, at).await.map_err(Stop::environment)
-    }
-
-    async fn run(&mut self, parts: &Parts, at: Timestamp) -> Result<(), String> {
-        self.last = at;
-        parts.run(self.mine(), Some(at)).await.map(drop)
-    }
-
-    /// The plans of the shards that are owned.
-    fn mine(&self) -> Vec<Entry> {
-        let (owned, shards) = (Arc::clone(&self.owned.borrow()), SHARDS);
-        let here = |entry: &&Entry| {
-            let stream = &entry.origin.stream;
-            let number = shard_of(&stream.scenario, shards);
-            owned.contains_key(&Shard { number, replica: stream.replica })
-        };
-        self.entries.iter().filter(here).cloned().collect()
-    }
-
-    /// Probes another set from its time on; on an error the one from before goes on.
-    async fn renew(
-        &mut self,
-        parts: &mut Parts,
-        compiler: &Compiler,
-        kept: &mut Kept,
-        set: &Checked,
-    ) -> Result<(), String> {
-        let (_, loaded) = compiler.compile(kept, set).await?;
-        let loaded = only_probing(loaded);
-        kept.keep(set).map_err(|refusal| refusal.to_string())?;
-        enter(&loaded).map_err(|stop| stop.message)?;
-        self.entries.clone_from(&loaded.entries);
-        self.last = self.last.max(set.manifest.effective);
-        parts.apply_entries(loaded, Some((self.mine(), Some(self.last)))).await?;
-        parts.reload_state.send_replace(ReloadState::Loaded { at: SystemClock.now() });
-        tracing::info!(version = %set.manifest.version, from = %self.last, "another scenario set holds");
-        Ok(())
     }
 }

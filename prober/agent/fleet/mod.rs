@@ -8,20 +8,26 @@
 //! | `sets` | scenario sets on their way from the engine to the compiler |
 //! | `tenures` | under which token this prober owned which shard, and from when |
 //! | `publish` | from the prober's store to the engine, until the ledger confirms |
+//! | `begin` | what both roles do to begin |
+//! | `probing` | the plans of what is owned, from when it is |
 //! | `member` | the parts of an agent, and the order in which they end |
 //! | `ledger` | from batches to the account: duplicates, fencing, misses |
 //! | `ingest` | reads batches into the ledger and tells the probers |
 //! | `hub` | the parts of a hub |
+//! | `shown` | what is shown of a fleet: API, metrics, page |
 
+mod begin;
 pub(crate) mod engine;
 pub(crate) mod hub;
 mod ingest;
 mod kept;
 mod ledger;
 pub(crate) mod member;
+mod probing;
 mod publish;
 mod seats;
 mod sets;
+pub(crate) mod shown;
 mod tenures;
 
 pub(crate) use publish::CURSOR;
@@ -40,6 +46,9 @@ use crate::exit::Stop;
 /// When a new owner begins whom the old one gave the work, after the claim: both know the claim's time, so no slot
 /// falls between them and none runs twice.
 const HANDOVER: Duration = Duration::from_secs(1);
+
+/// The region in which hubs agree who is active.
+const HUBS: &str = "_hub";
 
 /// What the command line decides for both roles.
 pub(crate) struct Settings {

@@ -30,6 +30,8 @@ pub(crate) const CURSOR: &str = "fleet";
 const SEND_EVERY: Duration = Duration::from_secs(1);
 /// In how many turns one says up to where a shard is complete.
 const CHECKPOINT_TURNS: u64 = 3;
+/// Of shards without a plan that is said one time in so many: a plan that was in them may have ended.
+const IDLE_SHARE: u64 = 10;
 /// The most batches that wait for their confirm.
 const WINDOW: usize = 256;
 /// The most events of one turn.
@@ -55,6 +57,9 @@ pub(super) struct Numbers {
     pub(super) unsendable: AtomicU64,
 }
 
+/// The shards that are owned: their tokens, and whether a plan is in them.
+pub(super) type Owned = Arc<BTreeMap<Shard, (Token, bool)>>;
+
 /// Who sends, and what.
 pub(super) struct Publisher<E> {
     pub(super) engine: E,
@@ -64,11 +69,18 @@ pub(super) struct Publisher<E> {
     pub(super) me: Beat,
     pub(super) tenures: Arc<Mutex<Tenures>>,
     /// What is owned now.
-    pub(super) owned: watch::Receiver<Arc<BTreeMap<Shard, Token>>>,
+    pub(super) owned: watch::Receiver<Owned>,
     pub(super) gauges: Arc<Gauges>,
     /// The way into the store, as long as the runner has it: to know that all before is written.
     pub(super) queue: mpsc::WeakSender<store::Record>,
     pub(super) numbers: Arc<Numbers>,
+}
+
+/// That it is to be said up to where shards are complete.
+#[derive(Copy, Clone)]
+struct Complete {
+    /// Also of those without a plan.
+    of_all: bool,
 }
 
 struct Waiting {
@@ -98,7 +110,9 @@ impl<E: EventLog> Publisher<E> {
         let (mut turns, mut last, mut told) = (0_u64, None::<Instant>, false);
         loop {
             let ending = finish.is_cancelled();
-            let turn = self.turn(&mut window, !ending && turns.is_multiple_of(CHECKPOINT_TURNS)).await;
+            let checkpoint = (!ending && turns.is_multiple_of(CHECKPOINT_TURNS))
+                .then_some(Complete { of_all: turns.is_multiple_of(CHECKPOINT_TURNS * IDLE_SHARE) });
+            let turn = self.turn(&mut window, checkpoint).await;
             turns += 1;
             match turn {
                 Ok(()) => told = false,
@@ -122,14 +136,17 @@ impl<E: EventLog> Publisher<E> {
         }
     }
 
-    async fn turn(&self, window: &mut Window, checkpoint: bool) -> Result<(), Trouble> {
-        let complete = if checkpoint { self.complete_until().await } else { None };
+    async fn turn(&self, window: &mut Window, checkpoint: Option<Complete>) -> Result<(), Trouble> {
+        let complete = match checkpoint {
+            Some(checkpoint) => self.complete_until().await.map(|at| (at, checkpoint.of_all)),
+            None => None,
+        };
         let durable = *self.store.durable().borrow();
         while window.waiting.len() < WINDOW && window.ahead.position() <= durable {
             tokio::task::block_in_place(|| self.read(window))?;
         }
-        if let Some(at) = complete.filter(|_| window.ahead.position() > durable) {
-            self.say_complete(window, at);
+        if let Some(complete) = complete.filter(|_| window.ahead.position() > durable) {
+            self.say_complete(window, complete);
         }
         self.send(window).await?;
         self.hear(window).await
@@ -194,10 +211,10 @@ impl<E: EventLog> Publisher<E> {
         }
     }
 
-    /// Says of every shard that is owned up to where it is complete.
-    fn say_complete(&self, window: &mut Window, at: Timestamp) {
+    /// Says of the shards that are owned up to where they are complete: of those that have plans, or of all.
+    fn say_complete(&self, window: &mut Window, (at, of_all): (Timestamp, bool)) {
         let owned = Arc::clone(&self.owned.borrow());
-        for (shard, token) in owned.iter() {
+        for (shard, (token, _)) in owned.iter().filter(|(_, (_, is_used))| of_all || *is_used) {
             let newest = self.tenures.lock().expect("no holder panics").newest(*shard);
             // A tenure that begins later says nothing about the time before it.
             if newest.is_some_and(|(from, newest)| newest == *token && from <= at) {

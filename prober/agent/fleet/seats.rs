@@ -25,6 +25,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a newcomer listens who is there before it acts.
 const LISTEN: Duration = Duration::from_millis(1_500);
+/// Changes that come within this time are one turn.
+const TOGETHER: Duration = Duration::from_millis(50);
 /// How long after a fault the engine is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -162,6 +164,7 @@ impl<E: Ownership> Seats<E> {
         if !about.is_object() {
             about = json!({});
         }
+        about["region"] = (*self.layout.region).into();
         about["zone"] = self.zone.as_str().into();
         about["draining"] = self.drain.is_cancelled().into();
         about["shards"] = self.mine.len().into();
@@ -192,7 +195,7 @@ impl<E: Ownership> Seats<E> {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                change = watch.next() => self.note(&mut world, change?).await,
+                change = watch.next() => self.hear(&mut world, &mut watch, change?).await?,
                 _ = look.tick() => {
                     let drain_now = self.drain.is_cancelled() && !std::mem::replace(&mut draining, self.drain.is_cancelled());
                     if drain_now || renewed.elapsed() >= RENEW_EVERY {
@@ -258,7 +261,27 @@ impl<E: Ownership> Seats<E> {
         world.owners.insert(seat, Known { owner, since: SystemClock.now() });
     }
 
-    async fn note(&mut self, world: &mut World, change: Change) {
+    /// Notes a change and those that come with it: work comes shard by shard, and is begun together.
+    async fn hear(&mut self, world: &mut World, watch: &mut E::Watch, first: Change) -> Result<(), Fault> {
+        let mut at = self.note(world, first);
+        let end = tokio::time::Instant::now() + TOGETHER;
+        let mut broken = Ok(());
+        while at.is_some() && broken.is_ok() {
+            match tokio::time::timeout_at(end, watch.next()).await {
+                Err(_) => break,
+                // What begins too soon runs twice, which the ledger knows; what begins too late is missed.
+                Ok(Ok(change)) => at = at.into_iter().chain(self.note(world, change)).min(),
+                Ok(Err(fault)) => broken = Err(fault),
+            }
+        }
+        if let Some(at) = at {
+            self.turn(at).await;
+        }
+        broken
+    }
+
+    /// Notes a change; gives from when something else is owned here, if it is.
+    fn note(&mut self, world: &mut World, change: Change) -> Option<Timestamp> {
         match change {
             Change::Member(member) => world.note_member(&member),
             Change::Gone(prober) => drop(world.members.remove(&prober)),
@@ -266,20 +289,22 @@ impl<E: Ownership> Seats<E> {
             Change::Settled => {}
             Change::Owner(owner) => {
                 if world.token(owner.shard).is_some_and(|known| known >= owner.token) {
-                    return;
+                    return None;
                 }
                 let (seat, token) = (owner.shard, owner.token);
                 let ours = owner.holder.as_ref() == Some(&self.me);
                 world.owners.insert(seat, Known { owner, since: SystemClock.now() });
                 if ours {
                     self.mine.insert(seat, token);
-                    self.turn(border(token)).await;
-                } else if self.mine.remove(&seat).is_some() {
+                    return Some(border(token));
+                }
+                if self.mine.remove(&seat).is_some() {
                     tracing::warn!(shard = %seat, "somebody else took a shard from here");
-                    self.turn(SystemClock.now()).await;
+                    return Some(SystemClock.now());
                 }
             }
         }
+        None
     }
 
     /// Does what the assignment says now.
