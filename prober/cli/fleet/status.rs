@@ -1,5 +1,7 @@
 //! `prober fleet status`: who is there, who has which work, how far the account is, and what is wrong.
 
+use std::fmt::Write as _;
+
 use dashboard::{FleetView, LedgerView, MemberView};
 use serde_json::json;
 
@@ -79,7 +81,7 @@ fn hub_line(view: &FleetView, hub: &MemberView, ledger: &LedgerView) -> String {
         (ledger.no_owner_slots, "slots without an owner"),
     ] {
         if count > 0 {
-            line += &format!(", {count} {what}");
+            write!(line, ", {count} {what}").expect("a text takes more");
         }
     }
     line

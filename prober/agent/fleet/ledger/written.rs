@@ -9,7 +9,7 @@ use super::{Heard, Ledger, Progress};
 
 impl Ledger {
     /// Everything but the plans, as it is written down.
-    pub(super) fn to_json(&self) -> Value {
+    pub(in crate::agent::fleet) fn to_json(&self) -> Value {
         let probers = self.probers.iter().map(|((region, prober), heard)| {
             let checkpoints = heard.checkpoints.iter().map(|(sequence, (shard, token, at))| {
                 json!([sequence, shard.number, shard.replica, token.0, at])
@@ -33,7 +33,7 @@ impl Ledger {
     }
 
     /// Takes up what was written down; `None` if it is something else.
-    pub(super) fn take_up(&mut self, value: &Value) -> Option<()> {
+    pub(in crate::agent::fleet) fn take_up(&mut self, value: &Value) -> Option<()> {
         let number = |value: &Value, name: &str| value[name].as_u64();
         let numbers =
             |value: &Value| -> Option<Vec<u64>> { value.as_array()?.iter().map(Value::as_u64).collect() };
