@@ -11,10 +11,15 @@
 //! | `compared` | our verdicts and values beside curl's and the blackbox exporter's
 //! | `demo_project` | the demo, from an empty folder to an explained failure |
 //! | `deploy` | shipped boards and rules, run by Prometheus on what the demo exposes |
+//! | `diff` | what files would change, against a commit, a folder and a running server |
 //! | `distrust` | lost networks, resolvers that are dead or lie, starved processors: nothing becomes bad |
 //! | `editor` | what an editor says of files: its mistakes, its offers, its help |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
 //! | `export` | the NDJSON exporter writes every event, rotates, and survives a kill |
+//! | `fleet` | agents, a hub and NATS servers on one machine: kills, wiped data, standing still; the account at the end |
+//! | `fleet_access` | what each login of a fleet can do at real servers, and what it cannot |
+//! | `fleet_init` | what `prober fleet init` writes, taken by a real server |
+//! | `fleet_push` | `prober push`, `diff --fleet` and `doctor --fleet` with a real server |
 //! | `fmt` | `prober fmt` on files, links and pipes; what is shipped is canonical
 //! | `hanging` | targets that hang delay nobody else |
 //! | `hostile_targets` | targets that break their protocols end in the right failure, in time |
@@ -47,10 +52,15 @@ mod command_line;
 mod compared;
 mod demo_project;
 mod deploy;
+mod diff;
 mod distrust;
 mod editor;
 mod environment;
 mod export;
+mod fleet;
+mod fleet_access;
+mod fleet_init;
+mod fleet_push;
 mod fmt;
 mod hanging;
 mod hostile_targets;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here sleeps for luck: every wait is for a condition and has a deadline.
 
+mod broker;
 mod serving;
 
 use std::fs::{self, File};
@@ -14,6 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::wait;
 
+pub(crate) use broker::{Broker, move_ports};
 pub(crate) use serving::{Api, Serving};
 
 /// How long a command that ends by itself may take; a whole run of scenarios included.

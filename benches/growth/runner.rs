@@ -92,7 +92,7 @@ pub(crate) fn play(arguments: &[String]) {
     let entries = entries(scenarios, interval_ms);
     let timetables: Vec<_> = entries.iter().map(|entry| Arc::clone(&entry.timetable)).collect();
     runtime.block_on(async {
-        let command = Command { entries, reply };
+        let command = Command { entries, reply, not_before: None };
         commands.send(command).await.expect("the runner lives");
         answer.await.expect("the runner answers").expect("the sink takes every plan")
     });

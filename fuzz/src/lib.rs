@@ -5,6 +5,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use fleet::batch::{EventBatch, FORMAT, pack};
+use fleet::manifest::Manifest;
+use fleet::set::ScenarioSet;
+use fleet::{Digest, SetVersion};
 use model::event::SliEvent;
 use model::time::Timestamp;
 use probe::{KINDS, Net};
@@ -95,6 +99,53 @@ pub fn event(bytes: &[u8]) {
     let again: SliEvent = serde_json::from_str(&written).expect("an event that was written can be read");
     let rewritten = again.to_json();
     assert_eq!(written, rewritten, "an event changes when it is stored");
+}
+
+/// Reads a batch of events as it is, and with a checksum that is right; what can be read is written and read again without
+/// a change.
+///
+/// # Panics
+/// On every find.
+pub fn batch(bytes: &[u8]) {
+    let _ = EventBatch::decode(bytes);
+    let Some((_, checked)) = bytes.split_at_checked(9) else { return };
+    let mut sealed = b"SLIB".to_vec();
+    sealed.push(FORMAT);
+    sealed.extend(crc32c::crc32c(checked).to_le_bytes());
+    sealed.extend(checked);
+    let Ok(batch) = EventBatch::decode(&sealed) else { return };
+    let written = pack(&batch.head, &batch.records).expect("a batch that was read can be written");
+    let read = written.iter().map(|bytes| EventBatch::decode(bytes).expect("it was just written"));
+    let records: Vec<_> = read.flat_map(|batch| batch.records).collect();
+    let rewritten = pack(&batch.head, &records).expect("a batch that was read can be written");
+    assert_eq!(written, rewritten, "a batch changes when it is sent on");
+}
+
+/// Reads a pack of a scenario set as it is, and with what is unpacked of it; a set that can be read is packed and read again
+/// without a change.
+///
+/// # Panics
+/// On every find.
+pub fn set(bytes: &[u8]) {
+    let manifest = |packs: Vec<Digest>, content, files| Manifest {
+        region: "eu".to_owned(),
+        version: SetVersion(1),
+        published: Timestamp::default(),
+        effective: Timestamp::default(),
+        author: String::new(),
+        restores: None,
+        plans: 0,
+        files,
+        content,
+        packs,
+        regions: Vec::new(),
+    };
+    for pack in [bytes.to_vec(), zstd::bulk::compress(bytes, 1).expect("anything can be packed")] {
+        let digest = Digest(*blake3::hash(&pack).as_bytes());
+        let named = manifest(vec![digest], Digest([0; 32]), 0);
+        // Nobody signed this content, so it is refused at the latest when all of it was read.
+        ScenarioSet::assemble(&named, |_| Some(pack.clone().into())).expect_err("its content is another one");
+    }
 }
 
 /// The two texts around the first zero byte; the first is empty if there is none.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use dashboard::{Catalogue, ScenarioCard};
 use export::prometheus::StreamInfo;
@@ -40,6 +40,8 @@ pub(crate) struct Loader {
     pub(crate) options: Options,
     pub(crate) vault: Arc<Vault>,
     pub(crate) shared: Arc<Shared>,
+    /// Whether scenarios are probed here; where they are only judged their secrets are not needed.
+    pub(crate) probes: bool,
 }
 
 /// Files that were read and compiled, with all their mistakes.
@@ -49,6 +51,8 @@ pub(crate) struct Checked {
     /// The files that are not scenarios.
     pub(crate) ground: Ground,
     pub(crate) compiled: Compiled<Net>,
+    /// The files that scenarios name and that were read with them: path below the root, and text.
+    pub(crate) beside: BTreeMap<String, String>,
 }
 
 /// Everything that follows from files without an error.
@@ -100,7 +104,9 @@ impl From<LoadError> for Stop {
 
 /// Reads and compiles the files; mistakes are part of the answer.
 pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindError> {
-    let Read { root, sources, unmatched, not_text } = sources(place)?;
+    let Read { root, mut sources, unmatched, not_text } = sources(place)?;
+    let noted = Noted::default();
+    sources.beside = noted.note(sources.beside);
     // What is over is so by the day of this reading, not of the start.
     let options = Options { now: Some(SystemClock.now()), ..options.clone() };
     let ground = Ground { project: sources.project.clone(), templates: sources.templates.clone() };
@@ -123,7 +129,28 @@ pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindErr
         let hint = near.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return Err(FindError::UnknownVar { name: name.clone(), hint });
     }
-    Ok(Checked { root, ground, compiled })
+    Ok(Checked { root, ground, compiled, beside: noted.take() })
+}
+
+/// Notes which files are read beside the scenarios.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Noted(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl Noted {
+    /// Reads as `beside` does, and notes it.
+    pub(crate) fn note(&self, beside: Beside) -> Beside {
+        let noted = self.clone();
+        Beside::new(move |path| {
+            let text = beside.read(path)?;
+            noted.0.lock().expect("nobody panics in it").insert(path.to_owned(), text.clone());
+            Ok(text)
+        })
+    }
+
+    /// What was read so far.
+    pub(crate) fn take(&self) -> BTreeMap<String, String> {
+        std::mem::take(&mut self.0.lock().expect("nobody panics in it"))
+    }
 }
 
 /// Every scenario of this name with what its variables are; see [`scenario::scope`].
@@ -167,7 +194,7 @@ impl Loader {
     /// # Errors
     /// A file, a secret or a region; nothing has changed then.
     pub(crate) fn load(&self) -> Result<Loaded, LoadError> {
-        let Checked { root, ground, compiled } = check(&self.place, &self.options)?;
+        let Checked { root, ground, compiled, .. } = check(&self.place, &self.options)?;
         let shown = scenario::render::human(
             &compiled.diagnostics,
             &compiled.sources,
@@ -177,7 +204,7 @@ impl Loader {
             return Err(LoadError::Mistakes(shown));
         }
         self.known_regions(&compiled.project)?;
-        let secrets = self.secrets(&compiled)?;
+        let secrets = if self.probes { self.secrets(&compiled)? } else { BTreeMap::new() };
         let (planned, _) = exporters::plan(&compiled.project, &root);
         let promises = Promises::of(&compiled, SystemClock.now());
         let mut loaded = Loaded {
@@ -213,6 +240,15 @@ impl Loader {
     /// A file, a secret, a region or a route; nothing has changed then.
     pub(crate) fn load_to_serve(&self, client: &Client) -> Result<Loaded, LoadError> {
         let mut loaded = self.load()?;
+        self.equip(&mut loaded, client)?;
+        Ok(loaded)
+    }
+
+    /// Adds the secrets of exporters and the routes of alerts to what was loaded.
+    ///
+    /// # Errors
+    /// A route, an exporter, or a secret of theirs.
+    pub(crate) fn equip(&self, loaded: &mut Loaded, client: &Client) -> Result<(), LoadError> {
         exporters::fill(&mut loaded.exporters, &loaded.project, &self.vault)?;
         let regions: Vec<_> = match &self.options.regions {
             Some(named) => named.iter().map(|region| Arc::from(region.as_str())).collect(),
@@ -223,7 +259,7 @@ impl Loader {
             route.build(client)?;
         }
         loaded.routes = planned.into();
-        Ok(loaded)
+        Ok(())
     }
 
     /// The control targets of every region that runs here; a region without any has the own anchor.
@@ -316,12 +352,17 @@ fn short(secrets: &BTreeMap<Arc<str>, Arc<Secrets>>) -> String {
 impl Loaded {
     /// The streams whose series are exposed.
     pub(crate) fn streams(&self) -> Vec<StreamInfo> {
+        self.streams_of(&self.entries)
+    }
+
+    /// The same of entries that were taken out of it.
+    pub(crate) fn streams_of(&self, entries: &[Entry]) -> Vec<StreamInfo> {
         let stream = |entry: &Entry| StreamInfo {
             origin: Arc::clone(&entry.origin),
             cadence: entry.cadence.clone(),
             slo: self.promises.own_name(&entry.origin.stream.scenario),
         };
-        self.entries.iter().map(stream).collect()
+        entries.iter().map(stream).collect()
     }
 
     /// Tells the cards the text of their files, and what their objectives are called.

@@ -15,6 +15,7 @@ use store::Store;
 use tokio::sync::watch;
 
 use super::alerts::Board;
+use super::fleet::shown::{self, Shown};
 use super::machine::{kernel_clock, open_files};
 use super::pumps::Sinks;
 use super::slo::Standings;
@@ -30,6 +31,7 @@ pub(crate) struct MetricsPage {
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) standings: watch::Receiver<Standings>,
     pub(crate) board: Board,
+    pub(crate) fleet: watch::Receiver<Shown>,
 }
 
 impl MetricsPage {
@@ -56,6 +58,7 @@ impl MetricsPage {
                 clock: kernel_clock().map(clock),
             }),
             slos: Arc::clone(&self.standings.borrow()),
+            fleet: self.fleet.borrow().as_ref().map(|view| shown::families(view)).unwrap_or_default(),
         }
     }
 }

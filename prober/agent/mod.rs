@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `files`, `secrets`, `exporters`, `load` | from files to what the parts need |
+//! | `sets` | from files to the scenario sets of a fleet's regions |
 //! | `serve` | start, run and stop the parts in their order |
 //! | `parts`, `again` | the parts while they run; when their files are read again by themselves |
 //! | `pumps` | the exporters' pumps, exchanged by a reload |
@@ -15,6 +16,7 @@
 //! | `metrics` | what the process says of itself |
 //! | `pages` | what the pages are told: who may look, the prober's own numbers, the weekly review |
 //! | `on_demand` | probes that somebody asks for at `/probe` |
+//! | `fleet` | the roles of a fleet: agent and hub |
 //! | `shutdown`, `telemetry` | signals, log lines |
 
 pub(crate) mod account;
@@ -23,6 +25,7 @@ pub(crate) mod alerts;
 pub(crate) mod controls;
 pub(crate) mod exporters;
 pub(crate) mod files;
+pub(crate) mod fleet;
 pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;
@@ -34,6 +37,7 @@ pub(crate) mod pumps;
 pub(crate) mod recall;
 pub(crate) mod secrets;
 pub(crate) mod serve;
+pub(crate) mod sets;
 pub(crate) mod shutdown;
 pub(crate) mod sink;
 pub(crate) mod slo;

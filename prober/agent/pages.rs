@@ -10,6 +10,7 @@ use model::time::{Clock as _, SystemClock};
 use scenario::compile::Options;
 
 use super::files::Place;
+use super::fleet::shown;
 use super::load::Loader;
 use super::metrics::MetricsPage;
 use crate::exit::Stop;
@@ -144,6 +145,10 @@ fn own(page: &MetricsPage) -> Vec<OwnFact> {
             waiting > 0 && route.failed > 0,
         );
     }
+    all.extend(page.fleet.borrow().as_ref().map(|view| shown::facts(view)).unwrap_or_default());
+    let mut add = |group: &'static str, name: &str, value: String, is_bad: bool| {
+        all.push(OwnFact { group, name: name.to_owned(), value, is_bad });
+    };
     for doubt in page.doubts.standing() {
         let place = if doubt.region.is_empty() { String::new() } else { format!(" ({})", doubt.region) };
         let value = format!("{} looks, {} failed", doubt.looks, doubt.failed);

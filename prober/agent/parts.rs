@@ -10,7 +10,8 @@ use export::pump::PumpStats;
 use model::time::{Clock, SystemClock, Timestamp};
 use post::Client;
 use schedule::distrust::Doubts;
-use schedule::runner::{Command, Stopped};
+use schedule::entry::Entry;
+use schedule::runner::{Command, Gauges, Stopped};
 use store::{Store, WriterEnd};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::alerts::Routes;
 use super::controls;
+use super::fleet::shown::Shown;
 use super::load::{LoadError, Loaded, Loader};
 use super::on_demand::Ground;
 use super::pumps::Pumps;
@@ -35,11 +37,13 @@ pub(crate) struct Parts {
     pub(crate) streams: watch::Sender<Arc<[StreamInfo]>>,
     pub(crate) ground: watch::Sender<Arc<Ground>>,
     pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) gauges: Arc<Gauges>,
     pub(crate) doubts: Arc<Doubts>,
     pub(crate) controls: watch::Sender<controls::Current>,
     pub(crate) catalogue: watch::Sender<Arc<Catalogue>>,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) reload_state: watch::Sender<ReloadState>,
+    pub(crate) fleet: watch::Sender<Shown>,
     pub(crate) runner: JoinSet<Stopped>,
     pub(crate) runner_stop: CancellationToken,
     pub(crate) writer: JoinHandle<WriterEnd>,
@@ -59,11 +63,31 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Makes what was loaded the plans that run; on an error the plans from before go on.
-    pub(crate) async fn apply(&mut self, loaded: Loaded) -> Result<Timestamp, String> {
+    pub(crate) async fn apply(&mut self, mut loaded: Loaded) -> Result<Timestamp, String> {
+        let entries = std::mem::take(&mut loaded.entries);
+        let streams = loaded.streams_of(&entries);
+        self.apply_parts(loaded, streams, Some((entries, None))).await
+    }
+
+    /// The same for a part of the entries, from some time on at the earliest; with `None` nothing is run here.
+    pub(crate) async fn apply_entries(
+        &mut self,
+        loaded: Loaded,
+        run: Option<(Vec<Entry>, Option<Timestamp>)>,
+    ) -> Result<Timestamp, String> {
+        let streams = loaded.streams();
+        self.apply_parts(loaded, streams, run).await
+    }
+
+    async fn apply_parts(
+        &mut self,
+        loaded: Loaded,
+        streams: Vec<StreamInfo>,
+        run: Option<(Vec<Entry>, Option<Timestamp>)>,
+    ) -> Result<Timestamp, String> {
         // First what can still be refused.
         self.pumps.set(&loaded.exporters).await?;
         // Series are born before the first event of their stream.
-        let streams = loaded.streams();
         self.metrics.tell_as_blackbox(loaded.project.is_blackbox);
         self.metrics.set(&streams, &loaded.promises.joint);
         self.streams.send_replace(Arc::from(streams));
@@ -71,10 +95,10 @@ impl Parts {
         controls::watch(&self.doubts, &loaded.controls);
         self.controls.send_replace(loaded.controls);
         self.judging.promises.send_replace(loaded.promises);
-        let (reply, answer) = oneshot::channel();
-        let gone = "the runner has ended";
-        self.commands.send(Command { entries: loaded.entries, reply }).await.map_err(|_| gone)?;
-        let at = answer.await.map_err(|_| gone)??;
+        let at = match run {
+            Some((entries, not_before)) => self.run(entries, not_before).await?,
+            None => SystemClock.now(),
+        };
         self.routes.send_if_modified(|routes| {
             let changed = *routes != loaded.routes;
             *routes = loaded.routes;
@@ -83,6 +107,18 @@ impl Parts {
         self.catalogue.send_replace(Arc::new(loaded.catalogue));
         self.ground.send_replace(Arc::new(loaded.ground));
         Ok(at)
+    }
+
+    /// Hands entries to the runner; gives from when they run.
+    pub(crate) async fn run(
+        &self,
+        entries: Vec<Entry>,
+        not_before: Option<Timestamp>,
+    ) -> Result<Timestamp, String> {
+        let (reply, answer) = oneshot::channel();
+        let gone = "the runner has ended";
+        self.commands.send(Command { entries, reply, not_before }).await.map_err(|_| gone)?;
+        answer.await.map_err(|_| gone)?
     }
 
     /// Reads the files again; wrong files keep the plans from before and say so.

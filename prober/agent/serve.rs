@@ -59,7 +59,7 @@ const IN_FLIGHT_MAX: u64 = 8_192;
 const FILES_RESERVED: u64 = 256;
 /// How long runs in flight may go on after a stop before they are asked to end and clean up: as long as the
 /// default timeout, and with the default teardown still below the 30 s that service managers often wait.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until a signal; the second signal ends at once.
 pub(crate) async fn serve(
@@ -72,6 +72,7 @@ pub(crate) async fn serve(
         options: settings.options.clone(),
         vault: Arc::new(settings.vault),
         shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
+        probes: true,
     });
     let client = tokio::task::spawn_blocking(alerts::client).await;
     let client = client.map_err(|error| Stop::environment(error.to_string()))?;
@@ -91,6 +92,7 @@ pub(crate) async fn serve(
     let pages = (listener, settings.pages, dir);
     let store = (opened, from, pumping);
     let (mut parts, mut reloads) = start(store, (loader, &loaded, client), limits, (pages, anchor))?;
+    audit(&mut parts, from);
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
@@ -145,17 +147,21 @@ async fn note_signal(store: &Store) {
 }
 
 /// Reads the system's certificate authorities now, so that no run waits for them.
-async fn warm(loader: &Arc<Loader>) {
+pub(super) async fn warm(loader: &Arc<Loader>) {
     let shared = Arc::clone(&loader.shared);
     drop(tokio::task::spawn_blocking(move || shared.warm()).await);
 }
 
-async fn second(signals: &mut Signals) {
+pub(super) async fn second(signals: &mut Signals) {
     while signals.next().await != Asked::Stop {}
 }
 
 /// Binds the page's address: the flag's, the project's, or the default.
-async fn listen(flag: Option<SocketAddr>, pages: &Pages, loaded: &Loaded) -> Result<TcpListener, Stop> {
+pub(super) async fn listen(
+    flag: Option<SocketAddr>,
+    pages: &Pages,
+    loaded: &Loaded,
+) -> Result<TcpListener, Stop> {
     let address = match (flag, &loaded.project.listen) {
         (Some(address), _) => address,
         (None, Some(text)) => text.value.parse().map_err(|_| {
@@ -174,17 +180,17 @@ async fn listen(flag: Option<SocketAddr>, pages: &Pages, loaded: &Loaded) -> Res
 }
 
 /// An open store, with the slots of the time before on record.
-struct OpenStore {
-    opened: Opened,
+pub(super) struct OpenStore {
+    pub(super) opened: Opened,
     /// Every slot before it is on record.
-    from: Timestamp,
+    pub(super) from: Timestamp,
     /// Where the metrics begin to count: before the slots that recovery found missed.
-    counted_from: Cursor,
+    pub(super) counted_from: Cursor,
     /// Where it lies.
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
 }
 
-async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
+pub(super) async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
     let dir = std::path::absolute(&dir).map_err(|error| Stop::environment(error.to_string()))?;
     let mut config = store::Config::new(dir.clone());
     let wanted = &loaded.project.store;
@@ -208,7 +214,7 @@ async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
 }
 
 /// Relative paths in scenario files count from the project's folder.
-fn enter(loaded: &Loaded) -> Result<(), Stop> {
+pub(super) fn enter(loaded: &Loaded) -> Result<(), Stop> {
     std::env::set_current_dir(&loaded.root)
         .map_err(|error| Stop::environment(format!("{}: {error}", loaded.root.display())))
 }
@@ -220,10 +226,10 @@ pub(crate) fn in_flight_max(wanted: Option<usize>) -> usize {
     wanted.map_or(most, |wanted| wanted.max(1))
 }
 
-type Started = (Parts, mpsc::Receiver<ReloadRequest>);
+pub(super) type Started = (Parts, mpsc::Receiver<ReloadRequest>);
 
 /// Starts every part; nothing is scheduled yet.
-fn start(
+pub(super) fn start(
     (opened, from, pumping): (Opened, Timestamp, Pumping),
     (loader, loaded, client): (Arc<Loader>, &Loaded, Client),
     limits: Limits,
@@ -236,8 +242,6 @@ fn start(
     let rest_stop = CancellationToken::new();
     let mut rest = JoinSet::new();
     let gauges = Arc::clone(&running.gauges);
-    let audit = Audit { store: store.clone(), gauges: Arc::clone(&gauges), metrics: metrics.clone(), from };
-    rest.spawn(audit.run(rest_stop.clone()));
     let controls = start_looking(&mut rest, &running.doubts, (&loader, anchor), &rest_stop);
 
     let at = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
@@ -245,7 +249,7 @@ fn start(
     let (routes, board) = (watch::Sender::new(Arc::clone(&loaded.routes)), Board::default());
     let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
 
-    let started = SystemClock.now();
+    let (started, fleet) = (SystemClock.now(), watch::Sender::new(None));
     let page = MetricsPage {
         metrics: metrics.clone(),
         store: store.clone(),
@@ -255,6 +259,7 @@ fn start(
         gauges,
         standings: judging.standings.subscribe(),
         board,
+        fleet: fleet.subscribe(),
     };
     // Set once: this is the only place that does.
     let _first = pumping.own_page.set(page.clone());
@@ -264,12 +269,14 @@ fn start(
         metrics,
         streams: pumping.streams,
         commands: running.commands,
+        gauges: Arc::clone(&running.gauges),
         doubts: running.doubts,
         controls,
         catalogue: watch::Sender::new(Arc::new(Catalogue::default())),
         ground: watch::Sender::new(Arc::default()),
         readiness: watch::Sender::new(Readiness::Starting("plans are being loaded".to_owned())),
         reload_state: watch::Sender::new(ReloadState::Loaded { at: started }),
+        fleet,
         runner: running.tasks,
         runner_stop: running.stop,
         writer: running.writer,
@@ -293,6 +300,12 @@ fn start(
         }
     });
     Ok((parts, reloads))
+}
+
+/// Looks at the account of what is run here, from `from` on.
+pub(super) fn audit(parts: &mut Parts, from: Timestamp) {
+    let (store, gauges, metrics) = (parts.store.clone(), Arc::clone(&parts.gauges), parts.metrics.clone());
+    parts.rest.spawn(Audit { store, gauges, metrics, from }.run(parts.rest_stop.clone()));
 }
 
 /// What runs scenarios, and what writes their events.
@@ -376,7 +389,7 @@ fn surroundings(
 }
 
 /// The pumps, and what they know of this prober.
-struct Pumping {
+pub(super) struct Pumping {
     pumps: Pumps,
     /// What is counted for the metrics page, and the pump that does.
     metrics: Metrics,
@@ -387,7 +400,7 @@ struct Pumping {
 }
 
 /// Starts the pumps of the exporters, and the one that counts for the metrics page.
-async fn start_pumping(
+pub(super) async fn start_pumping(
     (store, from, counted_from): (&Store, Timestamp, Cursor),
     (loader, loaded): (&Loader, &Loaded),
 ) -> Result<Pumping, Stop> {
@@ -446,6 +459,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
             })
         }),
         own: Arc::new(Vec::new),
+        fleet: parts.fleet.subscribe(),
         review: Arc::new(|| Err("there is no review".to_owned())),
         schemas: Vec::new(),
         settings: PageSettings::default(),

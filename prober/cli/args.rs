@@ -2,9 +2,11 @@
 
 mod alerts;
 mod facts;
+mod fleet;
 mod judged;
 mod output;
 mod pages;
+mod roles;
 mod run;
 mod slo;
 
@@ -14,10 +16,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsOutbox, AlertsSend};
-pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
+pub(crate) use facts::{Completions, Config, Diff, Doctor, List, Man, Schedule, Version};
+pub(crate) use fleet::{Engine, Fleet, FleetCommand, FleetInit, FleetStatus, Push};
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use pages::PageArgs;
+pub(crate) use roles::{Agent, FleetPlace, Hub};
 pub(crate) use run::{Run, TriggerArg};
 pub(crate) use slo::{
     Report, ReportFormat, ReportKind, Slo, SloAdjust, SloCheck, SloCommand, SloExport, SloImport, SloSimulate,
@@ -72,8 +76,16 @@ pub(crate) enum Command {
     Run(Run),
     /// Run scenarios on schedule; page, API and metrics on one address
     Serve(Serve),
+    /// Probe for a region of a fleet
+    Agent(Agent),
+    /// Keep the account of a fleet: objectives, alerts, page, API and metrics
+    Hub(Hub),
     /// Show the scenarios with their regions and schedules
     List(List),
+    /// Show what the files here would change, against a commit, a folder or a running server
+    Diff(Diff),
+    /// Publish the scenarios to a fleet, or bring an earlier version back
+    Push(Push),
     /// Show when scenarios run next
     Schedule(Schedule),
     /// Bring files into their canonical form; comments stay
@@ -90,6 +102,8 @@ pub(crate) enum Command {
     Slo(Slo),
     /// Write the report for the weekly review
     Report(Report),
+    /// Make what a fleet of several probers needs
+    Fleet(Fleet),
     /// Look at what this machine has for a prober
     Doctor(Doctor),
     /// Show every setting, and where its value comes from

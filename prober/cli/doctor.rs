@@ -3,6 +3,7 @@
 //! [`CHECKS`] is the one table. A check looks, changes nothing (but a test file that it removes), and ends by
 //! itself within seconds. Secrets are named, never shown.
 
+mod fleet;
 mod health;
 mod machine;
 mod network;
@@ -78,7 +79,11 @@ pub(crate) fn doctor(global: &Global, args: &Doctor, out: &Out) -> Result<Exit, 
         vec![network::live(listen(args, None)?)]
     } else {
         let patient = patient(global, args)?;
-        CHECKS.iter().map(|check| check(&patient)).collect()
+        let mut findings: Vec<_> = CHECKS.iter().map(|check| check(&patient)).collect();
+        if args.engine.fleet.is_some() {
+            findings.extend(fleet::findings(&args.engine, &args.monitor, &patient.runtime)?);
+        }
+        findings
     };
     let fails = findings.iter().any(|finding| finding.state == FindingState::Fail);
     if args.format == FactsFormat::Json {

@@ -6,9 +6,12 @@ mod args;
 mod completions;
 mod config;
 mod demo;
+mod diff;
 mod doctor;
+mod engine;
 mod events;
 mod explain;
+mod fleet;
 mod fmt;
 mod formats;
 mod init;
@@ -19,11 +22,14 @@ mod out;
 mod outbox;
 mod pages;
 mod place;
+mod plain_http;
 mod promise;
+mod push;
 mod replace;
 mod replay;
 mod report;
 mod reports;
+mod roles;
 mod run;
 mod schedule;
 mod schema;
@@ -72,7 +78,10 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Validate(args) => validate::validate(global, args, out),
         Command::Run(args) => run::run(global, args, out),
         Command::Serve(args) => serve::serve(global, args, out),
+        Command::Agent(args) => roles::agent(args, out),
+        Command::Hub(args) => roles::hub(args, out),
         Command::List(args) => list::list(global, args, out),
+        Command::Diff(args) => diff::diff(global, args, out),
         Command::Fmt(args) => fmt::fmt(global, args, out),
         Command::Alerts(args) => match &args.what {
             AlertsCommand::Test(args) => alert_tests::test(global, args, out),
@@ -82,9 +91,11 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Replay(args) => replay::replay_events(global, args, out),
         Command::Events(args) => events::events(global, args, out),
         Command::Explain(args) => explain::explain(global, args, out),
+        Command::Push(args) => push::push(global, args, out),
         Command::Schedule(args) => schedule::schedule(global, args, out),
         Command::Slo(args) => slo::slo(global, args, out),
         Command::Report(args) => report::report(global, args, out),
+        Command::Fleet(args) => fleet::fleet(global, args, out),
         Command::Doctor(args) => doctor::doctor(global, args, out),
         Command::Config(args) => config::config(global, args, matches, out),
         Command::Completions(args) => Ok(completions::completions(args, out)),

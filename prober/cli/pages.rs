@@ -52,7 +52,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Stop> {
 }
 
 /// The token in a file, without the line's end.
-fn token(path: &Path) -> Result<String, Stop> {
+///
+/// # Errors
+/// The file cannot be read, or holds no token.
+pub(crate) fn token(path: &Path) -> Result<String, Stop> {
     let text = String::from_utf8(read(path)?).unwrap_or_default();
     let token = text.trim();
     let is_one = token.len() >= TOKEN_BYTES_MIN && token.bytes().all(|byte| byte.is_ascii_graphic());

@@ -31,7 +31,7 @@ pub(crate) fn pairs(flag: &str, texts: &[String]) -> Result<Vec<(String, String)
 /// What the command line adds to the files.
 pub(crate) fn options(vars: &[String], regions: &[String], prober: String) -> Result<Options, Stop> {
     let regions = (!regions.is_empty()).then(|| regions.to_vec());
-    Ok(Options { vars: pairs("var", vars)?, prober, regions, now: None })
+    Ok(Options { vars: pairs("var", vars)?, prober, regions, ..Options::default() })
 }
 
 /// Where secrets are looked for: the environment, and systemd's credentials folder or the project's own.

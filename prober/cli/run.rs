@@ -36,7 +36,7 @@ pub(crate) fn run(global: &Global, args: &Run, out: &Out) -> Result<Exit, Stop> 
     let prefix = super::place::prefix(&place.base);
     let shared = Arc::new(probe::Shared::new(probe::NetConfig::default()));
     shared.warm();
-    let mut loaded = Loader { place, options, vault: Arc::new(vault(&root)), shared }.load()?;
+    let mut loaded = Loader { place, options, vault: Arc::new(vault(&root)), shared, probes: true }.load()?;
     out.note_warnings(&loaded.warnings);
     wanted.all_known(loaded.entries.iter().map(|entry| &*entry.origin.stream.scenario))?;
     loaded.entries.retain(|entry| wanted.takes(&entry.origin));

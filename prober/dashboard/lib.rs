@@ -32,12 +32,14 @@
 //! | `/api/v1/alerts`, `/api/v1/alerts/notes` | what fires; what is said of it |
 //! | `/api/v1/outbox` | changes of alerts that wait or were given up, and how it stands with each route |
 //! | `/api/v1/audit` | what was done, by whom |
+//! | `/api/v1/fleet` | members, regions and the account of a fleet |
 //! | `/api/v1/openapi.json` | all of this for machines |
 //! | `/api/v1/reload-state`, `/api/v1/reload` | the last reload; a new one |
 
 mod access;
 mod app;
 pub mod curl;
+mod fleet;
 mod guard;
 mod live;
 mod pages;
@@ -58,6 +60,7 @@ mod sample;
 mod tests;
 
 pub use access::{Access, Role};
+pub use fleet::{FleetView, LedgerView, MemberView, RegionView};
 pub use serve::{ServeError, Served, serve};
 pub use sources::{
     Catalogue, DoubtsFn, ExpectedFn, Format, MetricsFn, NextSlotFn, OwnDoubts, OwnFact, OwnFn, Pieces,

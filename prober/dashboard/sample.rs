@@ -293,3 +293,38 @@ pub(crate) fn review() -> Review {
         markdown: "# Weekly review\n".to_owned(),
     }
 }
+
+/// A small fleet, one shard of which nobody has.
+pub(crate) fn fleet() -> crate::FleetView {
+    let at = Timestamp::from_seconds(1_790_000_000);
+    let ledger = crate::LedgerView { active: true, closed: at, batches: 7, ..crate::LedgerView::default() };
+    let hub = crate::MemberView {
+        role: "hub",
+        prober: "hub-1".to_owned(),
+        ledger: Some(ledger),
+        ..crate::MemberView::default()
+    };
+    let agent = crate::MemberView {
+        role: "agent",
+        region: "eu".to_owned(),
+        prober: "eu-1".to_owned(),
+        shards: 63,
+        clock_offset_ms: Some(-3),
+        clock_error_ms: Some(1),
+        ..crate::MemberView::default()
+    };
+    let region = crate::RegionView {
+        region: "eu".to_owned(),
+        members: 1,
+        shards: 64,
+        owned_shards: 63,
+        set_version: Some(4),
+    };
+    crate::FleetView {
+        role: "hub",
+        id: "hub-1".to_owned(),
+        at,
+        members: vec![hub, agent],
+        regions: vec![region],
+    }
+}

@@ -13,6 +13,8 @@ use model::time::{Clock, Timestamp};
 use store::Store;
 use tokio::sync::watch;
 
+use crate::fleet::FleetView;
+
 /// Everything that pages and API are made of.
 #[derive(Clone)]
 pub struct Sources {
@@ -42,6 +44,8 @@ pub struct Sources {
     pub own: Arc<OwnFn>,
     /// Makes the weekly review, or says why it cannot; called on a thread that may block, one at a time.
     pub review: Arc<ReviewFn>,
+    /// What is known of the fleet; `None` for a prober that is in none.
+    pub fleet: watch::Receiver<Option<Arc<FleetView>>>,
     /// The schemas for editors: names and texts.
     pub schemas: Vec<(String, Arc<str>)>,
     /// Bounds and names.

@@ -55,6 +55,9 @@ pub struct Options {
     pub prober: String,
     /// The regions that plans are made for; all if `None`. Files are checked for all regions anyway.
     pub regions: Option<Vec<String>>,
+    /// Whether the project file is only the part of `regions`, see [`crate::region_part`]: files are checked for no
+    /// other region then, as what they would need of it is not there.
+    pub alone: bool,
     /// The time, for warnings about what is over; none are made without it.
     pub now: Option<Timestamp>,
 }
@@ -294,6 +297,9 @@ impl<N> Compiler<'_, N> {
         let mut plans = Vec::with_capacity(scenario.regions.len());
         let mut unused = None;
         for region in &scenario.regions {
+            if !self.is_known(region) {
+                continue;
+            }
             let project = self.around.project;
             let mut names = Names::new(&project.shared, own, Some(Arc::clone(region)));
             if let Some(arguments) = own.arguments {
@@ -330,6 +336,11 @@ impl<N> Compiler<'_, N> {
     fn is_wanted(&self, region: &str) -> bool {
         let wanted = self.options.regions.as_ref();
         wanted.is_none_or(|wanted| wanted.iter().any(|wanted| **wanted == *region))
+    }
+
+    /// Whether what is said of the region is there.
+    fn is_known(&self, region: &str) -> bool {
+        !self.options.alone || self.is_wanted(region)
     }
 
     /// The name that all instances of a matrix share is taken too: commands choose all of them by it.

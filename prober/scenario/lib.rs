@@ -28,6 +28,7 @@
 //! | [`compile`] | all sources to all plans and all mistakes |
 //! | [`slo`] | what a scenario promises, and whether so few runs can show it |
 //! | [`plan`] | one scenario in one region, ready to run |
+//! | [`region_part`] | the project file as one region of a fleet sees it |
 //! | [`waiver`] | warnings that their author has thought about |
 //! | [`repeat`] | steps that are done more than once: polls and retries |
 //! | [`alert_test`] | tests of alerts: what happens, and who is told when |
@@ -58,6 +59,7 @@ pub mod pattern;
 pub mod plan;
 pub mod project;
 pub mod redact;
+pub mod region_part;
 pub mod render;
 pub mod repeat;
 pub mod reuse;

@@ -82,6 +82,8 @@ impl Limits {
 pub struct Command {
     /// The entries.
     pub entries: Vec<crate::entry::Entry>,
+    /// The border lies at this time if it is still to come; for two probers that hand over work at an instant they know.
+    pub not_before: Option<Timestamp>,
     /// Told the border between the old timetable and the new one, or why the old one stays.
     pub reply: oneshot::Sender<Result<Timestamp, String>>,
 }
@@ -210,7 +212,7 @@ impl<S: Sink, C: Clock> Runner<S, C> {
 
     async fn replace(&self, state: &mut State<S, C>, command: Command) {
         state.turn();
-        let at = state.border();
+        let at = command.not_before.map_or(state.border(), |time| time.max(state.border()));
         let streams = command.entries.iter().map(|entry| (Arc::clone(&entry.origin), entry.cadence.clone()));
         let kept = self.sink.epochs(streams.collect(), at).await;
         let answer = kept.map(|()| {

@@ -8,6 +8,7 @@ use model::time::Timestamp;
 use rusqlite::Connection;
 
 use crate::open::Store;
+use crate::part;
 use crate::plans::{Expected, ceil_ms};
 use crate::reader::{ReadError, StoredRun, word};
 
@@ -28,11 +29,13 @@ pub struct StreamAccount {
     pub missed: u64,
     /// Planned absences: maintenance and pauses.
     pub planned: u64,
+    /// Slots that were missed first and had an event after all; the miss is counted no more.
+    pub upgraded: u64,
 }
 
 impl StreamAccount {
     fn new(stream: Stream) -> Self {
-        Self { stream, expected: 0, good: 0, bad: 0, ineligible: 0, missed: 0, planned: 0 }
+        Self { stream, expected: 0, good: 0, bad: 0, ineligible: 0, missed: 0, planned: 0, upgraded: 0 }
     }
 
     /// Good and bad, ineligible and missed together.
@@ -105,6 +108,8 @@ impl Store {
         }
         let mut streams: Vec<_> = by_id.into_values().chain(without_id.into_values()).collect();
         for account in &mut streams {
+            // Which part holds the miss and which the event is chance, so this comes when all are counted.
+            account.missed = account.missed.saturating_sub(account.upgraded);
             account.expected = account.expected.saturating_sub(account.planned);
         }
         streams.retain(|account| account.expected + account.recorded() + account.planned > 0);
@@ -160,6 +165,11 @@ fn count_part(
     while let Some(row) = rows.next()? {
         let run = StoredRun::read(row)?;
         count(run.stream, run.reason, run.count_in(from_ms, to_ms));
+    }
+    for stream in part::upgraded(conn, from_ms, to_ms)? {
+        if let Some(account) = by_id.get_mut(&stream) {
+            account.upgraded += 1;
+        }
     }
     Ok(())
 }

@@ -90,6 +90,8 @@ pub(crate) struct Group {
     /// Marks that the events in `rows` move on.
     pub(crate) marks: Marks,
     pub(crate) checkpoint: Option<i64>,
+    /// Slots (stream number, start in ms) that are on record as missed and have an event in `rows`.
+    pub(crate) upgraded: Vec<(i64, i64)>,
     /// Events in `rows`, each slot of a missed run counted.
     pub(crate) events: u64,
     pub(crate) duplicates: u64,
@@ -103,9 +105,17 @@ impl Group {
         self.bodies.shrink_to(BODIES_KEPT_BYTES);
         self.new_streams.clear();
         self.marks.clear();
+        self.upgraded.clear();
         self.checkpoint = None;
         self.events = 0;
         self.duplicates = 0;
+    }
+}
+
+impl Group {
+    /// Whether it holds an event, not a miss, of the slot.
+    pub(crate) fn holds_event(&self, stream: i64, at_ms: i64) -> bool {
+        self.rows.iter().any(|row| matches!(row, Row::Event(_)) && row.holds(stream, at_ms))
     }
 }
 
@@ -136,6 +146,12 @@ impl Tail {
             return Ok(false);
         }
         self.holds(group, &event.origin.stream, event.slot.scheduled.as_millis(), lookup)
+    }
+
+    /// The slot of an event whose stream is known: stream number, start in ms.
+    pub(crate) fn stream_of(&self, event: &SliEvent) -> (i64, i64) {
+        let head = self.heads.get(&event.origin.stream).expect("a duplicate's stream is known");
+        (head.id, event.slot.scheduled.as_millis())
     }
 
     fn holds(

@@ -226,6 +226,13 @@ impl Cursor {
         meta.set_cursor(name, end, self.lost).map_err(|error| ReadError::of(&meta.path, error))
     }
 
+    /// A cursor in memory that begins where this one is.
+    #[must_use]
+    pub fn ahead(&self) -> Self {
+        let reader = Reader::of(Arc::clone(&self.shared));
+        Self { shared: Arc::clone(&self.shared), name: None, position: self.position, lost: 0, reader }
+    }
+
     /// The number of the next event that it wants.
     pub const fn position(&self) -> u64 {
         self.position.cast_unsigned()

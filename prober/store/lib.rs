@@ -8,6 +8,7 @@
 //!    over all part files and restarts. A reader's cursor is the next number it wants.
 //! 3. **A slot counts once.** A second scheduled event for a stored slot, in whichever part or missed run it
 //!    is, is dropped and counted. Manual runs are stored and in no account.
+//!    A ledger's late event ([`Record::Late`]) takes the place of a miss; the miss stays stored and counts no more.
 //! 4. **A slot counts.** After [`Writer::recover`] every expected slot before its `now` has a record, so that
 //!    for each closed window `good + bad + ineligible + missed = expected`.
 //! 5. **A checkpoint promises less than is stored, never more.** It may lag; recovery compares with the rows.
@@ -71,10 +72,10 @@ pub use notes::{NewNote, Note};
 pub use open::{Config, OpenError, Opened, Store};
 pub use outbox::{KEPT, NewDelivery, OPEN_MAX, Outlook, Queued, QueuedDelivery};
 pub use outlook::{OUTBOX_LIMIT_MAX, Outbox, OutboxFilter, OutboxRoute};
-pub use plans::{Expected, PlanError};
+pub use plans::{Expected, PlanError, Span};
 pub use query::{EventFilter, EventSummary, LIMIT_MAX, StoredEvent};
 pub use reader::{ReadError, Reader};
-pub use recovery::Recovered;
+pub use recovery::{Recovered, Unrecorded};
 pub use sqlite::FORMAT;
 pub use stats::{DropCause, Health, Stats};
 pub use writer::{Record, WriteError, Writer, WriterEnd};

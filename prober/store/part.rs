@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use model::outcome::Reason;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::append::{EventRow, Group, MissedRow, Row, Tail};
@@ -129,6 +130,7 @@ impl Part {
         sqlite::create(&path, |conn| {
             conn.execute_batch(SCHEMA)?;
             conn.execute_batch(marks::SCHEMA)?;
+            conn.execute_batch(UPGRADED)?;
             set_state(conn, "first_seq", tail.next_seq)?;
             if let Some(at) = checkpoint {
                 set_state(conn, "checkpoint_ms", at)?;
@@ -145,6 +147,7 @@ impl Part {
         let opened = (|| {
             let conn = sqlite::open_write(&path, Promise::Durable)?;
             conn.execute_batch(marks::SCHEMA)?;
+            conn.execute_batch(UPGRADED)?;
             let info = PartInfo::read(files, name, &conn)?;
             Ok(Self {
                 info,
@@ -199,6 +202,10 @@ impl Part {
             if let Row::Missed(missed) = row {
                 self.write_missed(missed)?;
             }
+        }
+        for (stream, at_ms) in &group.upgraded {
+            let sql = "INSERT OR IGNORE INTO upgraded VALUES (?1, ?2)";
+            self.conn.prepare_cached(sql)?.execute([at_ms, stream])?;
         }
         if let Some(at) = group.checkpoint {
             set_state(&self.conn, "checkpoint_ms", at)?;
@@ -281,6 +288,34 @@ impl Part {
         self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
         self.conn.close().map_err(|(_, error)| error)
     }
+}
+
+/// The slots that were missed first and then had an event after all: their misses do not count. The table came later than
+/// the format, and only a ledger's parts have rows in it.
+pub(crate) const UPGRADED: &str = "
+CREATE TABLE IF NOT EXISTS upgraded(
+  scheduled INTEGER NOT NULL, stream INTEGER NOT NULL, PRIMARY KEY(scheduled, stream)) STRICT, WITHOUT ROWID;
+";
+
+/// Whether the part holds an event of the slot, or says that it was paused: then it is not upgraded.
+pub(crate) fn holds_event(conn: &Connection, stream: i64, at_ms: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM events WHERE manual = 0 AND scheduled = ?1 AND stream = ?2";
+    if conn.prepare_cached(sql)?.exists([at_ms, stream])? {
+        return Ok(true);
+    }
+    let sql = "SELECT 1 FROM missed WHERE stream = ?2 AND last_ms >= ?1 AND first_ms <= ?1 AND reason = ?3
+               AND (step_ms = 0 OR (?1 - first_ms) % step_ms = 0)";
+    conn.prepare_cached(sql)?.exists(params![at_ms, stream, Reason::Paused.as_str()])
+}
+
+/// The streams of the upgraded slots in a window, one entry a slot.
+pub(crate) fn upgraded(conn: &Connection, from_ms: i64, to_ms: i64) -> rusqlite::Result<Vec<i64>> {
+    if !conn.table_exists(None, "upgraded")? {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT stream FROM upgraded WHERE scheduled >= ?1 AND scheduled < ?2";
+    let mut select = conn.prepare_cached(sql)?;
+    select.query_map([from_ms, to_ms], |row| row.get(0))?.collect()
 }
 
 /// Whether the part holds a scheduled event, or a missed slot, of `stream` at `at_ms`.

@@ -96,7 +96,32 @@ struct Current {
     origin: String,
 }
 
+/// A span of time in which a stream was due by one cadence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Whose slots.
+    pub stream: Stream,
+    /// How often.
+    pub cadence: Cadence,
+    /// The first instant of it.
+    pub from: Timestamp,
+    /// The first instant after it; `None` while it is current.
+    pub to: Option<Timestamp>,
+}
+
 impl Store {
+    /// Every span in which a stream was due, as far back as accounts go.
+    pub fn spans(&self) -> Vec<Span> {
+        let epochs = self.shared.epochs.read().expect("no holder panics");
+        let span = |epoch: &Epoch| Span {
+            stream: epoch.stream.clone(),
+            cadence: epoch.cadence.clone(),
+            from: Timestamp::from_millis(epoch.from_ms),
+            to: epoch.to_ms.map(Timestamp::from_millis),
+        };
+        epochs.0.iter().map(span).collect()
+    }
+
     /// Makes `plans` the current ones from `now` on; durable when this returns, before any slot runs.
     ///
     /// A plan whose cadence did not change continues its epoch. A changed or vanished one ends at `now`, half

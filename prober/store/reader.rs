@@ -181,12 +181,12 @@ impl Reader {
         self.origins.retain(|(name, _), _| parts.iter().any(|part| part.name == *name));
     }
 
-    /// Whether a part older than `current` holds the slot.
+    /// Whether a part older than `current` holds the slot (stream number, start in ms) as `holds` asks.
     pub(crate) fn older_part_holds(
         &mut self,
         current: &PartName,
-        stream: i64,
-        at_ms: i64,
+        (stream, at_ms): (i64, i64),
+        holds: impl Fn(&Connection, i64, i64) -> rusqlite::Result<bool>,
     ) -> Result<bool, ReadError> {
         let parts = self.parts()?;
         self.let_go(&parts);
@@ -195,7 +195,7 @@ impl Reader {
                 continue;
             }
             let Some(conn) = self.connect(part)? else { continue };
-            if part::holds_slot(conn, stream, at_ms).map_err(|error| ReadError::of(&part.path, error))? {
+            if holds(conn, stream, at_ms).map_err(|error| ReadError::of(&part.path, error))? {
                 return Ok(true);
             }
         }

@@ -11,6 +11,7 @@ use model::slot::{Cadence, Stream};
 use model::time::Timestamp;
 
 use crate::meta;
+use crate::open::{Shared, Store};
 use crate::part::PartInfo;
 use crate::plans::{self, Expected, ceil_ms, origin_from};
 use crate::reader::{ReadError, Reader, StoredRun};
@@ -61,7 +62,7 @@ impl Writer {
         let mut recovered = Recovered::default();
         let mut reader = Reader::of(Arc::clone(&self.shared));
         let on_record = on_record(&mut reader, from_ms, to_ms)?;
-        for gap in self.gaps(from_ms, to_ms)? {
+        for gap in gaps(&self.shared, from_ms, to_ms)? {
             let mut due = expected(&gap.stream, &gap.cadence, gap.from, gap.to);
             if let Some(head) = self.tail.heads.get(&gap.stream) {
                 on_record.remove_from(&mut due, head.id, (gap.from, gap.to));
@@ -98,28 +99,78 @@ impl Writer {
             None => oldest,
         }
     }
+}
 
-    fn gaps(&self, from_ms: i64, to_ms: i64) -> Result<Vec<Gap>, WriteError> {
-        let sql =
-            "SELECT scenario, region, replica, cadence, max(from_ms, ?1), min(ifnull(to_ms, ?2), ?2), origin
-                   FROM schedules WHERE from_ms < ?2 AND (to_ms IS NULL OR to_ms > ?1) ORDER BY id";
-        let rows = self.shared.meta.durably(|conn| {
-            let mut select = conn.prepare(sql)?;
-            let rows = select.query_map([from_ms, to_ms], |row| {
-                let (from, to) = (Timestamp::from_millis(row.get(4)?), Timestamp::from_millis(row.get(5)?));
-                Ok((plans::stream(row, 0)?, plans::cadence(row, 3)?, from, to, row.get::<_, String>(6)?))
-            })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        })?;
-        let gap = |(stream, cadence, from, to, origin): (Stream, Cadence, Timestamp, Timestamp, String)| {
-            let origin = origin_from(&origin).map_err(|error| {
-                let path = &self.shared.meta.path;
-                WriteError::Schedule(format!("schedule of {stream} in {}: {error}", path.display()))
-            })?;
-            Ok(Gap { stream, cadence, origin: Arc::new(origin), from, to })
-        };
-        rows.into_iter().filter(|(_, _, from, to, _)| from < to).map(gap).collect()
+/// The slots of one plan that nobody has spoken of.
+#[derive(Clone, Debug)]
+pub struct Unrecorded {
+    /// Whose they are.
+    pub origin: Arc<Origin>,
+    /// Their starts, in order.
+    pub starts: Vec<Timestamp>,
+}
+
+impl Unrecorded {
+    /// The slots before `to` and from `from` on as missed, noticed at `now`.
+    pub fn missed(
+        &self,
+        reason: Reason,
+        (from, to): (Timestamp, Timestamp),
+        now: Timestamp,
+    ) -> Vec<MissedSlots> {
+        let starts: Vec<_> = self.starts.iter().copied().filter(|start| (from..to).contains(start)).collect();
+        runs(&self.origin, reason, &starts, now)
     }
+}
+
+impl Store {
+    /// The slots due in `[from, to)` by the stored schedules that have no durable record, plan by plan.
+    ///
+    /// # Errors
+    /// Stored events or schedules could not be read.
+    pub fn unrecorded(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        expected: &Expected<'_>,
+    ) -> Result<Vec<Unrecorded>, WriteError> {
+        let (from_ms, to_ms) = (ceil_ms(from).max(self.shared.accounted_from_ms()), ceil_ms(to));
+        let on_record = on_record(&mut self.reader(), from_ms, to_ms)?;
+        let heads = self.shared.heads.read().expect("no holder panics").clone();
+        let mut found = Vec::new();
+        for gap in gaps(&self.shared, from_ms, to_ms)? {
+            let mut starts = expected(&gap.stream, &gap.cadence, gap.from, gap.to);
+            if let Some(head) = heads.get(&gap.stream) {
+                on_record.remove_from(&mut starts, head.id, (gap.from, gap.to));
+            }
+            if !starts.is_empty() {
+                found.push(Unrecorded { origin: gap.origin, starts });
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn gaps(shared: &Shared, from_ms: i64, to_ms: i64) -> Result<Vec<Gap>, WriteError> {
+    let sql =
+        "SELECT scenario, region, replica, cadence, max(from_ms, ?1), min(ifnull(to_ms, ?2), ?2), origin
+               FROM schedules WHERE from_ms < ?2 AND (to_ms IS NULL OR to_ms > ?1) ORDER BY id";
+    let rows = shared.meta.durably(|conn| {
+        let mut select = conn.prepare(sql)?;
+        let rows = select.query_map([from_ms, to_ms], |row| {
+            let (from, to) = (Timestamp::from_millis(row.get(4)?), Timestamp::from_millis(row.get(5)?));
+            Ok((plans::stream(row, 0)?, plans::cadence(row, 3)?, from, to, row.get::<_, String>(6)?))
+        })?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    })?;
+    let gap = |(stream, cadence, from, to, origin): (Stream, Cadence, Timestamp, Timestamp, String)| {
+        let origin = origin_from(&origin).map_err(|error| {
+            let path = &shared.meta.path;
+            WriteError::Schedule(format!("schedule of {stream} in {}: {error}", path.display()))
+        })?;
+        Ok(Gap { stream, cadence, origin: Arc::new(origin), from, to })
+    };
+    rows.into_iter().filter(|(_, _, from, to, _)| from < to).map(gap).collect()
 }
 
 fn on_record(reader: &mut Reader, from_ms: i64, to_ms: i64) -> Result<OnRecord, ReadError> {

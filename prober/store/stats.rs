@@ -54,6 +54,7 @@ impl DropCause {
 pub struct Stats {
     pub(crate) events: AtomicU64,
     pub(crate) duplicates: AtomicU64,
+    pub(crate) upgraded: AtomicU64,
     pub(crate) groups: AtomicU64,
     pub(crate) failed_commits: AtomicU64,
     pub(crate) lost: AtomicU64,
@@ -73,6 +74,11 @@ impl Stats {
     /// Events not written because their slot was stored before.
     pub fn duplicates(&self) -> u64 {
         self.duplicates.load(Ordering::Relaxed)
+    }
+
+    /// Slots that were on record as missed and had an event after all.
+    pub fn upgraded(&self) -> u64 {
+        self.upgraded.load(Ordering::Relaxed)
     }
 
     /// Groups committed.

@@ -23,6 +23,8 @@ use crate::stats::{DropCause, Health, Stats};
 pub enum Record {
     /// One slot's event.
     Event(Box<SliEvent>),
+    /// One slot's event that also counts if the slot is on record as missed: what a ledger hears late.
+    Late(Box<SliEvent>),
     /// Slots that nobody ran.
     Missed(MissedSlots),
     /// Every slot scheduled before this time has had its record sent before this message.
@@ -192,6 +194,7 @@ impl Writer {
         while let Some(record) = records.pop() {
             match record {
                 Record::Event(event) => self.add_event(*event)?,
+                Record::Late(event) => self.add_late(*event)?,
                 Record::Missed(run) => self.add_missed(&run)?,
                 Record::Checkpoint(at) => {
                     self.group.checkpoint = self.group.checkpoint.max(Some(at.as_millis()));
@@ -221,6 +224,37 @@ impl Writer {
         Ok(())
     }
 
+    /// Adds the event though its slot is missed so far; a slot that has an event keeps it.
+    fn add_late(&mut self, event: SliEvent) -> Result<(), WriteError> {
+        let missed = self.insist(|writer| {
+            writer.look_up(|tail, group, lookup| {
+                Ok(tail.is_duplicate(group, &event, lookup)?.then(|| tail.stream_of(&event)))
+            })
+        })?;
+        let Some((stream, at_ms)) = missed else {
+            self.tail.add_event(&mut self.group, Arc::new(event));
+            return Ok(());
+        };
+        let held = self.group.holds_event(stream, at_ms)
+            || self.insist(|writer| writer.look_up_event(stream, at_ms))?;
+        if held {
+            self.group.duplicates += 1;
+        } else {
+            self.group.upgraded.push((stream, at_ms));
+            self.tail.add_event(&mut self.group, Arc::new(event));
+        }
+        Ok(())
+    }
+
+    /// Whether a file holds an event of the slot, or a reason why it must have none.
+    fn look_up_event(&mut self, stream: i64, at_ms: i64) -> Result<bool, WriteError> {
+        let here = part::holds_event(&self.part.conn, stream, at_ms);
+        if here.map_err(|error| ReadError::of(&self.part.info.path, error))? {
+            return Ok(true);
+        }
+        Ok(self.older.older_part_holds(&self.part.info.name, (stream, at_ms), part::holds_event)?)
+    }
+
     fn add_missed(&mut self, run: &MissedSlots) -> Result<(), WriteError> {
         let fresh =
             self.insist(|writer| writer.look_up(|tail, group, lookup| tail.fresh(group, run, lookup)))?;
@@ -242,7 +276,7 @@ impl Writer {
             if here.map_err(|error| ReadError::of(&part.info.path, error))? {
                 return Ok(true);
             }
-            older.older_part_holds(&part.info.name, stream, at_ms)
+            older.older_part_holds(&part.info.name, (stream, at_ms), part::holds_slot)
         };
         Ok(ask(&self.tail, &self.group, &mut lookup)?)
     }
@@ -272,6 +306,7 @@ impl Writer {
         Stats::add(&stats.groups, 1);
         Stats::add(&stats.events, self.group.events);
         Stats::add(&stats.duplicates, self.group.duplicates);
+        Stats::add(&stats.upgraded, self.group.upgraded.len() as u64);
         {
             let mut heads = shared.heads.write().expect("no holder panics");
             for row in &self.group.rows {

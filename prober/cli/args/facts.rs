@@ -6,7 +6,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 use super::output::{FactsFormat, ListFormat};
-use super::{Choice, Serve};
+use super::{Choice, Engine, Serve};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -19,6 +19,41 @@ pub(crate) struct List {
     /// How the list is shown
     #[arg(long, value_enum, default_value_t = ListFormat::Human)]
     pub(crate) format: ListFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  prober diff                          against the last commit
+  prober diff origin/main              what a pull request changes
+  prober diff ../other-project         against another folder
+  prober diff http://127.0.0.1:9899    against what a server runs
+  prober diff --fleet fleet/login/push against what a fleet runs
+  prober diff main --format json | jq .history_ends
+
+Shown are scenarios that are added (+), removed (-), renamed with `was` (>) or changed (~), with the keys of their files,
+and whose history would end (!). That something differs is no error.")]
+pub(crate) struct Diff {
+    /// A commit, branch or tag of git, a folder, or the URL of a running server; default: what the fleet runs if one is
+    /// named, else the last commit
+    pub(crate) against: Option<String>,
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+    /// Whose sets of the fleet are believed
+    #[arg(long, value_name = "FILE", default_value = "fleet/trusted-keys")]
+    pub(crate) trust: PathBuf,
+    /// A file with the token of a viewer of the running server
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Only in this region; may be repeated
+    #[arg(long = "region", value_name = "NAME")]
+    pub(crate) regions: Vec<String>,
+    /// Set a variable on both sides, stronger than any file: NAME=VALUE
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) vars: Vec<String>,
+    /// How the difference is shown
+    #[arg(long, value_enum, default_value_t = FactsFormat::Human)]
+    pub(crate) format: FactsFormat,
 }
 
 #[derive(Debug, Args)]
@@ -46,12 +81,18 @@ pub(crate) struct Schedule {
 Examples:
   prober doctor                      everything that a prober needs here
   prober doctor --live               whether a running server is healthy, for a container's health check
+  prober doctor --fleet fleet/login/hub   also the servers of a fleet, and what this login may do
   prober doctor --format json
 
 Exit codes: 0 nothing fails (warnings do not), 3 something does.")]
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) serve: Serve,
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+    /// The page of a server of the fleet, as `http:` in its configuration says
+    #[arg(long = "fleet-monitor", value_name = "URL", default_value = "http://127.0.0.1:8222")]
+    pub(crate) monitor: String,
     /// Only ask a running server's /healthz
     #[arg(long)]
     pub(crate) live: bool,

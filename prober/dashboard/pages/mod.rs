@@ -10,6 +10,7 @@ mod difference;
 mod explorer;
 mod failures;
 mod filters;
+mod fleet;
 mod layout;
 mod login;
 mod mark;

@@ -9,6 +9,7 @@ use super::alerts::Asker;
 use super::banner::{self, Banner};
 use super::layout::{self, Frame, Refresh};
 use crate::access::Role;
+use crate::fleet::FleetView;
 use crate::sources::{Catalogue, OwnFact, ReloadState};
 use crate::text::{BLOCK_MAX, NAME_MAX, SENTENCE_MAX, clean, duration, time, user};
 use crate::view::own::{Lag, OwnView};
@@ -17,12 +18,17 @@ use crate::view::own::{Lag, OwnView};
 const FILES_MAX: usize = 500;
 
 /// The page of the prober's health.
-pub(crate) fn page(view: &OwnView, banners: &[Banner], refreshes: bool) -> String {
+pub(crate) fn page(
+    (view, fleet): (&OwnView, Option<&FleetView>),
+    banners: &[Banner],
+    refreshes: bool,
+) -> String {
     let body = html! {
         div.sentence { h1 {
             @if banners.is_empty() { "The prober is well." } @else { "The prober is not well." }
         } }
         (banner::show(banners, view.now))
+        @if let Some(fleet) = fleet { (super::fleet::show(fleet, view.now)) }
         (lag(&view.lag))
         (account(view))
         (facts(&view.facts))

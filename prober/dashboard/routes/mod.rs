@@ -5,6 +5,7 @@ mod alerts;
 mod api;
 mod events;
 mod explore;
+mod fleet;
 mod form;
 mod live;
 mod ops;
@@ -85,6 +86,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/api/v1/outbox", get(slos::outbox))
         .route("/api/v1/alerts/notes", post(alerts::say_json))
         .route("/api/v1/audit", get(alerts::audit))
+        .route("/api/v1/fleet", get(fleet::fleet))
         .route("/api/v1/openapi.json", get(api::openapi))
         .route("/api/v1/reload-state", get(api::reload_state))
         .route(RELOAD, post(api::reload))

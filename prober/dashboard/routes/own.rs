@@ -33,7 +33,11 @@ pub(super) async fn prober(
     let read = app
         .read(move |store| view::own::gather(&mut store.reader(), &catalogue, (hour.as_deref(), own()), now));
     match read.await {
-        Ok(shown) => html(StatusCode::OK, pages::own(&shown, &banners(&app, &Losses::default()), refreshes)),
+        Ok(shown) => {
+            let fleet = app.sources.fleet.borrow().clone();
+            let banners = banners(&app, &Losses::default());
+            html(StatusCode::OK, pages::own((&shown, fleet.as_deref()), &banners, refreshes))
+        }
         Err(refusal) => refused(&app, "/prober", &refusal),
     }
 }

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sample;
 use crate::{
-    Catalogue, Format, OwnDoubts, OwnFact, ProbeAnswer, Readiness, ReloadState, ScenarioCard, Served,
-    Settings, Sources,
+    Catalogue, FleetView, Format, OwnDoubts, OwnFact, ProbeAnswer, Readiness, ReloadState, ScenarioCard,
+    Served, Settings, Sources,
 };
 
 /// How long anything may take before a test fails.
@@ -50,6 +50,7 @@ pub(super) struct Desk {
     pub(super) reload_hangs: Arc<AtomicBool>,
     /// How many reloads have begun.
     pub(super) reloads_begun: watch::Sender<u32>,
+    pub(super) fleet: watch::Sender<Option<Arc<FleetView>>>,
     pub(super) sources: Sources,
     queue: mpsc::Sender<Record>,
     writer: Option<JoinHandle<WriterEnd>>,
@@ -124,6 +125,7 @@ impl Desk {
         let reload_hangs = Arc::new(AtomicBool::new(false));
         let hangs = Arc::clone(&reload_hangs);
         let reloads_begun = watch::Sender::new(0);
+        let fleet = watch::Sender::new(Some(Arc::new(sample::fleet())));
         let begun = reloads_begun.clone();
         let sources = Sources {
             store,
@@ -152,6 +154,7 @@ impl Desk {
             }),
             own: Arc::new(own),
             review: Arc::new(|| Ok(sample::review())),
+            fleet: fleet.subscribe(),
             schemas: vec![("scenario.schema.json".to_owned(), "{}".into())],
             settings: Settings::default(),
         };
@@ -162,6 +165,7 @@ impl Desk {
             readiness,
             reload_hangs,
             reloads_begun,
+            fleet,
             sources,
             queue,
             writer,

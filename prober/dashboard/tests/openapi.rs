@@ -60,6 +60,7 @@ fn every_answer_is_what_the_file_says() {
             ("/api/v1/alerts", "/api/v1/alerts"),
             ("/api/v1/outbox", "/api/v1/outbox?all=true"),
             ("/api/v1/audit", "/api/v1/audit"),
+            ("/api/v1/fleet", "/api/v1/fleet"),
             ("/api/v1/reload-state", "/api/v1/reload-state"),
         ] {
             check(&server, &document, (path, address), 200).await;
@@ -69,6 +70,8 @@ fn every_answer_is_what_the_file_says() {
             checked.insert(path);
         }
         check(&server, &document, ("/api/v1/slos/{name}", "/api/v1/slos/none"), 404).await;
+        desk.fleet.send_replace(None);
+        check(&server, &document, ("/api/v1/fleet", "/api/v1/fleet"), 404).await;
         check(&server, &document, ("/api/v1/series", "/api/v1/series?scenario=none"), 404).await;
         // Alerts fire in this data, and one waits: an empty list would show nothing.
         for (path, list) in [("/api/v1/alerts", "alerts"), ("/api/v1/outbox", "changes")] {

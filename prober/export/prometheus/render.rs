@@ -32,6 +32,19 @@ pub struct Around {
     pub slos: Arc<[slo::standing::Standing]>,
     /// Each route that alerts go to.
     pub alerts: Vec<AlertNumbers>,
+    /// What is known of the fleet; empty for a prober that is in none.
+    pub fleet: Vec<FleetFamily>,
+}
+
+/// One number of a fleet, of each member or region that has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FleetFamily {
+    /// The metric's name; that of a counter ends in `_total`.
+    pub name: &'static str,
+    /// What it counts, as a sentence.
+    pub help: &'static str,
+    /// Labels and value of each series.
+    pub series: Vec<(Vec<(&'static str, String)>, f64)>,
 }
 
 /// What the prober knows of its own health.
@@ -285,6 +298,16 @@ fn own(out: &mut Writer, around: &Around) {
     }
     if let Some(health) = &around.health {
         health_families(out, health);
+    }
+    for family in &around.fleet {
+        let kind = if family.name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
+        out.header(family.name, kind, family.help);
+        for (labels, value) in &family.series {
+            let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, escape(value))).collect();
+            let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+            out.name(family.name, "", &labels);
+            out.number(*value);
+        }
     }
 }
 

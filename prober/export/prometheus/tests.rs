@@ -259,6 +259,7 @@ fn accounts_and_values_from_steps() {
         ineligible: 0,
         missed: 0,
         planned: 0,
+        upgraded: 0,
     };
     let to = start().plus(Duration::from_mins(1));
     metrics.add_account(&Account { from: start(), to, streams: vec![stream], violations: 1 });

@@ -21,6 +21,9 @@ impl<N> Compiler<'_, N> {
         let project = self.around.project;
         let mut plans = Vec::new();
         for region in project.regions() {
+            if !self.is_known(region) {
+                continue;
+            }
             let Some(control) = project.control(region) else { continue };
             for (index, target) in control.targets.iter().enumerate() {
                 let root = scenario(&format!("control-{}", index + 1), control.timeout, target);

@@ -230,7 +230,7 @@ impl Bench {
 
     async fn load(&self, entries: Vec<Entry>) -> Timestamp {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command { entries, reply }).await.unwrap();
+        self.commands.send(Command { entries, reply, not_before: None }).await.unwrap();
         answer.await.unwrap().unwrap()
     }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::wait;
@@ -114,6 +115,18 @@ impl Process {
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+
+    /// Ends the server at once with SIGKILL, as a power cut does, and waits until it has ended.
+    pub(super) fn kill(mut self) {
+        // The shell is the server's guard, so its children are the server and one that waits for the end of input.
+        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let children = std::fs::read_to_string(children).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(Pid::from_raw)
+        {
+            let _ended = kill_process(child, Signal::KILL);
+        }
+        let _reaped = self.child.wait();
     }
 
     /// What the server wrote.

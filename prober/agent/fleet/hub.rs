@@ -1,0 +1,330 @@
+//! The parts of a hub: reads batches into the ledger, and judges, alerts and shows what is in it as a single prober does.
+//!
+//! Of several hubs each keeps a whole ledger of its own; one, by compare-and-set, confirms and alerts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use dashboard::{Readiness, ReloadState};
+use fleet::assign::{Layout, SHARDS};
+use fleet::nats::Nats;
+use fleet::set::ALL_REGIONS;
+use fleet::{Beat, StoredManifest};
+use model::time::{Clock as _, SystemClock};
+use schedule::runner::Gauges;
+use serde_json::{Value, json};
+use store::{Opened, Store};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::begin::{Begun, begin, client};
+use super::ingest::{Ingest, prepare};
+use super::kept::{Checked, Kept};
+use super::ledger::{Ledger, Numbers, Planned};
+use super::seats::{Seats, Turn};
+use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
+use super::shown::{Offset, compare_clocks, watch_fleet, words};
+use super::{HUBS, Settings, engine, environment};
+use crate::agent::alerts;
+use crate::agent::load::Loaded;
+use crate::agent::parts::{Parts, ReloadRequest};
+use crate::agent::serve::{OpenStore, enter, second};
+use crate::agent::shutdown::{Asked, Signals};
+use crate::exit::{Exit, Stop};
+
+/// How often it is looked at whether the store still writes.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Keeps the account until a signal; the second signal ends at once.
+pub(crate) async fn hub(
+    settings: Settings,
+    replicas: usize,
+    started: impl FnOnce(SocketAddr, &Loaded),
+) -> Result<Exit, Stop> {
+    let mut signals = Signals::new().map_err(|error| Stop::environment(format!("signals: {error}")))?;
+    let nats = engine::connect(&settings.engine, &settings.id).await?;
+    let folder = settings.data.join("fleet/set");
+    let kept = Kept::open(folder, settings.trust.clone(), ALL_REGIONS).map_err(environment)?;
+    let prepared = async {
+        prepare(&nats, replicas, kept.load().is_ok_and(|found| found.is_some())).await;
+        first_set(&nats, &kept).await
+    };
+    let first = tokio::select! {
+        first = prepared => first,
+        () = second(&mut signals) => return Ok(Exit::Interrupted),
+    };
+    let mut hub = Hub::start(settings, replicas, (nats, kept, first), started).await?;
+    hub.serve(&mut signals).await;
+    tracing::info!("stopping; a second signal ends at once");
+    tokio::select! {
+        stopped = hub.end() => stopped.map(|()| Exit::Good),
+        () = second(&mut signals) => Ok(Exit::Interrupted),
+    }
+}
+
+/// A hub while it runs.
+struct Hub {
+    nats: Nats,
+    parts: Parts,
+    reloads: mpsc::Receiver<ReloadRequest>,
+    kept: Kept,
+    compiler: Compiler,
+    book: Book,
+    turns: mpsc::Receiver<Turn>,
+    manifests: mpsc::Receiver<StoredManifest>,
+    active: watch::Sender<bool>,
+    told: Told,
+    ingesting: JoinSet<()>,
+    /// Seats and sets.
+    rest: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Hub {
+    async fn start(
+        settings: Settings,
+        replicas: usize,
+        (nats, mut kept, first): (Nats, Kept, Checked),
+        started: impl FnOnce(SocketAddr, &Loaded),
+    ) -> Result<Self, Stop> {
+        let compiler = Compiler {
+            region: None,
+            id: settings.id.clone(),
+            vault: Arc::new(settings.vault),
+            shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
+        };
+        let client = client().await?;
+        let (loader, mut loaded) = compiler.compile(&kept, &first).await.map_err(Stop::environment)?;
+        loader.equip(&mut loaded, &client)?;
+        kept.keep(&first).map_err(environment)?;
+        let opened = open_ledger(settings.data.clone(), &loaded).await?;
+        let pages = (settings.listen, settings.pages);
+        let Begun { mut parts, reloads, queue, address, .. } =
+            begin(pages, opened, (loader, &loaded, client), 1).await?;
+        started(address, &loaded);
+        let mut book = Book::default();
+        book.apply(&mut parts, loaded, &first).await.map_err(Stop::environment)?;
+        let (stop, active) = (CancellationToken::new(), watch::Sender::new(false));
+        let numbers = Arc::<Numbers>::default();
+        let ingest = Ingest {
+            nats: nats.clone(),
+            replicas,
+            store: parts.store.clone(),
+            queue,
+            ledger: Ledger::new(Arc::clone(&book.planned), SHARDS, Arc::clone(&numbers)),
+            path: settings.data.join("fleet/ledger.json"),
+            active: active.subscribe(),
+            gauges: Arc::default(),
+        };
+        let ingest = ingest.take_up()?;
+        let offset = watch::Sender::new(None);
+        let told = Told::new(&book, (numbers, Arc::clone(&ingest.gauges)), offset.subscribe());
+        parts.rest.spawn(ingest.audit(&parts.metrics).run(parts.rest_stop.clone()));
+        let (mut ingesting, mut rest) = (JoinSet::new(), JoinSet::new());
+        ingesting.spawn(ingest.run(stop.clone()));
+        let ((turn, turns), (manifest, manifests)) = (mpsc::channel(16), mpsc::channel(4));
+        let me = Beat { prober: settings.id, boot: parts.store.boots().map_err(environment)? };
+        rest.spawn(compare_clocks(nats.clone(), offset, stop.clone()));
+        let (id, regions, shown) = (me.prober.clone(), told.regions.subscribe(), parts.fleet.clone());
+        rest.spawn(watch_fleet(nats.clone(), id, regions, shown, stop.clone()));
+        rest.spawn(seat(&nats, me, told.about.subscribe(), turn, &stop).run(stop.clone()));
+        rest.spawn(hear_sets(nats.clone(), ALL_REGIONS.to_owned(), manifest, stop.clone()));
+        parts.readiness.send_replace(Readiness::Ready);
+        Ok(Self {
+            nats,
+            parts,
+            reloads,
+            kept,
+            compiler,
+            book,
+            turns,
+            manifests,
+            active,
+            told,
+            ingesting,
+            rest,
+            stop,
+        })
+    }
+
+    /// Takes what comes until a signal, or until the store's writer has ended.
+    async fn serve(&mut self, signals: &mut Signals) {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        while !self.parts.writer.is_finished() {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::Stop => return,
+                    Asked::Reload => tracing::info!("the scenario set comes from the fleet; nothing is read again"),
+                },
+                Some(turn) = self.turns.recv() => self.activate(!turn.owned.is_empty()),
+                Some(shown) = self.manifests.recv() => self.renew(&shown).await,
+                Some(request) = self.reloads.recv() => drop(request.send(not_here())),
+                _ = look.tick() => self.say(),
+            }
+        }
+    }
+
+    fn say(&self) {
+        let told = &self.told;
+        let mut about = words(self.book.version, told.sets_refused, *told.offset.borrow());
+        about["regions"] = told.regions.borrow().as_slice().into();
+        about["ledger"] = told.ledger(*self.active.borrow());
+        told.about.send_replace(about);
+    }
+
+    fn activate(&mut self, active: bool) {
+        tracing::info!(active, "this hub's part");
+        self.book.activate(&self.parts, active);
+        self.active.send_replace(active);
+    }
+
+    async fn renew(&mut self, shown: &StoredManifest) {
+        let renewed = match self.kept.fetch(&self.nats, shown).await {
+            Ok(None) => return,
+            Ok(Some(set)) => self.book.renew(&mut self.parts, &self.compiler, &mut self.kept, &set).await,
+            Err(refusal) => Err(refusal.to_string()),
+        };
+        match renewed {
+            Ok(()) => drop(self.told.regions.send_replace(self.book.regions.clone())),
+            Err(why) => {
+                self.told.sets_refused += 1;
+                refused(&self.parts, &why);
+            }
+        }
+    }
+
+    async fn end(mut self) -> Result<(), Stop> {
+        self.stop.cancel();
+        // The ledger's way into the store ends with it.
+        while self.ingesting.join_next().await.is_some() {}
+        drop((self.turns, self.manifests));
+        while self.rest.join_next().await.is_some() {}
+        self.parts.stop().await
+    }
+}
+
+/// What takes part in choosing the active hub.
+fn seat(
+    nats: &Nats,
+    me: Beat,
+    about: watch::Receiver<Value>,
+    turns: mpsc::Sender<Turn>,
+    stop: &CancellationToken,
+) -> Seats<Nats> {
+    let one = Layout { region: HUBS.into(), shards: 1, replicas: 1 };
+    Seats::new(nats.clone(), (one, me, String::new()), about, turns, stop.clone())
+}
+
+/// Opens the ledger. What is missing in it is not declared here: whoever owned it may still report it.
+async fn open_ledger(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
+    let dir = std::path::absolute(&dir).map_err(environment)?;
+    let mut config = store::Config::new(dir.clone());
+    config.bytes_max = loaded.project.store.bytes_max.unwrap_or(config.bytes_max);
+    config.age_max = loaded.project.store.keep.unwrap_or(config.age_max);
+    let opened = tokio::task::spawn_blocking(move || Store::open(config, Arc::new(SystemClock))).await;
+    let opened: Opened = opened.map_err(environment)?.map_err(environment)?;
+    let counted_from = opened.store.cursor_at_end();
+    Ok(OpenStore { opened, from: SystemClock.now(), counted_from, dir })
+}
+
+/// What a hub says of itself, and from what.
+struct Told {
+    about: watch::Sender<Value>,
+    regions: watch::Sender<Vec<String>>,
+    numbers: Arc<Numbers>,
+    gauges: Arc<Gauges>,
+    offset: watch::Receiver<Offset>,
+    sets_refused: u64,
+}
+
+impl Told {
+    fn new(
+        book: &Book,
+        (numbers, gauges): (Arc<Numbers>, Arc<Gauges>),
+        offset: watch::Receiver<Offset>,
+    ) -> Self {
+        let (about, regions) = (watch::Sender::new(json!({})), watch::Sender::new(book.regions.clone()));
+        Self { about, regions, numbers, gauges, offset, sets_refused: 0 }
+    }
+
+    fn ledger(&self, active: bool) -> Value {
+        let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let numbers = &self.numbers;
+        json!({
+            "active": active,
+            "closed_ms": self.gauges.checkpoint_ms.load(Ordering::Relaxed),
+            "batches": number(&numbers.batches),
+            "batch_bytes": number(&numbers.bytes),
+            "records": number(&numbers.records),
+            "duplicate_batches": number(&numbers.again),
+            "refused_batches": number(&numbers.refused),
+            "foreign_records": number(&numbers.foreign),
+            "superseded_records": number(&numbers.superseded),
+            "unplanned_records": number(&numbers.unplanned),
+            "no_owner_slots": number(&numbers.no_owner),
+        })
+    }
+}
+
+/// The set that is judged.
+#[derive(Default)]
+struct Book {
+    planned: Arc<RwLock<Arc<Planned>>>,
+    /// The routes of the set; used by the active hub only.
+    routes: alerts::Routes,
+    active: bool,
+    /// The set's regions.
+    regions: Vec<String>,
+    /// The set's version.
+    version: u64,
+}
+
+impl Book {
+    async fn renew(
+        &mut self,
+        parts: &mut Parts,
+        compiler: &Compiler,
+        kept: &mut Kept,
+        set: &Checked,
+    ) -> Result<(), String> {
+        let (loader, mut loaded) = compiler.compile(kept, set).await?;
+        loader.equip(&mut loaded, &parts.client).map_err(|error| error.to_string())?;
+        kept.keep(set).map_err(|refusal| refusal.to_string())?;
+        enter(&loaded).map_err(|stop| stop.message)?;
+        self.apply(parts, loaded, set).await?;
+        parts.reload_state.send_replace(ReloadState::Loaded { at: SystemClock.now() });
+        tracing::info!(version = %set.manifest.version, from = %set.manifest.effective, "another scenario set holds");
+        Ok(())
+    }
+
+    /// Expects the set's slots from its time on, and judges by its promises.
+    async fn apply(&mut self, parts: &mut Parts, mut loaded: Loaded, set: &Checked) -> Result<(), String> {
+        let plans: Vec<_> =
+            loaded.entries.iter().map(|entry| (Arc::clone(&entry.origin), entry.cadence.clone())).collect();
+        let (store, at) = (parts.store.clone(), set.manifest.effective);
+        let written = tokio::task::spawn_blocking(move || store.set_plans(&plans, at)).await;
+        written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let made = Planned::of(&parts.store.spans(), SHARDS);
+        *self.planned.write().expect("no holder panics") = Arc::new(made);
+        self.routes = std::mem::take(&mut loaded.routes);
+        self.regions = loaded.project.regions().iter().map(ToString::to_string).collect();
+        self.version = set.manifest.version.0;
+        // Targets are reached from the regions, not from here.
+        loaded.controls = Arc::default();
+        if self.active {
+            loaded.routes = Arc::clone(&self.routes);
+        }
+        parts.apply_entries(loaded, None).await.map(drop)
+    }
+
+    /// Alerts, or leaves it to another hub.
+    fn activate(&mut self, parts: &Parts, active: bool) {
+        self.active = active;
+        let routes = if active { Arc::clone(&self.routes) } else { alerts::Routes::default() };
+        parts.routes.send_replace(routes);
+    }
+}

@@ -1,0 +1,200 @@
+//! The task that reads batches into the ledger, declares what nobody reported, and tells the probers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use export::prometheus::Metrics;
+use fleet::nats::Nats;
+use fleet::{Entry, EventLog as _, EventReader as _, Fault};
+use model::time::{Clock as _, SystemClock};
+use schedule::runner::Gauges;
+use serde_json::Value;
+use store::{Record, Store};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::kept::durable;
+use super::ledger::Ledger;
+use crate::agent::account::{Audit, expected};
+use crate::exit::Stop;
+
+/// How often slots that nobody reported are looked for.
+const DECLARE_EVERY: Duration = Duration::from_secs(2);
+/// A log that says nothing for so long is opened again: its data may have been wiped.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// Batches of one turn.
+const TURN_BATCHES: usize = 256;
+/// How long after a fault the engine is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Makes what the engine needs; with a set on disk once, else until it works.
+pub(super) async fn prepare(nats: &Nats, replicas: usize, once: bool) {
+    let mut told = None;
+    while let Err(fault) = nats.prepare(replicas).await {
+        if told.as_ref() != Some(&fault) {
+            tracing::warn!("the engine is not ready: {fault}");
+            told = Some(fault);
+        }
+        if once {
+            return;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Reads batches into the ledger.
+pub(super) struct Ingest {
+    pub(super) nats: Nats,
+    pub(super) replicas: usize,
+    pub(super) store: Store,
+    pub(super) queue: mpsc::Sender<Record>,
+    pub(super) ledger: Ledger,
+    /// Where the ledger's own state is kept.
+    pub(super) path: PathBuf,
+    pub(super) active: watch::Receiver<bool>,
+    pub(super) gauges: Arc<Gauges>,
+}
+
+impl Ingest {
+    /// Goes on where the state on disk says.
+    pub(super) fn take_up(mut self) -> Result<Self, Stop> {
+        let Ok(text) = std::fs::read_to_string(&self.path) else { return Ok(self) };
+        let value: Value = serde_json::from_str(&text).unwrap_or_default();
+        let damaged = || {
+            let path = self.path.display();
+            Stop::environment(format!("{path} is damaged; move it away, and all batches are read again"))
+        };
+        self.ledger.take_up(&value).ok_or_else(damaged)?;
+        self.gauges.checkpoint_ms.store(self.ledger.closed().as_millis(), Ordering::Relaxed);
+        Ok(self)
+    }
+
+    /// What looks at the account as far as it is closed.
+    pub(super) fn audit(&self, metrics: &Metrics) -> Audit {
+        let (store, gauges) = (self.store.clone(), Arc::clone(&self.gauges));
+        Audit { store, gauges, metrics: metrics.clone(), from: SystemClock.now() }
+    }
+
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut told = false;
+        while !stop.is_cancelled() {
+            match Box::pin(stop.run_until_cancelled(self.attend())).await {
+                None => break,
+                Some(Err(fault)) if !std::mem::replace(&mut told, true) => {
+                    tracing::warn!("no batches can be read: {fault}");
+                }
+                Some(Ok(())) => told = false,
+                Some(Err(_)) => {}
+            }
+            // Whoever wiped the engine's data took its buckets as well.
+            if self.nats.is_connected() {
+                prepare(&self.nats, self.replicas, true).await;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Reads as long as the engine is there and says something.
+    async fn attend(&mut self) -> Result<(), Fault> {
+        let mut reader = self.nats.read(self.ledger.position, self.ledger.log).await?;
+        self.ledger.follow(reader.log());
+        let (mut heard, mut declared) = (Instant::now(), Instant::now());
+        loop {
+            let entries = reader.next(TURN_BATCHES).await?;
+            if entries.is_empty() && heard.elapsed() >= SILENCE_MAX {
+                self.settle().await?;
+                return Ok(());
+            }
+            if !entries.is_empty() {
+                heard = Instant::now();
+            }
+            for entry in &entries {
+                self.meet(entry).await?;
+                for record in self.ledger.judge(entry, SystemClock.now()).records {
+                    self.queue.send(record).await.map_err(|_| gone())?;
+                }
+            }
+            let declare = declared.elapsed() >= DECLARE_EVERY;
+            if declare {
+                declared = Instant::now();
+                self.flush().await?;
+                self.declare().await?;
+            }
+            if declare || !entries.is_empty() {
+                self.settle().await?;
+            }
+        }
+    }
+
+    /// Of a prober that is new here it may be known how far another hub had its batches.
+    async fn meet(&mut self, entry: &Entry) -> Result<(), Fault> {
+        let Ok(batch) = &entry.batch else { return Ok(()) };
+        if self.ledger.knows(&batch.region, &batch.id.from.prober) {
+            return Ok(());
+        }
+        if let Some(confirm) = self.nats.confirmed(&batch.region, &batch.id.from.prober).await? {
+            self.ledger.meet(&batch.region, &confirm);
+        }
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(Record::Flush(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+
+    /// Declares what nobody reported.
+    async fn declare(&mut self) -> Result<(), Fault> {
+        let now = SystemClock.now();
+        let due = self.ledger.due(now);
+        let Some(from) = due.values().map(|(from, _)| *from).min() else { return Ok(()) };
+        let to = due.values().map(|(_, to)| *to).max().unwrap_or(from);
+        let store = self.store.clone();
+        let found = tokio::task::spawn_blocking(move || store.unrecorded(from, to, &expected)).await;
+        let found = match found.map_err(|error| Fault::Away(error.to_string()))? {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!("the ledger cannot be read: {error}");
+                return Ok(());
+            }
+        };
+        for missed in self.ledger.misses(&due, &found, now) {
+            self.queue.send(Record::Missed(missed)).await.map_err(|_| gone())?;
+        }
+        self.flush().await?;
+        self.ledger.declared(&due);
+        self.gauges.checkpoint_ms.store(self.ledger.closed().as_millis(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes down what is durable, and only then tells the probers.
+    async fn settle(&mut self) -> Result<(), Fault> {
+        self.flush().await?;
+        let text = self.ledger.to_json().to_string();
+        let written = tokio::task::block_in_place(|| durable(&self.path, text.as_bytes()));
+        if let Err(error) = written {
+            tracing::error!("{}: {error}; nothing is confirmed", self.path.display());
+            return Ok(());
+        }
+        if !*self.active.borrow() {
+            return Ok(());
+        }
+        let confirms = self.ledger.confirms();
+        for (index, (region, confirm)) in confirms.iter().enumerate() {
+            if let Err(fault) = self.nats.confirm(region, confirm).await {
+                confirms[index..]
+                    .iter()
+                    .for_each(|(region, confirm)| self.ledger.tell_again(region, confirm));
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn gone() -> Fault {
+    Fault::Away("the store's writer has ended".to_owned())
+}

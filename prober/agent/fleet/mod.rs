@@ -1,0 +1,86 @@
+//! The roles of a fleet: `prober agent` probes, `prober hub` keeps the account.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `engine` | from URLs to a client of the engine |
+//! | `kept` | the last good scenario set: checked, kept on disk, unpacked for the compiler |
+//! | `seats` | who probes what: claims, gives and takes work |
+//! | `sets` | scenario sets on their way from the engine to the compiler |
+//! | `tenures` | under which token this prober owned which shard, and from when |
+//! | `publish` | from the prober's store to the engine, until the ledger confirms |
+//! | `begin` | what both roles do to begin |
+//! | `probing` | the plans of what is owned, from when it is |
+//! | `member` | the parts of an agent, and the order in which they end |
+//! | `ledger` | from batches to the account: duplicates, fencing, misses |
+//! | `ingest` | reads batches into the ledger and tells the probers |
+//! | `hub` | the parts of a hub |
+//! | `shown` | what is shown of a fleet: API, metrics, page |
+
+mod begin;
+pub(crate) mod engine;
+pub(crate) mod hub;
+mod ingest;
+mod kept;
+mod ledger;
+pub(crate) mod member;
+mod probing;
+mod publish;
+mod seats;
+mod sets;
+pub(crate) mod shown;
+mod tenures;
+
+pub(crate) use publish::CURSOR;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fleet::assign::{Layout, SHARDS};
+use fleet::manifest::Trust;
+
+use super::load::Loaded;
+use super::pages::Pages;
+use super::secrets::Vault;
+use crate::exit::Stop;
+
+/// When a new owner begins whom the old one gave the work, after the claim: both know the claim's time, so no slot
+/// falls between them and none runs twice.
+const HANDOVER: Duration = Duration::from_secs(1);
+
+/// The region in which hubs agree who is active.
+const HUBS: &str = "_hub";
+
+/// What the command line decides for both roles.
+pub(crate) struct Settings {
+    /// Where the engine is.
+    pub(crate) engine: engine::Place,
+    /// Whose scenario sets are believed.
+    pub(crate) trust: Trust,
+    /// The data directory.
+    pub(crate) data: PathBuf,
+    /// The name in events and in the fleet.
+    pub(crate) id: String,
+    /// The address of page, API and metrics.
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Who may see the pages.
+    pub(crate) pages: Pages,
+    pub(crate) vault: Vault,
+}
+
+/// How a region's work is cut: one replica of as many shards as usual.
+fn layout(region: &str) -> Layout {
+    Layout { region: region.into(), shards: SHARDS, replicas: 1 }
+}
+
+/// Takes out of what was loaded what another role does: objectives, alerts and exporters are the hub's.
+fn only_probing(mut loaded: Loaded) -> Loaded {
+    loaded.promises = super::promises::Promises::default();
+    loaded.routes_used.clear();
+    loaded.routes = super::alerts::Routes::default();
+    loaded.exporters.clear();
+    loaded
+}
+
+fn environment(error: impl std::fmt::Display) -> Stop {
+    Stop::environment(error.to_string())
+}

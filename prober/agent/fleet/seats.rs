@@ -1,0 +1,370 @@
+//! Who probes what: joins the region, and claims, gives and takes shards as the assignment says.
+//!
+//! Without the engine nothing changes: nobody can take what is owned here, so it goes on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fleet::assign::{Candidate, Held, Layout, Move, View};
+use fleet::{Beat, Change, Fault, Member, Owner, Ownership, OwnershipWatch as _, Shard, Token};
+use model::time::{Clock as _, SystemClock, Timestamp};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::HANDOVER;
+
+/// How often a member says that it is alive.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// After this long without a word a member's shards are taken.
+const SUSPECT_AFTER: Duration = Duration::from_secs(3);
+/// How often a membership is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How often the assignment is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long a newcomer listens who is there before it acts.
+const LISTEN: Duration = Duration::from_millis(1_500);
+/// Changes that come within this time are one turn.
+const TOGETHER: Duration = Duration::from_millis(50);
+/// How long after a fault the engine is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// What is owned from some time on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// Every shard that is owned then.
+    pub(super) owned: BTreeMap<Shard, Token>,
+    /// The first slot of it.
+    pub(super) at: Timestamp,
+}
+
+/// Claims, gives and takes.
+pub(super) struct Seats<E> {
+    pub(super) engine: E,
+    pub(super) layout: Layout,
+    pub(super) me: Beat,
+    pub(super) zone: String,
+    /// What else the member says of itself.
+    pub(super) about: watch::Receiver<Value>,
+    /// Told of every change; full = this waits.
+    pub(super) turns: mpsc::Sender<Turn>,
+    /// Gives everything away, and ends when nothing is left or nobody is there to take it.
+    pub(super) drain: CancellationToken,
+    mine: BTreeMap<Shard, Token>,
+}
+
+/// What is known of the region.
+#[derive(Default)]
+struct World {
+    members: BTreeMap<String, Seen>,
+    owners: BTreeMap<Shard, Known>,
+}
+
+struct Seen {
+    boot: u64,
+    zone: Arc<str>,
+    draining: bool,
+    heard: Instant,
+}
+
+struct Known {
+    owner: Owner,
+    since: Timestamp,
+}
+
+impl World {
+    fn alive(&self, prober: &str, boot: u64) -> bool {
+        let member = self.members.get(prober);
+        member.is_some_and(|seen| seen.boot == boot && seen.heard.elapsed() < SUSPECT_AFTER)
+    }
+
+    fn candidates(&self) -> Vec<Candidate> {
+        let alive = self.members.iter().filter(|(_, seen)| seen.heard.elapsed() < SUSPECT_AFTER);
+        alive
+            .map(|(name, seen)| Candidate {
+                name: name.as_str().into(),
+                zone: Arc::clone(&seen.zone),
+                draining: seen.draining,
+            })
+            .collect()
+    }
+
+    fn held(&self) -> Vec<Held> {
+        let held = self.owners.iter().filter_map(|(seat, known)| {
+            let holder = known.owner.holder.as_ref()?;
+            // A life that has ended owns as the dead do, whatever the prober's next life is called.
+            let owner = if self.alive(&holder.prober, holder.boot) {
+                holder.prober.as_str().into()
+            } else {
+                format!("{} of boot {}", holder.prober, holder.boot).into()
+            };
+            Some(Held { seat: *seat, owner, taken_at: known.since })
+        });
+        held.collect()
+    }
+
+    fn note_member(&mut self, member: &Member) {
+        let about: Value = serde_json::from_slice(&member.about).unwrap_or_default();
+        let seen = Seen {
+            boot: member.who.boot,
+            zone: about["zone"].as_str().unwrap_or_default().into(),
+            draining: about["draining"].as_bool().unwrap_or(false),
+            heard: Instant::now(),
+        };
+        self.members.insert(member.who.prober.clone(), seen);
+    }
+
+    fn note_beat(&mut self, who: &Beat) {
+        if let Some(seen) = self.members.get_mut(&who.prober).filter(|seen| seen.boot == who.boot) {
+            seen.heard = Instant::now();
+        }
+    }
+
+    fn token(&self, seat: Shard) -> Option<Token> {
+        self.owners.get(&seat).map(|known| known.owner.token)
+    }
+}
+
+impl<E: Ownership> Seats<E> {
+    pub(super) fn new(
+        engine: E,
+        (layout, me, zone): (Layout, Beat, String),
+        about: watch::Receiver<Value>,
+        turns: mpsc::Sender<Turn>,
+        drain: CancellationToken,
+    ) -> Self {
+        Self { engine, layout, me, zone, about, turns, drain, mine: BTreeMap::new() }
+    }
+
+    /// Takes part until `stop`, or until it has given everything away.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut told = false;
+        loop {
+            match stop.run_until_cancelled(self.attend()).await {
+                None | Some(Ok(())) => break,
+                Some(Err(fault)) if !std::mem::replace(&mut told, true) => {
+                    tracing::warn!("the fleet cannot be reached; what is owned goes on: {fault}");
+                }
+                Some(Err(fault)) => tracing::debug!("the fleet cannot be reached: {fault}"),
+            }
+            if self.drain.is_cancelled() {
+                break;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        let left = self.engine.leave(&self.layout.region, &self.me.prober);
+        if let Ok(Err(fault)) = tokio::time::timeout(RENEW_EVERY, left).await {
+            tracing::debug!("the fleet was not told of the end: {fault}");
+        }
+    }
+
+    fn member(&self) -> Member {
+        let mut about = self.about.borrow().clone();
+        if !about.is_object() {
+            about = json!({});
+        }
+        about["region"] = (*self.layout.region).into();
+        about["zone"] = self.zone.as_str().into();
+        about["draining"] = self.drain.is_cancelled().into();
+        about["shards"] = self.mine.len().into();
+        Member { who: self.me.clone(), about: about.to_string().into() }
+    }
+
+    /// Takes part as long as the engine is there.
+    async fn attend(&mut self) -> Result<(), Fault> {
+        let region = Arc::clone(&self.layout.region);
+        self.engine.renew(&region, &self.member()).await?;
+        let mut watch = self.engine.watch_owners(&region).await?;
+        let mut world = World::default();
+        loop {
+            match watch.next().await? {
+                Change::Settled => break,
+                Change::Owner(owner) => {
+                    drop(world.owners.insert(owner.shard, Known { owner, since: Timestamp::default() }));
+                }
+                Change::Member(member) => world.note_member(&member),
+                Change::Gone(prober) => drop(world.members.remove(&prober)),
+                Change::Beat(who) => world.note_beat(&who),
+            }
+        }
+        self.compare(&mut world).await?;
+        let settled = Instant::now();
+        let (mut renewed, mut beaten, mut draining) = (Instant::now(), None::<Instant>, false);
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                change = watch.next() => self.hear(&mut world, &mut watch, change?).await?,
+                _ = look.tick() => {
+                    let drain_now = self.drain.is_cancelled() && !std::mem::replace(&mut draining, self.drain.is_cancelled());
+                    if drain_now || renewed.elapsed() >= RENEW_EVERY {
+                        renewed = Instant::now();
+                        let member = self.member();
+                        self.engine.renew(&region, &member).await?;
+                        world.note_member(&member);
+                    }
+                    if beaten.is_none_or(|at| at.elapsed() >= BEAT_EVERY) {
+                        beaten = Some(Instant::now());
+                        self.engine.beat(&region, &self.me).await?;
+                        world.note_beat(&self.me.clone());
+                    }
+                    if settled.elapsed() >= LISTEN {
+                        self.act(&mut world).await?;
+                    }
+                    if draining && self.is_done(&world) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether nothing is left to give, or nobody is there to take it.
+    fn is_done(&self, world: &World) -> bool {
+        let others = world.candidates();
+        self.mine.is_empty() || others.iter().all(|member| member.draining || *member.name == *self.me.prober)
+    }
+
+    /// Compares what is owned here with what the engine says, after a time without it.
+    async fn compare(&mut self, world: &mut World) -> Result<(), Fault> {
+        let region = Arc::clone(&self.layout.region);
+        let before = self.mine.clone();
+        for seat in before.keys() {
+            if world.owners.contains_key(seat) {
+                continue;
+            }
+            // The engine lost its data. Nobody else owns this, so it is claimed again and goes on.
+            match self.engine.claim(&region, *seat, None, Some(&self.me)).await {
+                Ok(token) => self.won(world, *seat, token),
+                Err(Fault::Conflict) => drop(self.mine.remove(seat)),
+                Err(fault) => return Err(fault),
+            }
+        }
+        for (seat, known) in &world.owners {
+            // A claim whose answer was lost is ours as well.
+            if known.owner.holder.as_ref() == Some(&self.me) {
+                self.mine.insert(*seat, known.owner.token);
+            } else {
+                self.mine.remove(seat);
+            }
+        }
+        if self.mine != before {
+            self.turn(SystemClock.now()).await;
+        }
+        Ok(())
+    }
+
+    fn won(&mut self, world: &mut World, seat: Shard, token: Token) {
+        self.mine.insert(seat, token);
+        let owner = Owner { shard: seat, token, holder: Some(self.me.clone()) };
+        world.owners.insert(seat, Known { owner, since: SystemClock.now() });
+    }
+
+    /// Notes a change and those that come with it: work comes shard by shard, and is begun together.
+    async fn hear(&mut self, world: &mut World, watch: &mut E::Watch, first: Change) -> Result<(), Fault> {
+        let mut at = self.note(world, first);
+        let end = tokio::time::Instant::now() + TOGETHER;
+        let mut broken = Ok(());
+        while at.is_some() && broken.is_ok() {
+            match tokio::time::timeout_at(end, watch.next()).await {
+                Err(_) => break,
+                // What begins too soon runs twice, which the ledger knows; what begins too late is missed.
+                Ok(Ok(change)) => at = at.into_iter().chain(self.note(world, change)).min(),
+                Ok(Err(fault)) => broken = Err(fault),
+            }
+        }
+        if let Some(at) = at {
+            self.turn(at).await;
+        }
+        broken
+    }
+
+    /// Notes a change; gives from when something else is owned here, if it is.
+    fn note(&mut self, world: &mut World, change: Change) -> Option<Timestamp> {
+        match change {
+            Change::Member(member) => world.note_member(&member),
+            Change::Gone(prober) => drop(world.members.remove(&prober)),
+            Change::Beat(who) => world.note_beat(&who),
+            Change::Settled => {}
+            Change::Owner(owner) => {
+                if world.token(owner.shard).is_some_and(|known| known >= owner.token) {
+                    return None;
+                }
+                let (seat, token) = (owner.shard, owner.token);
+                let ours = owner.holder.as_ref() == Some(&self.me);
+                world.owners.insert(seat, Known { owner, since: SystemClock.now() });
+                if ours {
+                    self.mine.insert(seat, token);
+                    return Some(border(token));
+                }
+                if self.mine.remove(&seat).is_some() {
+                    tracing::warn!(shard = %seat, "somebody else took a shard from here");
+                    return Some(SystemClock.now());
+                }
+            }
+        }
+        None
+    }
+
+    /// Does what the assignment says now.
+    async fn act(&mut self, world: &mut World) -> Result<(), Fault> {
+        let region = Arc::clone(&self.layout.region);
+        let (members, held) = (world.candidates(), world.held());
+        let view = View { layout: &self.layout, members: &members, held: &held, now: SystemClock.now() };
+        let (mut taken, mut given) = (false, None::<Token>);
+        let mut kept = self.mine.clone();
+        for step in view.moves(&self.me.prober) {
+            let (seat, known) = (step.seat(), world.token(step.seat()));
+            let holder = match &step {
+                Move::Take(_) => Some(self.me.clone()),
+                Move::Give { to, .. } => {
+                    world.members.get(&**to).map(|seen| Beat { prober: to.to_string(), boot: seen.boot })
+                }
+                Move::Release(_) => None,
+            };
+            let token = match self.engine.claim(&region, seat, known, holder.as_ref()).await {
+                Ok(token) => token,
+                // Somebody was quicker, and the watch says who.
+                Err(Fault::Conflict) => continue,
+                Err(fault) => {
+                    self.settle(taken, given, kept).await;
+                    return Err(fault);
+                }
+            };
+            if matches!(step, Move::Take(_)) {
+                self.won(world, seat, token);
+                kept.insert(seat, token);
+                taken = true;
+            } else {
+                self.mine.remove(&seat);
+                let owner = Owner { shard: seat, token, holder };
+                world.owners.insert(seat, Known { owner, since: SystemClock.now() });
+                given = given.max(Some(token));
+            }
+        }
+        self.settle(taken, given, kept).await;
+        Ok(())
+    }
+
+    /// Tells of what was taken at once, and of what was given when the new owners begin.
+    async fn settle(&mut self, taken: bool, given: Option<Token>, with_given: BTreeMap<Shard, Token>) {
+        if taken {
+            let now = Turn { owned: with_given, at: SystemClock.now() };
+            let _gone = self.turns.send(now).await;
+        }
+        if let Some(token) = given {
+            self.turn(border(token)).await;
+        }
+    }
+
+    async fn turn(&self, at: Timestamp) {
+        // Whoever listens has gone only when the process is ending.
+        let _gone = self.turns.send(Turn { owned: self.mine.clone(), at }).await;
+    }
+}
+
+/// The first instant of a tenure that was given: a token is also the time of its claim.
+pub(super) fn border(token: Token) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(token.0).unwrap_or(i64::MAX)).plus(HANDOVER)
+}

@@ -1,0 +1,295 @@
+//! What is shown of a fleet: from what its members say of themselves to the API, the metrics and the page.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashboard::{FleetView, LedgerView, MemberView, OwnFact, RegionView};
+use export::prometheus::FleetFamily;
+use fleet::nats::Nats;
+use fleet::{ConfigSource as _, Fault, Member, Ownership as _};
+use model::time::{Clock as _, SystemClock, Timestamp};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{HUBS, layout};
+
+/// How often a hub looks at the fleet.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often a clock is compared with the servers'.
+const CLOCK_EVERY: Duration = Duration::from_secs(10);
+
+/// A clock minus the servers', and how wrong that may be, in milliseconds.
+pub(super) type Offset = Option<(i64, u64)>;
+
+/// Where the newest view of the fleet is.
+pub(crate) type Shown = Option<Arc<FleetView>>;
+
+/// Looks at the fleet: whoever is there, and the regions that are `named` or that somebody speaks of.
+///
+/// # Errors
+/// The engine is away, or does not let us.
+pub(crate) async fn look(nats: &Nats, role: &'static str, named: &[String]) -> Result<FleetView, Fault> {
+    let members = nats.members("*").await?;
+    let mut regions: BTreeSet<String> = named.iter().cloned().collect();
+    for member in &members {
+        let about = about(member);
+        let told = about["regions"].as_array().into_iter().flatten().chain([&about["region"]]);
+        regions.extend(told.filter_map(Value::as_str).map(str::to_owned));
+    }
+    regions.remove(HUBS);
+    let mut view = FleetView { role, at: SystemClock.now(), ..FleetView::default() };
+    for name in regions {
+        view.regions.push(region(nats, name, &members).await?);
+    }
+    view.members = members.iter().map(member_view).collect();
+    view.members.sort_by(|a, b| (&a.region, &a.prober).cmp(&(&b.region, &b.prober)));
+    Ok(view)
+}
+
+async fn region(nats: &Nats, region: String, members: &[Member]) -> Result<RegionView, Fault> {
+    let layout = layout(&region);
+    let here = |member: &&Member| about(member)["region"].as_str() == Some(&region);
+    let alive: BTreeSet<_> = members.iter().filter(here).map(|member| &member.who).collect();
+    let owners = nats.owners(&region).await?;
+    let owned = owners.iter().filter(|owner| {
+        layout.has(owner.shard) && owner.holder.as_ref().is_some_and(|holder| alive.contains(holder))
+    });
+    let (owned_shards, members) = (owned.count() as u64, alive.len() as u64);
+    let set_version = nats.manifest(&region).await?.map(|manifest| manifest.version.0);
+    Ok(RegionView { members, shards: layout.seats().count() as u64, owned_shards, set_version, region })
+}
+
+fn about(member: &Member) -> Value {
+    serde_json::from_slice(&member.about).unwrap_or_default()
+}
+
+/// What a member says of itself; what it does not say is 0 or empty.
+pub(super) fn member_view(member: &Member) -> MemberView {
+    let about = about(member);
+    let number = |name: &str| about[name].as_u64().unwrap_or(0);
+    let text = |name: &str| about[name].as_str().unwrap_or_default().chars().take(64).collect::<String>();
+    let is_hub = about["region"] == HUBS;
+    MemberView {
+        role: if is_hub { "hub" } else { "agent" },
+        region: if is_hub { String::new() } else { text("region") },
+        prober: member.who.prober.clone(),
+        boot: member.who.boot,
+        zone: text("zone"),
+        build: text("build"),
+        draining: about["draining"].as_bool().unwrap_or(false),
+        set_version: number("set_version"),
+        sets_refused: number("sets_refused"),
+        shards: number("shards"),
+        behind_events: number("behind_events"),
+        waiting_batches: number("waiting_batches"),
+        sent_batches: number("sent_batches"),
+        unsendable_events: number("unsendable_events"),
+        clock_offset_ms: about["clock_offset_ms"].as_i64(),
+        clock_error_ms: about["clock_error_ms"].as_u64(),
+        ledger: about["ledger"].is_object().then(|| ledger_view(&about["ledger"])),
+    }
+}
+
+fn ledger_view(said: &Value) -> LedgerView {
+    let number = |name: &str| said[name].as_u64().unwrap_or(0);
+    LedgerView {
+        active: said["active"].as_bool().unwrap_or(false),
+        closed: Timestamp::from_millis(said["closed_ms"].as_i64().unwrap_or(0)),
+        batches: number("batches"),
+        batch_bytes: number("batch_bytes"),
+        records: number("records"),
+        duplicate_batches: number("duplicate_batches"),
+        refused_batches: number("refused_batches"),
+        foreign_records: number("foreign_records"),
+        superseded_records: number("superseded_records"),
+        unplanned_records: number("unplanned_records"),
+        no_owner_slots: number("no_owner_slots"),
+    }
+}
+
+/// What every member says of itself.
+pub(super) fn words(set_version: u64, sets_refused: u64, offset: Offset) -> Value {
+    json!({
+        "build": env!("CARGO_PKG_VERSION"),
+        "set_version": set_version,
+        "sets_refused": sets_refused,
+        "clock_offset_ms": offset.map(|(offset, _)| offset),
+        "clock_error_ms": offset.map(|(_, error)| error),
+    })
+}
+
+/// Looks at the fleet until `stop`; while the engine is away, what was seen last stays.
+pub(super) async fn watch_fleet(
+    nats: Nats,
+    id: String,
+    regions: watch::Receiver<Vec<String>>,
+    out: watch::Sender<Shown>,
+    stop: CancellationToken,
+) {
+    let watching = async {
+        loop {
+            let named = regions.borrow().clone();
+            match look(&nats, "hub", &named).await {
+                Ok(view) => {
+                    let view = FleetView { id: id.clone(), ..view };
+                    out.send_replace(Some(Arc::new(view)));
+                }
+                Err(fault) => tracing::debug!("the fleet cannot be looked at: {fault}"),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let _stopped = Box::pin(stop.run_until_cancelled(watching)).await;
+}
+
+/// Compares the clock with the servers' until `stop`.
+pub(super) async fn compare_clocks(nats: Nats, out: watch::Sender<Offset>, stop: CancellationToken) {
+    let comparing = async {
+        loop {
+            let offset = nats.clock_offset().await.ok();
+            let sure = offset.map_or(0, |(offset, error)| offset.unsigned_abs().saturating_sub(error));
+            if sure > 250 {
+                tracing::warn!(
+                    offset_ms = offset.map(|(offset, _)| offset),
+                    "this clock is not that of the fleet's servers"
+                );
+            }
+            out.send_replace(offset);
+            tokio::time::sleep(CLOCK_EVERY).await;
+        }
+    };
+    let _stopped = stop.run_until_cancelled(comparing).await;
+}
+
+/// Takes a number from a member.
+type OfMember = fn(&MemberView) -> Option<f64>;
+/// Takes a number from a hub's account.
+type OfLedger = fn(&LedgerView) -> f64;
+
+/// Takes a number from a region.
+type OfRegion = fn(&RegionView) -> u64;
+
+const MEMBERS: [(&str, &str, OfMember); 8] = [
+    ("prober_fleet_member_shards", "Shards that a member owns.", |one| Some(one.shards as f64)),
+    ("prober_fleet_member_set_version", "The version of the scenario set that a member applies.", |one| {
+        Some(one.set_version as f64)
+    }),
+    ("prober_fleet_refused_sets_total", "Scenario sets that a member refused.", |one| {
+        Some(one.sets_refused as f64)
+    }),
+    ("prober_fleet_behind_events", "Events in a member's store that the ledger may not have.", |one| {
+        Some(one.behind_events as f64)
+    }),
+    ("prober_fleet_waiting_batches", "Batches of a member that wait for the ledger's word.", |one| {
+        Some(one.waiting_batches as f64)
+    }),
+    ("prober_fleet_sent_batches_total", "Batches of a member that the servers took.", |one| {
+        Some(one.sent_batches as f64)
+    }),
+    ("prober_fleet_unsendable_events_total", "Events of a member that fit into no batch.", |one| {
+        Some(one.unsendable_events as f64)
+    }),
+    ("prober_fleet_clock_offset_seconds", "A member's clock minus that of the servers.", |one| {
+        one.clock_offset_ms.map(|offset| offset as f64 / 1e3)
+    }),
+];
+
+const LEDGERS: [(&str, &str, OfLedger); 11] = [
+    ("prober_fleet_hub_active", "Whether the hub confirms and alerts: 1 or 0.", |one| {
+        f64::from(u8::from(one.active))
+    }),
+    ("prober_fleet_closed_timestamp_seconds", "Every slot before it has its record.", |one| {
+        one.closed.as_seconds_f64()
+    }),
+    ("prober_fleet_batches_total", "Batches that the hub read.", |one| one.batches as f64),
+    ("prober_fleet_batch_bytes_total", "Bytes of those batches.", |one| one.batch_bytes as f64),
+    ("prober_fleet_records_total", "Records in those batches.", |one| one.records as f64),
+    ("prober_fleet_duplicate_batches_total", "Batches that came again.", |one| one.duplicate_batches as f64),
+    (
+        "prober_fleet_refused_batches_total",
+        "Batches that are unreadable or not what their envelope says.",
+        |one| one.refused_batches as f64,
+    ),
+    ("prober_fleet_foreign_records_total", "Records of another region or shard than their batch.", |one| {
+        one.foreign_records as f64
+    }),
+    ("prober_fleet_superseded_records_total", "Records under a token that was overtaken.", |one| {
+        one.superseded_records as f64
+    }),
+    ("prober_fleet_unplanned_records_total", "Records of slots that nobody planned.", |one| {
+        one.unplanned_records as f64
+    }),
+    ("prober_fleet_no_owner_slots_total", "Slots missed because nobody owned them.", |one| {
+        one.no_owner_slots as f64
+    }),
+];
+
+/// The metrics of a fleet.
+pub(crate) fn families(view: &FleetView) -> Vec<FleetFamily> {
+    let labels = |one: &MemberView| {
+        vec![("role", one.role.to_owned()), ("region", one.region.clone()), ("prober", one.prober.clone())]
+    };
+    let mut families = Vec::new();
+    for (name, help, value) in MEMBERS {
+        let series = view.members.iter().filter_map(|one| Some((labels(one), value(one)?)));
+        families.push(FleetFamily { name, help, series: series.collect() });
+    }
+    for (name, help, value) in LEDGERS {
+        // Each hub tells of itself: its own page is the one that is scraped.
+        let own = view.members.iter().filter(|one| one.role == "hub" && one.prober == view.id);
+        let series = own.filter_map(|one| Some((vec![], value(one.ledger.as_ref()?))));
+        families.push(FleetFamily { name, help, series: series.collect() });
+    }
+    let regions: [(&str, &str, OfRegion); 3] = [
+        ("prober_fleet_members", "Agents of a region that are there.", |one| one.members),
+        ("prober_fleet_shards", "Shards that a region's work is cut into.", |one| one.shards),
+        ("prober_fleet_owned_shards", "Shards that somebody owns who is there.", |one| one.owned_shards),
+    ];
+    for (name, help, value) in regions {
+        let series = view.regions.iter().map(|one| (vec![("region", one.region.clone())], value(one) as f64));
+        families.push(FleetFamily { name, help, series: series.collect() });
+    }
+    families.retain(|family| !family.series.is_empty());
+    families
+}
+
+/// The fleet on the page about the prober.
+pub(crate) fn facts(view: &FleetView) -> Vec<OwnFact> {
+    let mut facts = Vec::new();
+    let mut add =
+        |group, name: String, value: String, is_bad| facts.push(OwnFact { group, name, value, is_bad });
+    for one in &view.regions {
+        let version = one.set_version.map_or("none".to_owned(), |version| version.to_string());
+        let value = format!(
+            "{} agents have {} of {} shards; set {version}",
+            one.members, one.owned_shards, one.shards
+        );
+        add("Fleet regions", one.region.clone(), value, one.owned_shards < one.shards);
+    }
+    for one in &view.members {
+        let clock = one.clock_offset_ms.map_or(String::new(), |offset| format!("; clock {offset:+} ms"));
+        let draining = if one.draining { "; draining" } else { "" };
+        let value = match &one.ledger {
+            Some(ledger) => format!(
+                "{}; account closed until {}; {} batches, {} refused{clock}",
+                if ledger.active { "active" } else { "ready" },
+                ledger.closed,
+                ledger.batches,
+                ledger.refused_batches
+            ),
+            None => format!(
+                "{} shards, set {}, {} events behind, {} batches wait{clock}{draining}",
+                one.shards, one.set_version, one.behind_events, one.waiting_batches
+            ),
+        };
+        let name = if one.region.is_empty() {
+            one.prober.clone()
+        } else {
+            format!("{} ({})", one.prober, one.region)
+        };
+        add("Fleet members", name, value, one.unsendable_events > 0 || one.sets_refused > 0);
+    }
+    facts
+}

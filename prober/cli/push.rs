@@ -1,0 +1,180 @@
+//! `prober push`: validates the project, cuts it into the sets of its regions, signs and publishes them as one version.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use fleet::SetVersion;
+use fleet::manifest::{KEYS_BYTES_MAX, SigningKey, Trust};
+use fleet::publish::{Edition, Outcome, PublishError, Publisher, first, publish, restore};
+use fleet::set::ALL_REGIONS;
+use model::time::{Clock as _, SystemClock};
+use serde_json::json;
+
+use super::args::{FactsFormat, Global, Push};
+use super::engine;
+use super::out::Out;
+use super::place::{checked, env, host, options, place, runtime};
+use crate::agent::load::count;
+use crate::agent::sets::{self, Cut};
+use crate::exit::{Exit, Stop};
+
+/// Bits of a file's mode that let others than its owner at it.
+const OTHERS: u32 = 0o077;
+
+/// Publishes, or says what would be published.
+pub(crate) fn push(global: &Global, args: &Push, out: &Out) -> Result<Exit, Stop> {
+    let key = signing_key(&args.key)?;
+    let trust = trust(&key, args)?;
+    let publisher = Publisher { key: &key, trust: &trust, now: SystemClock.now(), author: author(args) };
+    // A mistake in the files is found before anybody is asked.
+    let editions = if args.rollback.is_none() { editions(global, out)? } else { Vec::new() };
+    let outcome = runtime(Some(1))?.block_on(published(args, &publisher, editions))?;
+    match args.format {
+        FactsFormat::Json => out.json(&shown(&outcome, args)),
+        FactsFormat::Human => out.raw(told(&outcome, args).as_bytes()),
+    }
+    Ok(Exit::Good)
+}
+
+async fn published(args: &Push, publisher: &Publisher<'_>, editions: Vec<Edition>) -> Result<Outcome, Stop> {
+    let source = engine::connect(&args.engine).await?;
+    engine::allowed(&source, "$KV.cfg._all.manifest", "publish scenario sets", "push").await?;
+    let is_made = engine::is_made(&source).await?;
+    if !is_made && !args.dry_run {
+        engine::make(&source, &args.engine).await?;
+    }
+    let outcome = match args.rollback.map(SetVersion) {
+        Some(version) if args.dry_run && !is_made => Err(PublishError::NoVersion(version, "none".to_owned())),
+        Some(version) => restore(&source, publisher, version, args.dry_run).await,
+        // To look is not to make anything.
+        None if args.dry_run && !is_made => first(publisher, &editions),
+        None => publish(&source, publisher, editions, args.dry_run).await,
+    };
+    outcome.map_err(|error| stop(&error))
+}
+
+/// The sets of files without a mistake.
+fn editions(global: &Global, out: &Out) -> Result<Vec<Edition>, Stop> {
+    let place = place(global, &[])?;
+    let checked = checked(&place, &options(&[], &[], host())?)?;
+    let compiled = &checked.compiled;
+    if !compiled.diagnostics.is_empty() {
+        let style = &scenario::render::Style::PLAIN;
+        out.note_warnings(&scenario::render::human(&compiled.diagnostics, &compiled.sources, style));
+    }
+    let errors = count(&compiled.diagnostics, scenario::diagnostic::Severity::Error);
+    if errors > 0 {
+        let plural = if errors == 1 { "" } else { "s" };
+        return Err(Stop::file(format!(
+            "nothing is pushed: the files have {errors} mistake{plural}; prober validate shows them"
+        )));
+    }
+    let cuts = sets::cut(&place, &checked).map_err(|error| Stop::file(error.to_string()))?;
+    Ok(cuts.into_iter().map(|Cut { region, set, plans }| Edition { region, set, plans }).collect())
+}
+
+fn signing_key(path: &Path) -> Result<SigningKey, Stop> {
+    let text = read(path, "make one with `prober fleet init`, or name it with --key")?;
+    let mode = fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
+    if mode & OTHERS != 0 {
+        return Err(Stop::environment(format!(
+            "{}: others can read the key; type chmod 600 {0}",
+            path.display()
+        )));
+    }
+    SigningKey::from_pem(&text).map_err(|error| Stop::file(format!("{}: {error}", path.display())))
+}
+
+/// Whose earlier versions are believed: the named file's keys, or the own one alone.
+fn trust(key: &SigningKey, args: &Push) -> Result<Trust, Stop> {
+    let beside = args.key.with_file_name("trusted-keys");
+    let path = match &args.trust {
+        Some(path) => path,
+        None if beside.exists() => &beside,
+        None => return Ok(Trust::of([key.public()])),
+    };
+    let trust = trusted(path)?;
+    if trust.has(&key.public()) {
+        return Ok(trust);
+    }
+    Err(Stop::file(format!(
+        "{}: probers would not believe this key; add the line\n  {}",
+        path.display(),
+        key.public().line("of the key that pushes")
+    )))
+}
+
+/// The keys of a file.
+pub(crate) fn trusted(path: &Path) -> Result<Trust, Stop> {
+    let text = read(path, "it is what `prober fleet init` wrote as trusted-keys")?;
+    Trust::read(&text).map_err(|error| Stop::file(format!("{}: {error}", path.display())))
+}
+
+fn read(path: &Path, remedy: &str) -> Result<String, Stop> {
+    let cannot = |error: std::io::Error| Stop::environment(format!("{}: {error}; {remedy}", path.display()));
+    let size = fs::metadata(path).map_err(cannot)?.len();
+    if size > KEYS_BYTES_MAX as u64 {
+        return Err(Stop::file(format!("{}: this is too long for keys", path.display())));
+    }
+    fs::read_to_string(path).map_err(cannot)
+}
+
+/// Who publishes, as others will see it.
+fn author(args: &Push) -> String {
+    let name = args.author.clone().or_else(|| env("USER")).unwrap_or_else(|| "somebody".to_owned());
+    let text = if args.author.is_some() { name } else { format!("{name}@{}", host()) };
+    model::outcome::cut(text, fleet::manifest::WORDS_BYTES_MAX)
+}
+
+fn stop(error: &PublishError) -> Stop {
+    match error {
+        PublishError::NoVersion(..) | PublishError::Unfinished { .. } | PublishError::Set { .. } => {
+            Stop::file(error.to_string())
+        }
+        _ => Stop::environment(error.to_string()),
+    }
+}
+
+fn told(outcome: &Outcome, args: &Push) -> String {
+    let Outcome { version, regions } = outcome;
+    let would = if args.dry_run { "would be " } else { "" };
+    if regions.is_empty() {
+        return format!("nothing has changed since version {version}\n");
+    }
+    let mut text = match args.rollback {
+        Some(old) => format!("version {version} {would}published: version {old} again\n"),
+        None => format!("version {version} {would}published\n"),
+    };
+    for one in regions {
+        let name = if one.region == ALL_REGIONS { "all regions" } else { &one.region };
+        let before = one.before.map_or_else(|| "new".to_owned(), |before| format!("was version {before}"));
+        writeln!(
+            text,
+            "  {name:<16} {} plans, {before}, {} packs of {} KiB to send",
+            one.plans,
+            one.packs,
+            one.bytes.div_ceil(1024)
+        )
+        .expect("a text takes more");
+    }
+    if !args.dry_run {
+        writeln!(text, "it holds in {} s", fleet::publish::EFFECTIVE_AFTER.as_secs())
+            .expect("a text takes more");
+    }
+    text
+}
+
+fn shown(outcome: &Outcome, args: &Push) -> serde_json::Value {
+    let regions = outcome.regions.iter().map(|one| {
+        json!({
+            "region": one.region, "plans": one.plans, "before": one.before.map(|before| before.0),
+            "packs": one.packs, "bytes": one.bytes,
+        })
+    });
+    json!({
+        "version": outcome.version.0, "dry_run": args.dry_run, "changed": !outcome.regions.is_empty(),
+        "restores": args.rollback, "regions": regions.collect::<serde_json::Value>(),
+    })
+}

@@ -1,0 +1,62 @@
+//! `prober agent` and `prober hub`: the roles of a fleet.
+
+use fleet::manifest::Trust;
+
+use super::args::{Agent, FleetPlace, Hub};
+use super::engine::{place, replicas};
+use super::out::Out;
+use super::pages::pages;
+use super::place::{env, host, runtime, vault};
+use super::serve::greet;
+use crate::agent::fleet::Settings;
+use crate::agent::fleet::hub::hub as keep_account;
+use crate::agent::fleet::member::{AgentSettings, agent as probe_for_region};
+use crate::agent::load::Loaded;
+use crate::agent::telemetry;
+use crate::exit::{Exit, Stop};
+
+/// Probes for a region until a signal.
+pub(crate) fn agent(args: &Agent, out: &Out) -> Result<Exit, Stop> {
+    telemetry::start(env("PROBER_LOG").as_deref(), out.quiet, out.colour);
+    let settings = settings(&args.fleet)?;
+    let agent =
+        AgentSettings { region: args.region.clone(), zone: args.zone.clone(), in_flight: args.in_flight };
+    let runtime = runtime(args.fleet.threads)?;
+    let encrypted = settings.pages.tls.is_some();
+    let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);
+    let exit = runtime.block_on(probe_for_region(settings, agent, started));
+    runtime.shutdown_background();
+    exit
+}
+
+/// Keeps the account until a signal.
+pub(crate) fn hub(args: &Hub, out: &Out) -> Result<Exit, Stop> {
+    telemetry::start(env("PROBER_LOG").as_deref(), out.quiet, out.colour);
+    let settings = settings(&args.fleet)?;
+    let copies = args.replicas.unwrap_or_else(|| replicas(&settings.engine));
+    if ![1, 3, 5].contains(&copies) {
+        return Err(Stop::file(format!("--replicas {copies}: write 1, 3 or 5")));
+    }
+    let runtime = runtime(args.fleet.threads)?;
+    let encrypted = settings.pages.tls.is_some();
+    let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);
+    let exit = runtime.block_on(keep_account(settings, copies, started));
+    runtime.shutdown_background();
+    exit
+}
+
+fn settings(args: &FleetPlace) -> Result<Settings, Stop> {
+    let cannot = |error: String| Stop::file(format!("--trust {}: {error}", args.trust.display()));
+    let keys = std::fs::read_to_string(&args.trust).map_err(|error| cannot(error.to_string()))?;
+    let here = std::path::absolute(".").map_err(|error| Stop::environment(error.to_string()))?;
+    Ok(Settings {
+        engine: place(&args.engine)?,
+        trust: Trust::read(&keys).map_err(|error| cannot(error.to_string()))?,
+        // A set's folder becomes the current one, so what is relative is so from here.
+        data: here.join(&args.data),
+        id: args.id.clone().unwrap_or_else(host),
+        listen: args.listen,
+        pages: pages(&args.pages)?,
+        vault: vault(&here),
+    })
+}

@@ -1,0 +1,131 @@
+//! What is known of a fleet: who is there, who has which work, and how far the account is.
+
+use model::time::Timestamp;
+use serde::Serialize;
+
+/// A fleet as one of its parts sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FleetView {
+    /// `agent`, `hub`, or `status` for whoever only looks.
+    pub role: &'static str,
+    /// The name of whoever sees it.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// The members; an agent knows itself only.
+    pub members: Vec<MemberView>,
+    /// The regions; an agent knows none.
+    pub regions: Vec<RegionView>,
+}
+
+/// An agent or a hub.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MemberView {
+    /// `agent` or `hub`.
+    pub role: &'static str,
+    /// Its region; empty for a hub.
+    pub region: String,
+    /// Its name.
+    pub prober: String,
+    /// How often its store was opened.
+    pub boot: u64,
+    /// What fails together with it; empty if it does not say.
+    pub zone: String,
+    /// Its version.
+    pub build: String,
+    /// Whether it gives its work away to end.
+    pub draining: bool,
+    /// The version of the scenario set that it applies.
+    pub set_version: u64,
+    /// Scenario sets that it refused.
+    pub sets_refused: u64,
+    /// Shards that it owns.
+    pub shards: u64,
+    /// Events in its store that the ledger may not have.
+    pub behind_events: u64,
+    /// Batches that wait for the ledger's word.
+    pub waiting_batches: u64,
+    /// Batches that the servers took.
+    pub sent_batches: u64,
+    /// Events that fit into no batch; 0 in a sound fleet.
+    pub unsendable_events: u64,
+    /// Its clock minus that of the servers, in milliseconds; `None` if it could not be compared.
+    pub clock_offset_ms: Option<i64>,
+    /// How wrong that may be, in milliseconds.
+    pub clock_error_ms: Option<u64>,
+    /// A hub's account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerView>,
+}
+
+/// How far a hub's account is, and what it did not take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LedgerView {
+    /// Whether it confirms and alerts; others are ready to.
+    pub active: bool,
+    /// Every slot before it has its record.
+    pub closed: Timestamp,
+    /// Batches that were read.
+    pub batches: u64,
+    /// Their bytes.
+    pub batch_bytes: u64,
+    /// Their records.
+    pub records: u64,
+    /// Batches that came again.
+    pub duplicate_batches: u64,
+    /// Batches that were refused: unreadable, or not what their envelope says.
+    pub refused_batches: u64,
+    /// Records of another region or shard than their batch.
+    pub foreign_records: u64,
+    /// Records under a token that was overtaken.
+    pub superseded_records: u64,
+    /// Records of slots that nobody planned.
+    pub unplanned_records: u64,
+    /// Slots that nobody owned.
+    pub no_owner_slots: u64,
+}
+
+/// A region's work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RegionView {
+    /// Its name.
+    pub region: String,
+    /// Agents that are there.
+    pub members: u64,
+    /// Shards that its work is cut into.
+    pub shards: u64,
+    /// Shards that somebody owns who is there.
+    pub owned_shards: u64,
+    /// The version of the scenario set that is published.
+    pub set_version: Option<u64>,
+}
+
+impl FleetView {
+    /// What is wrong with it, in a sentence each; empty if nothing is.
+    pub fn troubles(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        for one in &self.regions {
+            if one.owned_shards < one.shards {
+                let (missing, region) = (one.shards - one.owned_shards, &one.region);
+                troubles.push(format!("region {region}: nobody probes {missing} of {} shards", one.shards));
+            }
+        }
+        let hubs = self.members.iter().filter_map(|member| member.ledger.as_ref());
+        if self.role == "status" && hubs.clone().all(|ledger| !ledger.active) {
+            troubles.push("no hub confirms and alerts".to_owned());
+        }
+        for one in self.members.iter().filter(|member| member.role == "agent") {
+            let newest = self.regions.iter().find(|region| region.region == one.region);
+            if newest.and_then(|region| region.set_version).is_some_and(|newest| newest > one.set_version) {
+                troubles.push(format!("{}: applies version {} of the set", one.prober, one.set_version));
+            }
+            if one.sets_refused > 0 {
+                troubles.push(format!("{}: refused {} scenario sets", one.prober, one.sets_refused));
+            }
+            if one.unsendable_events > 0 {
+                troubles.push(format!("{}: {} events fit into no batch", one.prober, one.unsendable_events));
+            }
+        }
+        troubles
+    }
+}

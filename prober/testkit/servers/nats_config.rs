@@ -1,0 +1,94 @@
+//! A server of NATS that runs with somebody's own configuration.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::process::{Process, accepts};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The server, a package for Python; Debian's is too old for a fleet.
+///
+/// # Panics
+/// It is not installed.
+pub fn nats_server() -> PathBuf {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/peers/bin/nats-server"));
+    assert!(path.exists(), "nats-server 2.15 is missing: run `tests/run peers`");
+    path.canonicalize().expect("it exists")
+}
+
+/// A running server; dropping it ends it.
+pub struct ConfiguredNats {
+    addr: SocketAddr,
+    _process: Process,
+}
+
+impl ConfiguredNats {
+    /// Starts it in `folder` with the configuration `name` there, which says that it listens on `addr`.
+    ///
+    /// # Errors
+    /// It ended, maybe because somebody else has the port; what it wrote.
+    pub fn start(folder: &Path, name: &str, addr: SocketAddr) -> Result<Self, String> {
+        let mut process = Process::start("nats-server", &nats_server(), &["-c", name], folder, None);
+        process.wait_until(|| accepts(addr))?;
+        Ok(Self { addr, _process: process })
+    }
+
+    /// Logs in.
+    ///
+    /// # Errors
+    /// The server does not let the user in; what it says.
+    pub fn log_in(&self, user: &str, password: &str) -> Result<NatsLine, String> {
+        let stream = TcpStream::connect(self.addr).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        let mut line = NatsLine { lines: BufReader::new(stream) };
+        let said = format!(
+            "{{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true,\"user\":\"{user}\",\"pass\":\"{password}\"}}"
+        );
+        match line.say(&format!("CONNECT {said}\r\n")).into_iter().next() {
+            Some(refusal) => Err(refusal),
+            None => Ok(line),
+        }
+    }
+}
+
+/// A connection to a server that says lines and hears what is refused.
+pub struct NatsLine {
+    lines: BufReader<TcpStream>,
+}
+
+impl NatsLine {
+    /// Says `text` and gives everything that the server answers before it has read all of it, but for its greeting.
+    pub fn say(&mut self, text: &str) -> Vec<String> {
+        let stream = self.lines.get_mut();
+        stream.write_all(text.as_bytes()).expect("the server reads");
+        stream.write_all(b"PING\r\n").expect("the server reads");
+        let mut answers = Vec::new();
+        loop {
+            let mut line = String::new();
+            let read = self.lines.read_line(&mut line).expect("the server answers");
+            match line.trim_end() {
+                "PONG" => return answers,
+                "PING" => self.lines.get_mut().write_all(b"PONG\r\n").expect("the server reads"),
+                _ if read == 0 => return answers,
+                line if line.starts_with("INFO ") => {}
+                line => answers.push(line.to_owned()),
+            }
+        }
+    }
+
+    /// What the server says against publishing to `subject`; `None` if it may be.
+    pub fn refuses_to_publish(&mut self, subject: &str) -> Option<String> {
+        let answers = self.say(&format!("PUB {subject} 0\r\n\r\n"));
+        answers.into_iter().find(|line| line.starts_with("-ERR"))
+    }
+
+    /// What the server says against hearing `subject`; `None` if it may be.
+    pub fn refuses_to_tell(&mut self, subject: &str) -> Option<String> {
+        let answers = self.say(&format!("SUB {subject} 1\r\nUNSUB 1\r\n"));
+        answers.into_iter().find(|line| line.starts_with("-ERR"))
+    }
+}

@@ -1,0 +1,247 @@
+//! A fleet on one machine: real NATS servers, agents and a hub as processes, faults, and the account at the end.
+//!
+//! After each fault: good + bad + ineligible + missed = expected for every closed slot, and none twice. Faults are few, so that
+//! the tests are short: `PROBER_FAULTS=200` makes as many of them as one wants to believe in.
+
+mod faults;
+mod refusals;
+mod whole;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet::manifest::{SigningKey, Trust};
+use fleet::nats::{Nats, Settings};
+use fleet::publish::{Edition, Publisher, publish};
+use fleet::set::{ALL_REGIONS, Role, ScenarioSet, SetFile};
+use model::slot::{Cadence, Stream};
+use model::time::{Clock as _, SystemClock, Timestamp};
+use schedule::slots::Timetable;
+use serde_json::Value;
+use store::{Account, Store};
+use tempfile::TempDir;
+use testkit::http::{Reply, Server};
+use testkit::servers::NatsCluster;
+use testkit::wait;
+
+use crate::support::{Serving, text};
+
+/// How long anything of a fleet may take on a busy machine: expiries and takeovers are parts of it.
+const PATIENCE: Duration = Duration::from_mins(3);
+const SCENARIOS: usize = 12;
+const REGION: &str = "eu";
+
+/// Servers, a target, a published set, and a folder for everybody's data.
+struct Fleet {
+    cluster: NatsCluster,
+    target: Server,
+    folder: TempDir,
+    key: SigningKey,
+    effective: Timestamp,
+}
+
+impl Fleet {
+    /// Everything but the processes; the set holds from now on.
+    fn new(nodes: usize) -> Self {
+        let target = Server::start();
+        target.on("/", Reply::ok("x"));
+        let folder = tempfile::tempdir().unwrap();
+        let (key, _) = SigningKey::generate().unwrap();
+        fs::write(folder.path().join("trusted.keys"), key.public().line("tests") + "\n").unwrap();
+        let mut made =
+            Self { cluster: NatsCluster::start(nodes), target, folder, key, effective: Timestamp::default() };
+        made.publish();
+        made
+    }
+
+    fn files(&self) -> Vec<SetFile> {
+        let file = |role, path: String, text: String| SetFile { role, path, text };
+        let project = format!(
+            "version: 1\nscenarios: [\"scenarios/*.yaml\"]\nregions: {{ {REGION}: {{}} }}\nnetwork: {{ private: allow }}\ncontrol: {{ every: 10s }}\n"
+        );
+        let mut files = vec![file(Role::Project, "prober.yaml".to_owned(), project)];
+        for number in 0..SCENARIOS {
+            let url = self.target.url(if number % 4 == 3 { "/missing" } else { "/" });
+            let text = format!("name: s{number}\naim: It works.\nevery: 1s\ntimeout: 900ms\nhttp: {url}\n");
+            files.push(file(Role::Scenario, format!("scenarios/s{number}.yaml"), text));
+        }
+        files
+    }
+
+    fn nats(&self) -> Settings {
+        let servers = self.cluster.urls().split(',').map(str::to_owned).collect();
+        Settings { servers, login: None, authorities: Vec::new(), name: "test".to_owned() }
+    }
+
+    /// Publishes the set.
+    fn publish(&mut self) {
+        let edition = |region: &str| Edition {
+            region: region.to_owned(),
+            set: ScenarioSet::new(self.files()).unwrap(),
+            plans: SCENARIOS as u64,
+        };
+        let (replicas, settings) = (self.cluster.nodes().len(), self.nats());
+        let editions = vec![edition(ALL_REGIONS), edition(REGION)];
+        let (key, trust) = (&self.key, Trust::of([self.key.public()]));
+        let now = SystemClock.now();
+        // It holds at once: nobody probes anything else yet.
+        let publisher = Publisher {
+            key,
+            trust: &trust,
+            now: now.minus(fleet::publish::EFFECTIVE_AFTER),
+            author: "tests".to_owned(),
+        };
+        on_runtime(async {
+            let nats = Nats::connect(settings).await.unwrap();
+            let end = std::time::Instant::now() + PATIENCE;
+            while let Err(fault) = nats.prepare(replicas).await {
+                assert!(std::time::Instant::now() < end, "{fault}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            publish(&nats, &publisher, editions, false).await.unwrap();
+        });
+        self.effective = now;
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn start(&self, role: &[&str], id: &str) -> Serving {
+        let urls = self.cluster.urls();
+        let common = [
+            "--fleet",
+            &urls,
+            "--trust",
+            "trusted.keys",
+            "--id",
+            id,
+            "--data",
+            id,
+            "--listen",
+            "127.0.0.1:0",
+        ];
+        let args = [role, &common].concat();
+        let env = [("PROBER_LOG".to_owned(), "info".to_owned())];
+        Serving::start(self.folder.path(), &args, &env)
+    }
+
+    fn agent(&self, id: &str) -> Serving {
+        self.start(&["agent", "--region", REGION], id)
+    }
+
+    fn hub(&self, id: &str) -> Serving {
+        let replicas = self.cluster.nodes().len().to_string();
+        self.start(&["hub", "--replicas", &replicas], id)
+    }
+
+    /// Up to where the hub's account is closed.
+    fn closed(&self, hub: &str) -> Timestamp {
+        let state = fs::read_to_string(self.path(hub).join("fleet/ledger.json")).unwrap_or_default();
+        let state: Value = serde_json::from_str(&state).unwrap_or_default();
+        let used: BTreeSet<_> = (0..SCENARIOS)
+            .map(|number| u64::from(fleet::assign::shard_of(&format!("s{number}"), fleet::assign::SHARDS)))
+            .collect();
+        let mut declared = BTreeMap::new();
+        for shard in
+            state["shards"].as_array().into_iter().flatten().filter(|shard| shard["region"] == REGION)
+        {
+            declared.insert(shard["number"].as_u64().unwrap(), shard["declared_ms"].as_i64().unwrap());
+        }
+        let all = used.iter().map(|number| declared.get(number).copied().unwrap_or(0));
+        Timestamp::from_millis(all.min().unwrap_or(0))
+    }
+
+    /// Waits until every slot up to now is accounted for, ends the hub and gives its account.
+    fn settle(&self, hub: Serving, id: &str) -> Account {
+        let end = SystemClock.now();
+        wait::until_blocking("a closed account", PATIENCE, || self.closed(id) >= end);
+        let closed = self.closed(id);
+        let (code, err) = hub.stop();
+        assert_eq!(code, Some(0), "{err}");
+        let account = account(&self.path(id), self.effective, closed);
+        assert_eq!(account.streams.len(), SCENARIOS, "{account:#?}");
+        for stream in &account.streams {
+            assert_eq!(stream.expected, stream.recorded(), "{stream:?}");
+        }
+        assert_eq!(account.violations, 0);
+        account
+    }
+}
+
+fn on_runtime<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap().block_on(work)
+}
+
+fn expected(stream: &Stream, cadence: &Cadence, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+    Timetable::new(cadence, stream).map(|table| table.between(from, to).collect()).unwrap_or_default()
+}
+
+fn account(data: &Path, from: Timestamp, to: Timestamp) -> Account {
+    let opened = Store::open(store::Config::new(data), Arc::new(SystemClock)).unwrap();
+    opened.store.account(from, to, &expected).unwrap()
+}
+
+/// Good and bad of all streams, and missed.
+fn totals(account: &Account) -> (u64, u64) {
+    let measured = account.streams.iter().map(|stream| stream.good + stream.bad).sum();
+    (measured, account.streams.iter().map(|stream| stream.missed).sum())
+}
+
+/// Waits until the hub has this many events that fit.
+fn until_events(hub: &Serving, query: &str, count: usize) -> Vec<Value> {
+    let api = hub.api();
+    wait::some_blocking(&format!("{count} events with {query}"), PATIENCE, || {
+        let events = api.events(query);
+        (events.len() >= count).then_some(events)
+    })
+}
+
+/// No event of a slot twice, except a miss that a late event took the place of.
+fn no_slot_twice(events: &[Value]) {
+    let mut seen = BTreeSet::new();
+    for event in events.iter().filter(|event| text(event, "prober.verdict") != "missed") {
+        assert!(seen.insert(text(event, "prober.slot.id")), "{event:#}");
+    }
+}
+
+/// The slots from `from` to `to` that were lost because of who owned them when, and not because the machine is slow.
+fn lost(events: &[Value], from: Timestamp, to: Timestamp) -> Vec<String> {
+    let mut slots: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for event in events {
+        let scheduled: Timestamp = text(event, "prober.slot.scheduled").parse().unwrap();
+        if from <= scheduled && scheduled < to {
+            let reason = text(event, "prober.verdict.reason");
+            let name = text(event, "prober.scenario.name");
+            slots
+                .entry(text(event, "prober.slot.id"))
+                .or_default()
+                .push(format!("{reason} {name} {scheduled}"));
+        }
+    }
+    let by_owners = ["no_owner", "interrupted", "drain", "no_lease"];
+    let is_lost = |reason: &String| by_owners.iter().any(|word| reason.starts_with(word));
+    let lost = slots.into_values().filter(|reasons| reasons.iter().all(is_lost));
+    lost.map(|reasons| reasons.join(", ")).collect()
+}
+
+/// How many faults are made.
+#[expect(clippy::disallowed_methods, reason = "a test that can be made longer has no other way to be told")]
+fn faults() -> u64 {
+    std::env::var("PROBER_FAULTS").ok().and_then(|text| text.parse().ok()).unwrap_or(16)
+}
+
+/// Numbers that look like chance, and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
