@@ -34,8 +34,8 @@ pub(crate) struct FleetPlace {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  prober agent --region eu --fleet fleet/login/eu
-  prober agent --region eu --fleet fleet/login/eu --id eu-2 --data eu-2 --zone rack-2 --listen 127.0.0.1:9902
+  prober agent --region eu --fleet fleet/login/agent-eu
+  prober agent --region eu --fleet fleet/login/agent-eu --id eu-2 --data eu-2 --zone rack-2 --listen 127.0.0.1:9902
 
 An agent probes what it owns of its region's scenario set (`prober push`), and shares the region's work with every other agent
 of it. It goes on with the last good set when the servers are away, and deletes nothing that the hub does not have.")]
