@@ -177,7 +177,9 @@ pub fn users(logins: &[Login]) -> String {
     );
     writeln!(out, "accounts {{\n  {ACCOUNT} {{\n    jetstream: enabled\n    users: [")
         .expect("a text takes more");
-    logins.iter().for_each(|login| out.push_str(&user(login)));
+    for login in logins {
+        out.push_str(&user(login));
+    }
     out.push_str("    ]\n  }\n}\n");
     out
 }

@@ -121,10 +121,11 @@ impl ManifestWatch for NatsManifests {
         loop {
             match tokio::time::timeout(CALL_MAX, self.changes.next()).await {
                 // Nobody removes a manifest; a region that is no more has an empty set.
-                Ok(changed) => match changed?.value {
-                    Some(value) => return values::manifest(&value),
-                    None => continue,
-                },
+                Ok(changed) => {
+                    if let Some(value) = changed?.value {
+                        return values::manifest(&value);
+                    }
+                }
                 Err(_) if !self.engine.is_connected() => return Err(Fault::Away("no connection".to_owned())),
                 Err(_) => {}
             }
