@@ -1,6 +1,11 @@
 //! A fleet on one machine: real NATS servers, agents and a hub as processes, faults, and the account at the end.
 //!
-//! After each fault: good + bad + ineligible + missed = expected for every closed slot, and none twice.
+//! After each fault: good + bad + ineligible + missed = expected for every closed slot, and none twice. Faults are few, so that
+//! the tests are short: `PROBER_FAULTS=200` makes as many of them as one wants to believe in.
+
+mod faults;
+mod refusals;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +19,6 @@ use fleet::publish::{Edition, Publisher, publish};
 use fleet::set::{ALL_REGIONS, Role, ScenarioSet, SetFile};
 use model::slot::{Cadence, Stream};
 use model::time::{Clock as _, SystemClock, Timestamp};
-use rustix::process::Signal;
 use schedule::slots::Timetable;
 use serde_json::Value;
 use store::{Account, Store};
@@ -23,7 +27,7 @@ use testkit::http::{Reply, Server};
 use testkit::servers::NatsCluster;
 use testkit::wait;
 
-use crate::support::{Serving, alone, text};
+use crate::support::{Serving, text};
 
 /// How long anything of a fleet may take on a busy machine: expiries and takeovers are parts of it.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -224,202 +228,20 @@ fn lost(events: &[Value], from: Timestamp, to: Timestamp) -> Vec<String> {
     lost.map(|reasons| reasons.join(", ")).collect()
 }
 
-#[test]
-fn agents_that_are_killed_again_and_again_lose_nothing() {
-    let _turn = alone();
-    let fleet = Fleet::new(1);
-    let hub = fleet.hub("hub");
-    let names = ["a-1", "a-2", "a-3"];
-    let mut agents: BTreeMap<&str, Serving> = names.iter().map(|id| (*id, fleet.agent(id))).collect();
-    until_events(&hub, "verdict=good", 3 * SCENARIOS);
-    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut below = |end: u64| {
-        dice ^= dice << 13;
-        dice ^= dice >> 7;
-        dice ^= dice << 17;
-        dice % end
-    };
-    for _ in 0..KILLS {
-        let id = names[usize::try_from(below(3)).unwrap()];
-        agents.remove(id).unwrap().kill();
-        // The instant that matters is any.
-        std::thread::sleep(Duration::from_millis(below(400)));
-        agents.insert(id, fleet.agent(id));
-        std::thread::sleep(Duration::from_millis(below(500)));
+/// How many faults are made.
+#[expect(clippy::disallowed_methods, reason = "a test that can be made longer has no other way to be told")]
+fn faults() -> u64 {
+    std::env::var("PROBER_FAULTS").ok().and_then(|text| text.parse().ok()).unwrap_or(16)
+}
+
+/// Numbers that look like chance, and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
     }
-    let events = hub.api().events("");
-    no_slot_twice(&events);
-    let account = fleet.settle(hub, "hub");
-    let (measured, _) = totals(&account);
-    assert!(measured > 0);
-}
-
-/// How often an agent is killed.
-const KILLS: usize = 60;
-
-#[test]
-fn a_hub_that_is_killed_again_and_again_loses_nothing() {
-    let _turn = alone();
-    let fleet = Fleet::new(1);
-    let mut hub = fleet.hub("hub");
-    let _agents = [fleet.agent("a-1"), fleet.agent("a-2")];
-    until_events(&hub, "verdict=good", SCENARIOS);
-    for round in 0..HUB_KILLS {
-        std::thread::sleep(Duration::from_millis(100 + round * 37 % 600));
-        hub.kill();
-        hub = fleet.hub("hub");
-    }
-    until_events(&hub, "verdict=good", 3 * SCENARIOS);
-    no_slot_twice(&hub.api().events(""));
-    let account = fleet.settle(hub, "hub");
-    let (measured, missed) = totals(&account);
-    assert!(measured > missed, "{account:#?}");
-}
-
-const HUB_KILLS: u64 = 20;
-
-#[test]
-fn probing_goes_on_without_servers_and_all_of_it_arrives_when_they_are_back_empty() {
-    let _turn = alone();
-    let mut fleet = Fleet::new(1);
-    let hub = fleet.hub("hub");
-    let agents = [fleet.agent("a-1"), fleet.agent("a-2")];
-    until_events(&hub, "verdict=good", 3 * SCENARIOS);
-    let gone = SystemClock.now();
-    fleet.cluster.node(0).kill();
-    let before = fleet.target.requests();
-    wait::until_blocking("probes without servers", PATIENCE, || {
-        fleet.target.requests() >= before + 20 * SCENARIOS as u64
-    });
-    // An agent that starts now has the last good set, but nobody to ask what it owns.
-    fleet.cluster.node(0).wipe();
-    fleet.cluster.node(0).start();
-    let back = SystemClock.now();
-    wait::until_blocking("the account of that time", PATIENCE, || fleet.closed("hub") >= back);
-    assert_eq!(lost(&hub.api().events(""), gone, back), [""; 0]);
-    drop(agents);
-    let closed = fleet.closed("hub");
-    let (code, err) = hub.stop();
-    assert_eq!(code, Some(0), "{err}");
-    let away = account(&fleet.path("hub"), gone, back);
-    let (measured, _) = totals(&away);
-    assert!(measured >= 15 * SCENARIOS as u64, "{measured}");
-    let all = account(&fleet.path("hub"), fleet.effective, closed);
-    assert_eq!(all.violations, 0, "{all:#?}");
-}
-
-#[test]
-fn an_agent_that_stood_still_is_overtaken_and_does_not_count_twice() {
-    let _turn = alone();
-    let fleet = Fleet::new(1);
-    let hub = fleet.hub("hub");
-    let (first, second) = (fleet.agent("a-1"), fleet.agent("a-2"));
-    until_events(&hub, "verdict=good", 3 * SCENARIOS);
-    let has = |id: &str| {
-        let events = hub.api().events("");
-        events.iter().filter(|event| text(event, "prober.id") == id).count() > 0
-    };
-    wait::until_blocking("both probe", PATIENCE, || has("a-1") && has("a-2"));
-    first.signal(Signal::STOP);
-    let stopped = SystemClock.now();
-    let shard_owner = |hub: &Serving| {
-        let fresh = hub.api().events("verdict=good");
-        let after = fresh.iter().filter(|event| {
-            text(event, "prober.slot.scheduled").parse::<Timestamp>().is_ok_and(|at| at > stopped)
-        });
-        after.map(|event| text(event, "prober.scenario.name").to_owned()).collect::<BTreeSet<_>>()
-    };
-    // All that the first one had is probed by the second.
-    wait::until_blocking("a takeover", PATIENCE, || shard_owner(&hub).len() >= SCENARIOS * 3 / 4);
-    first.signal(Signal::CONT);
-    let resumed = SystemClock.now();
-    wait::until_blocking("some time together", PATIENCE, || fleet.closed("hub") > resumed);
-    no_slot_twice(&hub.api().events(""));
-    drop(second);
-    let closed = fleet.closed("hub");
-    let (code, err) = hub.stop();
-    assert_eq!(code, Some(0), "{err}");
-    let account = account(&fleet.path("hub"), fleet.effective, closed);
-    assert_eq!(account.violations, 0, "{account:#?}");
-    drop(first);
-}
-
-#[test]
-fn agents_that_are_restarted_one_by_one_miss_nothing() {
-    let _turn = alone();
-    let fleet = Fleet::new(1);
-    let hub = fleet.hub("hub");
-    let mut agents = vec![("a-1", fleet.agent("a-1")), ("a-2", fleet.agent("a-2"))];
-    until_events(&hub, "verdict=good", 3 * SCENARIOS);
-    // From here on nobody may miss anything.
-    let calm = SystemClock.now();
-    wait::until_blocking("a calm account", PATIENCE, || fleet.closed("hub") > calm);
-    let from = SystemClock.now();
-    for id in ["a-1", "a-2"] {
-        let (_, agent) = agents.remove(0);
-        let (code, err) = agent.stop();
-        assert_eq!(code, Some(0), "{err}");
-        agents.push((id, fleet.agent(id)));
-        let began = SystemClock.now();
-        wait::until_blocking("an account after a restart", PATIENCE, || fleet.closed("hub") > began);
-    }
-    let to = SystemClock.now();
-    wait::until_blocking("a closed account", PATIENCE, || fleet.closed("hub") >= to);
-    assert_eq!(lost(&hub.api().events(""), from, to), [""; 0]);
-    let (code, err) = hub.stop();
-    assert_eq!(code, Some(0), "{err}");
-    let account = account(&fleet.path("hub"), from, to);
-    assert_eq!(account.violations, 0, "{account:#?}");
-}
-
-#[test]
-fn a_set_that_is_not_ours_is_refused_and_the_one_from_before_goes_on() {
-    let _turn = alone();
-    let mut fleet = Fleet::new(1);
-    let hub = fleet.hub("hub");
-    let agent = fleet.agent("a-1");
-    until_events(&hub, "verdict=good", SCENARIOS);
-    let (stranger, _) = SigningKey::generate().unwrap();
-    let settings = fleet.nats();
-    // The owner of the servers can write into them, but signs with a key that nobody trusts.
-    let forged = forged(&stranger, &fleet);
-    on_runtime(async {
-        use fleet::{ConfigSource as _, SetVersion, StoredManifest};
-        let nats = Nats::connect(settings).await.unwrap();
-        for region in [REGION, ALL_REGIONS] {
-            let now = nats.manifest(region).await.unwrap().unwrap();
-            let bytes = forged.clone();
-            let next = StoredManifest { version: SetVersion(now.version.0 + 1), bytes: bytes.into() };
-            nats.publish(region, Some(now.version), next).await.unwrap();
-        }
-    });
-    for serving in [&hub, &agent] {
-        wait::until_blocking("a refusal", PATIENCE, || serving.err().contains("not trusted here"));
-    }
-    let before = fleet.target.requests();
-    wait::until_blocking("probes after it", PATIENCE, || fleet.target.requests() > before + SCENARIOS as u64);
-    fleet.cluster.node(0).kill();
-    // Also after a restart, and without servers.
-    agent.kill();
-    let agent = fleet.agent("a-1");
-    agent.until_ready();
-}
-
-/// A manifest like the published one, by somebody else.
-fn forged(key: &SigningKey, fleet: &Fleet) -> Vec<u8> {
-    let set = ScenarioSet::new(fleet.files()).unwrap();
-    let manifest = fleet::manifest::Manifest {
-        region: REGION.to_owned(),
-        version: fleet::SetVersion(9),
-        published: SystemClock.now(),
-        effective: SystemClock.now(),
-        author: "somebody".to_owned(),
-        restores: None,
-        plans: 1,
-        files: set.len() as u64,
-        content: set.content(),
-        packs: set.packs().unwrap().iter().map(|pack| pack.digest).collect(),
-        regions: Vec::new(),
-    };
-    manifest.seal(key).unwrap()
 }

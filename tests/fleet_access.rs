@@ -82,7 +82,7 @@ async fn is_kept_from_others(eu: &Nats) {
         async { ("publish an event of us", eu.append(&event).await.is_err()) },
         async { ("publish a set", eu.publish("eu", Some(SetVersion(1)), forged).await.is_err()) },
         async { ("confirm its own events", eu.confirm("eu", &confirm).await.is_err()) },
-        async { ("read everybody's events", eu.read(Position(0)).await.is_err()) },
+        async { ("read everybody's events", eu.read(Position(0), 0).await.is_err()) },
         async { ("remake the streams", eu.prepare(1).await.is_err()) },
     );
     for (what, is_refused) in <[_; 12]>::from(refused) {
@@ -92,7 +92,7 @@ async fn is_kept_from_others(eu: &Nats) {
 
 /// What the hub sees in the end: the events of eu, nothing else, and what was published is what it was.
 async fn nothing_happened(hub: &Nats, published: u64) {
-    let mut reader = hub.read(Position(0)).await.unwrap();
+    let mut reader = hub.read(Position(0), 0).await.unwrap();
     let mut seen = Vec::new();
     loop {
         let entries = reader.next(100).await.unwrap();

@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsOutbox, AlertsSend};
 pub(crate) use facts::{Completions, Config, Diff, Doctor, List, Man, Schedule, Version};
-pub(crate) use fleet::{Engine, Fleet, FleetCommand, FleetInit, Push};
+pub(crate) use fleet::{Engine, Fleet, FleetCommand, FleetInit, FleetStatus, Push};
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use pages::PageArgs;

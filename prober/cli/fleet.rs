@@ -1,6 +1,7 @@
-//! `prober fleet`: what a fleet needs before it runs.
+//! `prober fleet`: what a fleet needs before it runs, and how it is while it does.
 
 mod init;
+mod status;
 
 use super::args::{Fleet, FleetCommand, Global};
 use super::out::Out;
@@ -10,5 +11,6 @@ use crate::exit::{Exit, Stop};
 pub(crate) fn fleet(global: &Global, args: &Fleet, out: &Out) -> Result<Exit, Stop> {
     match &args.what {
         FleetCommand::Init(args) => init::init(global, args, out),
+        FleetCommand::Status(args) => status::status(args, out),
     }
 }

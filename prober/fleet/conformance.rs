@@ -160,7 +160,7 @@ async fn batches_are_stored_once<E: EventLog>(Engines { one, other }: &Engines<E
 }
 
 async fn a_reader_goes_on_where_it_was<E: EventLog>(Engines { one, other }: &Engines<E>) {
-    let mut reader = soon("a reader", other.read(Position(0))).await;
+    let mut reader = soon("a reader", other.read(Position(0), 0)).await;
     let mut read = Vec::new();
     while read.len() < 2 {
         read.extend(soon("batches", reader.next(1)).await);
@@ -172,7 +172,7 @@ async fn a_reader_goes_on_where_it_was<E: EventLog>(Engines { one, other }: &Eng
     for sequence in 3..=20 {
         one.append(&batch(sequence)).await.unwrap();
     }
-    let mut again = soon("a reader", one.read(read[0].position)).await;
+    let mut again = soon("a reader", one.read(read[0].position, reader.log())).await;
     let mut sequences = Vec::new();
     while sequences.last() != Some(&20) {
         let entries = soon("batches", again.next(5)).await;
@@ -181,8 +181,9 @@ async fn a_reader_goes_on_where_it_was<E: EventLog>(Engines { one, other }: &Eng
         sequences.extend(entries.into_iter().map(|entry| entry.batch.unwrap().id.sequence));
     }
     assert_eq!(sequences, (2..=20).collect::<Vec<_>>());
+    assert_eq!(again.log(), reader.log());
     // A place that no log has reached belongs to one that was wiped: everything is new.
-    let mut wiped = soon("a reader", one.read(Position(u64::MAX / 2))).await;
+    let mut wiped = soon("a reader", one.read(Position(u64::MAX / 2), again.log())).await;
     if let Some(entry) = soon("batches", wiped.next(1)).await.first() {
         assert_eq!(entry.batch, Ok(batch(1)));
     }

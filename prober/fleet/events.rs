@@ -80,11 +80,12 @@ pub trait EventLog: Send + Sync {
     /// The engine is away, or refuses.
     fn append(&self, batch: &Batch) -> impl Future<Output = Result<Appended, Fault>> + Send;
 
-    /// Reads every region's batches after `after`.
+    /// Reads every region's batches after `after`, a place in the log `log` (0: it is not known which). A place in another
+    /// log means nothing: all of what is there is read then.
     ///
     /// # Errors
     /// The engine is away or refuses.
-    fn read(&self, after: Position) -> impl Future<Output = Result<Self::Reader, Fault>> + Send;
+    fn read(&self, after: Position, log: u64) -> impl Future<Output = Result<Self::Reader, Fault>> + Send;
 
     /// Tells a prober how far the ledger has its batches.
     ///
@@ -105,6 +106,9 @@ pub trait EventLog: Send + Sync {
 
 /// Reads batches in their order.
 pub trait EventReader: Send {
+    /// Which log it reads: another number after the engine's data was wiped.
+    fn log(&self) -> u64;
+
     /// Up to `max` batches after the last one it gave; waits for one, at most until the engine is seen to be away.
     /// Empty if a while went by without any. Dropping the future loses nothing.
     ///

@@ -98,7 +98,8 @@ impl Ingest {
 
     /// Reads as long as the engine is there and says something.
     async fn attend(&mut self) -> Result<(), Fault> {
-        let mut reader = self.nats.read(self.ledger.position).await?;
+        let mut reader = self.nats.read(self.ledger.position, self.ledger.log).await?;
+        self.ledger.follow(reader.log());
         let (mut heard, mut declared) = (Instant::now(), Instant::now());
         loop {
             let entries = reader.next(TURN_BATCHES).await?;

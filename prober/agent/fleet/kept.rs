@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -44,6 +45,8 @@ pub(super) struct Kept {
 }
 
 const MANIFEST: &str = "manifest";
+/// The link to the folder of the set that is applied.
+const CURRENT: &str = "current";
 
 impl Kept {
     /// Opens the folder; made if it is not there.
@@ -118,12 +121,23 @@ impl Kept {
                 durable(&self.pack(*digest), bytes)?;
             }
             durable(&self.dir.join(MANIFEST), &checked.stored)?;
+            let link = self.dir.join("current.new");
+            if link.is_symlink() {
+                fs::remove_file(&link)?;
+            }
+            symlink(format!("set-{}", checked.manifest.version), &link)?;
+            fs::rename(link, self.current())?;
             self.clear(checked)
         };
         write().map_err(|source| Refusal::Io { path: self.dir.clone(), source })?;
         let Manifest { version, content, .. } = checked.manifest;
         self.applied = Some(Applied { version, content });
         Ok(())
+    }
+
+    /// Where the files of the set are that is applied, whichever it is.
+    pub(super) fn current(&self) -> PathBuf {
+        self.dir.join(CURRENT)
     }
 
     fn clear(&self, checked: &Checked) -> io::Result<()> {

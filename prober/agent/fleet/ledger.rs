@@ -9,6 +9,8 @@
 //! 5. A shard without a checkpoint is dark: its slots are open, and become missed when they are [`OPEN`] old.
 //! 6. A prober hears that a batch is here only when it is durable here.
 
+mod written;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -22,7 +24,6 @@ use model::outcome::Reason;
 use model::slot::Stream;
 use model::time::Timestamp;
 use schedule::slots::Timetable;
-use serde_json::{Value, json};
 
 use super::HANDOVER;
 use super::seats::border;
@@ -125,6 +126,8 @@ pub(super) struct Ledger {
     shards: u16,
     numbers: Arc<Numbers>,
     pub(super) position: Position,
+    /// The log that the position is in; 0 if it is not known.
+    pub(super) log: u64,
     probers: BTreeMap<(String, String), Heard>,
     progress: BTreeMap<(String, Shard), Progress>,
     /// Whose confirm changed.
@@ -145,9 +148,17 @@ impl Ledger {
             shards,
             numbers,
             position: Position(0),
+            log: 0,
             probers: BTreeMap::new(),
             progress: BTreeMap::new(),
             news: BTreeSet::new(),
+        }
+    }
+
+    /// Notes which log is read: places in another one mean nothing.
+    pub(super) fn follow(&mut self, log: u64) {
+        if self.log != log {
+            (self.position, self.log) = (Position(0), log);
         }
     }
 
@@ -341,74 +352,6 @@ impl Ledger {
     /// Tells the prober again, because it could not be told.
     pub(super) fn tell_again(&mut self, region: &str, confirm: &Confirm) {
         self.news.insert((region.to_owned(), confirm.from.prober.clone()));
-    }
-
-    /// Everything but the plans, as it is written down.
-    pub(super) fn to_json(&self) -> Value {
-        let probers = self.probers.iter().map(|((region, prober), heard)| {
-            let checkpoints = heard.checkpoints.iter().map(|(sequence, (shard, token, at))| {
-                json!([sequence, shard.number, shard.replica, token.0, at])
-            });
-            json!({
-                "region": region, "prober": prober, "boot": heard.boot, "through": heard.through,
-                "ahead": heard.ahead, "checkpoints": checkpoints.collect::<Vec<_>>(),
-            })
-        });
-        let shards = self.progress.iter().map(|((region, shard), progress)| {
-            let tokens: Vec<_> =
-                progress.tokens.iter().map(|(token, prober)| json!([token.0, prober])).collect();
-            json!({
-                "region": region, "number": shard.number, "replica": shard.replica, "tokens": tokens,
-                "checkpoint_ms": progress.checkpoint_ms, "declared_ms": progress.declared_ms,
-            })
-        });
-        json!({
-            "position": self.position.0, "probers": probers.collect::<Vec<_>>(), "shards": shards.collect::<Vec<_>>(),
-        })
-    }
-
-    /// Takes up what was written down; `None` if it is something else.
-    pub(super) fn take_up(&mut self, value: &Value) -> Option<()> {
-        let number = |value: &Value, name: &str| value[name].as_u64();
-        let numbers =
-            |value: &Value| -> Option<Vec<u64>> { value.as_array()?.iter().map(Value::as_u64).collect() };
-        let tokens = |value: &Value| -> Option<BTreeMap<Token, String>> {
-            let token = |pair: &Value| Some((Token(pair[0].as_u64()?), pair[1].as_str()?.to_owned()));
-            value.as_array()?.iter().map(token).collect()
-        };
-        let seat = |number: u64, replica: u64| {
-            Some(Shard { number: u16::try_from(number).ok()?, replica: u16::try_from(replica).ok()? })
-        };
-        self.position = Position(number(value, "position")?);
-        for prober in value["probers"].as_array()? {
-            let key = (prober["region"].as_str()?.to_owned(), prober["prober"].as_str()?.to_owned());
-            let mut heard = Heard {
-                boot: number(prober, "boot")?,
-                through: number(prober, "through")?,
-                ahead: numbers(&prober["ahead"])?.into_iter().collect(),
-                ..Heard::default()
-            };
-            for checkpoint in prober["checkpoints"].as_array()? {
-                let [sequence, shard, replica, token, at] = numbers(checkpoint)?[..] else { return None };
-                let at = i64::try_from(at).ok()?;
-                heard.checkpoints.insert(sequence, (seat(shard, replica)?, Token(token), at));
-            }
-            self.news.insert(key.clone());
-            self.probers.insert(key, heard);
-        }
-        for shard in value["shards"].as_array()? {
-            let key = (
-                shard["region"].as_str()?.to_owned(),
-                seat(number(shard, "number")?, number(shard, "replica")?)?,
-            );
-            let progress = Progress {
-                tokens: tokens(&shard["tokens"])?,
-                checkpoint_ms: shard["checkpoint_ms"].as_i64()?,
-                declared_ms: shard["declared_ms"].as_i64()?,
-            };
-            self.progress.insert(key, progress);
-        }
-        Some(())
     }
 }
 

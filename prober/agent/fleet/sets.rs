@@ -112,6 +112,11 @@ impl Compiler {
         let load = Arc::clone(&loader);
         let loaded = tokio::task::spawn_blocking(move || load.load()).await;
         let loaded = loaded.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        Ok((loader, loaded))
+        // Who asks later, such as a review, wants the set that holds then.
+        let current = std::path::absolute(kept.current()).map_err(|error| error.to_string())?;
+        let place = Place { project: Some(current.clone()), paths: Vec::new(), base: current };
+        let (vault, shared) = (Arc::clone(&loader.vault), Arc::clone(&loader.shared));
+        let (options, probes) = (loader.options.clone(), loader.probes);
+        Ok((Arc::new(Loader { place, options, vault, shared, probes }), loaded))
     }
 }

@@ -16,6 +16,24 @@ pub(crate) struct Fleet {
 pub(crate) enum FleetCommand {
     /// Write the signing key, the servers' configuration and a login for each part of a fleet
     Init(FleetInit),
+    /// Show who is there, who has which work, how far the account is, and what is wrong
+    Status(FleetStatus),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  prober fleet status --fleet fleet/login/hub
+  prober fleet status --fleet fleet/login/hub --format json --strict")]
+pub(crate) struct FleetStatus {
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+    /// Exit with code 1 if something is wrong
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t = FactsFormat::Human)]
+    pub(crate) format: FactsFormat,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@
 //! | [`events_table`] | a line an event |
 //! | [`list_table`] | a line a plan |
 //! | [`latency_table`] | a line a scenario and phase, of many runs |
-//! | [`starts_table`], [`settings_table`], [`findings_table`], [`slo_table`], [`outbox_table`] | `schedule`, `config`, `doctor`, `slo`, `alerts outbox` |
+//! | [`starts_table`], [`settings_table`], [`findings_table`], [`slo_table`], [`outbox_table`], [`members_table`] | `schedule`, `config`, `doctor`, `slo`, `alerts outbox`, `fleet status` |
 //! | [`summary`], [`rule`] | the end of `prober run`, the line between its parts |
 //!
 //! Every text goes through [`line::Line`], which makes control characters visible, drops what reorders or
@@ -28,6 +28,7 @@ mod hops;
 mod latency;
 mod line;
 mod look;
+mod members;
 mod number;
 mod outbox;
 mod report;
@@ -49,6 +50,7 @@ pub(crate) use explain::explain_run;
 pub(crate) use findings::{Finding, FindingState, findings_table};
 pub(crate) use latency::{Latencies, latency_table};
 pub(crate) use look::{About, Look};
+pub(crate) use members::{MemberRow, members_table};
 pub(crate) use number::{distance, duration};
 pub(crate) use outbox::{OutboxRow, outbox_table};
 pub(crate) use report::run_report;

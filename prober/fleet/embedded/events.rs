@@ -24,7 +24,7 @@ impl EventLog for Embedded {
         self.durably(move |file| insert(file, &batch).map(Ok)).await
     }
 
-    async fn read(&self, after: Position) -> Result<EmbeddedReader, Fault> {
+    async fn read(&self, after: Position, _log: u64) -> Result<EmbeddedReader, Fault> {
         Ok(EmbeddedReader { engine: self.clone(), changed: self.shared.changed.subscribe(), last: after })
     }
 
@@ -76,6 +76,11 @@ pub struct EmbeddedReader {
 }
 
 impl EventReader for EmbeddedReader {
+    fn log(&self) -> u64 {
+        // The file is the log.
+        1
+    }
+
     async fn next(&mut self, max: usize) -> Result<Vec<Entry>, Fault> {
         let end = tokio::time::Instant::now() + IDLE;
         loop {

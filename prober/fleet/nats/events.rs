@@ -33,10 +33,13 @@ impl EventLog for Nats {
         Ok(Appended { position: Position(ack.sequence), duplicate: ack.duplicate })
     }
 
-    async fn read(&self, after: Position) -> Result<NatsReader, Fault> {
+    async fn read(&self, after: Position, log: u64) -> Result<NatsReader, Fault> {
+        let connects = self.connects();
         let stream = within(self.context.get_stream(STREAM)).await?;
-        // A stream that ends before this place is another one: the data was wiped, and all of it is new.
-        let wiped = stream.cached_info().state.last_sequence < after.0;
+        let info = stream.cached_info();
+        let here = u64::try_from(info.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(1).max(1);
+        // A stream that was made at another time is another one, as is one that ends before this place: the data was wiped.
+        let wiped = (log != 0 && log != here) || info.state.last_sequence < after.0;
         let start_sequence = if wiped { 1 } else { after.0 + 1 };
         let config = OrderedConfig {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
@@ -44,7 +47,7 @@ impl EventLog for Nats {
         };
         let consumer = within(stream.create_consumer(config)).await?;
         let messages = within(consumer.messages()).await?;
-        Ok(NatsReader { messages: Box::new(messages) })
+        Ok(NatsReader { messages: Box::new(messages), log: here, connects, engine: self.clone() })
     }
 
     async fn confirm(&self, region: &str, confirm: &Confirm) -> Result<(), Fault> {
@@ -61,10 +64,22 @@ impl EventLog for Nats {
 /// Reads batches in their order.
 pub struct NatsReader {
     messages: Box<Ordered>,
+    log: u64,
+    /// The connection that it was made on.
+    connects: u64,
+    engine: Nats,
 }
 
 impl EventReader for NatsReader {
+    fn log(&self) -> u64 {
+        self.log
+    }
+
     async fn next(&mut self, max: usize) -> Result<Vec<Entry>, Fault> {
+        if self.engine.connects() != self.connects {
+            // Behind another connection may be another log, whose places would be taken for this one's.
+            return Err(Fault::Away("the connection is another one".to_owned()));
+        }
         let Ok(first) = tokio::time::timeout(IDLE, self.messages.next()).await else { return Ok(Vec::new()) };
         let mut entries = vec![entry(first)?];
         while entries.len() < max
