@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use testkit::http::Server;
+use testkit::http::{Reply, Server};
 
 use crate::support::Project;
 
@@ -156,6 +156,8 @@ fn what_cannot_be_compared_with_is_named() {
     check("--output=x", 2, "");
     check("http://127.0.0.1:1", 3, "http://127.0.0.1:1: ");
     check("https://127.0.0.1:1", 3, "write the server's address as http://");
+    check(&server.url("/"), 3, "it answers HTTP/1.0 404");
+    server.on("/api/v1/scenarios", Reply::ok("[]"));
     check(&server.url("/"), 3, "this is no answer of a prober");
     other.write("scenarios/home.yaml", "name: home\nevrey: 1m\n");
     check(other.dir().to_str().unwrap(), 2, "have mistakes");

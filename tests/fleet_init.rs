@@ -73,6 +73,14 @@ fn the_shipped_files_are_those_that_are_written() {
         let written = fs::read_to_string(project.path(folder).join("nats").join(file)).unwrap();
         assert_eq!(fs::read_to_string(shipped.join(name)).unwrap_or_default(), written, "deploy/nats/{name}");
     }
+    init(&project, &["leaf", "--leaf", "eu"]);
+    let login = fs::read_to_string(project.path("leaf/leaf-eu/login")).unwrap();
+    let password = login.split(['@', ':']).nth(2).unwrap();
+    for (written, name) in [("nats/n1.conf", "n1.conf"), ("leaf-eu/leaf.conf", "leaf.conf")] {
+        let text = fs::read_to_string(project.path("leaf").join(written)).unwrap();
+        let text = text.replace(password, "PASSWORD");
+        assert_eq!(fs::read_to_string(shipped.join("leaf").join(name)).unwrap_or_default(), text, "{name}");
+    }
 }
 
 #[test]
@@ -91,6 +99,19 @@ fn secrets_are_the_owners_alone_and_never_shown() {
     let password = login.split(['@', ':']).nth(2).unwrap();
     assert!(password.len() >= 40, "a password of {} letters", password.len());
     assert!(!ran.out.contains(password) && !ran.err.contains(password), "{ran:?}");
+    // And a repository does not take them.
+    init(&project, &["fleet", "--leaf", "eu"]);
+    let git = |words: &[&str]| {
+        let mut git = Command::new("git");
+        let ran = git.args(words).current_dir(project.dir()).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        String::from_utf8(ran.output().expect("git is missing: apt-get install git").stdout).unwrap()
+    };
+    git(&["init", "--quiet"]);
+    let listed = git(&["ls-files", "--others", "--exclude-standard", "fleet"]);
+    assert_eq!(
+        listed.lines().collect::<Vec<_>>(),
+        ["fleet/.gitignore", "fleet/nats/n1.conf", "fleet/trusted-keys"]
+    );
     let trusted = fs::read_to_string(project.path("fleet/trusted-keys")).unwrap();
     assert!(trusted.contains("prober-set-key "), "{trusted}");
 }
@@ -168,7 +189,7 @@ const EVERYWHERE: [&str; 8] = [
 ];
 
 /// What the login of region eu may not publish to.
-const FOREIGN: [&str; 15] = [
+const FOREIGN: [&str; 20] = [
     "sli.us.1.0",
     "beat.us",
     "$KV.members.us.oslo-1",
@@ -184,6 +205,11 @@ const FOREIGN: [&str; 15] = [
     "$JS.API.CONSUMER.CREATE.SLI.x",
     "$JS.API.CONSUMER.CREATE.SLI.x.sli.eu.>",
     "$JS.API.STREAM.CREATE.SLI",
+    "$JS.fleet.API.DIRECT.GET.KV_cfg.$KV.cfg.us.manifest",
+    "$JS.fleet.API.CONSUMER.CREATE.SLI.x",
+    "$JS.fleet.API.$KV.cfg.eu.manifest",
+    "$JS.fleet.API.$KV.own.us.1.0",
+    "$JS.fleet.API.STREAM.DELETE.SLI",
 ];
 
 /// What it may not hear.

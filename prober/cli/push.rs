@@ -150,14 +150,13 @@ fn told(outcome: &Outcome, args: &Push) -> String {
     for one in regions {
         let name = if one.region == ALL_REGIONS { "all regions" } else { &one.region };
         let before = one.before.map_or_else(|| "new".to_owned(), |before| format!("was version {before}"));
-        writeln!(
-            text,
-            "  {name:<16} {} plans, {before}, {} packs of {} KiB to send",
-            one.plans,
-            one.packs,
-            one.bytes.div_ceil(1024)
-        )
-        .expect("a text takes more");
+        let plans = if one.plans == 1 { "1 plan".to_owned() } else { format!("{} plans", one.plans) };
+        let sent = match one.bytes.div_ceil(1024) {
+            0 => "all files were there already".to_owned(),
+            size if args.dry_run => format!("{size} KiB to send"),
+            size => format!("{size} KiB sent"),
+        };
+        writeln!(text, "  {name:<16} {plans}, {before}, {sent}").expect("a text takes more");
     }
     if !args.dry_run {
         writeln!(text, "it holds in {} s", fleet::publish::EFFECTIVE_AFTER.as_secs())

@@ -11,6 +11,9 @@ use std::fmt::Write as _;
 /// The account of the fleet at its servers.
 pub const ACCOUNT: &str = "FLEET";
 
+/// The name under which leaves reach what the servers store.
+const DOMAIN: &str = "fleet";
+
 /// The oldest version of the server that a fleet is built on.
 pub const SERVER_MIN: [u64; 3] = [2, 12, 8];
 
@@ -77,6 +80,9 @@ impl Part {
                         written.iter().map(|keys| format!("$KV.{}", keys.replace("{region}", region))),
                     );
                 }
+                // Through a leaf the servers know the same under the name of their domain.
+                let through: Vec<_> = subjects.iter().filter_map(|subject| in_domain(subject)).collect();
+                subjects.extend(through);
                 subjects.extend([format!("sli.{region}.>"), format!("beat.{region}")]);
             }
             Self::Hub => {
@@ -138,6 +144,15 @@ pub fn inbox(user: &str) -> String {
     format!("_INBOX_{user}")
 }
 
+/// What a leaf makes of a subject that servers do not take from leaves as it stands.
+fn in_domain(subject: &str) -> Option<String> {
+    let prefix = format!("$JS.{DOMAIN}.API.");
+    match subject.strip_prefix("$JS.API.") {
+        Some(rest) => Some(prefix + rest),
+        None => subject.starts_with("$KV.").then(|| prefix + subject),
+    }
+}
+
 /// What reads keys of a bucket: single ones, and watches. The server sees to it that a watch is of the keys in its subject.
 fn read(bucket: &str, keys: &str) -> [String; 5] {
     [
@@ -162,22 +177,24 @@ pub fn users(logins: &[Login]) -> String {
     );
     writeln!(out, "accounts {{\n  {ACCOUNT} {{\n    jetstream: enabled\n    users: [")
         .expect("a text takes more");
-    for Login { part, password } in logins {
-        let list = |subjects: Vec<String>| {
-            let quoted: Vec<_> =
-                subjects.iter().map(|subject| format!("          \"{subject}\"\n")).collect();
-            quoted.concat()
-        };
-        let (publishes, hears) = (list(part.publishes()), list(part.hears()));
-        write!(
-            out,
-            "      {{ user: \"{}\", password: \"{password}\", permissions: {{\n        publish: {{ allow: [\n{publishes}        ] }}\n        subscribe: {{ allow: [\n{hears}        ] }}\n      }} }}\n",
-            part.user()
-        )
-        .expect("a text takes more");
+    for login in logins {
+        out.push_str(&user(login));
     }
     out.push_str("    ]\n  }\n}\n");
     out
+}
+
+/// One user of an account.
+fn user(Login { part, password }: &Login) -> String {
+    let list = |subjects: Vec<String>| {
+        let quoted: Vec<_> = subjects.iter().map(|subject| format!("          \"{subject}\"\n")).collect();
+        quoted.concat()
+    };
+    let (publishes, hears) = (list(part.publishes()), list(part.hears()));
+    format!(
+        "      {{ user: \"{}\", password: \"{password}\", permissions: {{\n        publish: {{ allow: [\n{publishes}        ] }}\n        subscribe: {{ allow: [\n{hears}        ] }}\n      }} }}\n",
+        part.user()
+    )
 }
 
 /// A certificate, its key, and who signed it, as paths in the server's configuration.
@@ -255,7 +272,7 @@ pub fn server(node: &Node, nodes: &[Node], tls: Option<&Tls>, with_leaves: bool)
          # What `prober doctor --fleet` reads: only from this machine, and without a password.\n\
          http: \"127.0.0.1:{monitor}\"\n\
          max_payload: 1MB\n\
-         jetstream {{\n  store_dir: \"data/{name}\"\n  max_memory_store: 64MB\n  max_file_store: 20GB\n\
+         jetstream {{\n  domain: {DOMAIN}\n  store_dir: \"data/{name}\"\n  max_memory_store: 64MB\n  max_file_store: 20GB\n\
          \x20 # What the server has acknowledged outlives a power cut.\n  sync_interval: always\n}}\n"
     );
     if let Some(tls) = tls {
@@ -280,23 +297,27 @@ pub fn server(node: &Node, nodes: &[Node], tls: Option<&Tls>, with_leaves: bool)
     out
 }
 
-/// The configuration of a leaf: a server in `region` that listens on `listen`, passes on what its probers say, and keeps
-/// nothing.
-pub fn leaf(region: &str, password: &str, listen: &str, nodes: &[Node], tls: Option<&Tls>) -> String {
-    let user = Part::Agent(region.to_owned()).user();
+/// The configuration of a leaf: a server for the probers of `login`'s region that listens on `listen`, passes on what they
+/// say, and keeps nothing.
+pub fn leaf(login: &Login, listen: &str, nodes: &[Node], tls: Option<&Tls>) -> String {
+    let (name, password) = (login.part.user(), &login.password);
     let (scheme, ca) = match tls {
         Some(tls) => ("tls", format!(", tls: {{ ca_file: \"{}\" }}", tls.ca)),
         None => ("nats", String::new()),
     };
-    let remotes = nodes.iter().map(|node| format!("\"{scheme}://{user}:{password}@{}\"", node.leaves));
+    let remotes = nodes.iter().map(|node| format!("\"{scheme}://{name}:{password}@{}\"", node.leaves));
     let remotes: Vec<_> = remotes.collect();
     let door = tls.map_or_else(String::new, |tls| format!("{}\n", tls.block(false)));
     format!(
-        "# A leaf of the fleet in region {region}: its probers reach the fleet's servers through it. Written by `prober fleet init`.\n\
-         # Its own login at the fleet is that of the region, so what it passes on is what they may do.\n\
-         server_name: \"leaf-{region}\"\nlisten: \"{listen}\"\nmax_payload: 1MB\n{door}\
-         accounts {{ {ACCOUNT} {{ users: [ {{ user: \"{user}\", password: \"{password}\" }} ] }} }}\n\
+        "# A leaf of the fleet: the probers beside it reach the fleet's servers through it. Written by `prober fleet init`.\n\
+         # Its own login at the fleet is that of their region, so what it passes on is what they may do.\n\
+         server_name: \"leaf-{name}\"\nlisten: \"{listen}\"\nmax_payload: 1MB\n{door}\
+         accounts {{\n  {ACCOUNT} {{\n\
+         \x20   # What the servers store has another name here.\n\
+         \x20   mappings: {{ \"$JS.API.>\": \"$JS.{DOMAIN}.API.>\", \"$KV.>\": \"$JS.{DOMAIN}.API.$KV.>\" }}\n\
+         \x20   users: [\n{}    ]\n  }}\n}}\n\
          leafnodes {{ remotes: [ {{ urls: [{}], account: {ACCOUNT}{ca} }} ] }}\n",
+        user(login),
         remotes.join(", ")
     )
 }
@@ -308,7 +329,13 @@ mod tests {
     #[test]
     fn a_region_has_its_own_subjects_and_no_others() {
         let part = Part::Agent("eu".into());
-        let fixed = ["$SYS.REQ.USER.INFO", "$JS.API.INFO", "$JS.API.STREAM.INFO.*"];
+        let fixed = [
+            "$SYS.REQ.USER.INFO",
+            "$JS.API.INFO",
+            "$JS.API.STREAM.INFO.*",
+            "$JS.fleet.API.INFO",
+            "$JS.fleet.API.STREAM.INFO.*",
+        ];
         for subject in part.publishes() {
             let own = subject.contains(".eu") || fixed.contains(&subject.as_str());
             // Of a consumer only its random name is told, and flow control says nothing.

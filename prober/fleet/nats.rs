@@ -19,6 +19,7 @@
 mod ask;
 mod config;
 mod events;
+mod keys;
 mod ownership;
 
 use std::fmt::Display;
@@ -27,14 +28,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::push::OrderedConfig;
 use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::stream::{Config as StreamConfig, StorageType};
 use async_nats::jetstream::{self, Context, kv};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions};
-use bytes::Bytes;
-use futures_util::StreamExt as _;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::OnceCell;
@@ -128,14 +125,10 @@ impl Nats {
             .request_timeout(Some(CALL_MAX))
             .ping_interval(Duration::from_secs(5))
             .reconnect_delay_callback(|tries| Duration::from_millis(100 << tries.min(4)));
-        let in_url =
-            |url: &String| Some(url.split_once("://")?.1.split_once('@')?.0.split_once(':')?.0.to_owned());
-        let user = login.as_ref().map(|(user, _)| user.clone()).or_else(|| servers.iter().find_map(in_url));
-        if let Some(user) = user {
+        // The client itself takes no login out of a URL.
+        if let Some((user, password)) = login.or_else(|| servers.iter().find_map(|url| login_in(url))) {
             // Answers come where nobody but this user may listen.
-            options = options.custom_inbox_prefix(format!("_INBOX_{user}"));
-        }
-        if let Some((user, password)) = login {
+            options = options.custom_inbox_prefix(crate::access::inbox(&user));
             options = options.user_and_password(user, password);
         }
         if is_patient {
@@ -219,32 +212,13 @@ impl Nats {
         };
         cell.get_or_try_init(|| within(self.context.get_key_value(name))).await
     }
+}
 
-    /// The keys that fit the pattern, each with its newest value.
-    async fn entries(&self, bucket: &str, pattern: &str) -> Result<Vec<(String, Bytes)>, Fault> {
-        let bucket = self.bucket(bucket).await?;
-        let config = OrderedConfig {
-            deliver_subject: self.client.new_inbox(),
-            filter_subject: format!("{}{pattern}", bucket.prefix),
-            deliver_policy: DeliverPolicy::LastPerSubject,
-            ..OrderedConfig::default()
-        };
-        let consumer = within(bucket.stream.create_consumer(config)).await?;
-        let mut pending = consumer.cached_info().num_pending;
-        let mut messages = within(consumer.messages()).await?;
-        let mut entries = Vec::new();
-        while pending > 0 {
-            let next = async { messages.next().await.transpose().map_err(|error| error.to_string()) };
-            let Some(message) = within(next).await? else { break };
-            pending -= 1;
-            let is_gone =
-                message.headers.as_ref().is_some_and(|headers| headers.get("KV-Operation").is_some());
-            if let Some(key) = message.subject.strip_prefix(&*bucket.prefix).filter(|_| !is_gone) {
-                entries.push((key.to_owned(), message.payload.clone()));
-            }
-        }
-        Ok(entries)
-    }
+/// The user and the password in a URL, as they stand there.
+fn login_in(url: &str) -> Option<(String, String)> {
+    let (login, _) = url.split_once("://")?.1.rsplit_once('@')?;
+    let (user, password) = login.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
 }
 
 /// TLS that trusts the system's authorities, and `more`. Blocks while it reads the authorities.

@@ -22,6 +22,9 @@ use crate::exit::{Exit, Stop};
 const SET_KEY: &str = "set-key.pem";
 /// The file of the keys whose sets are believed.
 const TRUSTED_KEYS: &str = "trusted-keys";
+/// What must not get into a repository: everything but whose sets are believed, and the servers' own files.
+const UNTRACKED: &str =
+    "# Secrets, and what servers store.\nset-key.pem\nlogin/\nleaf-*/\nnats/users.conf*\nnats/data/\n";
 /// What is said of a file that stays, though the command line asks for another.
 const DIFFERS: &str = ", which would be another one now; remove it to have it made anew";
 /// Only the owner reads it.
@@ -40,6 +43,7 @@ pub(super) fn init(global: &Global, args: &FleetInit, out: &Out) -> Result<Exit,
     let desk = Desk { dir: args.dir.clone(), out };
     desk.folder("login")?;
     desk.folder("nats")?;
+    desk.make(".gitignore", OPEN_MODE, UNTRACKED)?;
     desk.keys()?;
     let logins = desk.logins(&regions, &nodes, tls.is_some())?;
     desk.write("nats/users.conf", SECRET_MODE, &access::users(&logins))?;
@@ -221,7 +225,7 @@ impl Desk<'_> {
         let login = logins.iter().find(of_region).expect("every region has a login");
         let folder = format!("leaf-{region}");
         self.folder(&folder)?;
-        let text = access::leaf(region, &login.password, listen, nodes, tls);
+        let text = access::leaf(login, listen, nodes, tls);
         self.make(&format!("{folder}/leaf.conf"), SECRET_MODE, &text)?;
         self.make(&format!("{folder}/login"), SECRET_MODE, &urls(login, &[listen], tls.is_some()))
     }

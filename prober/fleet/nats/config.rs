@@ -1,9 +1,10 @@
 //! Scenario sets in the bucket of NATS.
 
-use async_nats::jetstream::kv::{CreateErrorKind, UpdateErrorKind, Watch};
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::kv::{CreateErrorKind, UpdateErrorKind};
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 
+use super::keys::Keys;
 use super::{CALL_MAX, CONFIG, Nats, away, within};
 use crate::config::{ConfigSource, Digest, ManifestWatch, SetVersion, StoredManifest};
 use crate::{Fault, values};
@@ -69,8 +70,8 @@ impl ConfigSource for Nats {
     }
 
     async fn watch(&self, region: &str) -> Result<NatsManifests, Fault> {
-        let bucket = self.bucket(CONFIG).await?;
-        let changes = within(bucket.watch_with_history(format!("{region}.manifest"))).await?;
+        let newest = DeliverPolicy::LastPerSubject;
+        let changes = self.watch_keys(CONFIG, &format!("{region}.manifest"), newest).await?;
         Ok(NatsManifests { changes, engine: self.clone() })
     }
 }
@@ -111,7 +112,7 @@ fn lost(error: &dyn std::fmt::Display) -> bool {
 
 /// Tells of a region's manifests.
 pub struct NatsManifests {
-    changes: Watch,
+    changes: Keys,
     engine: Nats,
 }
 
@@ -119,9 +120,12 @@ impl ManifestWatch for NatsManifests {
     async fn next(&mut self) -> Result<StoredManifest, Fault> {
         loop {
             match tokio::time::timeout(CALL_MAX, self.changes.next()).await {
-                Ok(Some(Ok(entry))) => return values::manifest(&entry.value),
-                Ok(Some(Err(error))) => return Err(away(&error)),
-                Ok(None) => return Err(Fault::Away("the watch has ended".to_owned())),
+                // Nobody removes a manifest; a region that is no more has an empty set.
+                Ok(changed) => {
+                    if let Some(value) = changed?.value {
+                        return values::manifest(&value);
+                    }
+                }
                 Err(_) if !self.engine.is_connected() => return Err(Fault::Away("no connection".to_owned())),
                 Err(_) => {}
             }

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use async_nats::Subscriber;
-use async_nats::jetstream::kv::{Entry, Operation, Watch, WatcherError};
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::kv::Operation;
 use futures_util::StreamExt as _;
 
 use super::config::{create, update};
-use super::{MEMBERS, Nats, OWNERS, away, within};
+use super::keys::{Changed, Keys};
+use super::{MEMBERS, Nats, OWNERS, within};
 use crate::ownership::{Beat, Change, Member, Owner, Ownership, OwnershipWatch, Shard, Token};
 use crate::{Fault, MEMBER_LIFE, values};
 
@@ -70,8 +72,8 @@ impl Ownership for Nats {
     async fn watch_owners(&self, region: &str) -> Result<NatsWatch, Fault> {
         let beats = within(self.client.subscribe(format!("beat.{region}"))).await?;
         // First the watches, then what is there: a change between them is told twice rather than never.
-        let owners = within(self.bucket(OWNERS).await?.watch(format!("{region}.>"))).await?;
-        let members = within(self.bucket(MEMBERS).await?.watch(format!("{region}.*"))).await?;
+        let owners = self.watch_keys(OWNERS, &format!("{region}.>"), DeliverPolicy::New).await?;
+        let members = self.watch_keys(MEMBERS, &format!("{region}.*"), DeliverPolicy::New).await?;
         let mut watch = NatsWatch {
             engine: self.clone(),
             owners,
@@ -106,8 +108,8 @@ fn owner(key: &str, value: &[u8]) -> Result<Owner, Fault> {
 /// Tells of a region's members and owners.
 pub struct NatsWatch {
     engine: Nats,
-    owners: Watch,
-    members: Watch,
+    owners: Keys,
+    members: Keys,
     beats: Subscriber,
     /// Until when the members live that were told.
     lives: BTreeMap<String, Instant>,
@@ -133,10 +135,10 @@ impl NatsWatch {
         self.waiting.push_back(Change::Member(member));
     }
 
-    fn note_entry(&mut self, entry: &Entry) -> Result<(), Fault> {
-        let prober = last_part(&entry.key);
-        if entry.operation == Operation::Put {
-            self.note_member(values::member(prober, &entry.value)?);
+    fn note_changed(&mut self, Changed { key, value }: &Changed) -> Result<(), Fault> {
+        let prober = last_part(key);
+        if let Some(value) = value {
+            self.note_member(values::member(prober, value)?);
         } else if self.lives.remove(prober).is_some() {
             self.waiting.push_back(Change::Gone(prober.to_owned()));
         }
@@ -159,11 +161,6 @@ impl NatsWatch {
     }
 }
 
-fn told(entry: Option<Result<Entry, WatcherError>>) -> Result<Entry, Fault> {
-    let entry = entry.ok_or_else(|| Fault::Away("the watch has ended".to_owned()))?;
-    entry.map_err(|error| away(&error))
-}
-
 impl OwnershipWatch for NatsWatch {
     async fn next(&mut self) -> Result<Change, Fault> {
         loop {
@@ -176,13 +173,13 @@ impl OwnershipWatch for NatsWatch {
                 continue;
             }
             tokio::select! {
-                entry = self.owners.next() => {
-                    let entry = told(entry)?;
-                    if entry.operation == Operation::Put {
-                        self.note_owner(owner(&entry.key, &entry.value)?);
+                changed = self.owners.next() => {
+                    let Changed { key, value } = changed?;
+                    if let Some(value) = value {
+                        self.note_owner(owner(&key, &value)?);
                     }
                 }
-                entry = self.members.next() => self.note_entry(&told(entry)?)?,
+                changed = self.members.next() => self.note_changed(&changed?)?,
                 beat = self.beats.next() => {
                     let beat = beat.ok_or_else(|| Fault::Away("the subscription has ended".to_owned()))?;
                     let text = std::str::from_utf8(&beat.payload).unwrap_or_default();
