@@ -12,7 +12,7 @@
 //! | `account` | the invariant of the slots, looked at every minute |
 //! | `metrics` | what the process says of itself |
 //! | `on_demand` | probes that somebody asks for at `/probe` |
-//! | `shutdown`, `telemetry` | signals, log lines |
+//! | `shutdown`, `notify`, `telemetry` | signals, what the service manager is told, log lines |
 
 pub(crate) mod account;
 pub(crate) mod alerts;
@@ -22,6 +22,7 @@ pub(crate) mod files;
 pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;
+pub(crate) mod notify;
 pub(crate) mod on_demand;
 pub(crate) mod parts;
 pub(crate) mod promises;

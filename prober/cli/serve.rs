@@ -7,6 +7,7 @@ use super::out::Out;
 use super::place::{env, host, options, place, runtime, vault};
 use crate::agent::files::Place;
 use crate::agent::load::Loaded;
+use crate::agent::notify::Manager;
 use crate::agent::serve::{Settings, serve as serve_agent};
 use crate::agent::telemetry;
 use crate::exit::{Exit, Stop};
@@ -32,7 +33,17 @@ pub(crate) fn settings(place: Place, args: &Serve) -> Result<Settings, Stop> {
         data: args.data.clone(),
         listen: args.listen,
         in_flight: args.in_flight,
+        manager: manager(),
     })
+}
+
+/// The service manager that started the process.
+fn manager() -> Manager {
+    Manager {
+        socket: env("NOTIFY_SOCKET"),
+        watchdog_usec: env("WATCHDOG_USEC"),
+        watchdog_pid: env("WATCHDOG_PID"),
+    }
 }
 
 pub(crate) fn greet(out: &Out, address: SocketAddr, loaded: &Loaded) {
