@@ -15,7 +15,7 @@
 //! | `metrics` | what the process says of itself |
 //! | `pages` | what the pages are told: who may look, the prober's own numbers, the weekly review |
 //! | `on_demand` | probes that somebody asks for at `/probe` |
-//! | `shutdown`, `telemetry` | signals, log lines |
+//! | `shutdown`, `notify`, `telemetry` | signals, what the service manager is told, log lines |
 
 pub(crate) mod account;
 pub(crate) mod again;
@@ -26,6 +26,7 @@ pub(crate) mod files;
 pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;
+pub(crate) mod notify;
 pub(crate) mod on_demand;
 pub(crate) mod pages;
 pub(crate) mod parts;

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod facts;
+mod import;
 mod judged;
 mod output;
 mod pages;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsOutbox, AlertsSend};
 pub(crate) use facts::{Completions, Config, Doctor, List, Man, Schedule, Version};
+pub(crate) use import::{Import, ImportFrom};
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use pages::PageArgs;
@@ -76,6 +78,8 @@ pub(crate) enum Command {
     List(List),
     /// Show when scenarios run next
     Schedule(Schedule),
+    /// Make scenarios from the files of another tool
+    Import(Import),
     /// Bring files into their canonical form; comments stay
     Fmt(Fmt),
     /// Test who is told when something goes wrong, and try the routes that alerts go to

@@ -11,6 +11,7 @@ mod events;
 mod explain;
 mod fmt;
 mod formats;
+mod import;
 mod init;
 mod kept;
 mod list;
@@ -73,6 +74,7 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Run(args) => run::run(global, args, out),
         Command::Serve(args) => serve::serve(global, args, out),
         Command::List(args) => list::list(global, args, out),
+        Command::Import(args) => import::import(args, out),
         Command::Fmt(args) => fmt::fmt(global, args, out),
         Command::Alerts(args) => match &args.what {
             AlertsCommand::Test(args) => alert_tests::test(global, args, out),
