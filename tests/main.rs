@@ -25,12 +25,14 @@
 //! | `hanging` | targets that hang delay nobody else |
 //! | `hostile_targets` | targets that break their protocols end in the right failure, in time |
 //! | `house_rules` | the layering of the crates |
+//! | `import` | files of other tools become projects without a mistake, a secret or silence |
 //! | `kinds` | each kind of step against a real server |
 //! | `metrics` | the metrics page, read by promtool and Prometheus |
 //! | `mistakes` | wrong files: every mistake at its place, before anything runs |
 //! | `on_demand` | `/probe` beside the blackbox exporter, and where it must not lead |
 //! | `objectives` | how objectives stand, what they become for other tools, the weekly report |
 //! | `pages_tls` | pages over TLS, looked at by curl |
+//! | `operate` | the service manager, the files under `deploy/` |
 //! | `promises` | objectives and routes as their owners see them |
 //! | `pushed` | exporters with receivers, real and hostile: all of it arrives, nobody is slowed, no secret shows |
 //! | `reload` | SIGHUP with wrong and right files |
@@ -67,12 +69,14 @@ mod fmt;
 mod hanging;
 mod hostile_targets;
 mod house_rules;
+mod import;
 mod joint;
 mod kinds;
 mod metrics;
 mod mistakes;
 mod objectives;
 mod on_demand;
+mod operate;
 mod pages_tls;
 mod promises;
 mod pushed;

@@ -17,7 +17,7 @@
 //! | `pages` | what the pages are told: who may look, the prober's own numbers, the weekly review |
 //! | `on_demand` | probes that somebody asks for at `/probe` |
 //! | `fleet` | the roles of a fleet: agent and hub |
-//! | `shutdown`, `telemetry` | signals, log lines |
+//! | `shutdown`, `notify`, `telemetry` | signals, what the service manager is told, log lines |
 
 pub(crate) mod account;
 pub(crate) mod again;
@@ -29,6 +29,7 @@ pub(crate) mod fleet;
 pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod metrics;
+pub(crate) mod notify;
 pub(crate) mod on_demand;
 pub(crate) mod pages;
 pub(crate) mod parts;

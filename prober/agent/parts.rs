@@ -121,6 +121,11 @@ impl Parts {
         answer.await.map_err(|_| gone)?
     }
 
+    /// How many scenarios run, each region by itself.
+    pub(crate) fn scenarios(&self) -> usize {
+        self.catalogue.borrow().cards.len()
+    }
+
     /// Reads the files again; wrong files keep the plans from before and say so.
     pub(crate) async fn reload(&mut self) -> ReloadState {
         let (loader, client) = (Arc::clone(&self.loader), self.client.clone());
@@ -138,7 +143,7 @@ impl Parts {
         let now = SystemClock.now();
         let state = match applied {
             Ok(_) => {
-                tracing::info!(scenarios = self.catalogue.borrow().cards.len(), "reloaded");
+                tracing::info!(scenarios = self.scenarios(), "reloaded");
                 ReloadState::Loaded { at: now }
             }
             Err(diagnostics) => {

@@ -29,6 +29,7 @@ use super::files::Place;
 use super::load::{Loaded, Loader};
 use super::machine;
 use super::metrics::{MetricsPage, open_files_max};
+use super::notify::{Notify, Systemd};
 use super::on_demand::OnDemand;
 use super::pages::Pages;
 use super::parts::{Parts, ReloadRequest};
@@ -49,12 +50,16 @@ pub(crate) struct Settings {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) in_flight: Option<usize>,
     pub(crate) pages: Pages,
+    /// The service manager that started it, if one did.
+    pub(crate) systemd: Systemd,
 }
 
 /// The default address of page, API and metrics.
 pub(crate) const LISTEN: &str = "127.0.0.1:9899";
 /// Runs in flight at once, if the limit on open files allows it.
 const IN_FLIGHT_MAX: u64 = 8_192;
+/// How often it is looked whether the store is still written.
+const LOOKED_AFTER: Duration = Duration::from_secs(1);
 /// Open files that are not for runs: store, pages, log.
 const FILES_RESERVED: u64 = 256;
 /// How long runs in flight may go on after a stop before they are asked to end and clean up: as long as the
@@ -67,6 +72,8 @@ pub(crate) async fn serve(
     started: impl FnOnce(SocketAddr, &Loaded),
 ) -> Result<Exit, Stop> {
     let mut signals = Signals::new().map_err(|error| Stop::environment(format!("signals: {error}")))?;
+    let notify = Notify::new(&settings.systemd)
+        .map_err(|error| Stop::environment(format!("the socket in NOTIFY_SOCKET: {error}")))?;
     let loader = Arc::new(Loader {
         place: settings.place.clone(),
         options: settings.options.clone(),
@@ -99,33 +106,55 @@ pub(crate) async fn serve(
     }
     parts.apply(loaded).await.map_err(Stop::environment)?;
     parts.readiness.send_replace(Readiness::Ready);
+    notify.ready(parts.scenarios());
+    obey(&mut parts, &notify, &mut signals, &mut reloads).await;
+    tracing::info!("stopping; a second signal ends at once");
+    notify.stopping();
+    let stopped = notify.beating(parts.stop());
+    tokio::select! {
+        stopped = stopped => stopped.map(|()| Exit::Good),
+        () = second(&mut signals) => Ok(Exit::Interrupted),
+    }
+}
+
+/// Does what is asked for until that is a stop, or nothing is written any more.
+async fn obey(
+    parts: &mut Parts,
+    notify: &Notify,
+    signals: &mut Signals,
+    reloads: &mut mpsc::Receiver<ReloadRequest>,
+) {
     let mut again = Again::default();
     loop {
-        let request = tokio::select! {
-            asked = signals.next() => match asked {
-                Asked::Stop => break,
-                Asked::Reload => {
-                    note_signal(&parts.store).await;
-                    None
+        let asked = notify.beating(async {
+            tokio::select! {
+                asked = signals.next() => {
+                    if matches!(asked, Asked::Reload) {
+                        note_signal(&parts.store).await;
+                    }
+                    (asked, None)
                 }
-            },
-            Some(request) = reloads.recv() => Some(request),
-            () = again.due() => None,
-        };
-        let state = parts.reload().await;
+                Some(request) = reloads.recv() => (Asked::Reload, Some(request)),
+                () = again.due() => (Asked::Reload, None),
+                () = ended(&parts.writer) => (Asked::Stop, None),
+            }
+        });
+        let (Asked::Reload, request) = asked.await else { return };
+        notify.reloading();
+        let state = notify.beating(parts.reload()).await;
+        notify.ready(parts.scenarios());
         again.note(&state, SystemClock.monotonic());
         if let Some(request) = request {
             // Whoever asked may have gone.
             drop(request.send(state));
         }
-        if parts.writer.is_finished() {
-            break;
-        }
     }
-    tracing::info!("stopping; a second signal ends at once");
-    tokio::select! {
-        stopped = parts.stop() => stopped.map(|()| Exit::Good),
-        () = second(&mut signals) => Ok(Exit::Interrupted),
+}
+
+/// Waits until the thread that writes has ended by itself.
+async fn ended(writer: &JoinHandle<WriterEnd>) {
+    while !writer.is_finished() {
+        tokio::time::sleep(LOOKED_AFTER).await;
     }
 }
 

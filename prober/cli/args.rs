@@ -3,6 +3,7 @@
 mod alerts;
 mod facts;
 mod fleet;
+mod import;
 mod judged;
 mod output;
 mod pages;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use alerts::{AlertSeverity, Alerts, AlertsCommand, AlertsOutbox, AlertsSend};
 pub(crate) use facts::{Completions, Config, Diff, Doctor, List, Man, Schedule, Version};
 pub(crate) use fleet::{Engine, Fleet, FleetCommand, FleetInit, FleetStatus, Push};
+pub(crate) use import::{Import, ImportFrom};
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use pages::PageArgs;
@@ -88,6 +90,8 @@ pub(crate) enum Command {
     Push(Push),
     /// Show when scenarios run next
     Schedule(Schedule),
+    /// Make scenarios from the files of another tool
+    Import(Import),
     /// Bring files into their canonical form; comments stay
     Fmt(Fmt),
     /// Test who is told when something goes wrong, and try the routes that alerts go to

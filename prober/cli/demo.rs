@@ -65,7 +65,7 @@ async fn run(args: &Demo, out: &Out) -> Result<Exit, Stop> {
             args.dir.display()
         ));
     });
-    let exit = served.await;
+    let exit = Box::pin(served).await;
     shop.stop().await;
     exit
 }

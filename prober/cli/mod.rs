@@ -14,6 +14,7 @@ mod explain;
 mod fleet;
 mod fmt;
 mod formats;
+mod import;
 mod init;
 mod kept;
 mod list;
@@ -82,6 +83,7 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Hub(args) => roles::hub(args, out),
         Command::List(args) => list::list(global, args, out),
         Command::Diff(args) => diff::diff(global, args, out),
+        Command::Import(args) => import::import(args, out),
         Command::Fmt(args) => fmt::fmt(global, args, out),
         Command::Alerts(args) => match &args.what {
             AlertsCommand::Test(args) => alert_tests::test(global, args, out),

@@ -8,6 +8,7 @@ use super::pages::pages;
 use super::place::{env, host, options, place, runtime, vault};
 use crate::agent::files::Place;
 use crate::agent::load::Loaded;
+use crate::agent::notify::Systemd;
 use crate::agent::serve::{Settings, serve as serve_agent};
 use crate::agent::telemetry;
 use crate::exit::{Exit, Stop};
@@ -36,7 +37,17 @@ pub(crate) fn settings(place: Place, args: &Serve) -> Result<Settings, Stop> {
         listen: args.listen,
         in_flight: args.in_flight,
         pages: pages(&args.pages)?,
+        systemd: systemd(),
     })
+}
+
+/// What the service manager that started the process wants to hear.
+fn systemd() -> Systemd {
+    Systemd {
+        socket: env("NOTIFY_SOCKET"),
+        watchdog_usec: env("WATCHDOG_USEC"),
+        watchdog_pid: env("WATCHDOG_PID"),
+    }
 }
 
 pub(crate) fn greet(out: &Out, (address, encrypted): (SocketAddr, bool), loaded: &Loaded) {

@@ -117,7 +117,10 @@ impl FleetView {
         for one in self.members.iter().filter(|member| member.role == "agent") {
             let newest = self.regions.iter().find(|region| region.region == one.region);
             if newest.and_then(|region| region.set_version).is_some_and(|newest| newest > one.set_version) {
-                troubles.push(format!("{}: applies an older version of the set, {}", one.prober, one.set_version));
+                troubles.push(format!(
+                    "{}: applies an older version of the set, {}",
+                    one.prober, one.set_version
+                ));
             }
             if one.sets_refused > 0 {
                 troubles.push(format!("{}: refused {} scenario sets", one.prober, one.sets_refused));

@@ -37,7 +37,8 @@ fn two_regions_two_hubs_and_a_killed_agent_from_init_to_status() {
             "regions:\n  eu: {{ vars: {{ shop: {url} }} }}\n  us: {{ vars: {{ shop: {url} }} }}\n"
         ));
         for name in ["home", "search", "basket", "pay"] {
-            project.scenario(name, "every: 1s\ntimeout: 900ms\nslo: { objective: 99% }\nhttp: ${vars.shop}\n");
+            project
+                .scenario(name, "every: 1s\ntimeout: 900ms\nslo: { objective: 99% }\nhttp: ${vars.shop}\n");
         }
         project
     });

@@ -1,0 +1,1 @@
+curl 'https://shop.example/login' --compressed -X POST -H 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0)' -H 'Content-Type: application/json' -H 'Origin: https://shop.example' --data-raw '{"user":"ann","password":"s3cr3t-password","remember":true}'

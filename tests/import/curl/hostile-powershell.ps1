@@ -1,0 +1,4 @@
+Invoke-WebRequest -UseBasicParsing -Uri "https://shop.example/" `
+-Headers @{
+"authorization"="Bearer s3cr3t-ps"
+}
