@@ -13,7 +13,8 @@ use crate::support::{Broker, Project, Serving, text};
 fn start(project: &Project, role: &[&str], login: &str, id: &str) -> Serving {
     let login = format!("fleet/login/{login}");
     let common = ["--fleet", &login, "--id", id, "--data", id, "--listen", "127.0.0.1:0"];
-    project.start(&[role, &common].concat())
+    let env = [("PROBER_LOG".to_owned(), "info".to_owned())];
+    Serving::start(project.dir(), &[role, &common].concat(), &env)
 }
 
 fn status(project: &Project) -> Value {
