@@ -13,7 +13,8 @@ use crate::support::{Broker, Project, Serving, text};
 fn start(project: &Project, role: &[&str], login: &str, id: &str) -> Serving {
     let login = format!("fleet/login/{login}");
     let common = ["--fleet", &login, "--id", id, "--data", id, "--listen", "127.0.0.1:0"];
-    project.start(&[role, &common].concat())
+    let env = [("PROBER_LOG".to_owned(), "info".to_owned())];
+    Serving::start(project.dir(), &[role, &common].concat(), &env)
 }
 
 fn status(project: &Project) -> Value {
@@ -37,7 +38,8 @@ fn two_regions_two_hubs_and_a_killed_agent_from_init_to_status() {
             "regions:\n  eu: {{ vars: {{ shop: {url} }} }}\n  us: {{ vars: {{ shop: {url} }} }}\n"
         ));
         for name in ["home", "search", "basket", "pay"] {
-            project.scenario(name, "every: 1s\ntimeout: 900ms\nslo: { objective: 99% }\nhttp: ${vars.shop}\n");
+            project
+                .scenario(name, "every: 1s\ntimeout: 900ms\nslo: { objective: 99% }\nhttp: ${vars.shop}\n");
         }
         project
     });
