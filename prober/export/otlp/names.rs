@@ -57,6 +57,7 @@ mod tests {
             health: Some(OwnHealth::default()),
             slos: std::sync::Arc::default(),
             alerts: Vec::new(),
+            fleet: Vec::new(),
         };
         let own = families(&metrics.without_streams(&around));
         let all = [metrics.families_of(&info("shop").origin.stream).unwrap(), own].concat();

@@ -41,6 +41,18 @@ fn around() -> Around {
             failed: 2,
             waiting: Some(1),
         }],
+        fleet: vec![
+            FleetFamily {
+                name: "prober_fleet_member_shards",
+                help: "Shards that a member owns.",
+                series: vec![(vec![("region", "asia".to_owned()), ("prober", "a \"1\"".to_owned())], 7.0)],
+            },
+            FleetFamily {
+                name: "prober_fleet_batches_total",
+                help: "Batches that the hub read.",
+                series: vec![(vec![], 3.0)],
+            },
+        ],
     }
 }
 
