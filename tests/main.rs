@@ -26,6 +26,7 @@
 //! | `on_demand` | `/probe` beside the blackbox exporter, and where it must not lead |
 //! | `objectives` | how objectives stand, what they become for other tools, the weekly report |
 //! | `operate` | the service manager, the files under `deploy/` |
+//! | `pages_tls` | pages over TLS, looked at by curl |
 //! | `promises` | objectives and routes as their owners see them |
 //! | `pushed` | exporters with receivers, real and hostile: all of it arrives, nobody is slowed, no secret shows |
 //! | `reload` | SIGHUP with wrong and right files |
@@ -64,6 +65,7 @@ mod mistakes;
 mod objectives;
 mod on_demand;
 mod operate;
+mod pages_tls;
 mod promises;
 mod pushed;
 mod reload;

@@ -15,7 +15,7 @@ use post::Client;
 use scenario::compile::Options;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::{Command, Gauges, Limits, Runner, Stopped};
-use store::{Cursor, Opened, Record, Store, Writer, WriterEnd};
+use store::{Cursor, NewNote, Opened, Record, Store, Writer, WriterEnd};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -126,7 +126,12 @@ async fn obey(
     loop {
         let asked = notify.beating(async {
             tokio::select! {
-                asked = signals.next() => (asked, None),
+                asked = signals.next() => {
+                    if asked == Asked::Reload {
+                        note_signal(&parts.store).await;
+                    }
+                    (asked, None)
+                }
                 Some(request) = reloads.recv() => (Asked::Reload, Some(request)),
                 () = again.due() => (Asked::Reload, None),
                 () = ended(&parts.writer) => (Asked::Stop, None),
@@ -148,6 +153,23 @@ async fn obey(
 async fn ended(writer: &JoinHandle<WriterEnd>) {
     while !writer.is_finished() {
         tokio::time::sleep(LOOKED_AFTER).await;
+    }
+}
+
+/// Notes a reload that a signal asked for, beside those that people ask for on a page; one that cannot be noted is made
+/// all the same.
+async fn note_signal(store: &Store) {
+    let note = NewNote {
+        who: "SIGHUP".to_owned(),
+        action: "reload",
+        subject: "files".to_owned(),
+        detail: String::new(),
+        once: false,
+    };
+    let store = store.clone();
+    let noted = tokio::task::spawn_blocking(move || store.note(&[note], SystemClock.now())).await;
+    if let Ok(Err(error)) = noted {
+        tracing::warn!(%error, "a reload could not be noted");
     }
 }
 

@@ -37,6 +37,7 @@
 
 mod access;
 mod app;
+pub mod curl;
 mod guard;
 mod live;
 mod pages;

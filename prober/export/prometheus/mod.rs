@@ -35,7 +35,7 @@ mod text;
 mod tests;
 
 pub use alerts::AlertNumbers;
-pub use render::{Around, Chunks, DoubtNumbers, OwnHealth, Process, StoreNumbers};
+pub use render::{Around, Chunks, ClockNumbers, DoubtNumbers, OwnHealth, Process, StoreNumbers};
 pub use text::Format;
 pub(crate) use text::Kind;
 
