@@ -145,8 +145,13 @@ fn the_rules_ask_for_metrics_that_there_are() {
 }
 
 #[test]
-fn the_unit_is_sound_and_shut_in() {
-    let unit = "deploy/systemd/prober.service";
+fn the_units_are_sound_and_shut_in() {
+    for unit in ["prober", "prober-agent", "prober-hub"] {
+        is_sound(&format!("deploy/systemd/{unit}.service"));
+    }
+}
+
+fn is_sound(unit: &str) {
     let said = tool(&["systemd-analyze", "verify", unit], "apt-get install systemd");
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     // The program and its pages are not installed here.

@@ -129,7 +129,7 @@ async fn obey(
         let asked = notify.beating(async {
             tokio::select! {
                 asked = signals.next() => {
-                    if matches!(asked, Asked::Reload) {
+                    if asked == Asked::Reload {
                         note_signal(&parts.store).await;
                     }
                     (asked, None)

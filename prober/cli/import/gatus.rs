@@ -348,8 +348,18 @@ impl Endpoint<'_> {
         expect
     }
 
-    /// What is said of records, by their type: Gatus compares parts of some.
-    fn of_type(&self, told: Said) -> Result<Said, String> {
+    /// What is said of lists and records, by what they are: Gatus compares parts of some.
+    fn of_type(&mut self, told: Said) -> Result<Said, String> {
+        if let Said::Under("json", path, wanted) = &told
+            && path == "$"
+            && wanted.get("len").is_some()
+        {
+            let mut others = list(self.settings, &["conditions"]).into_iter().filter_map(said);
+            if others.any(|text| text.contains("[BODY] ==") || text.contains("[BODY] !=")) {
+                return Err("the length of a text; `size` looks at that".to_owned());
+            }
+            self.draft.note("len([BODY]) is taken for the length of a JSON list");
+        }
         let Said::Expect("answers", wanted) = told else { return Ok(told) };
         let kind = text(self.settings, &["dns", "query-type"]).unwrap_or_else(|| "A".to_owned());
         let is_part = ["contains", "ends_with"].iter().any(|key| wanted["any"].get(key).is_some());

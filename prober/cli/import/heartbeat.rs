@@ -116,6 +116,12 @@ fn one(monitor: &Value, imported: &mut Imported) {
         schedule(monitor, &mut draft);
         labels(monitor, &mut draft);
         imported.target(host_of(target));
+        if kind != "http" {
+            let keys = ["proxy_url", "username", "password", "max_redirects"];
+            for key in keys.iter().filter(|key| at(monitor, &[key]).is_some()) {
+                draft.lose(format!("{key}: there is none for {kind}"));
+            }
+        }
         let step = match &*kind {
             "http" => Ok(http(monitor, target, imported, &mut draft)),
             "tcp" => tcp(monitor, target, imported, &mut draft),
@@ -322,6 +328,9 @@ fn tcp(
     if tls.is_some() || at(monitor, &["ssl"]).is_some() {
         let mut keys = Map::from_iter([("address".to_owned(), literal(address).into())]);
         ssl(monitor, &mut keys, draft);
+        for part in ["send", "receive"].into_iter().filter(|part| check(monitor, part).is_some()) {
+            draft.lose(format!("check.{part}: nothing is said inside TLS"));
+        }
         if keys.shift_remove("insecure").is_some() {
             draft.lose("ssl.verification_mode none: the certificate is looked at here");
         }

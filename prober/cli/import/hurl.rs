@@ -13,7 +13,7 @@ use super::expect::Expect;
 use super::secrets::is_secret;
 use super::words::{duration, literal, millis, name, unreferenced, variable};
 use crate::exit::Stop;
-use entry::{Body, Entry, Section};
+use entry::{Body, Entry, Section, quoted_variables};
 
 /// Reads the file.
 pub(super) fn read(given: &Given) -> Result<Imported, Stop> {
@@ -81,6 +81,10 @@ impl Flow<'_> {
             if let Err(why) = self.assert(line, &mut expect) {
                 self.draft.lose(format!("entry {}, the assert {line}: {why}", number + 1));
             }
+        }
+        // Every status is right where nothing is said of it.
+        if !expect.has("status") {
+            let _first = expect.add("status", json!({ "gte": 100 }));
         }
         expect.into_step(&mut step);
         if !captures.is_empty() {
@@ -369,31 +373,4 @@ impl Flow<'_> {
             other => other.clone(),
         }
     }
-}
-
-/// A JSON body of hurl may have `{{id}}` where a number stands; in quotes it can be read, and ours keeps its type.
-fn quoted_variables(text: &str) -> String {
-    let (mut written, mut in_text, mut rest) = (String::new(), false, text);
-    while let Some(letter) = rest.chars().next() {
-        if !in_text
-            && rest.starts_with("{{")
-            && let Some(end) = rest.find("}}")
-        {
-            written.push('"');
-            written += &rest[..end + 2];
-            written.push('"');
-            rest = &rest[end + 2..];
-            continue;
-        }
-        if letter == '\\' && in_text {
-            let end = rest.char_indices().nth(2).map_or(rest.len(), |(at, _)| at);
-            written += &rest[..end];
-            rest = &rest[end..];
-            continue;
-        }
-        in_text ^= letter == '"';
-        written.push(letter);
-        rest = &rest[letter.len_utf8()..];
-    }
-    written
 }

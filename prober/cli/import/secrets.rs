@@ -230,7 +230,7 @@ pub(super) fn is_secret(name: &str, value: &str) -> bool {
 /// Whether a text is long, and letters and digits in it are mixed as chance does it.
 fn is_token(text: &str) -> bool {
     let has = |test: fn(&u8) -> bool| text.as_bytes().iter().any(test);
-    text.len() >= 24
+    text.len() >= 20
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_lowercase)

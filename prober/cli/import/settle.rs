@@ -163,6 +163,10 @@ fn remove(steps: &mut [Map<String, Value>], place: &[String]) {
         });
     if is_over {
         step.shift_remove(first);
+    } else if let Some(keys) = step.get_mut(first).and_then(Value::as_object_mut)
+        && keys.get("headers").is_some_and(|headers| headers.as_object().is_some_and(Map::is_empty))
+    {
+        keys.shift_remove("headers");
     }
 }
 

@@ -167,7 +167,18 @@ fn body(left: &str, operator: &'static str, right: &str, kind: &str) -> Result<S
 
 /// `.data[0].id` as a JSON path.
 fn json_path(path: &str) -> String {
-    if path.is_empty() { "$".to_owned() } else { format!("${path}") }
+    let (first, rest) = path.split_at(path.find('.').unwrap_or(path.len()));
+    let part = |part: &str| {
+        let (name, index) = part.split_at(part.find('[').unwrap_or(part.len()));
+        let is_simple = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        match name {
+            "" => index.to_owned(),
+            name if is_simple => format!(".{name}{index}"),
+            name => format!("['{}']{index}", name.replace('\'', "\\'")),
+        }
+    };
+    format!("${first}{}", rest.split('.').skip(1).map(part).collect::<String>())
 }
 
 /// What Gatus compares are texts: `5` is the number and the text.
@@ -286,6 +297,7 @@ mod tests {
                 "dns",
                 Said::Expect("answers", json!({ "contains": "93.184.216.34" })),
             ),
+            ("[BODY].a-b[0].c == x", "http", under("$['a-b'][0].c", json!("x"))),
             ("[BODY][0].id == 1", "http", under("$[0].id", json!({ "in": [1, "1"] }))),
             ("[BODY].x != null", "http", under("$.x", json!({ "not_in": [null, "null"] }))),
         ] {

@@ -309,3 +309,30 @@ fn is_body(line: &str) -> bool {
         || line.starts_with('[')
         || ["base64,", "hex,", "file,"].iter().any(|word| line.starts_with(word) && line.ends_with(';'))
 }
+
+/// A JSON body of hurl may have `{{id}}` where a number stands; in quotes it can be read, and ours keeps its type.
+pub(super) fn quoted_variables(text: &str) -> String {
+    let (mut written, mut in_text, mut rest) = (String::new(), false, text);
+    while let Some(letter) = rest.chars().next() {
+        if !in_text
+            && rest.starts_with("{{")
+            && let Some(end) = rest.find("}}")
+        {
+            written.push('"');
+            written += &rest[..end + 2];
+            written.push('"');
+            rest = &rest[end + 2..];
+            continue;
+        }
+        if letter == '\\' && in_text {
+            let end = rest.char_indices().nth(2).map_or(rest.len(), |(at, _)| at);
+            written += &rest[..end];
+            rest = &rest[end..];
+            continue;
+        }
+        in_text ^= letter == '"';
+        written.push(letter);
+        rest = &rest[letter.len_utf8()..];
+    }
+    written
+}

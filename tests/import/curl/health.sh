@@ -1,0 +1,1 @@
+curl --fail http://localhost:8080/actuator/health || exit 1

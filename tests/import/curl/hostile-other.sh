@@ -1,0 +1,2 @@
+wget https://shop.example/
+http GET https://shop.example/
