@@ -35,7 +35,6 @@ fn around() -> Around {
             clock: Some(ClockNumbers { kept: true, estimated_seconds: 0.000_5, possible_seconds: 0.25 }),
         }),
         slos: Arc::default(),
-        fleet: Vec::new(),
         alerts: vec![AlertNumbers {
             integration: "slack",
             route: "chat".to_owned(),
