@@ -155,7 +155,7 @@ fn what_cannot_be_compared_with_is_named() {
     check("v9", 3, "`v9` is no folder here and no commit of this repository");
     check("--output=x", 2, "");
     check("http://127.0.0.1:1", 3, "http://127.0.0.1:1: ");
-    check("https://127.0.0.1:1", 3, "write the server's address as http://");
+    check("https://127.0.0.1:1", 3, "write an address like http://");
     check(&server.url("/"), 3, "it answers HTTP/1.0 404");
     server.on("/api/v1/scenarios", Reply::ok("[]"));
     check(&server.url("/"), 3, "this is no answer of a prober");

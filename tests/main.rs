@@ -20,6 +20,7 @@
 //! | `fleet_access` | what each login of a fleet can do at real servers, and what it cannot |
 //! | `fleet_init` | what `prober fleet init` writes, taken by a real server |
 //! | `fleet_push` | `prober push`, `diff --fleet` and `doctor --fleet` with a real server |
+//! | `fleet_walk` | the commands of `deploy/nats/README.md`, and an agent that is killed |
 //! | `fmt` | `prober fmt` on files, links and pipes; what is shipped is canonical
 //! | `hanging` | targets that hang delay nobody else |
 //! | `hostile_targets` | targets that break their protocols end in the right failure, in time |
@@ -60,6 +61,7 @@ mod fleet;
 mod fleet_access;
 mod fleet_init;
 mod fleet_push;
+mod fleet_walk;
 mod fmt;
 mod hanging;
 mod hostile_targets;

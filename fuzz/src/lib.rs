@@ -121,8 +121,7 @@ pub fn batch(bytes: &[u8]) {
     assert_eq!(written, rewritten, "a batch changes when it is sent on");
 }
 
-/// Reads a pack of a scenario set as it is, and with what is unpacked of it; a set that can be read is packed and read again
-/// without a change.
+/// Reads bytes as a pack of a scenario set, and as what is in one: nobody signed that, so all of it is read and refused.
 ///
 /// # Panics
 /// On every find.
@@ -143,7 +142,6 @@ pub fn set(bytes: &[u8]) {
     for pack in [bytes.to_vec(), zstd::bulk::compress(bytes, 1).expect("anything can be packed")] {
         let digest = Digest(*blake3::hash(&pack).as_bytes());
         let named = manifest(vec![digest], Digest([0; 32]), 0);
-        // Nobody signed this content, so it is refused at the latest when all of it was read.
         ScenarioSet::assemble(&named, |_| Some(pack.clone().into())).expect_err("its content is another one");
     }
 }

@@ -15,7 +15,9 @@ const ANSWER_BYTES_MAX: u64 = 128 << 20;
 /// # Errors
 /// There is no server, or it answers something else than 200; for people.
 pub(crate) fn get(url: &str, path: &str, token: Option<&str>) -> Result<String, String> {
-    let rest = url.strip_prefix("http://").ok_or("write the server's address as http://127.0.0.1:9899")?;
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or("only servers in the clear are read; write an address like http://127.0.0.1:9899")?;
     let host = rest.split('/').next().unwrap_or_default();
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let full = if has_port { host.to_owned() } else { format!("{host}:80") };

@@ -10,6 +10,7 @@ use fleet::manifest::{KEYS_BYTES_MAX, SigningKey, Trust};
 use fleet::publish::{Edition, Outcome, PublishError, Publisher, first, publish, restore};
 use fleet::set::ALL_REGIONS;
 use model::time::{Clock as _, SystemClock};
+use scenario::diagnostic::{Diagnostic, Severity};
 use serde_json::json;
 
 use super::args::{FactsFormat, Global, Push};
@@ -28,6 +29,7 @@ pub(crate) fn push(global: &Global, args: &Push, out: &Out) -> Result<Exit, Stop
     let key = signing_key(&args.key)?;
     let trust = trust(&key, args)?;
     let publisher = Publisher { key: &key, trust: &trust, now: SystemClock.now(), author: author(args) };
+    engine::place(&args.engine)?;
     // A mistake in the files is found before anybody is asked.
     let editions = if args.rollback.is_none() { editions(global, out)? } else { Vec::new() };
     let outcome = runtime(Some(1))?.block_on(published(args, &publisher, editions))?;
@@ -60,16 +62,22 @@ fn editions(global: &Global, out: &Out) -> Result<Vec<Edition>, Stop> {
     let place = place(global, &[])?;
     let checked = checked(&place, &options(&[], &[], host())?)?;
     let compiled = &checked.compiled;
-    if !compiled.diagnostics.is_empty() {
-        let style = &scenario::render::Style::PLAIN;
-        out.note_warnings(&scenario::render::human(&compiled.diagnostics, &compiled.sources, style));
-    }
-    let errors = count(&compiled.diagnostics, scenario::diagnostic::Severity::Error);
+    let errors = count(&compiled.diagnostics, Severity::Error);
+    let warnings = count(&compiled.diagnostics, Severity::Warning);
     if errors > 0 {
+        // What hides a secret in a line goes along, whatever it is.
+        let is_wanted = |one: &&Diagnostic| one.severity == Severity::Error || one.masked;
+        let wrong: Vec<_> = compiled.diagnostics.iter().filter(is_wanted).cloned().collect();
+        let style = &scenario::render::Style::PLAIN;
+        out.note_warnings(&scenario::render::human(&wrong, &compiled.sources, style));
         let plural = if errors == 1 { "" } else { "s" };
         return Err(Stop::file(format!(
             "nothing is pushed: the files have {errors} mistake{plural}; prober validate shows them"
         )));
+    }
+    if warnings > 0 {
+        let plural = if warnings == 1 { "" } else { "s" };
+        out.note(&format!("the files have {warnings} warning{plural}; prober validate shows them"));
     }
     let cuts = sets::cut(&place, &checked).map_err(|error| Stop::file(error.to_string()))?;
     Ok(cuts.into_iter().map(|Cut { region, set, plans }| Edition { region, set, plans }).collect())
