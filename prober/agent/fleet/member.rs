@@ -10,7 +10,7 @@ use std::time::Duration;
 use dashboard::{FleetView, Readiness};
 use fleet::assign::SHARDS;
 use fleet::nats::Nats;
-use fleet::{Beat, StoredManifest};
+use fleet::{Beat, Shard, StoredManifest, Token};
 use model::time::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -183,7 +183,8 @@ impl Member {
         // The runner's is the last way into the store: the writer ends with it.
         drop(queue);
         let (about, numbers) = (watch::Sender::new(json!({})), Arc::clone(&publisher.numbers));
-        let here = (layout(&agent.region), me.clone(), agent.zone.clone());
+        let before = tenures.lock().expect("no holder panics").owned();
+        let here = (layout(&agent.region), me.clone(), agent.zone.clone(), before);
         let (mut tasks, turns, manifests) = Tasks::start(&nats, here, about.subscribe(), publisher);
         let clock = watch::Sender::new(None);
         let offset = clock.subscribe();
@@ -315,7 +316,7 @@ type Running = (Tasks, mpsc::Receiver<Turn>, mpsc::Receiver<StoredManifest>);
 impl Tasks {
     fn start(
         nats: &Nats,
-        (layout, me, zone): (fleet::assign::Layout, Beat, String),
+        (layout, me, zone, before): (fleet::assign::Layout, Beat, String, BTreeMap<Shard, Token>),
         about: watch::Receiver<Value>,
         publisher: Publisher<Nats>,
     ) -> Running {
@@ -330,6 +331,7 @@ impl Tasks {
         let ((turn, turns), (manifest, manifests)) = (mpsc::channel(16), mpsc::channel(4));
         let region = layout.region.to_string();
         let seats = Seats::new(nats.clone(), (layout, me, zone), about, turn, made.drain.clone());
+        let seats = seats.of_last_life(before);
         made.seats.spawn(seats.run(made.stop.clone()));
         made.sets.spawn(hear_sets(nats.clone(), region, manifest, made.stop.clone()));
         made.publisher.spawn(publisher.run(made.finish.clone()));

@@ -46,7 +46,8 @@ impl Probing {
             turn.owned.iter().filter(is_new).map(|(shard, token)| (*shard, *token)).collect()
         };
         tokio::task::block_in_place(|| {
-            self.tenures.lock().expect("no holder panics").note(&begun, at).map_err(environment)
+            let mut tenures = self.tenures.lock().expect("no holder panics");
+            tenures.note(&begun, at).and_then(|()| tenures.note_owned(&turn.owned, at)).map_err(environment)
         })?;
         tracing::info!(shards = turn.owned.len(), begun = begun.len(), from = %at, "work has changed hands");
         self.mine = turn.owned;

@@ -27,6 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const LISTEN: Duration = Duration::from_millis(1_500);
 /// Changes that come within this time are one turn.
 const TOGETHER: Duration = Duration::from_millis(50);
+/// How long a prober that starts waits for the engine before it goes on with what its last life owned.
+const ALONE_AFTER: Duration = Duration::from_secs(3);
 /// How long after a fault the engine is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -52,6 +54,8 @@ pub(super) struct Seats<E> {
     /// Gives everything away, and ends when nothing is left or nobody is there to take it.
     pub(super) drain: CancellationToken,
     mine: BTreeMap<Shard, Token>,
+    /// Whether the engine was there since the start.
+    was_there: bool,
 }
 
 /// What is known of the region.
@@ -134,12 +138,18 @@ impl<E: Ownership> Seats<E> {
         turns: mpsc::Sender<Turn>,
         drain: CancellationToken,
     ) -> Self {
-        Self { engine, layout, me, zone, about, turns, drain, mine: BTreeMap::new() }
+        let (mine, was_there) = (BTreeMap::new(), false);
+        Self { engine, layout, me, zone, about, turns, drain, mine, was_there }
+    }
+
+    /// The same, with what this prober's last life owned: as long as the engine is away it goes on with that.
+    pub(super) fn of_last_life(self, mine: BTreeMap<Shard, Token>) -> Self {
+        Self { mine, ..self }
     }
 
     /// Takes part until `stop`, or until it has given everything away.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut told = false;
+        let (mut told, began, mut alone) = (false, Instant::now(), false);
         loop {
             match stop.run_until_cancelled(self.attend()).await {
                 None | Some(Ok(())) => break,
@@ -150,6 +160,14 @@ impl<E: Ownership> Seats<E> {
             }
             if self.drain.is_cancelled() {
                 break;
+            }
+            if !self.was_there && !self.mine.is_empty() && began.elapsed() >= ALONE_AFTER && !alone {
+                alone = true;
+                tracing::warn!(
+                    shards = self.mine.len(),
+                    "nobody can be asked: the work from before the restart goes on"
+                );
+                self.turn(SystemClock.now()).await;
             }
             tokio::time::sleep(AGAIN).await;
         }
@@ -241,6 +259,8 @@ impl<E: Ownership> Seats<E> {
                 Err(fault) => return Err(fault),
             }
         }
+        self.reclaim(world).await?;
+        self.was_there = true;
         for (seat, known) in &world.owners {
             // A claim whose answer was lost is ours as well.
             if known.owner.holder.as_ref() == Some(&self.me) {
@@ -251,6 +271,23 @@ impl<E: Ownership> Seats<E> {
         }
         if self.mine != before {
             self.turn(SystemClock.now()).await;
+        }
+        Ok(())
+    }
+
+    /// Claims what this prober's earlier lives still own: nobody took it, so nobody has to be waited for.
+    async fn reclaim(&mut self, world: &mut World) -> Result<(), Fault> {
+        let earlier = |known: &&Known| {
+            let holder = known.owner.holder.as_ref();
+            holder.is_some_and(|holder| holder.prober == self.me.prober && holder.boot < self.me.boot)
+        };
+        let ours: Vec<_> = world.owners.values().filter(earlier).map(|known| known.owner.clone()).collect();
+        for Owner { shard, token, .. } in ours {
+            match self.engine.claim(&self.layout.region, shard, Some(token), Some(&self.me)).await {
+                Ok(token) => self.won(world, shard, token),
+                Err(Fault::Conflict) => {}
+                Err(fault) => return Err(fault),
+            }
         }
         Ok(())
     }

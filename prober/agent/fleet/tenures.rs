@@ -71,6 +71,18 @@ impl Tenures {
         Ok(())
     }
 
+    /// Notes what is owned now; durable when this returns.
+    pub(super) fn note_owned(&self, owned: &BTreeMap<Shard, Token>, from: Timestamp) -> io::Result<()> {
+        let text: String = owned.iter().map(|(shard, token)| line(*shard, from, *token)).collect();
+        super::kept::durable(&self.path.with_extension("owned"), text.as_bytes())
+    }
+
+    /// What the last life owned when it ended.
+    pub(super) fn owned(&self) -> BTreeMap<Shard, Token> {
+        let text = fs::read_to_string(self.path.with_extension("owned")).unwrap_or_default();
+        text.lines().filter_map(read).map(|(shard, _, token)| (shard, token)).collect()
+    }
+
     /// The token under which the shard was owned when the slot began.
     pub(super) fn token(&self, shard: Shard, slot: Timestamp) -> Token {
         let tenures = self.all.get(&shard).map_or(&[][..], Vec::as_slice);
@@ -110,6 +122,10 @@ mod tests {
         tenures.note(&[(shard, Token(7))], at(1_000)).unwrap();
         tenures.note(&[(shard, Token(9))], at(2_000)).unwrap();
         fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"3 0 17").unwrap();
+        let owned = BTreeMap::from([(shard, Token(9))]);
+        assert_eq!(tenures.owned(), BTreeMap::new());
+        tenures.note_owned(&owned, at(2_000)).unwrap();
+        assert_eq!(Tenures::open(&path, at(2_000)).unwrap().owned(), owned);
         for tenures in [tenures, Tenures::open(&path, at(2_000)).unwrap()] {
             let token = |seconds| tenures.token(shard, at(seconds));
             assert_eq!([900, 1_000, 1_999, 2_000, 9_000].map(token), [7, 7, 7, 9, 9].map(Token));
