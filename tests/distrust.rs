@@ -408,3 +408,28 @@ fn a_prober_that_runs_out_of_open_files_blames_itself() {
     let (code, err) = serving.stop();
     assert_eq!(code, Some(0), "{err}");
 }
+
+/// What the kernel says of its clock is shown where people and programs look.
+#[test]
+fn the_kernel_s_clock_is_shown() {
+    let project = Project::with("", &[("idle", "cron: \"0 0 1 1 *\"\nhttp: http://127.0.0.1:9/".to_owned())]);
+    let serving = project.serve();
+    let metrics = serving.api().get("/metrics");
+    let value = |name: &str| -> f64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("there is no {name}")).trim().parse().unwrap()
+    };
+    let (kept, most) = (value("prober_clock_kept "), value("prober_clock_maximum_error_seconds "));
+    // The kernel counts up to 16 s and no further.
+    assert!((0.0..=16.0).contains(&most), "{most}");
+    assert_eq!(kept > 0.0, most < 16.0);
+    assert!(value("prober_clock_estimated_error_seconds ") >= 0.0);
+    for signal in ["clock", "files", "memory", "processor"] {
+        let head = format!("prober_distrust_active{{signal=\"{signal}\",region=\"\"}} ");
+        assert!(metrics.lines().any(|line| line.starts_with(&head)), "{signal}: {metrics}");
+    }
+    assert_eq!(serving.stop().0, Some(0));
+    let told = project.prober(&["doctor", "--format", "json"]).out;
+    let words = if kept > 0.0 { "wrong by at most" } else { "nothing keeps it" };
+    assert!(told.contains(words), "{told}");
+}

@@ -30,6 +30,7 @@
 //! | `mistakes` | wrong files: every mistake at its place, before anything runs |
 //! | `on_demand` | `/probe` beside the blackbox exporter, and where it must not lead |
 //! | `objectives` | how objectives stand, what they become for other tools, the weekly report |
+//! | `pages_tls` | pages over TLS, looked at by curl |
 //! | `promises` | objectives and routes as their owners see them |
 //! | `pushed` | exporters with receivers, real and hostile: all of it arrives, nobody is slowed, no secret shows |
 //! | `reload` | SIGHUP with wrong and right files |
@@ -72,6 +73,7 @@ mod metrics;
 mod mistakes;
 mod objectives;
 mod on_demand;
+mod pages_tls;
 mod promises;
 mod pushed;
 mod reload;

@@ -72,6 +72,14 @@ fn a_wrong_file_keeps_the_old_plans_and_a_right_one_is_applied() {
     // Once the last slots are closed: nothing is due twice or never at the border.
     api.until_events("scenario=comes", 8);
     assert_eq!(api.events("scenario=goes").len(), gone, "what is gone is not run any more");
+    let audit = api.json("/api/v1/audit");
+    let by_signal: Vec<_> = audit["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| (text(note, "who"), text(note, "action")))
+        .collect();
+    assert_eq!(by_signal, [("SIGHUP", "reload"); 2], "{audit:#}");
     let account = api.json("/api/v1/account?until=2s");
     assert_eq!(account["violations"], 0, "{account:#}");
     assert_eq!(account["streams"].as_array().unwrap().len(), 4, "{account:#}");

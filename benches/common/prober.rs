@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use model::time::Timestamp;
+use model::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::Value;
 
 use super::process::Process;
@@ -66,6 +66,38 @@ impl Prober {
             let good = if healthy { &stream["expected"] } else { &Value::from(0) };
             assert_eq!(&stream["good"], good, "{stream}");
         }
+    }
+
+    /// A page that must be there.
+    pub(crate) fn page(&self, path: &str) -> String {
+        let answer = testkit::client::get(self.address, path);
+        let answer = answer.unwrap_or_else(|| panic!("{path} is not there within ten seconds"));
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.body
+    }
+
+    /// Waits until every promise stands on all that is stored; gives how long that took.
+    pub(crate) fn until_judged(&self) -> Duration {
+        let began = Instant::now();
+        testkit::wait::until_blocking("promises that are up to date", PATIENCE * 10, || {
+            let slos: Value = serde_json::from_str(&self.page("/api/v1/slos")).expect("JSON");
+            let slos = slos["slos"].as_array().expect("a list of promises");
+            let ticks = slos.iter().filter_map(|slo| slo["at"].as_str()?.parse::<Timestamp>().ok());
+            let recent = SystemClock.now().minus(PATIENCE);
+            !slos.is_empty() && ticks.filter(|at| *at > recent).count() == slos.len()
+        });
+        began.elapsed()
+    }
+
+    /// The path of a bad run's page.
+    pub(crate) fn a_bad_run(&self) -> String {
+        let list: Value =
+            serde_json::from_str(&self.page("/api/v1/events?verdict=bad&limit=1")).expect("JSON");
+        let slot = &list["events"][0];
+        let id = slot["prober.slot.id"].as_str().expect("there is a bad run");
+        let at: Timestamp =
+            slot["prober.slot.scheduled"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+        format!("/runs/{id}?at={}", at.as_millis())
     }
 
     /// Ends it in order.

@@ -1,7 +1,7 @@
 //! What the machine says of itself, once a second: who waits for a processor or for memory, how many files are open,
 //! and what the clocks show.
 //!
-//! Reads `/proc` and the control group; what is not there is not known, and is no reason for doubt.
+//! Reads `/proc`, the control group and the kernel's clock; what is not there is not known, and is no reason for doubt.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::time::{Clock as _, SystemClock};
-use schedule::distrust::clock::WallClock;
+use rtime_clock::adjtime::{Timex, adjtimex};
+use schedule::distrust::clock::{KernelClock, WallClock};
 use schedule::distrust::pressure::{self, Sample, Shares};
 use schedule::distrust::room::{self, Files, Room};
 use schedule::distrust::{Doubts, Own};
@@ -47,6 +48,14 @@ fn of_group(controller: &str) -> impl Fn(&str) -> Option<String> {
     let group = read("/proc/self/cgroup").unwrap_or_default();
     let folders = pressure::group_folders(&group, controller);
     move |file| folders.iter().find_map(|folder| read(&format!("{folder}/{file}")))
+}
+
+/// What the kernel says of its clock; asking changes nothing.
+pub(crate) fn kernel_clock() -> Option<KernelClock> {
+    let mut asked = Timex::default();
+    adjtimex(&mut asked).ok()?;
+    let micros = |micros| u64::try_from(micros).ok().map(Duration::from_micros);
+    Some(KernelClock { estimated: micros(asked.0.esterror)?, possible: micros(asked.0.maxerror)? })
 }
 
 /// How many files are open, and what is known of memory.
@@ -101,14 +110,16 @@ pub(crate) async fn watch(doubts: Arc<Doubts>, stop: CancellationToken) {
         if !pause(&doubts, before.at + EVERY, &stop).await {
             return;
         }
-        let looked = blocking(|| (sample(), room(), keeper().is_some())).await;
-        let Some((now, room_now, kept)) = looked else { return };
+        let looked = blocking(|| (sample(), room(), kernel_clock(), keeper().is_some())).await;
+        let Some((now, room_now, kernel, has_keeper)) = looked else { return };
         let note = |own, why: Option<String>| doubts.note(own, before.at, now.at, why.as_deref());
         note(Own::Processor, Shares::between(&before, &now).busy());
         note(Own::Files, room_now.short_of_files());
         note(Own::Memory, room_now.short_of_memory(&room_before));
+        // A step makes the kernel forget that its clock was kept, until its keeper says so again.
+        let kept = kernel.map_or(has_keeper, KernelClock::is_kept);
         let stepped = clock.compare(SystemClock.now(), SystemClock.monotonic(), kept);
-        note(Own::Clock, stepped);
+        note(Own::Clock, stepped.or(clock.look(kernel)));
         (before, room_before) = (now, room_now);
     }
 }

@@ -4,8 +4,11 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use export::prometheus::{Around, Chunks, DoubtNumbers, Format, Metrics, OwnHealth, Process, StoreNumbers};
+use export::prometheus::{
+    Around, Chunks, ClockNumbers, DoubtNumbers, Format, Metrics, OwnHealth, Process, StoreNumbers,
+};
 use model::time::Timestamp;
+use schedule::distrust::clock::KernelClock;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::Gauges;
 use store::Store;
@@ -13,7 +16,7 @@ use tokio::sync::watch;
 
 use super::alerts::Board;
 use super::fleet::shown::{self, Shown};
-use super::machine::open_files;
+use super::machine::{kernel_clock, open_files};
 use super::pumps::Sinks;
 use super::slo::Standings;
 
@@ -52,6 +55,7 @@ impl MetricsPage {
             health: Some(OwnHealth {
                 doubts: self.doubts.standing().into_iter().map(doubt).collect(),
                 held: self.gauges.held.load(Ordering::Relaxed) as u64,
+                clock: kernel_clock().map(clock),
             }),
             slos: Arc::clone(&self.standings.borrow()),
             fleet: self.fleet.borrow().as_ref().map(|view| shown::families(view)).unwrap_or_default(),
@@ -62,6 +66,14 @@ impl MetricsPage {
 fn doubt(standing: Standing) -> DoubtNumbers {
     let Standing { signal, region, doubted, looks, failed, .. } = standing;
     DoubtNumbers { signal, region, doubted, looks, failed }
+}
+
+fn clock(clock: KernelClock) -> ClockNumbers {
+    ClockNumbers {
+        kept: clock.is_kept(),
+        estimated_seconds: clock.estimated.as_secs_f64(),
+        possible_seconds: clock.possible.as_secs_f64(),
+    }
 }
 
 /// The process' own resources; `None` where there is no `/proc`.

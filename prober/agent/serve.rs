@@ -15,7 +15,7 @@ use post::Client;
 use scenario::compile::Options;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::{Command, Gauges, Limits, Runner, Stopped};
-use store::{Cursor, Opened, Record, Store, Writer, WriterEnd};
+use store::{Cursor, NewNote, Opened, Record, Store, Writer, WriterEnd};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -104,7 +104,10 @@ pub(crate) async fn serve(
         let request = tokio::select! {
             asked = signals.next() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => None,
+                Asked::Reload => {
+                    note_signal(&parts.store).await;
+                    None
+                }
             },
             Some(request) = reloads.recv() => Some(request),
             () = again.due() => None,
@@ -123,6 +126,23 @@ pub(crate) async fn serve(
     tokio::select! {
         stopped = parts.stop() => stopped.map(|()| Exit::Good),
         () = second(&mut signals) => Ok(Exit::Interrupted),
+    }
+}
+
+/// Notes a reload that a signal asked for, beside those that people ask for on a page; one that cannot be noted is made
+/// all the same.
+async fn note_signal(store: &Store) {
+    let note = NewNote {
+        who: "SIGHUP".to_owned(),
+        action: "reload",
+        subject: "files".to_owned(),
+        detail: String::new(),
+        once: false,
+    };
+    let store = store.clone();
+    let noted = tokio::task::spawn_blocking(move || store.note(&[note], SystemClock.now())).await;
+    if let Ok(Err(error)) = noted {
+        tracing::warn!(%error, "a reload could not be noted");
     }
 }
 

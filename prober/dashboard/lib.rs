@@ -38,6 +38,7 @@
 
 mod access;
 mod app;
+pub mod curl;
 mod fleet;
 mod guard;
 mod live;

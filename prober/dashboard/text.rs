@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use maud::{Markup, html};
+use model::slot::Slot;
 use model::time::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -60,6 +61,11 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// The text as one segment of a path or one value of a query.
 pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// Where a run's page is; the time leads there by an index.
+pub(crate) fn run_path(slot: &Slot) -> String {
+    format!("/runs/{}?at={}", slot.id, slot.scheduled.as_millis())
 }
 
 /// The address as a link's target, if it is a plain web address.

@@ -11,7 +11,7 @@
 //! | [`judge`] | PURE: what a run's verdict rests on, and what it becomes |
 //! | [`pressure`] | PURE: the kernel's words on who waits for a processor |
 //! | [`room`] | PURE: do open files or memory run out? |
-//! | [`clock`] | PURE: was the wall clock stepped? |
+//! | [`clock`] | PURE: was the wall clock stepped, and does anything keep it? |
 //! | [`hold`] | runs that wait to be settled |
 //!
 //! | doubt | rests on | touches |
@@ -20,7 +20,7 @@
 //! | the resolver | the canary's name in two rounds | `bad` in the lookup; if it lies, `bad` of looked-up names |
 //! | the processor | late timers, throttling, steal, waiting | `bad` for a reason of time |
 //! | the memory | waiting for memory | `bad` for a reason of time |
-//! | the clock | a step against the monotonic clock | `bad` for a reason of dates |
+//! | the clock | a step against the monotonic clock, the kernel's own estimate of its error | `bad` for a reason of dates |
 //! | open files | nine tenths of the limit in use, or a run that got none | `bad` without an answer |
 
 pub mod clock;

@@ -77,6 +77,8 @@ struct Conditions<'a> {
     ids: ([u8; 16], [u8; 16]),
     seqs: std::ops::Range<i64>,
     limit: usize,
+    /// One millisecond without manual runs, which the index over times does not hold.
+    scheduled_only: bool,
 }
 
 impl Reader {
@@ -101,6 +103,29 @@ impl Reader {
             if part.first_seq < conditions.seqs.end {
                 found.extend(self.query_part(part, &conditions, room)?);
             }
+        }
+        Ok(found)
+    }
+
+    /// The scheduled events of the slots at `at` whose id begins with `slot_prefix`: by an index, where a query without
+    /// the time has to look at every row.
+    ///
+    /// # Errors
+    /// A part could not be read.
+    pub fn slots_at(&mut self, at: Timestamp, slot_prefix: &str) -> Result<Vec<StoredEvent>, ReadError> {
+        let filter = EventFilter {
+            slot_prefix: Some(slot_prefix.to_owned()),
+            since: Some(at),
+            until: Some(at.plus(Duration::from_millis(1))),
+            limit: LIMIT_MAX,
+            ..EventFilter::default()
+        };
+        let Some(mut conditions) = Conditions::of(&filter) else { return Ok(Vec::new()) };
+        conditions.scheduled_only = true;
+        let (from, to) = (conditions.since_ms, conditions.until_ms);
+        let mut found = Vec::new();
+        for part in self.parts()?.iter().filter(|part| part.may_hold(from, to)) {
+            found.extend(self.query_part(part, &conditions, LIMIT_MAX)?);
         }
         Ok(found)
     }
@@ -292,7 +317,15 @@ impl<'a> Conditions<'a> {
         let since_ms = filter.since.map_or(i64::MIN, crate::plans::ceil_ms);
         let until_ms = filter.until.map_or(i64::MAX, crate::plans::ceil_ms);
         let possible = limit > 0 && from < to && since_ms < until_ms;
-        possible.then_some(Self { filter, since_ms, until_ms, ids, seqs: from..to, limit })
+        possible.then_some(Self {
+            filter,
+            since_ms,
+            until_ms,
+            ids,
+            seqs: from..to,
+            limit,
+            scheduled_only: false,
+        })
     }
 
     fn let_through(&self, seq: i64, slot: &Slot) -> bool {
@@ -345,7 +378,11 @@ impl<'a> Conditions<'a> {
                        WHERE seq >= ? AND seq < ?"
             .to_owned();
         let mut values = vec![Value::Integer(self.seqs.start), Value::Integer(self.seqs.end)];
-        if self.filter.since.is_some() || self.filter.until.is_some() {
+        if self.scheduled_only {
+            // The words of the index, and one value: else the planner would go through the rows by their numbers.
+            sql.push_str(" AND manual = 0 AND scheduled = ?");
+            values.push(Value::Integer(self.since_ms));
+        } else if self.filter.since.is_some() || self.filter.until.is_some() {
             sql.push_str(" AND scheduled >= ? AND scheduled < ?");
             values.extend([Value::Integer(self.since_ms), Value::Integer(self.until_ms)]);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::time::{Clock as _, SystemClock, Timestamp};
 
 use super::{Finding, Patient, fail, ok, warn};
-use crate::agent::machine::{keeper, room};
+use crate::agent::machine::{keeper, kernel_clock, room};
 use crate::agent::metrics::open_files_max;
 use crate::agent::serve::in_flight_max;
 
@@ -31,11 +31,30 @@ pub(super) fn clock(_: &Patient) -> Finding {
             "set it: certificates and freshness are judged by it",
         );
     }
-    if let Some(keeper) = keeper() {
-        return ok(NAME, format!("{shown}, kept by {keeper}"));
+    let by = keeper().map_or_else(String::new, |keeper| format!(" by {keeper}"));
+    let error = |error: Duration| format!("{:.0} ms", error.as_secs_f64() * 1_000.0);
+    match kernel_clock() {
+        Some(clock) if clock.is_kept() => {
+            let seen = format!("{shown}, kept{by}, wrong by at most {}", error(clock.possible));
+            match clock.is_off() {
+                Some(why) => {
+                    warn(NAME, format!("{seen}: {why}"), "dates do not count meanwhile; look at its keeper")
+                }
+                None => ok(NAME, seen),
+            }
+        }
+        // Who keeps it elsewhere is not seen by this kernel, and what it keeps may be right.
+        kernel => {
+            let seen = match kernel {
+                Some(_) => format!("{shown}; the kernel says that nothing keeps it"),
+                None if !by.is_empty() => return ok(NAME, format!("{shown}, kept{by}")),
+                None => format!("{shown}; what keeps it cannot be seen from here"),
+            };
+            let remedy = "in a container or a small virtual machine the host keeps it; elsewhere run chronyd or \
+                          systemd-timesyncd";
+            warn(NAME, seen, remedy)
+        }
     }
-    let seen = format!("{shown}; what keeps it cannot be seen from here");
-    warn(NAME, seen, "in a container the host keeps it; elsewhere run chronyd or systemd-timesyncd")
 }
 
 /// How many runs the limit on open files allows at once.

@@ -44,6 +44,31 @@
 
   // Charts.
   const charts = new Map();
+  let steep = kept("prober-scale") === "log";
+  function turnScale() {
+    steep = !steep;
+    keep("prober-scale", steep ? "log" : "linear");
+    for (const button of document.querySelectorAll("button.scale")) button.setAttribute("aria-pressed", String(steep));
+    drawCharts();
+  }
+  /** A switch beside the chart's name, for without the script there is no chart. */
+  function scaleSwitch(figure) {
+    const title = figure.parentElement.querySelector("h2");
+    if (!title || title.querySelector("button.scale")) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "scale";
+    button.textContent = "log scale";
+    button.setAttribute("aria-pressed", String(steep));
+    button.addEventListener("click", turnScale);
+    title.append(" ", button);
+  }
+  /** From nought, with the limit in sight; by powers of ten from the least that was measured. */
+  function heights(limit) {
+    const top = (high) => Math.max(high ?? 0, limit ?? 0, 0.001) * 1.1;
+    if (!steep) return { range: (_, low, high) => [Math.min(0, low ?? 0), top(high)] };
+    return { distr: 3, range: (_, low, high) => uPlot.rangeLog(Math.max(low ?? 0.001, 1e-6), top(high), 10, true) };
+  }
   function colour(name) {
     // A colour of two themes is known only where it is used.
     const probe = document.createElement("span");
@@ -137,11 +162,11 @@
       height: 220,
       series,
       tzDate: (seconds) => (local ? new Date(seconds * 1000) : uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC")),
-      scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(high ?? 0, limit ?? 0, 0.001) * 1.1] } },
+      scales: { y: heights(limit) },
       // As far from the left as the strips below it: one time axis for all.
       padding: [12, 0, 0, 0],
       legend: { markers: { dash: (_, index) => ["solid", "dashed", "dotted", "double"][(index - 1) % 4] } },
-      axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: figure.clientWidth > 700 ? 100 : 64, values: (_, ticks) => ticks.map((tick) => unit(tick, data.what)) }],
+      axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: figure.clientWidth > 700 ? 100 : 64, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : unit(tick, data.what))) }],
       hooks: { draw: [threshold] },
       cursor: { sync: { key: "prober" } },
     }, columns, figure);
@@ -196,17 +221,34 @@
         } else {
           box.remove();
           const run = document.elementFromPoint(event.clientX, event.clientY)?.closest("[data-run]");
-          if (run) location.assign(`/runs/${run.dataset.run}`);
+          if (run) location.assign(run.dataset.run);
         }
         begin = null;
       });
     }
   }
 
+  /** Copies a command; only where the browser lets a page do so. */
+  function copyButton(place) {
+    if (!navigator.clipboard || place.querySelector("button")) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(place.querySelector("pre").textContent);
+        button.textContent = "Copied";
+      } catch { button.textContent = "The browser does not allow it"; }
+    });
+    place.append(button);
+  }
+
   function enhance(within) {
     showTimes(within);
     boxes(within);
+    for (const place of within.querySelectorAll(".copied")) copyButton(place);
     for (const figure of within.querySelectorAll("figure.chart[data-series]")) {
+      scaleSwitch(figure);
       loadChart(figure).catch(() => { figure.textContent = "The chart's numbers could not be loaded; the table has them."; });
     }
   }
@@ -270,7 +312,7 @@
 
   // Keys.
   const places = { o: "/", a: "/alerts", e: "/events", w: "/review", p: "/prober", c: "/config" };
-  const help = [["/", "find"], ["j k", "next, previous row"], ["g o", "overview"], ["g a", "alerts"], ["g e", "events"], ["g w", "weekly review"], ["g p", "the prober"], ["g c", "configuration"], ["u", "UTC or local time"], ["t", "theme"], ["r", "load again"], ["?", "this list"]];
+  const help = [["/", "find"], ["j k", "next, previous row"], ["g o", "overview"], ["g a", "alerts"], ["g e", "events"], ["g w", "weekly review"], ["g p", "the prober"], ["g c", "configuration"], ["u", "UTC or local time"], ["t", "theme"], ["l", "linear or log scale"], ["r", "load again"], ["?", "this list"]];
   function showHelp() {
     let dialog = document.getElementById("keys");
     if (!dialog) {
@@ -305,7 +347,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
     if (Date.now() - went < 1500 && places[event.key]) { location.assign(places[event.key]); return; }
     went = event.key === "g" ? Date.now() : 0;
-    const actions = { j: () => step(1), k: () => step(-1), u: turnZone, t: turnTheme, r: reload, "?": showHelp, "/": () => document.querySelector("main input[type=search], main input[name=q]")?.focus() };
+    const actions = { j: () => step(1), k: () => step(-1), u: turnZone, t: turnTheme, l: turnScale, r: reload, "?": showHelp, "/": () => document.querySelector("main input[type=search], main input[name=q]")?.focus() };
     const action = actions[event.key];
     if (action) { event.preventDefault(); action(); }
   }

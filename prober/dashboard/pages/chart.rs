@@ -137,7 +137,7 @@ fn shape(out: &mut String, place: usize, bucket: &Bucket, (series, view): (&Seri
                 .expect("a String takes every character");
         }
         (_, Some(sample)) => {
-            let to = address(&view.asked, |asked| asked.run = Some(sample.to_string())).replace('&', "&amp;");
+            let to = address(&view.asked, |asked| asked.run = Some((&sample).into())).replace('&', "&amp;");
             write!(out, r##"<a href="{to}#run" aria-label="{said}"><title>{said}</title><use href="#{letter}" x="{x}"/></a>"##)
                 .expect("a String takes every character");
         }

@@ -10,7 +10,7 @@ use super::layout::{self, Frame};
 use super::mark;
 use super::overview::legend;
 use crate::state::Cell;
-use crate::text::{NAME_MAX, SENTENCE_MAX, clean, count, duration, encoded, time, user};
+use crate::text::{NAME_MAX, SENTENCE_MAX, clean, count, duration, encoded, run_path, time, user};
 use crate::view::explorer::{Explored, Found, LISTED_MAX, POINTS_MAX};
 
 /// The picture's size in its own units.
@@ -116,7 +116,7 @@ fn scatter(found: &Found) -> Markup {
         // Where the script leads who points at it; the table has the links.
         match point.cell {
             Cell::Bad | Cell::Warn => {
-                write!(marks, r#"<g data-run="{}">{shape}</g>"#, point.id)
+                write!(marks, r#"<g data-run="{}">{shape}</g>"#, run_path(&point.slot))
             }
             _ => marks.write_str(&shape),
         }
@@ -201,7 +201,7 @@ fn list(found: &Found, now: Timestamp) -> Markup {
             thead { tr { th scope="col" { "Slot (UTC)" } th scope="col" { "Verdict" } th scope="col" { "Scenario" } th scope="col" { "Region" } th.number scope="col" { "Took" } th scope="col" { "What happened" } } }
             tbody { @for event in &found.listed {
                 tr {
-                    td { a href=(format!("/runs/{}", event.slot.id)) { (time(event.slot.scheduled, now)) } }
+                    td { a href=(run_path(&event.slot)) { (time(event.slot.scheduled, now)) } }
                     td { (mark::verdict(event.outcome.reason)) }
                     td data-label="scenario" { (user(&event.origin.stream.scenario, NAME_MAX)) }
                     td data-label="region" { (user(&event.origin.stream.region, NAME_MAX)) }

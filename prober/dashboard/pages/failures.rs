@@ -34,7 +34,7 @@ pub(super) fn show(view: &ScenarioView) -> Markup {
                             td data-label="last" { (time(group.last, now)) " (" (brief_age(now.since(group.last))) " ago)" }
                             td.said {
                                 (user(&group.message, 300)) " "
-                                a href=(format!("{}#run", address(&view.asked, |asked| asked.run = Some(group.sample.to_string())))) { "show it" }
+                                a href=(format!("{}#run", address(&view.asked, |asked| asked.run = Some((&group.sample).into())))) { "show it" }
                             }
                         }
                     } }

@@ -8,7 +8,7 @@ use model::time::Timestamp;
 
 use super::layout::{self, Frame};
 use super::mark;
-use crate::text::{NAME_MAX, SENTENCE_MAX, time, user};
+use crate::text::{NAME_MAX, SENTENCE_MAX, run_path, time, user};
 
 /// A page with a sentence and what to do about it.
 pub(crate) fn message(project: &str, now: Timestamp, (title, what, help): (&str, &str, &str)) -> String {
@@ -35,7 +35,7 @@ pub(crate) fn choice(project: &str, now: Timestamp, (prefix, events): (&str, &[A
                         td { (mark::verdict(event.outcome.reason)) }
                         td { (user(&event.origin.stream.scenario, NAME_MAX)) }
                         td { (user(&event.origin.stream.region, NAME_MAX)) }
-                        td { a href=(format!("/runs/{}", event.slot.id)) { code { (event.slot.id) } } }
+                        td { a href=(run_path(&event.slot)) { code { (event.slot.id) } } }
                     }
                 }
             }
@@ -61,6 +61,6 @@ mod tests {
     fn each_choice_has_a_link() {
         let event = Arc::new(sample::failed_flow());
         let text = choice("", event.recorded, ("ab", &[Arc::clone(&event)]));
-        assert!(text.contains(&format!("/runs/{}", event.slot.id)), "{text}");
+        assert!(text.contains(&run_path(&event.slot)), "{text}");
     }
 }

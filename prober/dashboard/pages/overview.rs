@@ -9,7 +9,7 @@ use super::layout::{self, Frame, Refresh};
 use super::{filters, mark, promise};
 use crate::sources::ScenarioCard;
 use crate::state::{Cell, Since, State};
-use crate::text::{NAME_MAX, SENTENCE_MAX, brief_age, count, encoded, moment, time, user};
+use crate::text::{NAME_MAX, SENTENCE_MAX, brief_age, count, encoded, moment, run_path, time, user};
 use crate::view::{BrokenPromise, JointRow, Overview, Row};
 
 /// The page.
@@ -190,7 +190,7 @@ fn failing(row: &Row) -> Markup {
                 }
                 (user(&failure.message, SENTENCE_MAX / 4)) " "
             }
-            a href=(format!("/runs/{}", event.slot.id)) { "the run" }
+            a href=(run_path(&event.slot)) { "the run" }
         }
     }
 }

@@ -9,7 +9,7 @@ use super::difference::{self, shown};
 use super::layout::{self, Frame};
 use super::scenario::{facts, freshness, link, tags};
 use super::{mark, waterfall};
-use crate::text::{BLOCK_MAX, NAME_MAX, SENTENCE_MAX, age, clean, duration, encoded, time, user};
+use crate::text::{BLOCK_MAX, NAME_MAX, SENTENCE_MAX, age, clean, duration, encoded, run_path, time, user};
 use crate::view::RunView;
 
 /// Assertions on the page.
@@ -36,6 +36,7 @@ pub(crate) fn page(view: &RunView) -> String {
         @if !event.outcome.assertions.is_empty() { (assertions(event)) }
         (exchanges(event))
         (comparison(view))
+        (same_with_curl(event))
         (evidence(event))
         @if let Some(card) = &view.card { h2 { "The scenario" } (about(card)) }
         p.note { "Run " code { (id) } " · " a href=(format!("/api/v1/events?id={id}")) { "the whole event as JSON" }
@@ -160,7 +161,7 @@ fn comparison(view: &RunView) -> Markup {
     let before = age(event.slot.scheduled.since(good.slot.scheduled));
     html! {
         h2 { "Different from the last good run" }
-        p.note { a href=(format!("/runs/{}", good.slot.id)) { "That run" } " was " (before) " before and took "
+        p.note { a href=(run_path(&good.slot)) { "That run" } " was " (before) " before and took "
             (duration(good.outcome.duration)) "." }
         @if all.is_empty() { p.empty { "Nothing that was recorded differs noticeably." } } @else {
             table.rows.difference {
@@ -208,6 +209,22 @@ fn message(what: &str, message: &Message) -> Markup {
         pre dir="ltr" aria-label=(what) {
             (clean(&head, BLOCK_MAX))
             @if let Some(body) = &message.body { "\n\n" (clean(body, BLOCK_MAX)) }
+        }
+    }
+}
+
+/// Commands that ask the same, to be copied.
+fn same_with_curl(event: &SliEvent) -> Markup {
+    let commands = crate::curl::commands(event);
+    html! {
+        @if !commands.is_empty() {
+            details {
+                summary { "The same with curl" }
+                @for words in &commands {
+                    div.copied { pre dir="ltr" aria-label="command" { (clean(&words.join(" "), BLOCK_MAX)) } }
+                }
+                p.note { "Left out: headers, bodies, cookies and the values of queries; the scenario's file has them." }
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use super::overview::{legend, since_words};
 use super::{chart, failures, mark, promise, run, source, waterfall};
 use crate::sources::ScenarioCard;
 use crate::text::{
-    NAME_MAX, SENTENCE_MAX, age, brief_age, duration, encoded, moment, time, user, web_address,
+    NAME_MAX, SENTENCE_MAX, age, brief_age, duration, encoded, moment, run_path, time, user, web_address,
 };
 use crate::view::series::SPANS;
 use crate::view::{Asked, Listed, ScenarioView, StreamView};
@@ -36,7 +36,7 @@ pub(crate) fn page(view: &ScenarioView, banners: &[Banner]) -> String {
         @if let Some(selected) = &view.selected {
             section #run {
                 h2 { "A failed run" span.since {
-                    a href=(format!("/runs/{}", selected.event.slot.id)) { (time(selected.event.slot.scheduled, view.now)) }
+                    a href=(run_path(&selected.event.slot)) { (time(selected.event.slot.scheduled, view.now)) }
                     " in " (user(&selected.event.origin.stream.region, NAME_MAX))
                 } }
                 (run::findings(selected))
@@ -67,7 +67,8 @@ pub(super) fn address(asked: &Asked, change: impl FnOnce(&mut Asked)) -> String 
         parts.push(format!("hours={}", asked.hours));
     }
     if let Some(run) = &asked.run {
-        parts.push(format!("run={}", encoded(run)));
+        parts.push(format!("run={}", encoded(&run.id)));
+        parts.extend(run.at.map(|at| format!("at={}", at.as_millis())));
     }
     if !asked.refresh {
         parts.push("refresh=off".to_owned());
@@ -239,7 +240,7 @@ fn events(events: &[Listed], now: Timestamp) -> Markup {
             tbody {
                 @for listed in events {
                     tr {
-                        td { a href=(format!("/runs/{}", listed.slot.id)) { (time(listed.slot.scheduled, now)) } }
+                        td { a href=(run_path(&listed.slot)) { (time(listed.slot.scheduled, now)) } }
                         td { (mark::verdict(listed.reason)) }
                         @match &listed.event {
                             Some(event) => {

@@ -18,6 +18,7 @@ use crate::pages::{self, Asker};
 use crate::sources::Review;
 use crate::state::Losses;
 use crate::view;
+use crate::view::review::{Owners, Teams, cut};
 
 /// How old a review may be before it is made again.
 const REVIEW_FRESH: Duration = Duration::from_mins(5);
@@ -87,20 +88,38 @@ pub(super) async fn schema(State(app): State<Arc<App>>, Path(name): Path<String>
     }
 }
 
-pub(super) async fn review(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn review(
+    State(app): State<Arc<App>>,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Response {
     let now = app.now();
     let made = match made(&app).await {
         Ok(made) => made,
         Err(refusal) => return refused(&app, "/review", &refusal),
     };
+    let (catalogue, standings) = (app.catalogue(), app.standings());
+    let owners = Owners::of(&catalogue.cards, &standings);
     let answer = match made {
         Ok(review) => match app.read(move |store| view::review::gather(store, now)).await {
-            Ok(said) => Ok((review, said)),
+            Ok(useful) => {
+                let shown = cut(&review, &useful, &owners, teams(&pairs));
+                Ok((review, shown))
+            }
             Err(refusal) => return refused(&app, "/review", &refusal),
         },
         Err(why) => Err(why),
     };
-    html(StatusCode::OK, pages::review(&answer, &app.catalogue().project, now))
+    html(StatusCode::OK, pages::review(&answer, &catalogue.project, now))
+}
+
+/// Whose review the address asks for.
+fn teams(pairs: &[(String, String)]) -> Teams {
+    let value = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+    match (value("team"), value("teams").map(String::as_str)) {
+        (Some(team), _) => Teams::One(team.clone()),
+        (None, Some("each")) => Teams::Each,
+        _ => Teams::All,
+    }
 }
 
 pub(super) async fn review_markdown(State(app): State<Arc<App>>) -> Response {

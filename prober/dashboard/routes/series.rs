@@ -79,7 +79,7 @@ fn shown(scenario: &str, series: &Series) -> Value {
                 "p50": bucket.quantile(0.5),
                 "p95": bucket.quantile(0.95),
                 "max": bucket.quantile(1.0),
-                "run": bucket.sample,
+                "run": bucket.sample.map(|slot| slot.id),
             })
         })
     };

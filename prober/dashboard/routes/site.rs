@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use model::time::Timestamp;
 
 use super::{html, refused, said};
 use crate::app::{App, Refusal};
@@ -13,7 +14,7 @@ use crate::pages::{self, Banner};
 use crate::params;
 use crate::state::{Losses, State as StreamState};
 use crate::view::series::SPANS;
-use crate::view::{self, Asked, Filter, Found, ScenarioView};
+use crate::view::{self, Asked, Filter, Found, ScenarioView, Sought};
 
 /// The parameters of a page; unknown ones are ignored, for links may carry them.
 type Pairs = Query<Vec<(String, String)>>;
@@ -74,7 +75,7 @@ pub(super) async fn scenario(
         name: name.clone(),
         region: value("region").filter(|region| !region.is_empty()),
         hours: hours.unwrap_or(Asked::HOURS),
-        run: value("run").and_then(|id| params::id(&id)),
+        run: value("run").and_then(|id| params::id(&id)).map(|id| Sought { id, at: slot_time(&pairs) }),
         refresh: value("refresh").as_deref() != Some("off"),
     };
     match scenario_view(&app, asked).await {
@@ -121,7 +122,11 @@ fn no_such_scenario(app: &App, name: &str) -> Response {
     said(app, "/scenarios", (StatusCode::NOT_FOUND, &what, &help))
 }
 
-pub(super) async fn run(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+pub(super) async fn run(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(pairs): Pairs,
+) -> Response {
     let Some(prefix) = params::id(&id) else {
         let what = format!("`{}` is not a run", crate::text::clean(&id, 80));
         let help = "a run's id is 32 hexadecimal digits; the first few are enough";
@@ -129,7 +134,7 @@ pub(super) async fn run(State(app): State<Arc<App>>, Path(id): Path<String>) -> 
     };
     let (catalogue, now) = (app.catalogue(), app.now());
     let project = catalogue.project.clone();
-    let sought = prefix.clone();
+    let sought = Sought { id: prefix.clone(), at: slot_time(&pairs) };
     match app.read(move |store| view::run(&mut store.reader(), &catalogue, &sought, now)).await {
         Ok(Found::One(shown)) => html(StatusCode::OK, pages::run(&shown)),
         Ok(Found::Several(events)) => html(StatusCode::OK, pages::choice(&project, now, (&prefix, &events))),
@@ -139,6 +144,12 @@ pub(super) async fn run(State(app): State<Arc<App>>, Path(id): Path<String>) -> 
         }
         Err(refusal) => refused(&app, "/runs", &refusal),
     }
+}
+
+/// When the slot of the run in a link was; nonsense is as good as nothing.
+fn slot_time(pairs: &[(String, String)]) -> Option<Timestamp> {
+    let (_, text) = pairs.iter().find(|(name, _)| name == "at")?;
+    text.parse().ok().map(Timestamp::from_millis)
 }
 
 pub(super) async fn style() -> Response {

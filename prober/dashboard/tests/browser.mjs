@@ -176,11 +176,57 @@ async function box() {
   await page.close();
 }
 
+/** The chart by powers of ten, and back; the choice lasts. */
+async function steep() {
+  const page = await open(places.scenario, SIZES[0]);
+  await settle(page);
+  const pressed = () => page.$eval("button.scale", (button) => button.getAttribute("aria-pressed"));
+  if ((await pressed()) !== "false") wrong(places.scenario, "the scale is not linear at first");
+  await page.click("button.scale");
+  if ((await pressed()) !== "true") wrong(places.scenario, "the switch does not say that the scale is logarithmic");
+  await page.reload();
+  await settle(page);
+  if ((await pressed()) !== "true") wrong(places.scenario, "the scale was forgotten");
+  await page.screenshot({ path: `${pictures}/scenario-log.png` });
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press("l");
+  if ((await pressed()) !== "false") wrong(places.scenario, "l does not change the scale");
+  await page.evaluate(() => localStorage.clear());
+  await page.close();
+}
+
+/** A run's command goes to the clipboard as it stands. */
+async function copy() {
+  await browser.defaultBrowserContext().overridePermissions(address, ["clipboard-read", "clipboard-sanitized-write"]);
+  const page = await open(places.run, SIZES[0]);
+  await page.bringToFront();
+  await page.evaluate(() => { document.querySelector(".copied").closest("details").open = true; });
+  await page.click(".copied button");
+  await page.waitForFunction(() => document.querySelector(".copied button").textContent === "Copied");
+  const [shown, copied] = await page.evaluate(async () => [document.querySelector(".copied pre").textContent, await navigator.clipboard.readText()]);
+  if (shown !== copied || !copied.startsWith("curl -v ")) wrong(places.run, `copied ${copied}`);
+  await page.close();
+}
+
+/** Each team's review begins on a sheet of its own. */
+async function print() {
+  const page = await open(places.teams, SIZES[0]);
+  const teams = (await page.$$("div.team")).length;
+  const paper = Buffer.from(await page.pdf({ format: "A4" })).toString("latin1");
+  const sheets = (paper.match(/\/Type\s*\/Page\b/g) ?? []).length;
+  if (teams < 2 || sheets < teams) wrong(places.teams, `${teams} teams on ${sheets} sheets`);
+  say({ figures: { teams, sheets } });
+  await page.close();
+}
+
 try {
   for (const [name, path] of Object.entries(places)) await look(name, path);
   await clicks();
   await keys();
   await box();
+  await steep();
+  await copy();
+  await print();
   await plain();
   await live();
   say({ figures: { pages: Object.keys(places).length } });

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use model::event::SliEvent;
 use model::outcome::Verdict;
-use model::slot::SlotId;
+use model::slot::Slot;
 use model::time::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ pub(crate) struct Point {
     pub(crate) at: Timestamp,
     pub(crate) seconds: f64,
     pub(crate) cell: Cell,
-    pub(crate) id: SlotId,
+    pub(crate) slot: Slot,
 }
 
 /// Events with one value of the field that is grouped by.
@@ -180,7 +180,7 @@ impl Fold {
             at: event.slot.scheduled,
             seconds,
             cell: Cell::of(event.outcome.reason),
-            id: event.slot.id,
+            slot: event.slot,
         };
         found.points.push(point);
         if found.listed.len() < LISTED_MAX {

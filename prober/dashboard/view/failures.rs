@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::event::SliEvent;
-use model::slot::SlotId;
+use model::slot::Slot;
 use model::time::Timestamp;
 use store::{ReadError, Reader};
 
@@ -26,7 +26,7 @@ pub(crate) struct Group {
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
     /// The newest of them.
-    pub(crate) sample: SlotId,
+    pub(crate) sample: Slot,
 }
 
 /// All groups, the most frequent first, and how many runs were looked at.
@@ -83,7 +83,7 @@ impl Failures {
             regions: vec![Arc::clone(region)],
             first: at,
             last: at,
-            sample: event.slot.id,
+            sample: event.slot,
         });
     }
 }

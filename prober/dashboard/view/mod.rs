@@ -18,5 +18,5 @@ pub(crate) use overview::{
     BrokenPromise, Filter, JointRow, Overview, ROWS_MAX, Row, StateCounts, gather as overview, gone_in,
     newest,
 };
-pub(crate) use run::{Found, RunView, gather as run};
+pub(crate) use run::{Found, RunView, Sought, gather as run};
 pub(crate) use scenario::{Asked, Listed, ScenarioView, StreamView, gather as scenario};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::event::SliEvent;
 use model::outcome::Verdict;
+use model::slot::Slot;
 use model::time::Timestamp;
 use store::{EventFilter, ReadError, Reader};
 
@@ -11,6 +12,21 @@ use crate::sources::{Catalogue, ScenarioCard};
 
 /// Events with one prefix that are offered to choose from.
 const CHOICES: usize = 20;
+
+/// Which run is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sought {
+    /// Its id or the first digits of it.
+    pub(crate) id: String,
+    /// When its slot was, if the link says so.
+    pub(crate) at: Option<Timestamp>,
+}
+
+impl From<&Slot> for Sought {
+    fn from(slot: &Slot) -> Self {
+        Self { id: slot.id.to_string(), at: Some(slot.scheduled) }
+    }
+}
 
 /// What an id or the first digits of one lead to.
 #[derive(Clone, Debug)]
@@ -41,16 +57,21 @@ pub(crate) struct RunView {
 pub(crate) fn gather(
     reader: &mut Reader,
     catalogue: &Catalogue,
-    id_prefix: &str,
+    sought: &Sought,
     now: Timestamp,
 ) -> Result<Found, ReadError> {
-    let filter = EventFilter {
-        slot_prefix: Some(id_prefix.to_owned()),
-        limit: CHOICES,
-        newest_first: true,
-        ..EventFilter::default()
-    };
-    let mut found: Vec<_> = reader.query(&filter)?.into_iter().map(|stored| stored.event).collect();
+    // Where the link says when, an index leads there; else, and for a run by hand, every row is looked at.
+    let mut stored = sought.at.map_or(Ok(Vec::new()), |at| reader.slots_at(at, &sought.id))?;
+    if stored.is_empty() {
+        let filter = EventFilter {
+            slot_prefix: Some(sought.id.clone()),
+            limit: CHOICES,
+            newest_first: true,
+            ..EventFilter::default()
+        };
+        stored = reader.query(&filter)?;
+    }
+    let mut found: Vec<_> = stored.into_iter().map(|stored| stored.event).collect();
     found.dedup_by_key(|event| event.slot.id);
     let event = match found.len() {
         0 => return Ok(Found::Nothing),

@@ -12,7 +12,7 @@ use store::{EventFilter, ReadError, Reader, StreamAccount};
 
 use super::failures::{self, Failures};
 use super::overview::{last, newest};
-use super::run::{self, RunView};
+use super::run::{self, RunView, Sought};
 use super::series::{self, Series};
 use crate::sources::{Catalogue, ScenarioCard};
 use crate::state::{self, Since, State};
@@ -62,8 +62,8 @@ pub(crate) struct Asked {
     pub(crate) region: Option<String>,
     /// The span in hours; one of [`series::SPANS`].
     pub(crate) hours: u32,
-    /// A run's id or its first digits.
-    pub(crate) run: Option<String>,
+    /// The run to show below.
+    pub(crate) run: Option<Sought>,
     /// Whether the page loads itself again.
     pub(crate) refresh: bool,
 }
@@ -154,8 +154,8 @@ fn selected(
     (asked, failures, card): (&Asked, &Failures, &ScenarioCard),
     now: Timestamp,
 ) -> Result<Option<Box<RunView>>, ReadError> {
-    if let Some(prefix) = &asked.run
-        && let run::Found::One(found) = run::gather(reader, catalogue, prefix, now)?
+    if let Some(sought) = &asked.run
+        && let run::Found::One(found) = run::gather(reader, catalogue, sought, now)?
         && (card.holds(&found.event.origin.stream)
             || found.event.origin.stream.scenario == card.stream.scenario)
     {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::attribute::AttributeValue;
 use model::event::SliEvent;
 use model::outcome::Verdict;
-use model::slot::{SlotId, Stream};
+use model::slot::{Slot, Stream};
 use model::time::Timestamp;
 use store::{EventSummary, ReadError, Reader};
 
@@ -87,7 +87,7 @@ pub(crate) struct Bucket {
     /// The worst of them.
     pub(crate) cell: Cell,
     /// A run that was the worst.
-    pub(crate) sample: Option<SlotId>,
+    pub(crate) sample: Option<Slot>,
     /// The values of runs that count, in order once all are there.
     values: Vec<f64>,
 }
@@ -116,7 +116,7 @@ impl Bucket {
         self.bad += u32::from(summary.reason.verdict() == Verdict::Bad);
         if cell > self.cell || self.sample.is_none() {
             self.cell = cell;
-            self.sample = Some(summary.slot.id);
+            self.sample = Some(summary.slot);
         }
     }
 }

@@ -35,7 +35,7 @@ mod text;
 mod tests;
 
 pub use alerts::AlertNumbers;
-pub use render::{Around, Chunks, DoubtNumbers, FleetFamily, OwnHealth, Process, StoreNumbers};
+pub use render::{Around, Chunks, ClockNumbers, DoubtNumbers, FleetFamily, OwnHealth, Process, StoreNumbers};
 pub use text::Format;
 pub(crate) use text::Kind;
 

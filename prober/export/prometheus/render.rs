@@ -54,6 +54,19 @@ pub struct OwnHealth {
     pub doubts: Vec<DoubtNumbers>,
     /// Runs that wait until it is known whether the prober was at fault.
     pub held: u64,
+    /// What the kernel says of its clock; `None` if it does not tell.
+    pub clock: Option<ClockNumbers>,
+}
+
+/// What the kernel says of its clock.
+#[derive(Copy, Clone, Debug)]
+pub struct ClockNumbers {
+    /// Whether something keeps it.
+    pub kept: bool,
+    /// How wrong it is, as its keeper estimates, in seconds.
+    pub estimated_seconds: f64,
+    /// How wrong it can be at most, in seconds.
+    pub possible_seconds: f64,
 }
 
 /// One signal of the prober's own health.
@@ -402,6 +415,13 @@ fn health_families(out: &mut Writer, health: &OwnHealth) {
     }
     let help = "Runs that wait until it is known whether the prober was at fault.";
     one(out, ("prober_runs_held", Kind::Gauge, help), health.held);
+    let Some(clock) = health.clock else { return };
+    let help = "Whether the kernel says that something keeps its clock: 1 or 0.";
+    one(out, ("prober_clock_kept", Kind::Gauge, help), u64::from(clock.kept));
+    let help = "How wrong the keeper of the kernel's clock estimates that it is.";
+    float(out, ("prober_clock_estimated_error_seconds", Kind::Gauge, help), clock.estimated_seconds);
+    let help = "How wrong the kernel's clock can be at most; 16 if nothing keeps it.";
+    float(out, ("prober_clock_maximum_error_seconds", Kind::Gauge, help), clock.possible_seconds);
 }
 
 fn process_families(out: &mut Writer, process: &Process) {

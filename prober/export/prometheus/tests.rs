@@ -32,6 +32,7 @@ fn around() -> Around {
                 failed: 2,
             }],
             held: 3,
+            clock: Some(ClockNumbers { kept: true, estimated_seconds: 0.000_5, possible_seconds: 0.25 }),
         }),
         slos: Arc::default(),
         alerts: vec![AlertNumbers {

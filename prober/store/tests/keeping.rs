@@ -168,6 +168,7 @@ fn questions_of_people() {
         check(&EventFilter { slot_prefix: Some(nonsense.into()), ..all.clone() }, &[]);
     }
     for reader in &mut readers {
+        slots_by_their_time(reader, (&shop.stream, &other.stream), second);
         let last = reader.last_events(&[shop.stream.clone(), other.stream.clone()], 7).unwrap();
         assert_eq!(last[0].iter().map(|event| event.seq).collect::<Vec<_>>(), [9, 8, 7, 6, 5, 4, 3]);
         assert_eq!(last[0][0].slot.scheduled, second(70));
@@ -182,7 +183,22 @@ fn questions_of_people() {
         assert_eq!(good(reader, second(71)), Some(9));
         assert_eq!(good(reader, second(70)), Some(1));
         assert_eq!(good(reader, second(0)), None);
-        assert_eq!(reader.event(6).unwrap().unwrap().event.slot, shop.stream.slot(second(40)));
         assert!(reader.event(11).unwrap().is_none());
     }
+}
+
+/// A slot by its number; by its time the one that is wanted, a missed one by its first digits, and not another slot of that time, another time, or no id.
+fn slots_by_their_time(
+    reader: &mut Reader,
+    (shop, other): (&Stream, &Stream),
+    second: impl Fn(u64) -> Timestamp,
+) {
+    assert_eq!(reader.event(6).unwrap().unwrap().event.slot, shop.slot(second(40)));
+    let mut found = |at, id: &str| seqs(&reader.slots_at(at, id).unwrap());
+    let id = |stream: &Stream, at| stream.slot(at).id.to_string();
+    assert_eq!(found(second(61), &id(other, second(61))), [10]);
+    assert_eq!(found(second(40), &id(shop, second(40))[..12]), [6]);
+    assert_eq!(found(second(61), &id(shop, second(61))), [0; 0]);
+    assert_eq!(found(second(60), &id(other, second(61))), [0; 0]);
+    assert_eq!(found(second(61), "no"), [0; 0]);
 }
