@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
+use testkit::servers::{Nats, NatsSetup};
 
 use crate::support::{Broker, Project, Ran};
 
@@ -147,4 +148,19 @@ fn a_server_is_judged_before_a_fleet_runs_on_it() {
     assert_eq!(state(&away, "fleet server").0, "fail", "{away:#}");
     let unknown = look_at(&broker.login("hub").replace("hub:", "hub:x"));
     assert!(state(&unknown, "fleet server").1.contains("this login is not let in"), "{unknown:#}");
+}
+
+#[test]
+fn an_old_server_is_named_before_anything_is_asked_of_it() {
+    let project = project();
+    let server = Nats::start(&NatsSetup::default());
+    assert_eq!(project.prober(&["fleet", "init"]).code, Some(0));
+    let url = format!("nats://{}", server.addr());
+    for command in [&["push"][..], &["push", "--dry-run"], &["diff"], &["fleet", "status"]] {
+        let ran = project.prober(&[command, &["--fleet", &url]].concat());
+        let expected = "is too old for a fleet; install 2.12.8 or newer";
+        assert!(ran.code == Some(3) && ran.err.contains(expected), "{command:?}: {ran:?}");
+    }
+    let ran = project.prober(&["doctor", "--fleet", &url]);
+    assert!(ran.code == Some(3) && ran.out.contains("install nats-server 2.12.8 or newer"), "{ran:?}");
 }

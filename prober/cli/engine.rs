@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fleet::Fault;
-use fleet::access::covers;
+use fleet::access::{SERVER_MIN, covers, is_new_enough};
 use fleet::manifest::KEYS_BYTES_MAX;
 use fleet::nats::Nats;
 
@@ -12,8 +12,22 @@ use super::place::host;
 use crate::agent::fleet::engine::{self, Place};
 use crate::exit::Stop;
 
-/// A client that is connected.
+/// A client that is connected to a server which a fleet can be built on.
 pub(crate) async fn connect(named: &Engine) -> Result<Nats, Stop> {
+    let source = connect_any(named).await?;
+    match source.server_version() {
+        Some(old) if !is_new_enough(&old) => {
+            let [major, minor, patch] = SERVER_MIN;
+            Err(Stop::environment(format!(
+                "nats-server {old} is too old for a fleet; install {major}.{minor}.{patch} or newer"
+            )))
+        }
+        _ => Ok(source),
+    }
+}
+
+/// A client that is connected to any server, for whoever says what is wrong with it.
+pub(crate) async fn connect_any(named: &Engine) -> Result<Nats, Stop> {
     engine::connect_now(&place(named)?, &host()).await
 }
 

@@ -17,6 +17,12 @@ const DOMAIN: &str = "fleet";
 /// The oldest version of the server that a fleet is built on.
 pub const SERVER_MIN: [u64; 3] = [2, 12, 8];
 
+/// Whether a server of this version is one that a fleet is built on.
+pub fn is_new_enough(version: &str) -> bool {
+    let parts: Vec<u64> = version.split(['.', '-']).map_while(|part| part.parse().ok()).collect();
+    parts.as_slice() >= SERVER_MIN.as_slice()
+}
+
 /// The buckets whose keys begin with a region, and the keys of one region in them that a prober there writes.
 const BUCKETS: [(&str, &[&str]); 4] =
     [("cfg", &[]), ("members", &["members.{region}.*"]), ("own", &["own.{region}.>"]), ("conf", &[])];
@@ -358,6 +364,23 @@ mod tests {
             let deletes =
                 ["$JS.API.STREAM.DELETE", "$JS.API.STREAM.PURGE", "$JS.API.STREAM.MSG.DELETE", "$JS.API.>"];
             assert!(deletes.iter().all(|subject| !may(&part, subject)), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn old_servers_are_known() {
+        for (version, expected) in [
+            ("2.12.8", true),
+            ("2.15.1", true),
+            ("3.0.0", true),
+            ("2.13.0-preview.1", true),
+            ("2.12.7", false),
+            ("2.9.10", false),
+            ("2.12", false),
+            ("", false),
+            ("next", false),
+        ] {
+            assert_eq!(is_new_enough(version), expected, "{version}");
         }
     }
 

@@ -185,12 +185,17 @@ fn change(
     let (more, fewer) = (names(new, old), names(old, new));
     let both: Vec<_> =
         old.iter().filter_map(|(region, old)| Some((*region, *old, *new.get(region)?))).collect();
-    let facts = facts(&both);
+    let mut facts = facts(&both);
+    // That it has another name is told by itself.
+    let is_renamed = old_name != new_name;
+    facts.retain(|fact| {
+        !(is_renamed && fact.what == "title" && fact.before == old_name && fact.after == new_name)
+    });
     let versions = both.iter().any(|(_, old, new)| old.version != new.version);
     if !versions && facts.is_empty() && more.is_empty() && fewer.is_empty() {
         return None;
     }
-    let keys = match (&before.files, &after.files) {
+    let mut keys = match (&before.files, &after.files) {
         (Some(old), Some(new)) => {
             let text = |files: &Files, name: &str| files.texts.get(files.of.get(name)?).cloned();
             let texts = text(old, old_name).zip(text(new, new_name));
@@ -198,6 +203,10 @@ fn change(
         }
         _ => Vec::new(),
     };
+    keys.retain(|key| !(is_renamed && ["name", "was"].contains(&key.path.as_str())));
+    if is_renamed && facts.is_empty() && keys.is_empty() && more.is_empty() && fewer.is_empty() {
+        return None;
+    }
     Some(Changed { names: vec![new_name.to_owned()], facts, keys, more, fewer })
 }
 

@@ -1,7 +1,7 @@
 //! Keys that two versions of a file do not have in common.
 
 use scenario::diagnostic::Report;
-use scenario::tree::{Node, NodeValue, parse};
+use scenario::tree::{Node, NodeValue, ScalarKind, parse};
 
 /// One key whose value differs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +89,7 @@ fn walk_lists(path: &str, old: &[Node], new: &[Node], found: &mut Vec<KeyChange>
 /// A value on one line, no longer than people read.
 fn shown(node: &Node) -> String {
     let text = match node.scalar() {
+        Some(scalar) if scalar.kind == ScalarKind::Null => "nothing".to_owned(),
         Some(scalar) => scalar.text.trim_end().to_owned(),
         None => node.json().to_string(),
     };

@@ -53,8 +53,19 @@ fn changed(path: &str, old: &str, new: &str, expected: &str) {
 #[test]
 fn the_same_and_what_means_the_same() {
     check(&ALL, &ALL, "nothing would change against before");
-    changed("scenarios/home.yaml", "every", "# a remark\nevery", "nothing would change against before");
-    changed("scenarios/home.yaml", "every: 1m", "every: 60s", "nothing would change against before");
+    changed(
+        "scenarios/home.yaml",
+        "every: 1m",
+        "# a remark\nevery: 1m",
+        "nothing would change against before",
+    );
+    // The same in other words is another version of the scenario, so it is shown; no fact differs.
+    changed(
+        "scenarios/home.yaml",
+        "every: 1m",
+        "every: 60s",
+        "~ home\n    every: 1m → 60s\nagainst before: 0 added, 0 removed, 0 renamed, 1 changed",
+    );
 }
 
 #[test]

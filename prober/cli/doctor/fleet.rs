@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use fleet::access::{Part, SERVER_MIN};
+use fleet::access::{Part, SERVER_MIN, is_new_enough};
 use fleet::nats::Nats;
 use model::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::Value;
@@ -46,7 +46,7 @@ pub(super) fn findings(
     // What the command line says has to be right before anything is looked at.
     engine::place(named)?;
     let asked = runtime.block_on(async {
-        let nats = engine::connect(named).await?;
+        let nats = engine::connect_any(named).await?;
         Ok::<_, Stop>(ask(&nats, monitor).await)
     });
     let asked = match asked {
@@ -100,9 +100,8 @@ async fn ask(nats: &Nats, monitor: &str) -> Asked {
 
 fn server(version: &str) -> Finding {
     const NAME: &str = "fleet server";
-    let parts: Vec<u64> = version.split(['.', '-']).map_while(|part| part.parse().ok()).collect();
     let [major, minor, patch] = SERVER_MIN;
-    if parts.as_slice() >= SERVER_MIN.as_slice() {
+    if is_new_enough(version) {
         return ok(NAME, format!("nats-server {version}"));
     }
     fail(
@@ -202,10 +201,11 @@ fn fsync(settings: &Result<Value, String>, monitor: &str) -> Finding {
         ),
         Ok(page) if page["config"]["sync_always"] == true => ok(NAME, "what is acknowledged is on the disk"),
         Ok(page) => {
-            let every = Duration::from_nanos(page["config"]["sync_interval"].as_u64().unwrap_or(0));
+            let every = page["config"]["sync_interval"].as_u64().map(Duration::from_nanos);
+            let every =
+                every.map_or_else(|| "now and then".to_owned(), |every| format!("every {}", duration(every)));
             let seen = format!(
-                "the server writes to the disk every {}: a power cut loses what it acknowledged since",
-                duration(every)
+                "the server writes to the disk {every}: a power cut loses what it acknowledged since"
             );
             fail(
                 NAME,
