@@ -9,7 +9,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The crates whose lines are shown: all of ours.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "prober",
     "model",
     "scenario",
@@ -19,6 +19,7 @@ const OURS: [&str; 13] = [
     "slo",
     "post",
     "export",
+    "fleet",
     "alert",
     "dashboard",
     "demo",
