@@ -117,8 +117,10 @@ every: 1m
 regions: [eu, us]
 quorum: 2
 http:
+  method: POST
   url: ${vars.shop}/${vars.code}/${vars.share}
-  headers: { Note: \"${vars.note}\", Authorization: \"${secrets.token}\" }
+  headers: { Authorization: \"${secrets.token}\" }
+  json: { note: \"${vars.note}\" }
 slo: { objective: 99.9% }
 alerts: { page: oncall }
 ";
