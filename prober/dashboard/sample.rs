@@ -141,7 +141,7 @@ fn flow(status: i64, header: Option<&str>, wait: u64, reason: Reason) -> SliEven
     create.attributes.set("http.response.status_code", status);
     create.attributes.set("tls.server.not_after", "2026-03-13T00:00:00Z");
     if let Some(header) = header {
-        create.attributes.set("server.header", header);
+        create.attributes.set("server.header", header.to_owned());
     }
     let last = if failed { StepState::Skipped } else { StepState::Passed };
     let mut outcome = Outcome::empty(reason);

@@ -90,7 +90,7 @@ fn of_step(step: &mut StepRecord, change: &mut Change<'_>) {
     }
     for value in attributes.values_mut() {
         match value {
-            AttributeValue::Text(text) => of_text(text, usize::MAX, change),
+            AttributeValue::Text(text) => of_word(text, usize::MAX, change),
             AttributeValue::List(texts) => of_lines(texts, change),
             AttributeValue::Bool(_) | AttributeValue::Int(_) | AttributeValue::Float(_) => {}
         }

@@ -665,7 +665,7 @@ fn hostile() -> SliEvent {
     for key in
         keys.into_iter().chain(["tls.protocol.version", "tls.cipher", "dns.response_code", "server.address"])
     {
-        step.attributes.set(key, text.as_str());
+        step.attributes.set(key, text.clone());
     }
     step.attributes.set(text.clone(), AttributeValue::List(vec![text.clone(); 3]));
     step.attributes.set("dns.answers", vec![text.clone(); 50]);

@@ -1,7 +1,10 @@
 //! Writing: on the path of every run, so nothing is built that is not written.
 
+use std::net::SocketAddr;
+
 use super::json::{Object, any, array, object, seconds, text, word};
 use super::timing_key;
+use crate::address_text::socket_bytes;
 use crate::attribute::{AttributeValue, Attributes};
 use crate::event::{SCHEMA, SliEvent, Trigger};
 use crate::high_mark::{HighMark, MarkValue};
@@ -217,7 +220,7 @@ fn hop(out: &mut Vec<u8>, hop: &Hop) {
             map.text("status", status);
         }
         if let Some(peer) = &hop.peer {
-            map.value("peer", peer);
+            socket(map.key("peer"), *peer);
         }
         if hop.reused {
             map.yes("reused");
@@ -258,7 +261,7 @@ fn span(out: &mut Vec<u8>, span: &PhaseSpan) {
 
 fn address(out: &mut Vec<u8>, attempt: &AddressAttempt) {
     out.push(b'[');
-    any(out, &attempt.peer);
+    socket(out, attempt.peer);
     out.push(b',');
     seconds(out, attempt.start);
     out.push(b',');
@@ -266,6 +269,13 @@ fn address(out: &mut Vec<u8>, attempt: &AddressAttempt) {
     out.push(b',');
     text(out, &attempt.error_type);
     out.push(b']');
+}
+
+/// Digits, dots and colons: nothing to escape.
+fn socket(out: &mut Vec<u8>, address: SocketAddr) {
+    out.push(b'"');
+    socket_bytes(address, |byte| out.push(byte));
+    out.push(b'"');
 }
 
 fn assertion_entries(record: &AssertionRecord, map: &mut Object<'_>) {
