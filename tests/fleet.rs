@@ -3,6 +3,7 @@
 //! After each fault: good + bad + ineligible + missed = expected for every closed slot, and none twice. Faults are few, so that
 //! the tests are short: `PROBER_FAULTS=200` makes as many of them as one wants to believe in.
 
+mod effects;
 mod faults;
 mod refusals;
 mod whole;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet::assign::{SHARDS, place_of};
 use fleet::manifest::{SigningKey, Trust};
 use fleet::nats::{Nats, Settings};
 use fleet::publish::{Edition, Publisher, publish};
@@ -41,18 +43,31 @@ struct Fleet {
     folder: TempDir,
     key: SigningKey,
     effective: Timestamp,
+    /// How many scenarios with side effects there are beside the others.
+    orders: usize,
+    /// What makes one version of the set another one.
+    edition: u32,
 }
 
 impl Fleet {
     /// Everything but the processes; the set holds from now on.
     fn new(nodes: usize) -> Self {
+        Self::with_orders(nodes, 0)
+    }
+
+    /// The same with so many scenarios that order something.
+    fn with_orders(nodes: usize, orders: usize) -> Self {
         let target = Server::start();
         target.on("/", Reply::ok("x"));
+        // Long enough that a kill may come between the request and its answer.
+        for number in 0..orders {
+            target.on(&format!("/order{number}"), Reply::ok("x").after(Duration::from_millis(150)));
+        }
         let folder = tempfile::tempdir().unwrap();
         let (key, _) = SigningKey::generate().unwrap();
         fs::write(folder.path().join("trusted.keys"), key.public().line("tests") + "\n").unwrap();
-        let mut made =
-            Self { cluster: NatsCluster::start(nodes), target, folder, key, effective: Timestamp::default() };
+        let (cluster, effective) = (NatsCluster::start(nodes), Timestamp::default());
+        let mut made = Self { cluster, target, folder, key, effective, orders, edition: 1 };
         made.publish();
         made
     }
@@ -68,6 +83,16 @@ impl Fleet {
             let text = format!("name: s{number}\naim: It works.\nevery: 1s\ntimeout: 900ms\nhttp: {url}\n");
             files.push(file(Role::Scenario, format!("scenarios/s{number}.yaml"), text));
         }
+        for number in 0..self.orders {
+            let (url, edition) = (self.target.url(&format!("/order{number}")), self.edition);
+            let head = format!(
+                "name: order{number}\ntitle: Edition {edition}\naim: It works.\nevery: 1s\ntimeout: 900ms\nside_effects: true\n"
+            );
+            let http =
+                format!("http: {{ method: POST, url: \"{url}\", json: {{ marker: \"${{run.id}}\" }} }}\n");
+            let text = head + &http;
+            files.push(file(Role::Scenario, format!("scenarios/order{number}.yaml"), text));
+        }
         files
     }
 
@@ -76,24 +101,34 @@ impl Fleet {
         Settings { servers, login: None, authorities: Vec::new(), name: "test".to_owned() }
     }
 
+    fn streams(&self) -> usize {
+        SCENARIOS + self.orders
+    }
+
     /// Publishes the set.
     fn publish(&mut self) {
+        // It holds at once: nobody probes anything else yet.
+        let now = SystemClock.now();
+        self.publish_at(now.minus(fleet::publish::EFFECTIVE_AFTER));
+        self.effective = now;
+    }
+
+    /// Publishes another version of the set, as people do.
+    fn publish_again(&mut self) {
+        self.edition += 1;
+        self.publish_at(SystemClock.now());
+    }
+
+    fn publish_at(&self, now: Timestamp) {
         let edition = |region: &str| Edition {
             region: region.to_owned(),
             set: ScenarioSet::new(self.files()).unwrap(),
-            plans: SCENARIOS as u64,
+            plans: self.streams() as u64,
         };
         let (replicas, settings) = (self.cluster.nodes().len(), self.nats());
         let editions = vec![edition(ALL_REGIONS), edition(REGION)];
         let (key, trust) = (&self.key, Trust::of([self.key.public()]));
-        let now = SystemClock.now();
-        // It holds at once: nobody probes anything else yet.
-        let publisher = Publisher {
-            key,
-            trust: &trust,
-            now: now.minus(fleet::publish::EFFECTIVE_AFTER),
-            author: "tests".to_owned(),
-        };
+        let publisher = Publisher { key, trust: &trust, now, author: "tests".to_owned() };
         on_runtime(async {
             let nats = Nats::connect(settings).await.unwrap();
             let end = std::time::Instant::now() + PATIENCE;
@@ -103,7 +138,6 @@ impl Fleet {
             }
             publish(&nats, &publisher, editions, false).await.unwrap();
         });
-        self.effective = now;
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -142,8 +176,13 @@ impl Fleet {
     fn closed(&self, hub: &str) -> Timestamp {
         let state = fs::read_to_string(self.path(hub).join("fleet/ledger.json")).unwrap_or_default();
         let state: Value = serde_json::from_str(&state).unwrap_or_default();
+        let place = |name: &str, number: usize| {
+            let name = format!("{name}{number}");
+            u64::from(place_of(&name, name.starts_with("order"), SHARDS))
+        };
         let used: BTreeSet<_> = (0..SCENARIOS)
-            .map(|number| u64::from(fleet::assign::shard_of(&format!("s{number}"), fleet::assign::SHARDS)))
+            .map(|number| place("s", number))
+            .chain((0..self.orders).map(|number| place("order", number)))
             .collect();
         let mut declared = BTreeMap::new();
         for shard in
@@ -159,11 +198,16 @@ impl Fleet {
     fn settle(&self, hub: Serving, id: &str) -> Account {
         let end = SystemClock.now();
         wait::until_blocking("a closed account", PATIENCE, || self.closed(id) >= end);
+        self.settle_until_now(hub, id)
+    }
+
+    /// Ends the hub and gives its account of what is accounted for.
+    fn settle_until_now(&self, hub: Serving, id: &str) -> Account {
         let closed = self.closed(id);
         let (code, err) = hub.stop();
         assert_eq!(code, Some(0), "{err}");
         let account = account(&self.path(id), self.effective, closed);
-        assert_eq!(account.streams.len(), SCENARIOS, "{account:#?}");
+        assert_eq!(account.streams.len(), self.streams(), "{account:#?}");
         for stream in &account.streams {
             assert_eq!(stream.expected, stream.recorded(), "{stream:?}");
         }

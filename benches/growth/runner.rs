@@ -66,6 +66,10 @@ impl Sink for Counts {
         false
     }
 
+    async fn intend(&self, _: &Stream, _: Timestamp) -> Result<bool, String> {
+        Ok(true)
+    }
+
     fn high_marks(&self, _: &Stream) -> Arc<[HighMark]> {
         Arc::default()
     }
@@ -124,6 +128,7 @@ fn entries(scenarios: u32, interval_ms: u64) -> Vec<Entry> {
             service: Arc::clone(&empty),
             labels: Vec::new(),
             prober: Arc::clone(&empty),
+            side_effects: false,
         };
         Entry {
             origin: Arc::new(origin),
@@ -133,6 +138,7 @@ fn entries(scenarios: u32, interval_ms: u64) -> Vec<Entry> {
             grace: Duration::ZERO,
             maintenance: Arc::default(),
             probe: Arc::clone(&probe),
+            lease: None,
         }
     };
     (0..scenarios).map(entry).collect()

@@ -233,6 +233,7 @@ pub(super) async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStor
         if recovered.interrupted + recovered.drained > 0 {
             tracing::warn!(
                 interrupted = recovered.interrupted,
+                maybe_sent = recovered.maybe_sent,
                 drained = recovered.drained,
                 "slots were missed while no prober ran"
             );

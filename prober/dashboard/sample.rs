@@ -71,6 +71,7 @@ pub(crate) fn origin(name: &str, region: &str) -> Arc<Origin> {
         service: "shop".into(),
         labels: vec![],
         prober: "p1".into(),
+        side_effects: false,
     })
 }
 

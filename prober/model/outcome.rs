@@ -302,6 +302,9 @@ pub struct Outcome {
     pub maintenance: Option<Arc<str>>,
     /// The greatest values so far of what `advances` looked at in this run.
     pub high_marks: Vec<HighMark>,
+    /// Of a missed slot with side effects: whether its requests may have been sent all the same; `None` where that is
+    /// not known, or means nothing.
+    pub maybe_sent: Option<bool>,
 }
 
 impl Outcome {
@@ -318,6 +321,7 @@ impl Outcome {
             assertions: Vec::new(),
             maintenance: None,
             high_marks: Vec::new(),
+            maybe_sent: None,
         }
     }
 

@@ -31,6 +31,7 @@ impl Outcome {
             assertions,
             maintenance: _,
             high_marks: _,
+            maybe_sent: _,
         } = self;
         if let Some(failure) = failure {
             of_failure(failure, change);

@@ -225,8 +225,13 @@ impl Tail {
         }));
     }
 
-    /// Adds a run of slots none of which is stored.
+    /// Adds a run of slots none of which is stored. Those that may have been sent are looked for one by one, and so are
+    /// stored like events.
     pub(crate) fn add_missed(&mut self, group: &mut Group, run: MissedSlots) {
+        if run.maybe_sent {
+            run.events().for_each(|event| self.add_event(group, Arc::new(event)));
+            return;
+        }
         let (stream, prev, seq) =
             self.link(group, &run.origin.stream, run.last().as_millis(), i64::from(run.count));
         let origin = origin_text(&run.origin);
@@ -277,6 +282,7 @@ mod tests {
             step_ms,
             count,
             recorded: Timestamp::default(),
+            maybe_sent: false,
         };
         let shape = |run: &MissedSlots| (run.first.as_millis(), run.step_ms, run.count);
         assert_eq!(shape(&bounded(&run(5, 10, 3))), (5, 10, 3));

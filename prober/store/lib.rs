@@ -23,7 +23,9 @@
 //! 10. **A change of an alert waits in the outbox** until its receiver has it or it is given up, and is queued once: see
 //!     [`NewDelivery`].
 //! 11. **A reader that decides commits at once** its place, its state and the changes that follow: see [`Cursor::commit`].
-//! 12. **A file that cannot be understood is refused** by name and never changed or removed.
+//! 12. **An intent is durable before its run begins**, and there is one a slot: see [`Store::intend`]. A slot with an intent and
+//!     without an event is missed as `interrupted`, and says that it may have been sent.
+//! 13. **A file that cannot be understood is refused** by name and never changed or removed.
 //!
 //! # Files
 //!
@@ -44,6 +46,7 @@ mod cursor;
 mod files;
 mod folded;
 mod heads;
+mod intents;
 mod marks;
 mod meta;
 mod notes;

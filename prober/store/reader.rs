@@ -233,6 +233,8 @@ impl Reader {
             step_ms: stored.step_ms,
             count: stored.count,
             recorded: Timestamp::from_nanos(stored.recorded),
+            // Those that may have been sent are events of their own.
+            maybe_sent: false,
         })
     }
 }

@@ -5,6 +5,7 @@ mod damage;
 mod folded;
 mod full_disk;
 mod glance;
+mod intents;
 mod invariant;
 mod keeping;
 mod kill;

@@ -49,6 +49,7 @@ fn batches_that_are_not_what_they_say_are_refused_and_counted() {
             service: "".into(),
             labels: vec![],
             prober: "x-1".into(),
+            side_effects: false,
         };
         // A slot that the real owner probed long after it was his.
         let run = MissedSlots::one(Arc::new(origin), Reason::Late, at.parse().unwrap(), SystemClock.now());

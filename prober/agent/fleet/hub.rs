@@ -215,7 +215,7 @@ fn seat(
     turns: mpsc::Sender<Turn>,
     stop: &CancellationToken,
 ) -> Seats<Nats> {
-    let one = Layout { region: HUBS.into(), shards: 1, replicas: 1 };
+    let one = Layout { region: HUBS.into(), shards: 1, effects: 0, replicas: 1 };
     Seats::new(nats.clone(), (one, me, String::new()), about, turns, stop.clone())
 }
 

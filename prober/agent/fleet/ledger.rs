@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use fleet::assign::shard_of;
+use fleet::assign::place_of;
 use fleet::batch::{EventBatch, Record};
 use fleet::{Batch, Beat, Confirm, Entry, Position, Shard, Token};
 use model::missed::MissedSlots;
@@ -25,8 +25,8 @@ use model::slot::Stream;
 use model::time::Timestamp;
 use schedule::slots::Timetable;
 
-use super::HANDOVER;
 use super::seats::border;
+use super::{HANDOVER, seat_of};
 
 /// How long a late event still takes the place of a miss.
 pub(super) const OPEN: Duration = Duration::from_hours(24);
@@ -51,7 +51,8 @@ impl Planned {
         let mut made = Self::default();
         for span in spans {
             let stream = &span.stream;
-            let seat = Shard { number: shard_of(&stream.scenario, shards), replica: stream.replica };
+            let number = place_of(&stream.scenario, span.side_effects, shards);
+            let seat = Shard { number, replica: stream.replica };
             made.shards.insert((stream.region.to_string(), seat));
             // A cadence that no longer names times is expected to do nothing.
             if let Ok(timetable) = Timetable::new(&span.cadence, stream) {
@@ -243,16 +244,13 @@ impl Ledger {
         record: Record,
         now: Timestamp,
     ) -> Option<store::Record> {
-        let (stream, at, scheduled) = match &record {
-            Record::Event(event) => {
-                (&event.origin.stream, event.slot.scheduled, event.trigger.is_scheduled())
-            }
-            Record::Missed(run) => (&run.origin.stream, run.first, true),
+        let (origin, at, scheduled) = match &record {
+            Record::Event(event) => (&event.origin, event.slot.scheduled, event.trigger.is_scheduled()),
+            Record::Missed(run) => (&run.origin, run.first, true),
         };
+        let stream = &origin.stream;
         bump(&self.numbers.records, 1);
-        let foreign = *stream.region != *batch.region
-            || shard_of(&stream.scenario, self.shards) != batch.shard.number
-            || stream.replica != batch.shard.replica;
+        let foreign = *stream.region != *batch.region || seat_of(origin, self.shards) != batch.shard;
         let (why, counter) = if foreign {
             ("another shard's", &self.numbers.foreign)
         } else if scheduled && !planned.has(stream, at) {
@@ -302,7 +300,7 @@ impl Ledger {
         let mut misses = Vec::new();
         for plan in unrecorded {
             let stream = &plan.origin.stream;
-            let seat = Shard { number: shard_of(&stream.scenario, self.shards), replica: stream.replica };
+            let seat = seat_of(&plan.origin, self.shards);
             if let Some(window) = due.get(&(stream.region.to_string(), seat)) {
                 misses.extend(plan.missed(Reason::NoOwner, *window, now));
             }

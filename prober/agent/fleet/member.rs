@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use dashboard::{FleetView, Readiness};
 use fleet::assign::SHARDS;
+use fleet::manifest::Manifest;
 use fleet::nats::Nats;
-use fleet::{Beat, Shard, StoredManifest, Token};
+use fleet::{Beat, Ownership as _, Shard, StoredManifest, Token};
 use model::time::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -21,7 +22,7 @@ use super::begin::{Begun, begin, client};
 use super::kept::{Checked, Kept};
 use super::probing::Probing;
 use super::publish::{Numbers, Publisher};
-use super::seats::{Seats, Turn};
+use super::seats::{Leases, Seats, Turn};
 use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
 use super::shown::{Offset, compare_clocks, member_view, words};
 use super::tenures::Tenures;
@@ -44,6 +45,8 @@ pub(crate) struct AgentSettings {
 const AHEAD: Duration = Duration::from_secs(1);
 /// How long others may take to take what this one gives.
 const GIVE_MAX: Duration = Duration::from_secs(15);
+/// How long the engine may take to be told of the end.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
 /// How long an agent keeps events that the ledger has.
 const STORED: Duration = Duration::from_hours(48);
 /// How often a member's words about itself are brought up to date.
@@ -112,7 +115,7 @@ struct Member {
     compiler: Compiler,
     probing: Probing,
     /// A set that holds from a time that is still to come.
-    pending: Option<Checked>,
+    pending: Option<Ready>,
     turns: mpsc::Receiver<Turn>,
     manifests: mpsc::Receiver<StoredManifest>,
     tasks: Tasks,
@@ -123,6 +126,12 @@ struct Member {
     /// The version of the set that holds.
     version: u64,
     numbers: Arc<Numbers>,
+}
+
+/// A set that is compiled.
+struct Ready {
+    set: Checked,
+    loaded: Loaded,
 }
 
 /// The tasks of an agent beside the parts, and what ends them.
@@ -191,11 +200,11 @@ impl Member {
         tasks.sets.spawn(compare_clocks(nats.clone(), clock, tasks.stop.clone()));
         let entries = loaded.entries.clone();
         let mine = BTreeMap::new();
-        let probing = Probing { entries, mine, owned, tenures, last: first.manifest.effective };
+        let (leases, last) = (Leases::new(), first.manifest.effective);
+        let probing = Probing { entries, mine, leases, owned, tenures, last };
         parts.apply_entries(loaded, Some((Vec::new(), None))).await.map_err(Stop::environment)?;
         parts.readiness.send_replace(Readiness::Ready);
         let version = first.manifest.version.0;
-        let pending = None;
         Ok(Self {
             nats,
             parts,
@@ -203,7 +212,7 @@ impl Member {
             kept,
             compiler,
             probing,
-            pending,
+            pending: None,
             turns,
             manifests,
             tasks,
@@ -226,11 +235,8 @@ impl Member {
                     Asked::Reload => tracing::info!("the scenario set comes from the fleet; nothing is read again"),
                 },
                 Some(turn) = self.turns.recv() => self.probing.turn(&self.parts, turn).await?,
-                Some(shown) = self.manifests.recv() => match self.kept.fetch(&self.nats, &shown).await {
-                    Ok(set) => self.pending = set.or(self.pending.take()),
-                    Err(refusal) => self.refuse(&refusal.to_string()),
-                },
-                () = holds(self.pending.as_ref()) => self.renew().await,
+                Some(shown) = self.manifests.recv() => self.fetch(&shown).await,
+                () = holds(self.pending.as_ref().map(|ready| &ready.set)) => self.renew().await,
                 Some(request) = self.reloads.recv() => drop(request.send(not_here())),
                 _ = look.tick() => self.say(),
             }
@@ -238,9 +244,30 @@ impl Member {
         Ok(())
     }
 
+    /// Fetches a set and compiles it at once: when it holds, nothing is left that takes its time.
+    async fn fetch(&mut self, shown: &StoredManifest) {
+        let set = match self.kept.fetch(&self.nats, shown).await {
+            Ok(Some(set)) => set,
+            Ok(None) => return,
+            Err(refusal) => return self.refuse(&refusal.to_string()),
+        };
+        let known = self.pending.as_ref().map(|ready| ready.set.manifest.version);
+        if known == Some(set.manifest.version) {
+            return;
+        }
+        match self.compiler.compile(&self.kept, &set).await {
+            Ok((_, loaded)) => {
+                let Manifest { version, effective, .. } = &set.manifest;
+                tracing::info!(%version, from = %effective, "a scenario set is ready to hold");
+                self.pending = Some(Ready { set, loaded });
+            }
+            Err(why) => self.refuse(&why),
+        }
+    }
+
     async fn renew(&mut self) {
-        let Some(set) = self.pending.take() else { return };
-        match self.probing.renew(&mut self.parts, &self.compiler, &mut self.kept, &set).await {
+        let Some(Ready { set, loaded }) = self.pending.take() else { return };
+        match self.probing.renew(&mut self.parts, loaded, &mut self.kept, &set).await {
             Ok(()) => self.version = set.manifest.version.0,
             Err(why) => self.refuse(&why),
         }
@@ -297,6 +324,11 @@ impl Member {
         while self.tasks.seats.join_next().await.is_some() {}
         while self.tasks.sets.join_next().await.is_some() {}
         let stopped = self.parts.stop().await;
+        // Nothing runs here any more: what is left may be taken at once.
+        let left = self.nats.leave(self.kept.region(), &self.me.prober);
+        if let Ok(Err(fault)) = tokio::time::timeout(LEAVE_MAX, left).await {
+            tracing::debug!("the fleet was not told of the end: {fault}");
+        }
         self.tasks.finish.cancel();
         while self.tasks.publisher.join_next().await.is_some() {}
         stopped

@@ -35,8 +35,11 @@ pub(crate) use publish::CURSOR;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fleet::assign::{Layout, SHARDS};
+use fleet::Shard;
+use fleet::assign::{EFFECT_SHARDS, Layout, SHARDS, place_of};
 use fleet::manifest::Trust;
+use model::event::Origin;
+use model::slot::Stream;
 
 use super::load::Loaded;
 use super::pages::Pages;
@@ -69,7 +72,13 @@ pub(crate) struct Settings {
 
 /// How a region's work is cut: one replica of as many shards as usual.
 fn layout(region: &str) -> Layout {
-    Layout { region: region.into(), shards: SHARDS, replicas: 1 }
+    Layout { region: region.into(), shards: SHARDS, effects: EFFECT_SHARDS, replicas: 1 }
+}
+
+/// Where in a region of so many shards a plan's work lies.
+fn seat_of(origin: &Origin, shards: u16) -> Shard {
+    let Stream { scenario, replica, .. } = &origin.stream;
+    Shard { number: place_of(scenario, origin.side_effects, shards), replica: *replica }
 }
 
 /// Takes out of what was loaded what another role does: objectives, alerts and exporters are the hub's.

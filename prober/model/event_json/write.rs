@@ -45,6 +45,9 @@ fn origin_entries(event: &SliEvent, map: &mut Object<'_>) {
         map.text("prober.scenario.owner", &origin.owner);
     }
     map.text("service.name", &origin.service);
+    if origin.side_effects {
+        map.yes("prober.scenario.side_effects");
+    }
     for (name, value) in &origin.labels {
         text(map.foreign_key(&format!("labels.{name}")), value);
     }
@@ -82,6 +85,9 @@ fn outcome_entries(event: &SliEvent, map: &mut Object<'_>) {
     let outcome = &event.outcome;
     if !outcome.marks.is_empty() {
         map.value("prober.marks", &outcome.marks);
+    }
+    if let Some(maybe_sent) = outcome.maybe_sent {
+        map.value("prober.slot.maybe_sent", &maybe_sent);
     }
     if let Some(age) = outcome.freshness_age {
         map.value("prober.freshness.age", &age);

@@ -7,6 +7,7 @@ use store::{Account, Opened, Store};
 
 use super::*;
 use fleet::BatchId;
+use fleet::assign::shard_of;
 use fleet::batch::{Head, pack};
 
 use crate::agent::account::expected;
@@ -29,6 +30,7 @@ fn origin(scenario: &str, prober: &str) -> Arc<Origin> {
         service: scenario.into(),
         labels: vec![],
         prober: prober.into(),
+        side_effects: false,
     })
 }
 

@@ -37,6 +37,7 @@ pub(super) fn event(scenario: &str, kind: &str, outcome: Outcome) -> SliEvent {
             service: "shop".into(),
             labels: vec![("tier".into(), "1".into())],
             prober: "host-1".into(),
+            side_effects: false,
         }),
         slot,
         attempt: 0,
