@@ -39,6 +39,7 @@ use fleet::assign::{Layout, SHARDS};
 use fleet::manifest::Trust;
 
 use super::load::Loaded;
+use super::notify::Systemd;
 use super::pages::Pages;
 use super::secrets::Vault;
 use crate::exit::Stop;
@@ -65,6 +66,8 @@ pub(crate) struct Settings {
     /// Who may see the pages.
     pub(crate) pages: Pages,
     pub(crate) vault: Vault,
+    /// The service manager that started it, if one did.
+    pub(crate) systemd: Systemd,
 }
 
 /// How a region's work is cut: one replica of as many shards as usual.
