@@ -5,6 +5,7 @@
 
 mod effects;
 mod faults;
+mod notified;
 mod refusals;
 mod whole;
 
@@ -145,6 +146,11 @@ impl Fleet {
     }
 
     fn start(&self, role: &[&str], id: &str) -> Serving {
+        self.start_with(role, id, &[])
+    }
+
+    /// The same, with more in the environment.
+    fn start_with(&self, role: &[&str], id: &str, env: &[(String, String)]) -> Serving {
         let urls = self.cluster.urls();
         let common = [
             "--fleet",
@@ -159,8 +165,8 @@ impl Fleet {
             "127.0.0.1:0",
         ];
         let args = [role, &common].concat();
-        let env = [("PROBER_LOG".to_owned(), "info".to_owned())];
-        Serving::start(self.folder.path(), &args, &env)
+        let info = ("PROBER_LOG".to_owned(), "info".to_owned());
+        Serving::start(self.folder.path(), &args, &[&[info], env].concat())
     }
 
     fn agent(&self, id: &str) -> Serving {

@@ -78,6 +78,8 @@ fn two_regions_two_hubs_and_a_killed_agent_from_init_to_status() {
     };
     assert_eq!(active(&view).len(), 1, "{view:#}");
     all_of_it_is_shown(project, &hubs[0]);
+    let ran = project.prober(&["fleet", "status", "--fleet", "fleet/login/hub", "--strict"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     // One agent and the active hub die: the others have the work and the word.
     first.kill();
     let killed = SystemClock.now();

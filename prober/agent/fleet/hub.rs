@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::begin::{Begun, begin, client};
+use super::begin::{Begun, begin, client, manager, nothing_to_reload, until_begun};
 use super::ingest::{Ingest, prepare};
 use super::kept::{Checked, Kept};
 use super::ledger::{Ledger, Numbers, Planned};
@@ -36,6 +36,8 @@ use crate::agent::serve::{OpenStore, enter, second};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
 
+/// What the service manager is told of a hub.
+const WORK: &str = "keeps the account of its fleet";
 /// How often it is looked at whether the store still writes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,7 @@ pub(crate) async fn hub(
     started: impl FnOnce(SocketAddr, &Loaded),
 ) -> Result<Exit, Stop> {
     let mut signals = Signals::new().map_err(|error| Stop::environment(format!("signals: {error}")))?;
+    let notify = manager(&settings.systemd)?;
     let nats = engine::connect(&settings.engine, &settings.id).await?;
     let folder = settings.data.join("fleet/set");
     let kept = Kept::open(folder, settings.trust.clone(), ALL_REGIONS).map_err(environment)?;
@@ -53,15 +56,16 @@ pub(crate) async fn hub(
         prepare(&nats, replicas, kept.load().is_ok_and(|found| found.is_some())).await;
         first_set(&nats, &kept).await
     };
-    let first = tokio::select! {
-        first = prepared => first,
-        () = second(&mut signals) => return Ok(Exit::Interrupted),
-    };
-    let mut hub = Hub::start(settings, replicas, (nats, kept, first), started).await?;
-    hub.serve(&mut signals).await;
+    let first = until_begun(&notify, &mut signals, prepared).await;
+    let Some(first) = first else { return Ok(Exit::Good) };
+    let starting = Hub::start(settings, replicas, (nats, kept, first), started);
+    let mut hub = notify.beating(starting).await?;
+    notify.ready_to(WORK);
+    notify.beating(hub.serve(&mut signals, || nothing_to_reload(&notify, WORK))).await;
     tracing::info!("stopping; a second signal ends at once");
+    notify.stopping();
     tokio::select! {
-        stopped = hub.end() => stopped.map(|()| Exit::Good),
+        stopped = notify.beating(hub.end()) => stopped.map(|()| Exit::Good),
         () = second(&mut signals) => Ok(Exit::Interrupted),
     }
 }
@@ -152,13 +156,13 @@ impl Hub {
     }
 
     /// Takes what comes until a signal, or until the store's writer has ended.
-    async fn serve(&mut self, signals: &mut Signals) {
+    async fn serve(&mut self, signals: &mut Signals, reload: impl Fn()) {
         let mut look = tokio::time::interval(LOOK_EVERY);
         while !self.parts.writer.is_finished() {
             tokio::select! {
                 asked = signals.next() => match asked {
                     Asked::Stop => return,
-                    Asked::Reload => tracing::info!("the scenario set comes from the fleet; nothing is read again"),
+                    Asked::Reload => reload(),
                 },
                 Some(turn) = self.turns.recv() => self.activate(!turn.owned.is_empty()),
                 Some(shown) = self.manifests.recv() => self.renew(&shown).await,

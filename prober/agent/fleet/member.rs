@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::begin::{Begun, begin, client};
+use super::begin::{Begun, begin, client, manager, nothing_to_reload, until_begun};
 use super::kept::{Checked, Kept};
 use super::probing::Probing;
 use super::publish::{Numbers, Publisher};
@@ -59,20 +59,23 @@ pub(crate) async fn agent(
     started: impl FnOnce(SocketAddr, &Loaded),
 ) -> Result<Exit, Stop> {
     let mut signals = Signals::new().map_err(|error| Stop::environment(format!("signals: {error}")))?;
+    let notify = manager(&settings.systemd)?;
     names_fit(&agent.region, &settings.id)?;
     let nats = engine::connect(&settings.engine, &settings.id).await?;
     let folder = settings.data.join("fleet");
     one_name(&folder, &settings.id)?;
     let kept = Kept::open(folder.join("set"), settings.trust.clone(), &agent.region).map_err(environment)?;
-    let first = tokio::select! {
-        first = first_set(&nats, &kept) => first,
-        () = second(&mut signals) => return Ok(Exit::Interrupted),
-    };
-    let mut member = Member::start(settings, &agent, (nats, kept, first), started).await?;
-    member.serve(&mut signals).await?;
+    let first = until_begun(&notify, &mut signals, first_set(&nats, &kept)).await;
+    let Some(first) = first else { return Ok(Exit::Good) };
+    let starting = Member::start(settings, &agent, (nats, kept, first), started);
+    let mut member = notify.beating(starting).await?;
+    let work = format!("probes for the region {}", agent.region);
+    notify.ready_to(&work);
+    notify.beating(member.serve(&mut signals, || nothing_to_reload(&notify, &work))).await?;
     tracing::info!("stopping; a second signal ends at once");
+    notify.stopping();
     tokio::select! {
-        stopped = member.end() => stopped.map(|()| Exit::Good),
+        stopped = notify.beating(member.end()) => stopped.map(|()| Exit::Good),
         () = second(&mut signals) => Ok(Exit::Interrupted),
     }
 }
@@ -226,13 +229,13 @@ impl Member {
     }
 
     /// Takes what comes until a signal, or until the store's writer has ended.
-    async fn serve(&mut self, signals: &mut Signals) -> Result<(), Stop> {
+    async fn serve(&mut self, signals: &mut Signals, reload: impl Fn()) -> Result<(), Stop> {
         let mut look = tokio::time::interval(ABOUT_EVERY);
         while !self.parts.writer.is_finished() {
             tokio::select! {
                 asked = signals.next() => match asked {
                     Asked::Stop => return Ok(()),
-                    Asked::Reload => tracing::info!("the scenario set comes from the fleet; nothing is read again"),
+                    Asked::Reload => reload(),
                 },
                 Some(turn) = self.turns.recv() => self.probing.turn(&self.parts, turn).await?,
                 Some(shown) = self.manifests.recv() => self.fetch(&shown).await,

@@ -42,6 +42,7 @@ use model::event::Origin;
 use model::slot::Stream;
 
 use super::load::Loaded;
+use super::notify::Systemd;
 use super::pages::Pages;
 use super::secrets::Vault;
 use crate::exit::Stop;
@@ -68,6 +69,8 @@ pub(crate) struct Settings {
     /// Who may see the pages.
     pub(crate) pages: Pages,
     pub(crate) vault: Vault,
+    /// The service manager that started it, if one did.
+    pub(crate) systemd: Systemd,
 }
 
 /// How a region's work is cut: one replica of as many shards as usual.
