@@ -77,7 +77,7 @@ pub use outbox::{KEPT, NewDelivery, OPEN_MAX, Outlook, Queued, QueuedDelivery};
 pub use outlook::{OUTBOX_LIMIT_MAX, Outbox, OutboxFilter, OutboxRoute};
 pub use plans::{Expected, PlanError, Span};
 pub use query::{EventFilter, EventSummary, LIMIT_MAX, StoredEvent};
-pub use reader::{ReadError, Reader};
+pub use reader::{Effort, ReadError, Reader};
 pub use recovery::{Recovered, Unrecorded};
 pub use sqlite::FORMAT;
 pub use stats::{DropCause, Health, Stats};

@@ -2,6 +2,7 @@
 
 mod cursors;
 mod damage;
+mod effort;
 mod folded;
 mod full_disk;
 mod glance;
