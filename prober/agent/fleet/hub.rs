@@ -56,12 +56,12 @@ pub(crate) async fn hub(
         prepare(&nats, replicas, kept.load().is_ok_and(|found| found.is_some())).await;
         first_set(&nats, &kept).await
     };
-    let first = until_begun(&notify, &mut signals, prepared).await;
+    let first = until_begun(&notify, &mut signals, Box::pin(prepared)).await;
     let Some(first) = first else { return Ok(Exit::Good) };
-    let starting = Hub::start(settings, replicas, (nats, kept, first), started);
+    let starting = Box::pin(Hub::start(settings, replicas, (nats, kept, first), started));
     let mut hub = notify.beating(starting).await?;
     notify.ready_to(WORK);
-    notify.beating(hub.serve(&mut signals, || nothing_to_reload(&notify, WORK))).await;
+    notify.beating(Box::pin(hub.serve(&mut signals, || nothing_to_reload(&notify, WORK)))).await;
     tracing::info!("stopping; a second signal ends at once");
     notify.stopping();
     tokio::select! {

@@ -65,13 +65,13 @@ pub(crate) async fn agent(
     let folder = settings.data.join("fleet");
     one_name(&folder, &settings.id)?;
     let kept = Kept::open(folder.join("set"), settings.trust.clone(), &agent.region).map_err(environment)?;
-    let first = until_begun(&notify, &mut signals, first_set(&nats, &kept)).await;
+    let first = until_begun(&notify, &mut signals, Box::pin(first_set(&nats, &kept))).await;
     let Some(first) = first else { return Ok(Exit::Good) };
-    let starting = Member::start(settings, &agent, (nats, kept, first), started);
+    let starting = Box::pin(Member::start(settings, &agent, (nats, kept, first), started));
     let mut member = notify.beating(starting).await?;
     let work = format!("probes for the region {}", agent.region);
     notify.ready_to(&work);
-    notify.beating(member.serve(&mut signals, || nothing_to_reload(&notify, &work))).await?;
+    notify.beating(Box::pin(member.serve(&mut signals, || nothing_to_reload(&notify, &work)))).await?;
     tracing::info!("stopping; a second signal ends at once");
     notify.stopping();
     tokio::select! {
