@@ -11,3 +11,4 @@ mod kill;
 mod outbox;
 pub(crate) mod sample;
 mod slots;
+mod spool;
