@@ -209,13 +209,11 @@ fn unread(reader: &mut Reader, part: &PartInfo, from: i64, now: Timestamp) -> Re
         let mut rows = select.query([from])?;
         while let Some(row) = rows.next()? {
             let Some(event) = body(row, 0)? else { continue };
-            let known = streams.get_mut(&event.origin.stream);
-            match known {
-                Some((_, slots)) => slots.push(event.slot.scheduled),
-                None => {
-                    let first = (Arc::clone(&event.origin), vec![event.slot.scheduled]);
-                    streams.insert(event.origin.stream.clone(), first);
-                }
+            if let Some((_, slots)) = streams.get_mut(&event.origin.stream) {
+                slots.push(event.slot.scheduled);
+            } else {
+                let first = (Arc::clone(&event.origin), vec![event.slot.scheduled]);
+                streams.insert(event.origin.stream.clone(), first);
             }
         }
         let sql = format!("SELECT {} FROM missed WHERE seq + count > ?1 ORDER BY seq", StoredRun::COLUMNS);
