@@ -6,7 +6,6 @@
 mod dark;
 mod faults;
 mod refusals;
-mod spool;
 mod whole;
 mod wiped;
 
