@@ -260,7 +260,7 @@ fn pages() -> Vec<String> {
             let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
             if entry.file_type().unwrap().is_dir() && !name.starts_with('.') && name != "target" {
                 folders.push(path);
-            } else if name.ends_with(".md") && name != "CHANGELOG.md" {
+            } else if path.extension().is_some_and(|end| end == "md") && name != "CHANGELOG.md" {
                 pages.push(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
             }
         }
@@ -352,10 +352,10 @@ fn commands_that_stand_alone_are_run() {
                 assert_eq!(answer.map(|answer| answer.status), Some(200), "{text}");
             }
             In(file, words) => {
-                assert!(read(file).contains(words), "{text}: {file} does not run {words:?} any more")
+                assert!(read(file).contains(words), "{text}: {file} does not run {words:?} any more");
             }
             Not(why, file, words) => {
-                assert!(read(file).contains(words), "{text}, not run: {why}; {file} lacks {words:?}")
+                assert!(read(file).contains(words), "{text}, not run: {why}; {file} lacks {words:?}");
             }
             FirstSteps | Walked => {}
         }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use testkit::wait;
 
 pub(crate) use broker::{Broker, move_ports};
-pub(crate) use serving::{Api, Serving};
+pub(crate) use serving::{Api, PATIENCE, Serving};
 
 /// How long a command that ends by itself may take; a whole run of scenarios included.
 const ENDS_WITHIN: Duration = Duration::from_mins(4);

@@ -320,6 +320,8 @@ pub(crate) fn fleet() -> crate::FleetView {
         shards: 64,
         owned_shards: 63,
         set_version: Some(4),
+        closed: Some(at),
+        dark_since: None,
     };
     crate::FleetView {
         role: "hub",

@@ -134,6 +134,8 @@ reasons! {
     Interrupted = "interrupted" => Missed,
     /// No prober owned the slot.
     NoOwner = "no_owner" => Missed,
+    /// Nothing was heard of the slot's owner, and nobody else could say what became of it.
+    Dark = "dark" => Missed,
     /// The owner's lease had run out.
     NoLease = "no_lease" => Missed,
     /// The store could take no more events.

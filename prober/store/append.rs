@@ -54,6 +54,14 @@ impl Row {
         }
     }
 
+    /// Its first number.
+    pub(crate) const fn seq(&self) -> i64 {
+        match self {
+            Self::Event(row) => row.seq,
+            Self::Missed(row) => row.seq,
+        }
+    }
+
     pub(crate) fn stream(&self) -> &Stream {
         match self {
             Self::Event(row) => &row.event.origin.stream,
@@ -113,6 +121,11 @@ impl Group {
 }
 
 impl Group {
+    /// Whether it holds the slot (stream number, start in ms), missed or not.
+    pub(crate) fn holds(&self, (stream, at_ms): (i64, i64)) -> bool {
+        self.rows.iter().any(|row| row.holds(stream, at_ms))
+    }
+
     /// Whether it holds an event, not a miss, of the slot.
     pub(crate) fn holds_event(&self, stream: i64, at_ms: i64) -> bool {
         self.rows.iter().any(|row| matches!(row, Row::Event(_)) && row.holds(stream, at_ms))

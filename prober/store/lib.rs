@@ -15,7 +15,8 @@
 //! 6. **One writer.** The directory is locked; one thread writes events. Readers have connections of their
 //!    own and never block it.
 //! 7. **Space is bounded.** Whole part files go, the oldest first, by age and by bytes; bytes win over cursors, and
-//!    what a cursor lost is counted. The part being written never goes.
+//!    what a cursor lost is counted. The part being written never goes. A store that is kept for one reader
+//!    ([`Config::held_by`]) leaves a missed slot, `spool`, for each event that goes before this reader has had it.
 //! 8. **A full or broken disk is a state, not an end.** The group is kept and tried again; the bounded queue
 //!    fills; nothing panics and nothing committed is lost.
 //! 9. **A mark is as durable as its event.** What `advances` compares with is written in one transaction with the
@@ -32,6 +33,7 @@
 //! ```text
 //! <dir>/lock                        held exclusively while a prober runs
 //! <dir>/meta.db                     plans' schedules, cursors, counters, the clean stop, the outbox of alerts, notes
+//! <dir>/reserve                     room for a full disk, where a reader has to get everything
 //! <dir>/events/events-2026-03-01.db     one a UTC day of recording …
 //! <dir>/events/events-2026-03-01.1.db   … and more when a part is over its size
 //! ```
@@ -61,6 +63,7 @@ mod recent;
 mod recovery;
 mod retention;
 mod scan;
+mod spool;
 mod sqlite;
 mod stats;
 mod writer;

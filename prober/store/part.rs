@@ -172,11 +172,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Makes a new part that carries on `tail` and `checkpoint`.
+    /// Makes a new part that carries on `tail` and `checkpoint`, and begins with number `first_seq`.
     pub(crate) fn create(
         files: &Files,
         name: PartName,
-        tail: &Tail,
+        (tail, first_seq): (&Tail, i64),
         checkpoint: Option<i64>,
     ) -> Result<Self, OpenError> {
         let path = files.part(&name);
@@ -185,7 +185,7 @@ impl Part {
             conn.execute_batch(marks::SCHEMA)?;
             conn.execute_batch(UPGRADED)?;
             conn.execute_batch(INDEXES)?;
-            set_state(conn, "first_seq", tail.next_seq)?;
+            set_state(conn, "first_seq", first_seq)?;
             if let Some(at) = checkpoint {
                 set_state(conn, "checkpoint_ms", at)?;
             }

@@ -240,7 +240,12 @@ impl OnRecord {
 }
 
 /// `slots`, in order, as runs of equal distances.
-fn runs(origin: &Arc<Origin>, reason: Reason, slots: &[Timestamp], now: Timestamp) -> Vec<MissedSlots> {
+pub(crate) fn runs(
+    origin: &Arc<Origin>,
+    reason: Reason,
+    slots: &[Timestamp],
+    now: Timestamp,
+) -> Vec<MissedSlots> {
     let mut runs: Vec<MissedSlots> = Vec::new();
     let mut last_ms = 0;
     for &at in slots {

@@ -13,3 +13,4 @@ mod kill;
 mod outbox;
 pub(crate) mod sample;
 mod slots;
+mod spool;

@@ -213,7 +213,9 @@ fn both(hurl: &Path, path: &Path, manner: usize) -> Option<(bool, bool, usize, [
     place.write("ours.hurl", &at(&servers[1], &original));
     let lines: Vec<String> = vars.lines().map(|line| at(&servers[1], line)).collect();
     let mut args = vec!["import", "hurl", "ours.hurl", "--into", "made"];
-    lines.iter().for_each(|line| args.extend(["--var", line]));
+    for line in &lines {
+        args.extend(["--var", line]);
+    }
     let made = place.prober(&args);
     assert_eq!(made.code, Some(0), "{}: {made:?}", path.display());
     with_secrets(&mut place, "made");

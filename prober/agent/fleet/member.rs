@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dashboard::{FleetView, Readiness};
 use fleet::assign::SHARDS;
@@ -21,10 +21,12 @@ use tokio_util::sync::CancellationToken;
 use super::begin::{Begun, begin, client, manager, nothing_to_reload, until_begun};
 use super::kept::{Checked, Kept};
 use super::probing::Probing;
-use super::publish::{Numbers, Publisher};
-use super::seats::{Leases, Seats, Turn};
+use super::publish::{CURSOR, Numbers, Publisher};
+use super::refusals::Refusals;
+use super::seats::{Seats, Turn};
+use super::servers::watch_servers;
 use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
-use super::shown::{Offset, compare_clocks, member_view, words};
+use super::shown::{Looks, compare_clocks, member_view, words};
 use super::tenures::Tenures;
 use super::{Settings, engine, environment, layout, only_probing};
 use crate::agent::load::Loaded;
@@ -62,6 +64,7 @@ pub(crate) async fn agent(
     let notify = manager(&settings.systemd)?;
     names_fit(&agent.region, &settings.id)?;
     let nats = engine::connect(&settings.engine, &settings.id).await?;
+    engine::refuse_old(&nats).await?;
     let folder = settings.data.join("fleet");
     one_name(&folder, &settings.id)?;
     let kept = Kept::open(folder.join("set"), settings.trust.clone(), &agent.region).map_err(environment)?;
@@ -123,9 +126,10 @@ struct Member {
     manifests: mpsc::Receiver<StoredManifest>,
     tasks: Tasks,
     about: watch::Sender<Value>,
-    offset: watch::Receiver<Offset>,
+    looks: Looks,
     me: Beat,
     sets_refused: u64,
+    refusals: Refusals,
     /// The version of the set that holds.
     version: u64,
     numbers: Arc<Numbers>,
@@ -168,7 +172,7 @@ impl Member {
         let keep = loaded.project.store.keep.map_or(STORED, |keep| keep.min(STORED));
         loaded.project.store.keep = Some(keep);
         kept.keep(&first).map_err(environment)?;
-        let opened = open_store(settings.data.clone(), &loaded).await?;
+        let opened = open_store(settings.data.clone(), &loaded, Some(CURSOR)).await?;
         let pages = (settings.listen, settings.pages);
         let in_flight = in_flight_max(agent.in_flight);
         let begun = begin(pages, opened, (loader, &loaded, client().await?), in_flight).await?;
@@ -198,13 +202,11 @@ impl Member {
         let before = tenures.lock().expect("no holder panics").owned();
         let here = (layout(&agent.region), me.clone(), agent.zone.clone(), before);
         let (mut tasks, turns, manifests) = Tasks::start(&nats, here, about.subscribe(), publisher);
-        let clock = watch::Sender::new(None);
-        let offset = clock.subscribe();
+        let (clock, servers) = (watch::Sender::new(None), watch::Sender::default());
+        let looks = (clock.subscribe(), servers.subscribe());
         tasks.sets.spawn(compare_clocks(nats.clone(), clock, tasks.stop.clone()));
-        let entries = loaded.entries.clone();
-        let mine = BTreeMap::new();
-        let (leases, last) = (Leases::new(), first.manifest.effective);
-        let probing = Probing { entries, mine, leases, owned, tenures, last };
+        tasks.sets.spawn(watch_servers(nats.clone(), servers, tasks.stop.clone()));
+        let probing = Probing::new(loaded.entries.clone(), owned, tenures, first.manifest.effective);
         parts.apply_entries(loaded, Some((Vec::new(), None))).await.map_err(Stop::environment)?;
         parts.readiness.send_replace(Readiness::Ready);
         let version = first.manifest.version.0;
@@ -220,7 +222,8 @@ impl Member {
             manifests,
             tasks,
             about,
-            offset,
+            looks,
+            refusals: Refusals::new(&me.prober),
             me,
             sets_refused: 0,
             version,
@@ -278,12 +281,13 @@ impl Member {
 
     fn refuse(&mut self, why: &str) {
         self.sets_refused += 1;
-        refused(&self.parts, why);
+        self.refusals.add(refused(&self.parts, why), Instant::now());
     }
 
-    fn say(&self) {
+    fn say(&mut self) {
+        self.refusals.note(&self.parts.store);
         let number = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let mut about = words(self.version, self.sets_refused, *self.offset.borrow());
+        let mut about = words(self.version, self.sets_refused, &self.looks);
         for (name, counter) in [
             ("behind_events", &self.numbers.behind),
             ("waiting_batches", &self.numbers.waiting),

@@ -5,6 +5,9 @@
 //! | `engine` | from URLs to a client of the engine |
 //! | `kept` | the last good scenario set: checked, kept on disk, unpacked for the compiler |
 //! | `seats` | who probes what: claims, gives and takes work |
+//! | `refusals` | what was refused, for the audit |
+//! | `seeds` | the sets that a hub holds for servers that lost theirs |
+//! | `servers` | whether the servers are as a fleet needs them |
 //! | `sets` | scenario sets on their way from the engine to the compiler |
 //! | `tenures` | under which token this prober owned which shard, and from when |
 //! | `publish` | from the prober's store to the engine, until the ledger confirms |
@@ -25,7 +28,10 @@ mod ledger;
 pub(crate) mod member;
 mod probing;
 mod publish;
+mod refusals;
 mod seats;
+mod seeds;
+mod servers;
 mod sets;
 pub(crate) mod shown;
 mod tenures;

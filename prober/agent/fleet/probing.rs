@@ -36,6 +36,16 @@ pub(super) struct Probing {
 }
 
 impl Probing {
+    /// Owns nothing yet; what was probed before `last` stays so.
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        owned: watch::Sender<Owned>,
+        tenures: Arc<Mutex<Tenures>>,
+        last: Timestamp,
+    ) -> Self {
+        Self { entries, mine: BTreeMap::new(), leases: Leases::new(), owned, tenures, last }
+    }
+
     /// Probes from now on what is owned from now on.
     pub(super) async fn turn(&mut self, parts: &Parts, turn: Turn) -> Result<(), Stop> {
         // Borders never go back: what was handed over stays so.

@@ -47,7 +47,7 @@ pub(super) const INELIGIBLE: [Reason; 7] = [
     Reason::Paused,
     Reason::Correlated,
 ];
-pub(super) const MISSED: [Reason; 9] = [
+pub(super) const MISSED: [Reason; 10] = [
     Reason::Late,
     Reason::Overlap,
     Reason::Overload,
@@ -57,6 +57,7 @@ pub(super) const MISSED: [Reason; 9] = [
     Reason::Spool,
     Reason::NoOwner,
     Reason::NoLease,
+    Reason::Dark,
 ];
 
 /// Series that each stream has from the start: runs, info, streak, flaky runs, failed teardowns, 4 of the SLI,
