@@ -154,9 +154,9 @@ impl Nats {
         self.client.connection_state() == State::Connected
     }
 
-    /// How often a connection was made.
+    /// Which connection it is, from 1 on; that is also the one that is still being made.
     fn connects(&self) -> u64 {
-        self.client.statistics().connects.load(Ordering::Relaxed)
+        self.client.statistics().connects.load(Ordering::Relaxed).max(1)
     }
 
     /// The server's version, once there is or was a connection.
