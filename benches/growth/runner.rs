@@ -55,6 +55,10 @@ impl Sink for Counts {
     }
 
     fn try_missed(&self, missed: &MissedSlots) -> bool {
+        // What is due between the end of the window and the end of the runner is not looked at.
+        if missed.reason == Reason::Drain {
+            return true;
+        }
         panic!("{} slots of {} were missed: {}", missed.count, missed.origin.stream, missed.reason);
     }
 
