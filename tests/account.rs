@@ -16,7 +16,7 @@ use store::Store;
 use testkit::http::{Reply, Server};
 use testkit::wait;
 
-use crate::support::{Project, Serving, alone, text};
+use crate::support::{Dice, Project, Serving, alone, text};
 
 /// Probers that are killed side by side, each with a data folder of its own.
 const FOLDERS: usize = 4;
@@ -46,18 +46,6 @@ fn project_with(server: &Server, text: &str) -> Project {
 
 fn expected(stream: &Stream, cadence: &Cadence, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
     Timetable::new(cadence, stream).map(|table| table.between(from, to).collect()).unwrap_or_default()
-}
-
-/// Numbers that look random and are the same at every run (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
 }
 
 #[test]

@@ -197,6 +197,19 @@ impl Fleet {
         self.start(&["agent", "--region", REGION], id)
     }
 
+    /// Ends the agents `a-1` and `a-2` and starts each again, the next one when the account has gone on.
+    fn restarted_one_by_one(&self, agents: [Serving; 2]) -> [Serving; 2] {
+        let mut ids = ["a-1", "a-2"].into_iter();
+        agents.map(|agent| {
+            let (code, err) = agent.stop();
+            assert_eq!(code, Some(0), "{err}");
+            let again = self.agent(ids.next().expect("as many names as agents"));
+            let began = SystemClock.now();
+            wait::until_blocking("an account after a restart", PATIENCE, || self.closed("hub") > began);
+            again
+        })
+    }
+
     fn hub(&self, id: &str) -> Serving {
         let replicas = self.cluster.nodes().len().to_string();
         self.start(&["hub", "--replicas", &replicas], id)
@@ -314,16 +327,4 @@ fn lost(events: &[Value], from: Timestamp, to: Timestamp) -> Vec<String> {
 #[expect(clippy::disallowed_methods, reason = "a test that can be made longer has no other way to be told")]
 fn faults() -> u64 {
     std::env::var("PROBER_FAULTS").ok().and_then(|text| text.parse().ok()).unwrap_or(16)
-}
-
-/// Numbers that look like chance, and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
 }

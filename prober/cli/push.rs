@@ -24,8 +24,9 @@ use crate::agent::load::count;
 use crate::agent::sets::{self, Cut};
 use crate::exit::{Exit, Stop};
 
-/// How long members of a fleet whose servers lost their data may take to say which version they apply.
-const LISTEN: Duration = Duration::from_secs(4);
+/// How long members of a fleet whose servers lost their data may take to say which version they apply: a call
+/// that the servers never answered (5 s), the way back to them (1.6 s at most), a pause, and some room.
+const LISTEN: Duration = Duration::from_secs(10);
 
 /// Bits of a file's mode that let others than its owner at it.
 const OTHERS: u32 = 0o077;
@@ -97,13 +98,13 @@ async fn applied(source: &Nats, args: &Push, out: &Out) -> Result<SetVersion, St
         let found = newest_applied(source).await.map_err(stop)?;
         if found > newest {
             // Others, who may apply a newer one, come at the same time.
-            end = end.min(Instant::now() + LISTEN / 4);
+            end = end.min(Instant::now() + LISTEN / 10);
             newest = found;
         }
         if Instant::now() >= end {
             break;
         }
-        tokio::time::sleep(LISTEN / 40).await;
+        tokio::time::sleep(LISTEN / 100).await;
     }
     Ok(newest.map_or(SetVersion(0), |(version, _)| version))
 }

@@ -8,8 +8,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 use testkit::wait;
 
-use super::{Dice, Fleet, PATIENCE, faults, lost, no_slot_twice, totals};
-use crate::support::{Serving, text};
+use super::{Fleet, PATIENCE, faults, lost, no_slot_twice, totals};
+use crate::support::{Dice, Serving, text};
 
 const ORDERS: usize = 6;
 
@@ -148,22 +148,15 @@ fn an_owner_that_stood_still_is_fenced_before_its_first_request() {
 fn orders_are_handed_over_without_a_gap_and_go_on_over_another_set() {
     let mut fleet = Fleet::with_orders(1, ORDERS);
     let hub = fleet.hub("hub");
-    let mut agents = vec![("a-1", fleet.agent("a-1")), ("a-2", fleet.agent("a-2"))];
+    let agents = ["a-1", "a-2"].map(|id| fleet.agent(id));
     until_all_order(&fleet);
     let calm = SystemClock.now();
     wait::until_blocking("a calm account", PATIENCE, || fleet.closed("hub") > calm);
     let from = SystemClock.now();
-    for id in ["a-1", "a-2"] {
-        let (_, agent) = agents.remove(0);
-        let (code, err) = agent.stop();
-        assert_eq!(code, Some(0), "{err}");
-        agents.push((id, fleet.agent(id)));
-        let began = SystemClock.now();
-        wait::until_blocking("an account after a restart", PATIENCE, || fleet.closed("hub") > began);
-    }
+    let agents = fleet.restarted_one_by_one(agents);
     fleet.publish_again();
     wait::until_blocking("the other set", PATIENCE, || {
-        agents.iter().all(|(_, agent)| agent.err().contains("another scenario set holds"))
+        agents.iter().all(|agent| agent.err().contains("another scenario set holds"))
     });
     until_all_order(&fleet);
     let to = SystemClock.now();
