@@ -4,7 +4,7 @@
 //! arrive: how long each page takes from the first byte asked to the last one there, and how long it is.
 //!
 //! `cargo bench --bench pages` takes some minutes and gigabytes below the system's temporary folder; `-- --scenarios N --days N` changes it,
-//! and `-- --quick` looks only whether every page is there.
+//! `-- --keep FOLDER` seeds that folder once and uses it again, and `-- --quick` looks only whether every page is there.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -12,7 +12,7 @@ mod history;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::figures::{Spread, held};
@@ -50,36 +50,46 @@ fn main() {
         let (scenarios, days) = (number("--scenarios", 2_000), number("--days", 90));
         History { scenarios, regions: 3, days, a_day: 4, last_day: 144 }
     };
-    measure(&history, if quick { 2 } else { 15 }, quick);
+    let keep = arguments.iter().position(|argument| argument == "--keep");
+    let kept = keep.map(|at| PathBuf::from(arguments.get(at + 1).expect("--keep takes a folder")));
+    let temporary = tempfile::tempdir().expect("the temporary folder takes a folder");
+    measure(&history, kept.as_deref().unwrap_or(temporary.path()), quick);
 }
 
-fn measure(history: &History, looks: u32, quick: bool) {
-    let folder = tempfile::tempdir().expect("the temporary folder takes a folder");
+fn measure(history: &History, folder: &Path, quick: bool) {
     let target = Target::start("http", None);
-    write_project(history, folder.path(), &target.addresses);
+    write_project(history, folder, &target.addresses);
+    seed(history, folder);
+    let prober = Prober::start(folder);
+    say(&format!("ready {:.1?} after the start", prober.ready_after));
+    // The first seconds after the start are not like the others: promises are read from ninety days of events.
+    let settled = prober.until_judged();
+    say(&format!("every promise judged {settled:.1?} later"));
+    for page in pages(&prober, history) {
+        look(&prober, &page, quick);
+    }
+    prober.stop();
+}
+
+/// Writes the history, unless a folder that was kept has it already.
+fn seed(history: &History, folder: &Path) {
+    if data(folder).exists() {
+        return say("the history is from before");
+    }
     let began = Instant::now();
-    let (events, bytes) = history.write(&data(folder.path()));
+    let (events, bytes) = history.write(&data(folder));
     say(&format!(
         "{events} events of {} days, {} MiB, written in {:.0?}",
         history.days,
         bytes >> 20,
         began.elapsed()
     ));
-    let prober = Prober::start(folder.path());
-    say(&format!("ready {:.1?} after the start", prober.ready_after));
-    // The first seconds after the start are not like the others: promises are read from ninety days of events.
-    let settled = prober.until_judged();
-    say(&format!("every promise judged {settled:.1?} later"));
-    for page in pages(&prober, history) {
-        look(&prober, &page, looks, quick);
-    }
-    prober.stop();
 }
 
 /// A scenario in every region, each with an objective, due every 30 seconds.
 fn write_project(history: &History, folder: &Path, addresses: &[SocketAddr]) {
     let scenarios = folder.join("scenarios");
-    std::fs::create_dir(&scenarios).expect("the bench's folder takes a folder");
+    std::fs::create_dir_all(&scenarios).expect("the bench's folder takes a folder");
     let mut project = "version: 1\nscenarios: [\"scenarios/*.yaml\"]\nnetwork: { private: allow }\nstore: { max_bytes: 60GiB, keep: 365d }\nregions:\n".to_owned();
     for place in 0..history.regions {
         writeln!(project, "  {}: {{}}", history::region(place)).expect("a String takes every text");
@@ -119,8 +129,8 @@ fn pages(prober: &Prober, history: &History) -> Vec<Page> {
 }
 
 /// Asks for the page again and again, and says how long it took.
-fn look(prober: &Prober, page: &Page, looks: u32, quick: bool) {
-    let mut bytes = 0;
+fn look(prober: &Prober, page: &Page, quick: bool) {
+    let (mut bytes, looks) = (0, if quick { 2 } else { 15 });
     let times = (0..looks).map(|_| {
         let began = Instant::now();
         bytes = prober.page(&page.path).len();

@@ -33,6 +33,9 @@ const COMMIT_EVERY: Duration = Duration::from_mins(5);
 const BATCH_EVENTS: usize = 500;
 const TURN_EVENTS: usize = 20_000;
 const BATCH_BYTES: usize = 1 << 20;
+/// How much of the history from before anything was promised is judged tick by tick: as far as the longest burn window
+/// sees.
+const HISTORY_JUDGED: Duration = Duration::from_hours(72);
 /// Changes that wait for a commit at most; beyond that the oldest are lost and counted.
 const CHANGES_MAX: usize = 10_000;
 /// The wall clock was set if it moved so much more or less than the monotonic one.
@@ -84,11 +87,13 @@ impl Judge {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut work: Option<Box<Work>> = None;
         loop {
+            let pause =
+                if work.as_ref().is_some_and(|work| work.has_more) { Duration::ZERO } else { LOOK_EVERY };
             let (is_last, is_new) = tokio::select! {
                 biased;
                 () = stop.cancelled() => (true, false),
                 changed = self.promises.changed() => (changed.is_err(), changed.is_ok()),
-                () = tokio::time::sleep(LOOK_EVERY) => (false, false),
+                () = tokio::time::sleep(pause) => (false, false),
             };
             let promises = (is_new || work.is_none()).then(|| self.promises.borrow_and_update().clone());
             work = self.turn(work, promises, is_last).await;
@@ -146,6 +151,8 @@ struct Work {
     stored: Option<Snapshot>,
     /// Whether what is read is history from before anything was promised here: it alerts nobody.
     is_history: bool,
+    /// Whether the last turn ended before everything was read.
+    has_more: bool,
     promises: Promises,
     /// Changes that are not committed yet.
     changes: Vec<Change>,
@@ -169,6 +176,7 @@ impl Work {
             cursor,
             evaluator: Evaluator::new(Vec::new(), now),
             is_history: stored.is_none(),
+            has_more: false,
             stored,
             promises: Promises::default(),
             changes: Vec::new(),
@@ -199,6 +207,7 @@ impl Work {
             }
         } else if self.is_history && self.evaluator.judged().is_none() {
             self.evaluator = Evaluator::new(self.since_history(all), now);
+            self.evaluator.skim(now.minus(HISTORY_JUDGED));
         } else {
             let changes = self.evaluator.set_promises(all, now);
             self.changes.extend(changes);
@@ -226,7 +235,10 @@ impl Work {
             tracing::warn!("the clock was set: nothing is judged for the time in between");
             self.evaluator.resume(now);
         }
-        let caught_up = match self.read() {
+        let read = self.read();
+        // What cannot be read now is tried again after a pause.
+        self.has_more = matches!(read, Ok(false));
+        let caught_up = match read {
             Ok(caught_up) => caught_up,
             Err(error) => {
                 tracing::error!("events cannot be read to be judged: {error}");

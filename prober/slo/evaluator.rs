@@ -23,6 +23,8 @@ pub const TICK: Duration = Duration::from_secs(10);
 pub const SETTLE: Duration = Duration::from_secs(2);
 /// Events that wait for their time at most; beyond that the oldest are taken in early.
 pub const WAITING_MAX: usize = 100_000;
+/// The distance of two ticks that are judged while history is skimmed; a multiple of [`TICK`].
+const SKIM: Duration = Duration::from_hours(1);
 /// Without any event for longer than this, ticks are left out.
 const QUIET_MAX: Duration = Duration::from_hours(30 * 24);
 
@@ -81,6 +83,8 @@ pub struct Evaluator {
     pub(crate) newest: Timestamp,
     /// From when on nothing was left out.
     pub(crate) awake: Timestamp,
+    /// Before this only one tick an hour is judged.
+    pub(crate) skim_until: Timestamp,
     /// Promises that are no longer there and whose pieces are still kept.
     pub(crate) gone: Vec<Arc<str>>,
 }
@@ -119,8 +123,17 @@ impl Evaluator {
             next_tick: None,
             newest: now,
             awake: now,
+            skim_until: Timestamp::from_nanos(i64::MIN),
             gone: Vec::new(),
         }
+    }
+
+    /// Judges the time before `until` once an hour only: for history whose alerts nobody is told.
+    ///
+    /// Counts, budgets and burn rates are the same; an alert that still fires may have begun up to an hour earlier than
+    /// it says.
+    pub fn skim(&mut self, until: Timestamp) {
+        self.skim_until = until;
     }
 
     /// Makes `promises` the ones that are judged; what is known of those that stay is kept.
@@ -231,8 +244,10 @@ impl Evaluator {
             self.awake = until;
         }
         while next < until || (inclusive && next == until) {
-            for slo in &mut self.slos {
-                slo.tick(next, self.awake, changes);
+            if next >= self.skim_until || is_multiple(next, SKIM) {
+                for slo in &mut self.slos {
+                    slo.tick(next, self.awake, changes);
+                }
             }
             next = next.plus(TICK);
         }
@@ -302,6 +317,11 @@ fn tick_from(at: Timestamp) -> Timestamp {
     let tick = i64::try_from(TICK.as_nanos()).unwrap_or(i64::MAX);
     let past = at.as_nanos().rem_euclid(tick);
     if past == 0 { at } else { Timestamp::from_nanos(at.as_nanos().saturating_add(tick - past)) }
+}
+
+/// Whether `at` lies on a multiple of `step` since the epoch.
+fn is_multiple(at: Timestamp, step: Duration) -> bool {
+    i64::try_from(step.as_nanos()).is_ok_and(|step| at.as_nanos().rem_euclid(step) == 0)
 }
 
 /// How long after its slot's start a run of a stream is too late to start an alert.

@@ -7,6 +7,7 @@ mod curve;
 mod good;
 mod keeping;
 mod order;
+mod skimming;
 mod spending;
 mod tables;
 mod world;
