@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dashboard::{Access, OwnFact, Review, Sources, Tls};
+use dashboard::{Access, OwnFact, Review, SchemaFn, Sources, Tls};
 use model::time::{Clock as _, SystemClock};
 use scenario::compile::Options;
 
@@ -31,7 +31,7 @@ pub(crate) struct Pages {
     pub(crate) hosts: Vec<String>,
     pub(crate) review: Arc<ReviewMaker>,
     /// The schemas for editors, by their names.
-    pub(crate) schemas: Vec<(String, Arc<str>)>,
+    pub(crate) schemas: Vec<(String, SchemaFn)>,
 }
 
 impl Pages {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use dashboard::{Access, Tls};
+use dashboard::{Access, SchemaFn, Tls};
 
 use super::args::PageArgs;
 use super::{report, schema};
@@ -32,10 +32,7 @@ pub(crate) fn pages(args: &PageArgs) -> Result<Pages, Stop> {
         user_header: args.user_header.as_ref().map(|name| name.to_ascii_lowercase()),
         operators: args.operators.clone(),
     };
-    let schemas = schema::files().map(|(path, text)| {
-        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        (name, Arc::from(text))
-    });
+    let schemas = schema::makers().map(|(name, make)| (name.to_owned(), Arc::new(make) as SchemaFn));
     Ok(Pages {
         access,
         tls,

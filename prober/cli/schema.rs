@@ -27,6 +27,11 @@ pub(crate) fn files() -> impl Iterator<Item = (String, String)> {
     SchemaOf::ALL.into_iter().map(|which| (format!("{FOLDER}/{}", which.file()), text(&which.value())))
 }
 
+/// The names of the schemas, and what makes the text of each.
+pub(crate) fn makers() -> impl Iterator<Item = (&'static str, impl Fn() -> String + Send + Sync)> {
+    SchemaOf::ALL.into_iter().map(|which| (which.file(), move || text(&which.value())))
+}
+
 /// The line with which a file names its schema to editors; `folder` leads from the file to the project's.
 pub(crate) fn modeline(which: SchemaOf, folder: &str) -> String {
     format!("# yaml-language-server: $schema={folder}{FOLDER}/{}\n", which.file())

@@ -65,7 +65,7 @@ pub use serve::{ServeError, Served, serve};
 pub use sources::{
     Catalogue, DoubtsFn, ExpectedFn, Format, MetricsFn, NextSlotFn, OwnDoubts, OwnFact, OwnFn, Pieces,
     ProbeAnswer, ProbeFn, ProbeRequest, Readiness, ReloadFn, ReloadState, Review, ReviewFn, ReviewSection,
-    ScenarioCard, Settings, Sources,
+    ScenarioCard, SchemaFn, Settings, Sources,
 };
 pub use tls::{Tls, TlsError};
 pub use view::slo::adjustment_json;

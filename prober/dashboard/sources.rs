@@ -46,11 +46,14 @@ pub struct Sources {
     pub review: Arc<ReviewFn>,
     /// What is known of the fleet; `None` for a prober that is in none.
     pub fleet: watch::Receiver<Option<Arc<FleetView>>>,
-    /// The schemas for editors: names and texts.
-    pub schemas: Vec<(String, Arc<str>)>,
+    /// The schemas for editors: names, and how each is made. Seldom asked for and long, so none is kept.
+    pub schemas: Vec<(String, SchemaFn)>,
     /// Bounds and names.
     pub settings: Settings,
 }
+
+/// Makes the text of a schema.
+pub type SchemaFn = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What the process says of itself.
 pub type OwnFn = dyn Fn() -> Vec<OwnFact> + Send + Sync;

@@ -29,7 +29,7 @@ use model::outcome::Outcome;
 
 use crate::template::{Captures, Filter, Hole, Secrets};
 use spellings::{Form, Spelling};
-use view::View;
+use view::{View, Way};
 
 /// The shortest secret that is looked for inside of words, in bytes.
 pub const SECRET_BYTES_MIN: usize = 3;
@@ -39,6 +39,9 @@ const SOUGHT_BYTES_MAX: usize = 512;
 
 /// How many layers of escapes are undone: a value in JSON in JSON in a URL in a page.
 const LAYERS_MAX: usize = 5;
+
+/// How many layers are undone one way at a time.
+const SINGLE_LAYERS_MAX: usize = 2;
 
 /// What limits put in the place of what they cut off.
 const CUT: &[u8] = "…".as_bytes();
@@ -178,14 +181,31 @@ impl Redactor {
     fn found(&self, text: &str) -> Vec<Found> {
         let mut found = Vec::new();
         let Some(search) = &self.search else { return found };
-        self.find(search, &View::whole(text), &mut found);
-        let mut layer = View::whole(text).unescaped();
+        let whole = View::whole(text);
+        self.find(search, &whole, &mut found);
+        let mut layer = whole.unescaped(&Way::ALL);
         for _ in 0..LAYERS_MAX {
             let Some(view) = layer else { break };
             self.find(search, &view, &mut found);
-            layer = view.unescaped();
+            layer = view.unescaped(&Way::ALL);
         }
+        self.find_each_way(search, &whole, SINGLE_LAYERS_MAX, &mut found);
         joined(found, text)
+    }
+
+    /// Adds what is found when the ways of escaping are undone one at a time, `layers` of them.
+    ///
+    /// A value that holds something like an escape itself, such as a backslash before what follows it, is undone with
+    /// the rest where all ways are undone together.
+    fn find_each_way(&self, search: &AhoCorasick, view: &View<'_>, layers: usize, found: &mut Vec<Found>) {
+        if layers == 0 {
+            return;
+        }
+        for way in view.several_ways() {
+            let Some(below) = view.unescaped(&[way]) else { continue };
+            self.find(search, &below, found);
+            self.find_each_way(search, &below, layers - 1, found);
+        }
     }
 
     /// Adds what is found in one layer, in places of the text.

@@ -59,6 +59,16 @@ impl Epochs {
     pub(crate) fn read(meta: &Meta) -> rusqlite::Result<Self> {
         meta.durably(|conn| read_epochs(conn))
     }
+
+    /// Lets go of every second copy of a name that is planned.
+    fn share_names(&mut self, planned: &HashSet<&Stream>) {
+        for epoch in &mut self.0 {
+            if let Some(stream) = planned.get(&epoch.stream) {
+                epoch.stream = Stream::clone(stream);
+            }
+        }
+        self.0.shrink_to_fit();
+    }
 }
 
 fn read_epochs(conn: &Connection) -> rusqlite::Result<Epochs> {
@@ -156,7 +166,9 @@ impl Store {
             for (stream, was) in current {
                 close(conn, &was, cut(&heads, &stream, now))?;
             }
-            read_epochs(conn)
+            let mut epochs = read_epochs(conn)?;
+            epochs.share_names(&seen);
+            Ok(epochs)
         })?;
         *self.shared.epochs.write().expect("no holder panics") = epochs;
         Ok(())

@@ -79,7 +79,7 @@ pub(crate) fn open_write(path: &Path, promise: Promise) -> rusqlite::Result<Conn
     // About 8 MiB between checkpoints: seldom enough to write each page once, small enough to recover at once.
     conn.pragma_update(None, "wal_autocheckpoint", 1_000)?;
     conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    conn.pragma_update(None, "cache_size", -4_096)?;
+    conn.pragma_update(None, "cache_size", -2_048)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.set_prepared_statement_cache_capacity(32);
     Ok(conn)
@@ -90,7 +90,8 @@ pub(crate) fn open_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
-    conn.pragma_update(None, "cache_size", -1_024)?;
+    // There are several, and the kernel keeps the files' pages for all of them.
+    conn.pragma_update(None, "cache_size", -512)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.set_prepared_statement_cache_capacity(32);
     Ok(conn)

@@ -84,9 +84,9 @@ pub(super) async fn note_reload(app: &Arc<App>, who: &Who) {
 
 pub(super) async fn schema(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
     match app.sources.schemas.iter().find(|(known, _)| *known == name) {
-        Some((_, text)) => {
+        Some((_, make)) => {
             let file = (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""));
-            ([(CONTENT_TYPE, "application/schema+json".to_owned()), file], text.to_string()).into_response()
+            ([(CONTENT_TYPE, "application/schema+json".to_owned()), file], make()).into_response()
         }
         None => said(&app, "/config", (StatusCode::NOT_FOUND, "there is no such schema", "")),
     }

@@ -155,7 +155,7 @@ impl Desk {
             own: Arc::new(own),
             review: Arc::new(|| Ok(sample::review())),
             fleet: fleet.subscribe(),
-            schemas: vec![("scenario.schema.json".to_owned(), "{}".into())],
+            schemas: vec![("scenario.schema.json".to_owned(), Arc::new(|| "{}".to_owned()))],
             settings: Settings::default(),
         };
         Self {

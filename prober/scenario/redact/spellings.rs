@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
 use super::SECRET_BYTES_MIN;
-use super::view::View;
+use super::view::{View, Way};
 
 /// The shortest Base64 inside a longer Base64 text that is looked for; shorter ones appear by chance.
 const INNER_BASE64_MIN: usize = 4;
@@ -116,10 +116,10 @@ fn unescaped(value: &str) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for value in [value, &value.replace(' ', "+")] {
         all.push(value.as_bytes().to_vec());
-        let mut layer = View::whole(value).unescaped();
+        let mut layer = View::whole(value).unescaped(&Way::ALL);
         while let Some(view) = layer.filter(|_| all.len() < PARTS_MAX) {
             all.push(view.bytes().to_vec());
-            layer = view.unescaped();
+            layer = view.unescaped(&Way::ALL);
         }
     }
     // What is left of a value that is little but escapes may be anything.

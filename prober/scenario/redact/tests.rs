@@ -179,6 +179,19 @@ fn a_secret_that_a_limit_cut_off_is_found_wherever_the_text_goes_on() {
 }
 
 #[test]
+fn a_value_with_escapes_of_its_own_is_found_in_other_escapes() {
+    for value in [r"ab<cd&x\", r"a<b\nc/d&e", r"p%41s<s&w", "q&lt;u<o\\te"] {
+        let redactor = redactor_of(&[("x", value)]);
+        for (name, text) in encodings(value) {
+            for after in ["'", "\"", "n", "41", ";", "/"] {
+                let shown = redactor.redact(&format!("<{text}{after}")).into_owned();
+                assert!(!shown.contains(&text), "{name}: {text:?} before {after:?} in {shown:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_name_does_not_tell_its_secret() {
     assert_eq!(redactor_of(&[("hunter2", "hunter2")]).redact("<hunter2>"), "<•••>");
     let redactor = redactor_of(&[("hunter2", "other-value"), ("b", "hunter2")]);

@@ -2,7 +2,8 @@
 //!
 //! One layer undoes what URLs (`%2F`), JSON and programs' own quoting (`\"`, `\u00e9`, `\u{e9}`, `\xe9`), and pages
 //! (`&amp;`, `&#39;`, `&#x27;`) do, and takes out line breaks with the blanks that follow, as foldings put them in.
-//! What is no whole escape stays.
+//! What is no whole escape stays. Of several ways that a text holds each can be undone alone: what looks like an escape of
+//! another way may be the value's own.
 
 use std::borrow::Cow;
 
@@ -12,6 +13,27 @@ const ESCAPE_BYTES_MAX: usize = 12;
 /// The references that pages need; all others are written as they are or as numbers.
 const REFERENCES: [(&[u8], u8); 5] =
     [(b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\'')];
+
+/// A way of escaping, known by the byte that begins it. Foldings belong to each.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// `%2F`
+    Percent = b'%' as isize,
+    /// `\"`
+    Backslash = b'\\' as isize,
+    /// `&amp;`
+    Reference = b'&' as isize,
+}
+
+impl Way {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Percent, Self::Backslash, Self::Reference];
+
+    /// Whether `byte` may begin an escape in one of `ways`.
+    fn any_begins(ways: &[Self], byte: u8) -> bool {
+        matches!(byte, b'\n' | b'\r') || ways.iter().any(|way| *way as u8 == byte)
+    }
+}
 
 /// A text, or one layer below it.
 pub(super) struct View<'t> {
@@ -24,6 +46,13 @@ impl<'t> View<'t> {
     /// The text as it is.
     pub(super) const fn whole(text: &'t str) -> Self {
         Self { bytes: Cow::Borrowed(text.as_bytes()), starts: None }
+    }
+
+    /// The ways of which the text may hold escapes, if those are several.
+    pub(super) fn several_ways(&self) -> Vec<Way> {
+        let held = Way::ALL.into_iter().filter(|way| self.bytes().contains(&(*way as u8)));
+        let ways: Vec<_> = held.collect();
+        if ways.len() > 1 { ways } else { Vec::new() }
     }
 
     /// What is searched.
@@ -41,11 +70,10 @@ impl<'t> View<'t> {
         (first, if end > start { after.unwrap_or(last) } else { first })
     }
 
-    /// The next layer; `None` if there is nothing to undo.
-    pub(super) fn unescaped(&self) -> Option<View<'static>> {
+    /// The next layer, with the escapes of `ways` undone; `None` if there is nothing to undo.
+    pub(super) fn unescaped(&self, ways: &[Way]) -> Option<View<'static>> {
         let bytes = self.bytes();
-        let special = |byte: &u8| matches!(byte, b'%' | b'\\' | b'&' | b'\n' | b'\r');
-        let first = bytes.iter().position(special)?;
+        let first = bytes.iter().position(|byte| Way::any_begins(ways, *byte))?;
         let mut out = Vec::with_capacity(bytes.len());
         let mut starts = Vec::with_capacity(bytes.len() + 1);
         let origin = |at: usize| self.starts.as_ref().map_or(at, |starts| starts[at]);
@@ -53,7 +81,8 @@ impl<'t> View<'t> {
         out.extend_from_slice(&bytes[..first]);
         starts.extend((0..first).map(origin));
         while at < bytes.len() {
-            let (length, put) = escape(&bytes[at..]).unwrap_or_else(|| (1, Put::byte(bytes[at])));
+            let begun = Way::any_begins(ways, bytes[at]).then(|| escape(&bytes[at..])).flatten();
+            let (length, put) = begun.unwrap_or_else(|| (1, Put::byte(bytes[at])));
             changed |= put.0[..put.1] != bytes[at..at + length];
             out.extend_from_slice(&put.0[..put.1]);
             starts.extend(std::iter::repeat_n(origin(at), put.1));
