@@ -132,6 +132,8 @@ struct Member {
     refusals: Refusals,
     /// The version of the set that holds.
     version: u64,
+    /// How many replicas it asks for.
+    replicas: watch::Sender<u16>,
     numbers: Arc<Numbers>,
 }
 
@@ -200,8 +202,10 @@ impl Member {
         drop(queue);
         let (about, numbers) = (watch::Sender::new(json!({})), Arc::clone(&publisher.numbers));
         let before = tenures.lock().expect("no holder panics").owned();
-        let here = (layout(&agent.region), me.clone(), agent.zone.clone(), before);
-        let (mut tasks, turns, manifests) = Tasks::start(&nats, here, about.subscribe(), publisher);
+        let replicas = watch::Sender::new(loaded.project.replicas(&agent.region));
+        let here = (layout(&agent.region, *replicas.borrow()), me.clone(), agent.zone.clone(), before);
+        let told = (about.subscribe(), replicas.subscribe());
+        let (mut tasks, turns, manifests) = Tasks::start(&nats, here, told, publisher);
         let (clock, servers) = (watch::Sender::new(None), watch::Sender::default());
         let looks = (clock.subscribe(), servers.subscribe());
         tasks.sets.spawn(compare_clocks(nats.clone(), clock, tasks.stop.clone()));
@@ -227,6 +231,7 @@ impl Member {
             me,
             sets_refused: 0,
             version,
+            replicas,
             numbers,
         })
     }
@@ -273,8 +278,12 @@ impl Member {
 
     async fn renew(&mut self) {
         let Some(Ready { set, loaded }) = self.pending.take() else { return };
+        let replicas = loaded.project.replicas(self.kept.region());
         match self.probing.renew(&mut self.parts, loaded, &mut self.kept, &set).await {
-            Ok(()) => self.version = set.manifest.version.0,
+            Ok(()) => {
+                self.version = set.manifest.version.0;
+                self.replicas.send_replace(replicas);
+            }
             Err(why) => self.refuse(&why),
         }
     }
@@ -295,6 +304,10 @@ impl Member {
             ("unsendable_events", &self.numbers.unsendable),
         ] {
             about[name] = number(counter).into();
+        }
+        let replicas = *self.replicas.borrow();
+        if replicas > 1 {
+            about["replicas"] = replicas.into();
         }
         self.about.send_replace(about.clone());
         // The pages here tell of this agent alone; the hub's tell of all.
@@ -356,7 +369,7 @@ impl Tasks {
     fn start(
         nats: &Nats,
         (layout, me, zone, before): (fleet::assign::Layout, Beat, String, BTreeMap<Shard, Token>),
-        about: watch::Receiver<Value>,
+        (about, replicas): (watch::Receiver<Value>, watch::Receiver<u16>),
         publisher: Publisher<Nats>,
     ) -> Running {
         let mut made = Self {
@@ -370,7 +383,7 @@ impl Tasks {
         let ((turn, turns), (manifest, manifests)) = (mpsc::channel(16), mpsc::channel(4));
         let region = layout.region.to_string();
         let seats = Seats::new(nats.clone(), (layout, me, zone), about, turn, made.drain.clone());
-        let seats = seats.of_last_life(before);
+        let seats = seats.of_last_life(before).with_replicas(replicas);
         made.seats.spawn(seats.run(made.stop.clone()));
         made.sets.spawn(hear_sets(nats.clone(), region, manifest, made.stop.clone()));
         made.publisher.spawn(publisher.run(made.finish.clone()));
