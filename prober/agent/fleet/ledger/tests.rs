@@ -380,7 +380,7 @@ fn replica(number: u16, prober: &str) -> Arc<Origin> {
 /// A checkpoint and all events of a replica of `s0`.
 fn whole(sender: &mut Sender, number: u16, until: Timestamp) {
     let origin = replica(number, sender.prober);
-    let starts = expected(&origin.stream, &cadence(), begin(), end());
+    let starts = expected(&origin.stream, &cadence(), begin(), until);
     let records: Vec<_> = starts.into_iter().map(|at| event(&origin, at, Reason::Ok)).collect();
     let seat = Shard { number: shard_of("s0", SHARDS), replica: number };
     sender.send_of(seat, Token(1), &records, Some(until));
