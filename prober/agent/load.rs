@@ -230,7 +230,7 @@ impl Loader {
         for plan in compiled.plans {
             let region = Arc::clone(&plan.stream().region);
             let secrets = secrets.get(&region).cloned().unwrap_or_default();
-            loaded.add(Arc::new(plan), &self.shared, secrets);
+            loaded.add(&Arc::new(plan), &self.shared, secrets);
         }
         loaded.tell_cards(&compiled.sources);
         Ok(loaded)
@@ -391,16 +391,15 @@ impl Loaded {
         }
     }
 
-    fn add(&mut self, plan: Arc<Plan<Net>>, shared: &Arc<Shared>, secrets: Arc<Secrets>) {
+    fn add(&mut self, plan: &Arc<Plan<Net>>, shared: &Arc<Shared>, secrets: Arc<Secrets>) {
         let calendar = Calendar::new(plan.maintenance()).expect("the compiler has checked the maintenances");
         let calendar = Arc::new(calendar);
-        let probe: Arc<dyn Probe> =
-            Arc::new(Scenario::new(Arc::clone(&plan), Arc::clone(shared), Arc::clone(&secrets)));
+        let probe: Arc<dyn Probe> = Arc::new(Scenario::new(Arc::clone(plan), Arc::clone(shared), secrets));
         for replica in 0..plan.replicas() {
             let origin = replica_of(plan.origin(), replica);
             let timetable = Timetable::new(plan.cadence(), &origin.stream);
             let timetable = Arc::new(timetable.expect("the compiler has checked the cadence"));
-            self.catalogue.cards.push(card(&plan, &origin.stream, &timetable));
+            self.catalogue.cards.push(card(plan, &origin.stream, &timetable));
             self.entries.push(Entry {
                 origin,
                 cadence: plan.cadence().clone(),

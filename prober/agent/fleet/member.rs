@@ -83,6 +83,13 @@ pub(crate) async fn agent(
     }
 }
 
+/// The hub has all events: they stay here as long as they might be asked for again.
+fn stored_for_a_while(mut loaded: Loaded) -> Loaded {
+    let keep = loaded.project.store.keep.map_or(STORED, |keep| keep.min(STORED));
+    loaded.project.store.keep = Some(keep);
+    loaded
+}
+
 fn names_fit(region: &str, id: &str) -> Result<(), Stop> {
     for (what, name) in [("--region", region), ("--id", id)] {
         if !fleet::is_key_part(name) {
@@ -169,10 +176,7 @@ impl Member {
             shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
         };
         let (loader, loaded) = compiler.compile(&kept, &first).await.map_err(Stop::environment)?;
-        let mut loaded = only_probing(loaded);
-        // The hub has them: they stay here as long as they might be asked for again.
-        let keep = loaded.project.store.keep.map_or(STORED, |keep| keep.min(STORED));
-        loaded.project.store.keep = Some(keep);
+        let loaded = stored_for_a_while(only_probing(loaded));
         kept.keep(&first).map_err(environment)?;
         let opened = open_store(settings.data.clone(), &loaded, Some(CURSOR)).await?;
         let pages = (settings.listen, settings.pages);
