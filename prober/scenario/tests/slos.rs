@@ -234,11 +234,12 @@ fn a_region_is_critical_where_there_are_others() {
 #[test]
 fn a_region_has_so_many_replicas_and_side_effects_have_one() {
     let project = "version: 1\nregions: { eu: { replicas: 3 }, us: { replicas: 1 }, ap: }\n";
+    let home = "name: home\naim: It opens.\nevery: 1m\nhttp: http://a.example/\n";
     let order = "name: order\naim: Orders arrive.\nevery: 1m\nside_effects: true\nhttp: { method: POST, url: http://a.example/, json: \"${run.id}\" }\n";
     let of = |replicas: bool| {
         let sources = Sources {
             project: Some(source("prober.yaml", project)),
-            scenarios: vec![source("a.yaml", LOOK), source("b.yaml", order)],
+            scenarios: vec![source("a.yaml", home), source("b.yaml", order)],
             ..Sources::default()
         };
         let compiled = compile(sources, KINDS, &Options { replicas, ..Options::default() });
@@ -249,8 +250,7 @@ fn a_region_has_so_many_replicas_and_side_effects_have_one() {
         let replicas = compiled.plans.iter().map(|plan| (plan.stream().to_string(), plan.replicas()));
         replicas.filter(|(_, replicas)| *replicas > 1).collect::<Vec<_>>()
     };
-    let look = with_project(project, LOOK).plans[0].stream().scenario.to_string();
-    assert_eq!(of(true), [(format!("{look}/eu"), 3)]);
+    assert_eq!(of(true), [("home/eu".to_owned(), 3)]);
     assert_eq!(of(false), []);
     for (value, part) in [
         ("0", "expected a whole number from 1 to 8, found 0"),
