@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::Value;
+use testkit::http::{Reply, Server};
 use testkit::wait;
 
 use super::{Fleet, PATIENCE, REGION, SCENARIOS, account, no_slot_twice, on_runtime, totals};
@@ -180,4 +181,18 @@ fn replicas_for_which_there_is_no_agent_are_missed_without_an_owner_and_change_w
     let [first, second] = [of(0), of(1)];
     assert!(first.0 == first.1 && second.0 == second.1 && second.0 < first.0, "{first:?} {second:?}");
     drop((alone, other));
+}
+
+#[test]
+fn one_machine_probes_once_and_says_so() {
+    let target = Server::start();
+    target.on("/", Reply::ok("x"));
+    let project = Project::new("regions: { eu: { replicas: 2 } }\n");
+    project.scenario("home", &format!("every: 1s\ntimeout: 900ms\nhttp: {}\n", target.url("/")));
+    let serving = project.serve();
+    let events = serving.api().until_events("verdict=good", 3);
+    assert!(events.iter().all(|event| replica(event) == 0), "{events:#?}");
+    let said = serving.out() + &serving.err();
+    assert!(said.contains("regions with replicas: eu (2); this prober is one"), "{said}");
+    assert_eq!(serving.stop().0, Some(0));
 }
