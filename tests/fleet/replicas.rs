@@ -149,6 +149,11 @@ fn replicas_for_which_there_is_no_agent_are_missed_without_an_owner_and_change_w
     let ran = Project::new("").prober(&["fleet", "status", "--fleet", &fleet.cluster.urls(), "--strict"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.out.contains("nobody probes 64 of 144 shards: 1 agent is there for 2 replicas"), "{ran:?}");
+    let ran = Project::new("").prober(&["doctor", "--fleet", &fleet.cluster.urls(), "--format", "json"]);
+    let found: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    let of = found.as_array().unwrap().iter().find(|one| one["check"] == "fleet agents");
+    let (state, seen) = of.map(|one| (text(one, "state"), text(one, "seen"))).unwrap();
+    assert_eq!((state, seen), ("warn", "region eu: 1 agent is there for 2 replicas"));
     // A second one has them from when it is there.
     let other = agent(&fleet, "a-2", "x");
     until_owned(&hub, 2 * u64::from(SHARDS) + 16);
