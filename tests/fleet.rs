@@ -8,6 +8,7 @@ mod effects;
 mod faults;
 mod notified;
 mod refusals;
+mod replicas;
 mod whole;
 mod wiped;
 
@@ -50,6 +51,8 @@ struct Fleet {
     regions: &'static [&'static str],
     /// How many scenarios with side effects there are beside the others.
     orders: usize,
+    /// How many replicas each region has.
+    replicas: u16,
     /// What makes one version of the set another one.
     edition: u32,
 }
@@ -71,6 +74,19 @@ impl Fleet {
     }
 
     fn with(nodes: usize, regions: &'static [&'static str], orders: usize) -> Self {
+        let mut made = Self::unpublished(nodes, regions, orders);
+        made.publish();
+        made
+    }
+
+    /// The same in one region with so many replicas.
+    fn with_replicas(replicas: u16, orders: usize) -> Self {
+        let mut made = Self { replicas, ..Self::unpublished(1, &[REGION], orders) };
+        made.publish();
+        made
+    }
+
+    fn unpublished(nodes: usize, regions: &'static [&'static str], orders: usize) -> Self {
         let target = Server::start();
         target.on("/", Reply::ok("x"));
         // Long enough that a kill may come between the request and its answer.
@@ -81,9 +97,7 @@ impl Fleet {
         let (key, _) = SigningKey::generate().unwrap();
         fs::write(folder.path().join("trusted.keys"), key.public().line("tests") + "\n").unwrap();
         let (cluster, effective) = (NatsCluster::start(nodes), Timestamp::default());
-        let mut made = Self { cluster, target, folder, key, effective, regions, orders, edition: 1 };
-        made.publish();
-        made
+        Self { cluster, target, folder, key, effective, regions, orders, replicas: 1, edition: 1 }
     }
 
     fn files(&self) -> Vec<SetFile> {
@@ -93,9 +107,14 @@ impl Fleet {
     /// The set's files, with a remark that makes it another set.
     fn files_with(&self, remark: &str) -> Vec<SetFile> {
         let file = |role, path: String, text: String| SetFile { role, path, text };
+        let replicas = if self.replicas > 1 { format!("replicas: {}", self.replicas) } else { String::new() };
         let project = format!(
             "version: 1\nscenarios: [\"scenarios/*.yaml\"]\nregions: {{ {} }}\nnetwork: {{ private: allow }}\ncontrol: {{ every: 10s }}\n# {remark}\n",
-            self.regions.iter().map(|region| format!("{region}: {{}}")).collect::<Vec<_>>().join(", ")
+            self.regions
+                .iter()
+                .map(|region| format!("{region}: {{ {replicas} }}"))
+                .collect::<Vec<_>>()
+                .join(", ")
         );
         let mut files = vec![file(Role::Project, "prober.yaml".to_owned(), project)];
         for number in 0..SCENARIOS {
@@ -122,7 +141,7 @@ impl Fleet {
     }
 
     fn streams(&self) -> usize {
-        SCENARIOS + self.orders
+        SCENARIOS * usize::from(self.replicas) + self.orders
     }
 
     /// Publishes the set.
@@ -228,9 +247,10 @@ impl Fleet {
             let name = format!("{name}{number}");
             u64::from(place_of(&name, name.starts_with("order"), SHARDS))
         };
+        let replicas = 0..u64::from(self.replicas);
         let used: BTreeSet<_> = (0..SCENARIOS)
-            .map(|number| place("s", number))
-            .chain((0..self.orders).map(|number| place("order", number)))
+            .flat_map(|number| replicas.clone().map(move |replica| (place("s", number), replica)))
+            .chain((0..self.orders).map(|number| (place("order", number), 0)))
             .collect();
         let mut declared = BTreeMap::new();
         for shard in
@@ -238,10 +258,10 @@ impl Fleet {
         {
             // A dark shard is declared to be so, too; here it is about what its owner said.
             let until = |name: &str| shard[name].as_i64().unwrap();
-            declared
-                .insert(shard["number"].as_u64().unwrap(), until("declared_ms").min(until("checkpoint_ms")));
+            let seat = (shard["number"].as_u64().unwrap(), shard["replica"].as_u64().unwrap());
+            declared.insert(seat, until("declared_ms").min(until("checkpoint_ms")));
         }
-        let all = used.iter().map(|number| declared.get(number).copied().unwrap_or(0));
+        let all = used.iter().map(|seat| declared.get(seat).copied().unwrap_or(0));
         Timestamp::from_millis(all.min().unwrap_or(0))
     }
 

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use dashboard::{Catalogue, ScenarioCard};
 use export::prometheus::StreamInfo;
-use model::slot::Cadence;
+use model::event::Origin;
+use model::probe::Probe;
+use model::slot::{Cadence, Stream};
 use model::time::{Clock as _, SystemClock};
 use post::Client;
 use probe::flow::Scenario;
@@ -228,7 +230,7 @@ impl Loader {
         for plan in compiled.plans {
             let region = Arc::clone(&plan.stream().region);
             let secrets = secrets.get(&region).cloned().unwrap_or_default();
-            loaded.add(Arc::new(plan), &self.shared, secrets);
+            loaded.add(&Arc::new(plan), &self.shared, secrets);
         }
         loaded.tell_cards(&compiled.sources);
         Ok(loaded)
@@ -350,6 +352,18 @@ fn short(secrets: &BTreeMap<Arc<str>, Arc<Secrets>>) -> String {
 }
 
 impl Loaded {
+    /// What one prober makes of regions with replicas, if there are any; in a fleet every replica has its own.
+    pub(crate) fn replicas_note(&self) -> Option<String> {
+        let regions: BTreeSet<_> = self.entries.iter().map(|entry| &entry.origin.stream.region).collect();
+        let several = regions.into_iter().filter(|region| self.project.replicas(region) > 1);
+        let several: Vec<_> =
+            several.map(|region| format!("{region} ({})", self.project.replicas(region))).collect();
+        let regions = several.join(", ");
+        (!several.is_empty()).then(|| {
+            format!("regions with replicas: {regions}; this prober is one, the agents of a fleet probe as often as that says")
+        })
+    }
+
     /// The streams whose series are exposed.
     pub(crate) fn streams(&self) -> Vec<StreamInfo> {
         self.streams_of(&self.entries)
@@ -377,29 +391,44 @@ impl Loaded {
         }
     }
 
-    fn add(&mut self, plan: Arc<Plan<Net>>, shared: &Arc<Shared>, secrets: Arc<Secrets>) {
-        let timetable = Timetable::new(plan.cadence(), plan.stream());
-        let timetable = Arc::new(timetable.expect("the compiler has checked the cadence"));
+    fn add(&mut self, plan: &Arc<Plan<Net>>, shared: &Arc<Shared>, secrets: Arc<Secrets>) {
         let calendar = Calendar::new(plan.maintenance()).expect("the compiler has checked the maintenances");
-        self.catalogue.cards.push(card(&plan, &timetable));
-        self.entries.push(Entry {
-            origin: Arc::clone(plan.origin()),
-            cadence: plan.cadence().clone(),
-            maintenance: Arc::new(calendar),
-            timetable,
-            timeout: plan.timeout(),
-            grace: plan.grace(),
-            probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
-            lease: None,
-        });
+        let calendar = Arc::new(calendar);
+        let probe: Arc<dyn Probe> = Arc::new(Scenario::new(Arc::clone(plan), Arc::clone(shared), secrets));
+        for replica in 0..plan.replicas() {
+            let origin = replica_of(plan.origin(), replica);
+            let timetable = Timetable::new(plan.cadence(), &origin.stream);
+            let timetable = Arc::new(timetable.expect("the compiler has checked the cadence"));
+            self.catalogue.cards.push(card(plan, &origin.stream, &timetable));
+            self.entries.push(Entry {
+                origin,
+                cadence: plan.cadence().clone(),
+                maintenance: Arc::clone(&calendar),
+                timetable,
+                timeout: plan.timeout(),
+                grace: plan.grace(),
+                probe: Arc::clone(&probe),
+                lease: None,
+            });
+        }
     }
 }
 
-fn card(plan: &Plan<Net>, timetable: &Arc<Timetable>) -> ScenarioCard {
+/// What the events of a replica have in common: all but their stream is that of the first one.
+fn replica_of(first: &Arc<Origin>, replica: u16) -> Arc<Origin> {
+    if replica == 0 {
+        return Arc::clone(first);
+    }
+    let mut origin = Origin::clone(first);
+    origin.stream.replica = replica;
+    Arc::new(origin)
+}
+
+fn card(plan: &Plan<Net>, stream: &Stream, timetable: &Arc<Timetable>) -> ScenarioCard {
     let (about, origin) = (plan.about(), plan.origin());
     let timetable = Arc::clone(timetable);
     ScenarioCard {
-        stream: plan.stream().clone(),
+        stream: stream.clone(),
         was: about.was.clone(),
         title: Arc::clone(&about.title),
         aim: Arc::clone(&about.aim),

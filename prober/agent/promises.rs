@@ -153,6 +153,7 @@ fn promise(plans: &[&Plan<Net>], now: Timestamp) -> Option<Promise> {
         scenario: Arc::clone(&plan.stream().scenario),
         region: Arc::clone(&plan.stream().region),
         interval: slo.interval,
+        replicas: plan.replicas(),
         timeout: plan.timeout() + plan.grace(),
     };
     let calendar = Calendar::new(first.maintenance()).expect("the compiler has checked the maintenances");
@@ -181,14 +182,15 @@ fn promise(plans: &[&Plan<Net>], now: Timestamp) -> Option<Promise> {
 
 /// What an SLO file promises of the streams that run here; `None` if none of them does.
 fn joint(slo: &JointSlo, plans: &[Plan<Net>], now: Timestamp) -> Option<Promise> {
-    let runs = |feed: &&JointFeed| {
-        plans
-            .iter()
-            .any(|plan| (&plan.stream().scenario, &plan.stream().region) == (&feed.scenario, &feed.region))
+    let is_of = |plan: &&Plan<Net>, feed: &JointFeed| {
+        (&plan.stream().scenario, &plan.stream().region) == (&feed.scenario, &feed.region)
     };
-    let feeds: Vec<_> = slo.feeds.iter().filter(runs).collect();
+    let plan_of = |feed: &JointFeed| plans.iter().find(|plan| is_of(plan, feed));
+    let feeds: Vec<_> = slo.feeds.iter().filter_map(|feed| Some((feed, plan_of(feed)?))).collect();
     let mut calendars: BTreeMap<&Arc<str>, Calendar> = BTreeMap::new();
-    for plan in plans.iter().filter(|plan| feeds.iter().any(|feed| feed.scenario == plan.stream().scenario)) {
+    for plan in
+        plans.iter().filter(|plan| feeds.iter().any(|(feed, _)| feed.scenario == plan.stream().scenario))
+    {
         let calendar = Calendar::new(plan.maintenance()).expect("the compiler has checked the maintenances");
         calendars.insert(&plan.stream().scenario, calendar);
     }
@@ -209,10 +211,11 @@ fn joint(slo: &JointSlo, plans: &[Plan<Net>], now: Timestamp) -> Option<Promise>
         critical: BTreeSet::new(),
         feeds: feeds
             .into_iter()
-            .map(|feed| Feed {
+            .map(|(feed, plan)| Feed {
                 scenario: Arc::clone(&feed.scenario),
                 region: Arc::clone(&feed.region),
                 interval: feed.interval,
+                replicas: plan.replicas(),
                 timeout: feed.timeout,
             })
             .collect(),

@@ -85,6 +85,15 @@ pub(crate) async fn allowed(source: &Nats, subject: &str, work: &str, login: &st
     }
 }
 
+/// Refuses a login that may not see who is there and who has which work.
+pub(crate) async fn may_look(source: &Nats) -> Result<(), Stop> {
+    for bucket in ["members", "own"] {
+        let subject = format!("$JS.API.CONSUMER.CREATE.KV_{bucket}.x.$KV.{bucket}.x.x");
+        allowed(source, &subject, "look at the whole fleet", "hub").await?;
+    }
+    Ok(())
+}
+
 /// Whether the login may publish to the subject, as far as the servers say.
 ///
 /// # Errors

@@ -20,7 +20,12 @@ pub(crate) fn serve(global: &Global, args: &Serve, out: &Out) -> Result<Exit, St
     let settings = settings(place, args)?;
     let runtime = runtime(args.lasting.threads)?;
     let encrypted = settings.pages.tls.is_some();
-    let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);
+    let started = |address, loaded: &Loaded| {
+        greet(out, (address, encrypted), loaded);
+        if let Some(note) = loaded.replicas_note() {
+            out.note(&note);
+        }
+    };
     let exit = runtime.block_on(serve_agent(settings, started));
     runtime.shutdown_background();
     exit

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use model::time::Timestamp;
 use serde::Serialize;
 
+/// Owners of one replica that are named.
+const OWNERS_NAMED: usize = 12;
+
 /// A fleet as one of its parts sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FleetView {
@@ -98,16 +101,66 @@ pub struct RegionView {
     pub region: String,
     /// Agents that are there.
     pub members: u64,
-    /// Shards that its work is cut into.
+    /// Shards that its work is cut into, those of each replica by themselves.
     pub shards: u64,
     /// Shards that somebody owns who is there.
     pub owned_shards: u64,
+    /// The same for each replica; empty where there is one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<ReplicaView>,
     /// The version of the scenario set that is published.
     pub set_version: Option<u64>,
     /// Every slot before it has its record; `None` if no hub says so.
     pub closed: Option<Timestamp>,
     /// Since when nothing is heard of a part of it; `None` if all of it is heard.
     pub dark_since: Option<Timestamp>,
+}
+
+/// One of several probers of the same work: each shard's is another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReplicaView {
+    /// From 0; what has side effects has no other.
+    pub replica: u16,
+    /// Shards that it has.
+    pub shards: u64,
+    /// Shards of it that somebody owns who is there.
+    pub owned_shards: u64,
+    /// Who, by name.
+    pub owners: Vec<OwnerView>,
+}
+
+/// How many shards of a replica somebody owns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OwnerView {
+    /// The agent.
+    pub prober: String,
+    /// How many.
+    pub shards: u64,
+}
+
+impl ReplicaView {
+    /// Its owners in words, after a colon; those that have most come first, and of many the others are counted.
+    pub fn owners_words(&self) -> String {
+        let mut owners: Vec<_> = self.owners.iter().collect();
+        owners.sort_by(|one, other| (other.shards, &one.prober).cmp(&(one.shards, &other.prober)));
+        let mut words: Vec<_> =
+            owners.iter().take(OWNERS_NAMED).map(|one| format!("{} {}", one.prober, one.shards)).collect();
+        if owners.len() > OWNERS_NAMED {
+            words.push(format!("{} more", owners.len() - OWNERS_NAMED));
+        }
+        if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) }
+    }
+}
+
+impl RegionView {
+    /// Why some of its replicas have nobody, if there are too few agents for them.
+    pub fn too_few(&self) -> Option<String> {
+        let needed = self.replicas.len() as u64;
+        (self.members < needed).then(|| {
+            let agents = if self.members == 1 { "agent is" } else { "agents are" };
+            format!("{} {agents} there for {needed} replicas", self.members)
+        })
+    }
 }
 
 impl FleetView {
@@ -117,7 +170,9 @@ impl FleetView {
         for one in &self.regions {
             if one.owned_shards < one.shards {
                 let (missing, region) = (one.shards - one.owned_shards, &one.region);
-                troubles.push(format!("region {region}: nobody probes {missing} of {} shards", one.shards));
+                let why = one.too_few().map_or(String::new(), |why| format!(": {why}"));
+                troubles
+                    .push(format!("region {region}: nobody probes {missing} of {} shards{why}", one.shards));
             }
             if let Some(since) = one.dark_since {
                 troubles.push(format!("region {}: nothing is heard of it since {since}", one.region));

@@ -60,7 +60,7 @@ mod sample;
 mod tests;
 
 pub use access::{Access, Role};
-pub use fleet::{FleetView, LedgerView, MemberView, RegionView};
+pub use fleet::{FleetView, LedgerView, MemberView, OwnerView, RegionView, ReplicaView};
 pub use serve::{ServeError, Served, serve};
 pub use sources::{
     Catalogue, DoubtsFn, ExpectedFn, Format, MetricsFn, NextSlotFn, OwnDoubts, OwnFact, OwnFn, Pieces,

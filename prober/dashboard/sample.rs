@@ -205,6 +205,7 @@ fn promise(
         scenario: name.into(),
         region: Arc::clone(region),
         interval,
+        replicas: 1,
         timeout: ms(10_000),
     };
     Promise {
@@ -295,7 +296,7 @@ pub(crate) fn review() -> Review {
     }
 }
 
-/// A small fleet, one shard of which nobody has.
+/// A small fleet, one shard of which nobody has, and a region with more replicas than agents.
 pub(crate) fn fleet() -> crate::FleetView {
     let at = Timestamp::from_seconds(1_790_000_000);
     let ledger = crate::LedgerView { active: true, closed: at, batches: 7, ..crate::LedgerView::default() };
@@ -314,11 +315,35 @@ pub(crate) fn fleet() -> crate::FleetView {
         clock_error_ms: Some(1),
         ..crate::MemberView::default()
     };
+    let replica = |replica: u16, owners: &[(&str, u64)]| crate::ReplicaView {
+        replica,
+        shards: 64,
+        owned_shards: owners.iter().map(|(_, shards)| shards).sum(),
+        owners: owners
+            .iter()
+            .map(|(prober, shards)| crate::OwnerView { prober: (*prober).to_owned(), shards: *shards })
+            .collect(),
+    };
+    let several = crate::RegionView {
+        region: "us".to_owned(),
+        members: 2,
+        shards: 192,
+        owned_shards: 128,
+        replicas: vec![
+            replica(0, &[("us-1", 30), ("<us-2>", 34)]),
+            replica(1, &[("us-1", 34), ("<us-2>", 30)]),
+            replica(2, &[]),
+        ],
+        set_version: Some(4),
+        closed: Some(at),
+        dark_since: None,
+    };
     let region = crate::RegionView {
         region: "eu".to_owned(),
         members: 1,
         shards: 64,
         owned_shards: 63,
+        replicas: Vec::new(),
         set_version: Some(4),
         closed: Some(at),
         dark_since: None,
@@ -328,6 +353,6 @@ pub(crate) fn fleet() -> crate::FleetView {
         id: "hub-1".to_owned(),
         at,
         members: vec![hub, agent],
-        regions: vec![region],
+        regions: vec![region, several],
     }
 }

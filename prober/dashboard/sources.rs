@@ -228,6 +228,11 @@ impl ScenarioCard {
         self.was.iter().map(stream).collect()
     }
 
+    /// Where it runs, for people: its region, and which replica where it is not the first.
+    pub(crate) fn place(&self) -> String {
+        place(&self.stream)
+    }
+
     /// Whether the stream's history is this card's.
     pub(crate) fn holds(&self, stream: &Stream) -> bool {
         self.stream == *stream
@@ -247,6 +252,14 @@ impl Catalogue {
         names.sort_unstable();
         names.dedup();
         names
+    }
+}
+
+/// Where a stream runs, for people: `eu`, or `eu/1` for the second replica there.
+pub(crate) fn place(stream: &Stream) -> String {
+    match stream.replica {
+        0 => stream.region.to_string(),
+        replica => format!("{}/{replica}", stream.region),
     }
 }
 

@@ -120,6 +120,7 @@ pub(crate) fn standings() -> Vec<slo::standing::Standing> {
         scenario: scenario.into(),
         region: "eu".into(),
         interval: Duration::from_mins(1),
+        replicas: 1,
         timeout: Duration::from_secs(10),
     };
     let promise = |name: &str, feeds: Vec<Feed>| Promise {

@@ -32,7 +32,7 @@ pub const EFFECT_SHARDS: u16 = 16;
 /// The most shards of a region: each has a key in the ownership bucket.
 pub const SHARDS_MAX: u16 = 4_096;
 
-/// The most replicas of a shard.
+/// The most replicas of a shard; the language has the same bound.
 pub const REPLICAS_MAX: u16 = 8;
 
 /// The span in which only a share of the seats changes hands.
@@ -50,7 +50,7 @@ pub struct Layout {
     pub shards: u16,
     /// How many more there are behind those, for scenarios with side effects; 0 where nobody has any.
     pub effects: u16,
-    /// How many members probe each scenario: from 1 to [`REPLICAS_MAX`].
+    /// How many members probe each scenario: from 1 to [`REPLICAS_MAX`]. What has side effects is probed by one.
     pub replicas: u16,
 }
 
@@ -107,14 +107,21 @@ pub fn place_of(scenario: &str, side_effects: bool, shards: u16) -> u16 {
 impl Layout {
     /// Every seat, shard by shard.
     pub fn seats(&self) -> impl Iterator<Item = Shard> {
-        let replicas = self.replicas;
-        (0..self.shards + self.effects)
-            .flat_map(move |number| (0..replicas).map(move |replica| Shard { number, replica }))
+        (0..self.shards + self.effects).flat_map(|number| self.seats_of(number))
+    }
+
+    fn seats_of(&self, number: u16) -> impl Iterator<Item = Shard> + use<> {
+        (0..self.replicas_of(number)).map(move |replica| Shard { number, replica })
+    }
+
+    /// How many members probe what is in a shard: what has side effects must never happen twice.
+    pub const fn replicas_of(&self, number: u16) -> u16 {
+        if number < self.shards { self.replicas } else { 1 }
     }
 
     /// Whether the layout has this seat.
     pub const fn has(&self, seat: Shard) -> bool {
-        seat.number < self.shards + self.effects && seat.replica < self.replicas
+        seat.number < self.shards + self.effects && seat.replica < self.replicas_of(seat.number)
     }
 
     /// Whether the seat is one for scenarios with side effects.
@@ -124,7 +131,7 @@ impl Layout {
 
     /// How many seats may change hands within [`MOVES_WITHIN`] while their owners live.
     pub fn moves_max(&self) -> usize {
-        let seats = usize::from(self.shards + self.effects) * usize::from(self.replicas);
+        let seats = usize::from(self.shards) * usize::from(self.replicas) + usize::from(self.effects);
         (seats / MOVED_SHARE).max(1)
     }
 
@@ -146,7 +153,7 @@ impl Layout {
             })
             .collect();
         levelled.sort_by_key(|(level, _)| *level);
-        levelled.into_iter().map(|(_, member)| member).take(usize::from(self.replicas)).collect()
+        levelled.into_iter().map(|(_, member)| member).take(usize::from(self.replicas_of(shard))).collect()
     }
 
     fn rank(&self, shard: u16, member: &Candidate) -> u64 {
@@ -195,9 +202,8 @@ impl View<'_> {
     /// The seats of `shard` that are not where they should be.
     fn wishes(&self, shard: u16, held: &BTreeMap<Shard, &Held>) -> Vec<Wish<'_>> {
         let mut wanted = self.layout.owners(shard, self.members);
-        let seats = (0..self.layout.replicas).map(|replica| Shard { number: shard, replica });
         let mut open: Vec<(Shard, Option<&Candidate>)> = Vec::new();
-        for seat in seats {
+        for seat in self.layout.seats_of(shard) {
             let owner = held.get(&seat).and_then(|held| self.alive(&held.owner));
             let settled = owner.and_then(|owner| wanted.iter().position(|one| one.name == owner.name));
             match settled {

@@ -52,6 +52,7 @@ fn batch(sequence: u64) -> Batch {
 async fn conforms<E: ConfigSource + Ownership + EventLog>(engines: &Engines<E>) {
     sets_are_published_whole(engines).await;
     one_claim_wins(engines).await;
+    replicas_are_claimed_apart(engines).await;
     watches_tell_all(engines).await;
     batches_are_stored_once(engines).await;
     a_reader_goes_on_where_it_was(engines).await;
@@ -111,6 +112,31 @@ async fn one_claim_wins<E: Ownership>(Engines { one, other }: &Engines<E>) {
     let free = one.claim("eu", shard, Some(token), None).await.unwrap();
     assert_eq!(other.owners("eu").await, Ok(vec![owner(free, None)]));
     assert_eq!(other.owners("us").await, Ok(vec![]));
+}
+
+/// Each replica of a shard has an owner of its own: claims of one say nothing of the other, and neither do their tokens.
+async fn replicas_are_claimed_apart<E: Ownership>(Engines { one, other }: &Engines<E>) {
+    let seats = [0, 1, 7].map(|replica| Shard { number: 3, replica });
+    let holders = ["a", "b", "c"].map(beat);
+    let mut tokens = Vec::new();
+    for (seat, holder) in seats.iter().zip(&holders) {
+        tokens.push(one.claim("africa", *seat, None, Some(holder)).await.unwrap());
+        assert_eq!(other.claim("africa", *seat, None, Some(holder)).await, Err(Fault::Conflict), "{seat}");
+    }
+    let given = other.claim("africa", seats[1], Some(tokens[1]), Some(&holders[0])).await.unwrap();
+    assert!(given > tokens[1]);
+    // The first one's token is still the newest of its own.
+    let free = one.claim("africa", seats[0], Some(tokens[0]), None).await.unwrap();
+    let owner = |seat: usize, token, holder: Option<&Beat>| Owner {
+        shard: seats[seat],
+        token,
+        holder: holder.cloned(),
+    };
+    let wanted =
+        [owner(0, free, None), owner(1, given, Some(&holders[0])), owner(2, tokens[2], Some(&holders[2]))];
+    let mut found = other.owners("africa").await.unwrap();
+    found.sort_by_key(|owner| owner.shard);
+    assert_eq!(found, wanted);
 }
 
 async fn watches_tell_all<E: Ownership>(Engines { one, other }: &Engines<E>) {

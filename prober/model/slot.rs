@@ -207,8 +207,9 @@ mod tests {
         let at = Timestamp::from_millis(1_767_225_600_000);
         let stream = Stream::new("checkout", "eu");
         let id = stream.slot(at).id;
-        // A golden value: the id is a public, stored format.
-        assert_eq!(id.to_string(), SlotId::of(&Stream::new("checkout", "eu"), at).to_string());
+        // Golden values: the id is a public, stored format, and the first replica's is that from before there were others.
+        let of = |replica: u16| Stream { replica, ..stream.clone() }.slot(at).id.to_string();
+        assert_eq!([of(0), of(1)], ["5e5d15163140252ed6f95cf004117255", "ec7c061d4f32af0460ee51e2ee101de6"]);
         assert_ne!(id, Stream::new("checkout", "us").slot(at).id);
         assert_ne!(id, Stream::new("checkoute", "u").slot(at).id);
         assert_ne!(id, stream.slot(Timestamp::from_millis(at.as_millis() + 1)).id);

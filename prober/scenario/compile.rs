@@ -58,6 +58,8 @@ pub struct Options {
     /// Whether the project file is only the part of `regions`, see [`crate::region_part`]: files are checked for no
     /// other region then, as what they would need of it is not there.
     pub alone: bool,
+    /// Whether plans know of all replicas of their regions, as in a fleet; on one machine there is one.
+    pub replicas: bool,
     /// The time, for warnings about what is over; none are made without it.
     pub now: Option<Timestamp>,
 }
@@ -84,7 +86,7 @@ pub struct Compiled<N: 'static> {
     pub unknown_vars: Vec<(String, Option<String>)>,
 }
 
-/// The most plans of one project: scenarios times instances times regions.
+/// The most plans of one project: scenarios times instances times regions, each replica by itself.
 pub const PLANS_MAX: usize = 100_000;
 
 impl<N> Compiled<N> {
@@ -258,12 +260,16 @@ impl<N> Compiler<'_, N> {
             assertions.next_instance();
             let own = assembled.own(cells);
             let made = self.instance((&assembled.whole, source), &own, &mut assertions, report);
-            self.plans += made.len();
+            self.plans += made.iter().map(|plan| usize::from(self.replicas(plan))).sum::<usize>();
             plans.extend(made);
             if self.plans > PLANS_MAX {
                 let message = format!("the project has more than {PLANS_MAX} plans");
                 let problem = Diagnostic::error("E117", first_key(&root), message);
-                report.push(problem.help("a plan is one scenario in one region, each instance by itself"));
+                report.push(
+                    problem.help(
+                        "a plan is one scenario in one region, each instance and each replica by itself",
+                    ),
+                );
                 break;
             }
         }
@@ -331,6 +337,11 @@ impl<N> Compiler<'_, N> {
             report.push(Diagnostic::warning("W301", capture.span, message));
         }
         plans
+    }
+
+    /// How many agents of a fleet probe the plan.
+    fn replicas(&self, plan: &Plan<N>) -> u16 {
+        self.around.project.replicas_of(&plan.stream().region, plan.side_effects())
     }
 
     fn is_wanted(&self, region: &str) -> bool {

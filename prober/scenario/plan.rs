@@ -22,6 +22,7 @@ use crate::template::{Filter, Hole};
 /// One scenario in one region.
 pub struct Plan<N: 'static> {
     pub(crate) origin: Arc<Origin>,
+    pub(crate) replicas: u16,
     pub(crate) about: Arc<About>,
     pub(crate) cadence: Cadence,
     pub(crate) interval: Duration,
@@ -106,6 +107,13 @@ impl<N> Plan<N> {
     /// Scenario and region.
     pub fn stream(&self) -> &Stream {
         &self.origin.stream
+    }
+
+    /// How many agents probe it, each at times of its own: streams that differ in their replica, counted from 0.
+    ///
+    /// More than 1 only in a fleet, see [`crate::compile::Options`], and never of what has side effects.
+    pub fn replicas(&self) -> u16 {
+        self.replicas
     }
 
     /// What people should know about it.

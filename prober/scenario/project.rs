@@ -8,7 +8,7 @@ mod regions;
 pub mod routes;
 
 pub use control::{CanaryFile, ControlFile, EVERY_DEFAULT as CONTROL_EVERY};
-pub use keys::PROJECT_KEYS;
+pub use keys::{PROJECT_KEYS, REPLICAS_MAX};
 pub use policy::BudgetPolicyFile;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +67,8 @@ pub struct Project {
     pub routes: Vec<routes::Route>,
     regions: Vec<Arc<str>>,
     critical: BTreeSet<Arc<str>>,
+    /// Of the regions that have more than one.
+    replicas: BTreeMap<Arc<str>, u16>,
     network: Arc<Policy>,
     /// Of the regions that have one of their own.
     networks: BTreeMap<Arc<str>, Arc<Policy>>,
@@ -129,6 +131,16 @@ impl Project {
     /// Whether the region's outage alone is a page.
     pub fn is_critical(&self, region: &str) -> bool {
         self.critical.contains(region)
+    }
+
+    /// How many agents of a fleet probe each scenario of the region, from 1 to [`REPLICAS_MAX`].
+    pub fn replicas(&self, region: &str) -> u16 {
+        self.replicas.get(region).copied().unwrap_or(1)
+    }
+
+    /// The same of a scenario: one that has side effects is probed by one agent, for nothing may happen twice.
+    pub(crate) fn replicas_of(&self, region: &str, side_effects: bool) -> u16 {
+        if side_effects { 1 } else { self.replicas(region) }
     }
 
     /// Where probes of a region may connect to.

@@ -219,9 +219,29 @@ mod tests {
     }
 
     #[test]
+    fn replicas_are_spread() {
+        let half = |replica: u16, number: i64| {
+            let stream = Stream { replica, ..Stream::new(format!("scenario-{number}"), "eu") };
+            phase(&stream, 10_000) < 5_000
+        };
+        let same = (0..1_000).filter(|number| half(0, *number) == half(1, *number)).count();
+        assert!((430..570).contains(&same), "{same}");
+        // A cron expression says when, for all of them.
+        let cron = Cadence::Cron { expression: "5 * * * *".into(), timezone: "UTC".into() };
+        let [first, second] = [0, 1].map(|replica| {
+            let table = Timetable::new(&cron, &Stream { replica, ..Stream::new("a", "eu") }).unwrap();
+            table.first_from(Timestamp::from_millis(0))
+        });
+        assert_eq!(first, second);
+    }
+
+    #[test]
     fn a_slot_s_phase_is_a_stored_format() {
         let first = every(60_000, "checkout").first_from(Timestamp::from_millis(0)).unwrap();
         assert_eq!(first.as_millis(), phase(&Stream::new("checkout", "eu"), 60_000));
+        // The first replica begins where it did before there were others, and each at a time of its own.
+        let of = |replica: u16| phase(&Stream { replica, ..Stream::new("checkout", "eu") }, 60_000);
+        assert_eq!([0, 1, 2].map(of), [42_727, 53_265, 50_728]);
         assert_eq!(every(60_000, "checkout").tolerance(), Duration::from_secs(5));
         assert_eq!(every(2_000, "checkout").tolerance(), Duration::from_millis(500));
     }

@@ -63,8 +63,10 @@ pub struct Feed {
     pub scenario: Arc<str>,
     /// The region.
     pub region: Arc<str>,
-    /// The mean distance of two runs.
+    /// The mean distance of two runs of one replica.
     pub interval: Duration,
+    /// How many probers run it in the region, each at times of its own; at least 1. Together they are one feed.
+    pub replicas: u16,
     /// The longest that a run may take.
     pub timeout: Duration,
 }
@@ -184,7 +186,9 @@ impl Promise {
 
     /// Slots of all streams in an hour.
     pub fn slots_an_hour(&self) -> f64 {
-        let an_hour = |feed: &Feed| 3_600_000.0 / (feed.interval.as_millis().max(1) as f64);
+        let an_hour = |feed: &Feed| {
+            f64::from(feed.replicas.max(1)) * 3_600_000.0 / (feed.interval.as_millis().max(1) as f64)
+        };
         self.feeds.iter().map(an_hour).sum()
     }
 

@@ -159,6 +159,7 @@ impl Story {
             scenario: "checkout".into(),
             region: Self::region(region),
             interval,
+            replicas: 1,
             timeout: Duration::from_secs(self.interval.min(10)),
         };
         let target = Share::of_millionths(self.millionths).unwrap();

@@ -2,6 +2,7 @@
 //!
 //! Of several hubs each keeps a whole ledger of its own; one, by compare-and-set, confirms and alerts.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use fleet::assign::{Layout, SHARDS};
 use fleet::nats::Nats;
 use fleet::set::ALL_REGIONS;
 use fleet::{Beat, StoredManifest};
-use model::time::{Clock as _, SystemClock};
+use model::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::{Value, json};
 use store::{Opened, Store};
 use tokio::sync::{mpsc, watch};
@@ -189,6 +190,10 @@ impl Hub {
         let told = &self.told;
         let mut about = words(self.book.version, told.sets_refused, &told.looks);
         about["regions"] = told.regions.borrow().as_slice().into();
+        // Until a set holds, what agents say of the one before is right.
+        if !self.book.replicas.is_empty() && self.book.from <= SystemClock.now() {
+            about["replicas"] = json!(self.book.replicas);
+        }
         about["ledger"] = told.ledger(*self.active.borrow());
         told.about.send_replace(about);
     }
@@ -307,6 +312,10 @@ struct Book {
     active: bool,
     /// The set's regions.
     regions: Vec<String>,
+    /// How many replicas those of them have that have several.
+    replicas: BTreeMap<String, u16>,
+    /// From when the set holds.
+    from: Timestamp,
     /// The set's version.
     version: u64,
 }
@@ -340,7 +349,9 @@ impl Book {
         *self.planned.write().expect("no holder panics") = Arc::new(made);
         self.routes = std::mem::take(&mut loaded.routes);
         self.regions = loaded.project.regions().iter().map(ToString::to_string).collect();
-        self.version = set.manifest.version.0;
+        let replicas = self.regions.iter().map(|region| (region.clone(), loaded.project.replicas(region)));
+        self.replicas = replicas.filter(|(_, replicas)| *replicas > 1).take(REGIONS_TOLD).collect();
+        (self.version, self.from) = (set.manifest.version.0, set.manifest.effective);
         // Targets are reached from the regions, not from here.
         loaded.controls = Arc::default();
         if self.active {

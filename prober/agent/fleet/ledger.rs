@@ -9,23 +9,25 @@
 //! 5. A shard whose checkpoint does not come is dark: a slot of it is missed, `dark`, when it is [`DARK_AFTER`] and its interval
 //!    old. No other shard waits for it. While batches are not read to the end of their log, nobody is dark: what is
 //!    missing may lie there.
-//! 6. A prober hears that a batch is here only when it is durable here.
+//! 6. Of a region that has fewer probers than its scenarios have replicas, some replicas have nobody: what would be dark is `no_owner`. A
+//!    region is dark only where nothing is heard of any replica of a shard.
+//! 7. A prober hears that a batch is here only when it is durable here.
 
+mod planned;
 mod written;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use fleet::assign::place_of;
 use fleet::batch::{EventBatch, Record};
 use fleet::{Batch, Beat, Confirm, Entry, Position, Shard, Token};
 use model::missed::MissedSlots;
 use model::outcome::Reason;
-use model::slot::{Cadence, Stream};
 use model::time::Timestamp;
-use schedule::slots::Timetable;
+
+pub(super) use planned::Planned;
 
 use super::refusals::Refused;
 use super::seats::border;
@@ -37,46 +39,12 @@ pub(super) const OPEN: Duration = Duration::from_hours(24);
 const GRACE: Duration = Duration::from_secs(10);
 /// How long after the end of a slot, and after batches are read again, its shard is dark.
 const DARK_AFTER: Duration = Duration::from_mins(1);
-/// The longest interval that is waited for: a run may take as long, and one that takes longer counts when it comes.
-const INTERVAL_MAX: Duration = Duration::from_mins(10);
+/// Whoever spoke within this time is there: shards without a plan are spoken of every 30 seconds, and what is dark is older.
+const HEARD_WITHIN: Duration = Duration::from_secs(45);
 /// Tokens remembered of a shard.
 const TOKENS: usize = 64;
 /// Sequences remembered of one prober that came before one that is missing.
 const AHEAD: usize = 4_096;
-
-/// Which slots there are: what was planned when, by the scenario sets that held.
-#[derive(Debug, Default)]
-pub(super) struct Planned {
-    streams: HashMap<Stream, Vec<(Timestamp, Option<Timestamp>, Timetable)>>,
-    /// Every shard that has, or had, a stream; and the longest of their intervals, as far as it is waited for.
-    pub(super) shards: BTreeMap<(String, Shard), Duration>,
-}
-
-impl Planned {
-    /// What the ledger's store has noted.
-    pub(super) fn of(spans: &[store::Span], shards: u16) -> Self {
-        let mut made = Self::default();
-        for span in spans {
-            let stream = &span.stream;
-            let number = place_of(&stream.scenario, span.side_effects, shards);
-            let seat = Shard { number, replica: stream.replica };
-            let longest = made.shards.entry((stream.region.to_string(), seat)).or_default();
-            *longest = interval(&span.cadence).max(*longest);
-            // A cadence that no longer names times is expected to do nothing.
-            if let Ok(timetable) = Timetable::new(&span.cadence, stream) {
-                let known = made.streams.entry(stream.clone()).or_default();
-                known.push((span.from, span.to, timetable));
-            }
-        }
-        made
-    }
-
-    fn has(&self, stream: &Stream, at: Timestamp) -> bool {
-        let spans = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
-        let mut spans = spans.iter().filter(|(from, to, _)| *from <= at && to.is_none_or(|to| at < to));
-        spans.any(|(_, _, table)| table.first_from(at) == Some(at))
-    }
-}
 
 /// What is told of the ledger.
 #[derive(Debug, Default)]
@@ -110,6 +78,8 @@ pub(super) struct Window {
     /// Up to here its owner has said that all is reported; behind it the shard is dark.
     reported: Timestamp,
     pub(super) to: Timestamp,
+    /// Whether its region has too few probers for all of its replicas.
+    is_short: bool,
 }
 
 /// The windows of all shards that have one.
@@ -117,14 +87,6 @@ pub(super) type Due = BTreeMap<(String, Shard), Window>;
 
 /// A time of each region.
 pub(super) type Closed = BTreeMap<String, Timestamp>;
-
-/// How far apart the slots are.
-fn interval(cadence: &Cadence) -> Duration {
-    match cadence {
-        Cadence::Every { interval_ms } => Duration::from_millis(*interval_ms).min(INTERVAL_MAX),
-        Cadence::Cron { .. } => INTERVAL_MAX,
-    }
-}
 
 fn bump(counter: &AtomicU64, by: u64) {
     counter.fetch_add(by, Ordering::Relaxed);
@@ -334,6 +296,7 @@ impl Ledger {
     pub(super) fn due(&mut self, now: Timestamp) -> Due {
         let planned = Arc::clone(&self.planned.read().expect("no holder panics"));
         let is_listening = self.listening.is_some_and(|since| now.since(since) >= DARK_AFTER);
+        let short = self.short_of_probers(&planned, now);
         let mut due = BTreeMap::new();
         for (key, interval) in &planned.shards {
             let progress = self.progress.entry(key.clone()).or_default();
@@ -342,10 +305,27 @@ impl Ledger {
             let from = Timestamp::from_millis(progress.declared_ms);
             let to = Timestamp::from_millis(reported.max(dark).as_millis());
             if to > from {
-                due.insert(key.clone(), Window { from, reported, to });
+                let is_short = short.contains(&key.0);
+                due.insert(key.clone(), Window { from, reported, to, is_short });
             }
         }
         due
+    }
+
+    /// The regions of which fewer probers are heard than their scenarios have replicas, but some.
+    fn short_of_probers(&self, planned: &Planned, now: Timestamp) -> BTreeSet<String> {
+        let mut heard: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for ((region, _), progress) in &self.progress {
+            let is_heard = progress.checkpoint_ms >= now.minus(HEARD_WITHIN).as_millis();
+            if let Some((_, prober)) = progress.tokens.last_key_value().filter(|_| is_heard) {
+                heard.entry(region).or_default().insert(prober);
+            }
+        }
+        let is_short = |(region, replicas): (&String, &u16)| {
+            let probers = heard.get(region.as_str()).map_or(0, BTreeSet::len);
+            (1..usize::from(*replicas)).contains(&probers).then(|| region.clone())
+        };
+        planned.replicas.iter().filter_map(is_short).collect()
     }
 
     /// The misses among slots that nobody reported, in windows that [`Ledger::due`] gave.
@@ -362,7 +342,8 @@ impl Ledger {
             let Some(window) = due.get(&(stream.region.to_string(), seat)) else { continue };
             let border = window.reported.clamp(window.from, window.to);
             misses.extend(plan.missed(Reason::NoOwner, (window.from, border), now));
-            misses.extend(plan.missed(Reason::Dark, (border, window.to), now));
+            let silent = if window.is_short { Reason::NoOwner } else { Reason::Dark };
+            misses.extend(plan.missed(silent, (border, window.to), now));
         }
         for run in &misses {
             let is_dark = run.reason == Reason::Dark;
@@ -392,18 +373,23 @@ impl Ledger {
         closed
     }
 
-    /// The regions that are dark: the time from which on nothing was heard of one of their shards.
+    /// The regions that are dark: the time from which on nothing was heard of one of their shards, from no replica of it.
     pub(super) fn dark(&self, now: Timestamp) -> Closed {
         let planned = Arc::clone(&self.planned.read().expect("no holder panics"));
         let mut dark = Closed::new();
         if self.listening.is_none_or(|since| now.since(since) < DARK_AFTER) {
             return dark;
         }
+        let mut shards: BTreeMap<(&str, u16), (i64, Duration)> = BTreeMap::new();
         for (key, interval) in &planned.shards {
             let reported = self.progress.get(key).map_or(0, |progress| progress.checkpoint_ms);
+            let known = shards.entry((&key.0, key.1.number)).or_default();
+            *known = (reported.max(known.0), (*interval).max(known.1));
+        }
+        for ((region, _), (reported, interval)) in shards {
             let reported = Timestamp::from_millis(reported);
-            if reported < now.minus(DARK_AFTER + *interval) {
-                let known = dark.entry(key.0.clone()).or_insert(reported);
+            if reported < now.minus(DARK_AFTER + interval) {
+                let known = dark.entry(region.to_owned()).or_insert(reported);
                 *known = reported.min(*known);
             }
         }

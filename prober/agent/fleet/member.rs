@@ -83,6 +83,13 @@ pub(crate) async fn agent(
     }
 }
 
+/// The hub has all events: they stay here as long as they might be asked for again.
+fn stored_for_a_while(mut loaded: Loaded) -> Loaded {
+    let keep = loaded.project.store.keep.map_or(STORED, |keep| keep.min(STORED));
+    loaded.project.store.keep = Some(keep);
+    loaded
+}
+
 fn names_fit(region: &str, id: &str) -> Result<(), Stop> {
     for (what, name) in [("--region", region), ("--id", id)] {
         if !fleet::is_key_part(name) {
@@ -132,6 +139,8 @@ struct Member {
     refusals: Refusals,
     /// The version of the set that holds.
     version: u64,
+    /// How many replicas it asks for.
+    replicas: watch::Sender<u16>,
     numbers: Arc<Numbers>,
 }
 
@@ -167,10 +176,7 @@ impl Member {
             shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
         };
         let (loader, loaded) = compiler.compile(&kept, &first).await.map_err(Stop::environment)?;
-        let mut loaded = only_probing(loaded);
-        // The hub has them: they stay here as long as they might be asked for again.
-        let keep = loaded.project.store.keep.map_or(STORED, |keep| keep.min(STORED));
-        loaded.project.store.keep = Some(keep);
+        let loaded = stored_for_a_while(only_probing(loaded));
         kept.keep(&first).map_err(environment)?;
         let opened = open_store(settings.data.clone(), &loaded, Some(CURSOR)).await?;
         let pages = (settings.listen, settings.pages);
@@ -200,8 +206,10 @@ impl Member {
         drop(queue);
         let (about, numbers) = (watch::Sender::new(json!({})), Arc::clone(&publisher.numbers));
         let before = tenures.lock().expect("no holder panics").owned();
-        let here = (layout(&agent.region), me.clone(), agent.zone.clone(), before);
-        let (mut tasks, turns, manifests) = Tasks::start(&nats, here, about.subscribe(), publisher);
+        let replicas = watch::Sender::new(loaded.project.replicas(&agent.region));
+        let here = (layout(&agent.region, *replicas.borrow()), me.clone(), agent.zone.clone(), before);
+        let told = (about.subscribe(), replicas.subscribe());
+        let (mut tasks, turns, manifests) = Tasks::start(&nats, here, told, publisher);
         let (clock, servers) = (watch::Sender::new(None), watch::Sender::default());
         let looks = (clock.subscribe(), servers.subscribe());
         tasks.sets.spawn(compare_clocks(nats.clone(), clock, tasks.stop.clone()));
@@ -227,6 +235,7 @@ impl Member {
             me,
             sets_refused: 0,
             version,
+            replicas,
             numbers,
         })
     }
@@ -273,8 +282,12 @@ impl Member {
 
     async fn renew(&mut self) {
         let Some(Ready { set, loaded }) = self.pending.take() else { return };
+        let replicas = loaded.project.replicas(self.kept.region());
         match self.probing.renew(&mut self.parts, loaded, &mut self.kept, &set).await {
-            Ok(()) => self.version = set.manifest.version.0,
+            Ok(()) => {
+                self.version = set.manifest.version.0;
+                self.replicas.send_replace(replicas);
+            }
             Err(why) => self.refuse(&why),
         }
     }
@@ -295,6 +308,10 @@ impl Member {
             ("unsendable_events", &self.numbers.unsendable),
         ] {
             about[name] = number(counter).into();
+        }
+        let replicas = *self.replicas.borrow();
+        if replicas > 1 {
+            about["replicas"] = replicas.into();
         }
         self.about.send_replace(about.clone());
         // The pages here tell of this agent alone; the hub's tell of all.
@@ -356,7 +373,7 @@ impl Tasks {
     fn start(
         nats: &Nats,
         (layout, me, zone, before): (fleet::assign::Layout, Beat, String, BTreeMap<Shard, Token>),
-        about: watch::Receiver<Value>,
+        (about, replicas): (watch::Receiver<Value>, watch::Receiver<u16>),
         publisher: Publisher<Nats>,
     ) -> Running {
         let mut made = Self {
@@ -370,7 +387,7 @@ impl Tasks {
         let ((turn, turns), (manifest, manifests)) = (mpsc::channel(16), mpsc::channel(4));
         let region = layout.region.to_string();
         let seats = Seats::new(nats.clone(), (layout, me, zone), about, turn, made.drain.clone());
-        let seats = seats.of_last_life(before);
+        let seats = seats.of_last_life(before).with_replicas(replicas);
         made.seats.spawn(seats.run(made.stop.clone()));
         made.sets.spawn(hear_sets(nats.clone(), region, manifest, made.stop.clone()));
         made.publisher.spawn(publisher.run(made.finish.clone()));

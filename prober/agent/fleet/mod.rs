@@ -79,9 +79,9 @@ pub(crate) struct Settings {
     pub(crate) systemd: Systemd,
 }
 
-/// How a region's work is cut: one replica of as many shards as usual.
-fn layout(region: &str) -> Layout {
-    Layout { region: region.into(), shards: SHARDS, effects: EFFECT_SHARDS, replicas: 1 }
+/// How a region's work is cut: so many replicas of as many shards as usual.
+fn layout(region: &str, replicas: u16) -> Layout {
+    Layout { region: region.into(), shards: SHARDS, effects: EFFECT_SHARDS, replicas }
 }
 
 /// Where in a region of so many shards a plan's work lies.
@@ -101,4 +101,12 @@ fn only_probing(mut loaded: Loaded) -> Loaded {
 
 fn environment(error: impl std::fmt::Display) -> Stop {
     Stop::environment(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_language_and_the_assignment_have_the_same_bound() {
+        assert_eq!(i64::from(fleet::assign::REPLICAS_MAX), scenario::project::REPLICAS_MAX);
+    }
 }

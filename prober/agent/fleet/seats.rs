@@ -61,6 +61,8 @@ pub(super) struct Seats<E> {
     pub(super) turns: mpsc::Sender<Turn>,
     /// Gives everything away, and ends when nothing is left or nobody is there to take it.
     pub(super) drain: CancellationToken,
+    /// How many replicas the set that holds asks for; `None` where that never changes.
+    replicas: Option<watch::Receiver<u16>>,
     mine: BTreeMap<Shard, Token>,
     effects: Effects,
     /// Whether the engine was there since the start.
@@ -76,7 +78,12 @@ impl<E: Ownership> Seats<E> {
         drain: CancellationToken,
     ) -> Self {
         let (mine, effects, was_there) = (BTreeMap::new(), Effects::new(), false);
-        Self { engine, layout, me, zone, about, turns, drain, mine, effects, was_there }
+        Self { engine, layout, me, zone, about, turns, drain, replicas: None, mine, effects, was_there }
+    }
+
+    /// The same, with as many replicas as are told from now on: another set may ask for more or fewer.
+    pub(super) fn with_replicas(self, replicas: watch::Receiver<u16>) -> Self {
+        Self { replicas: Some(replicas), ..self }
     }
 
     /// The same, with what this prober's last life owned: as long as the engine is away it goes on with that.
@@ -306,6 +313,9 @@ impl<E: Ownership> Seats<E> {
 
     /// Does what the assignment says now.
     async fn act(&mut self, world: &mut World) -> Result<(), Fault> {
+        if let Some(replicas) = &self.replicas {
+            self.layout.replicas = *replicas.borrow();
+        }
         let (members, held) = (world.candidates(), world.held());
         let view = View { layout: &self.layout, members: &members, held: &held, now: SystemClock.now() };
         let mut moves = view.moves(&self.me.prober);

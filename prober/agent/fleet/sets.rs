@@ -103,6 +103,7 @@ impl Compiler {
             regions: self.region.clone().map(|region| vec![region]),
             prober: self.id.clone(),
             alone: self.region.is_some(),
+            replicas: true,
             ..Options::default()
         };
         let loader = Arc::new(Loader {

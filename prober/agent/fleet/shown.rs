@@ -1,13 +1,14 @@
 //! What is shown of a fleet: from what its members say of themselves to the API, the metrics and the page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashboard::{FleetView, LedgerView, MemberView, OwnFact, RegionView};
+use dashboard::{FleetView, LedgerView, MemberView, OwnFact, OwnerView, RegionView, ReplicaView};
 use export::prometheus::FleetFamily;
+use fleet::assign::{Layout, REPLICAS_MAX};
 use fleet::nats::Nats;
-use fleet::{ConfigSource as _, Fault, Member, Ownership as _, SetVersion};
+use fleet::{ConfigSource as _, Fault, Member, Ownership as _, SetVersion, Shard};
 use model::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -85,18 +86,54 @@ pub(crate) async fn newest_applied(nats: &Nats) -> Result<Option<(SetVersion, St
     Ok(newest.map(|(version, member)| (SetVersion(version), member.who.prober.clone())))
 }
 
+/// How many replicas a region has, as whoever knows its set says; what is said is not believed beyond the bound.
+fn replicas(region: &str, members: &[Member]) -> u16 {
+    let told = members.iter().filter_map(|member| {
+        let about = about(member);
+        let own = about["region"] == region;
+        if own { about["replicas"].as_u64() } else { about["replicas"][region].as_u64() }
+    });
+    let most = told.max().unwrap_or(1).clamp(1, u64::from(REPLICAS_MAX));
+    u16::try_from(most).unwrap_or(REPLICAS_MAX)
+}
+
+/// Who has how many shards of each replica, if there are several.
+fn replica_views(layout: &Layout, owned: &[(Shard, &str)]) -> Vec<ReplicaView> {
+    if layout.replicas < 2 {
+        return Vec::new();
+    }
+    let view = |replica: u16| {
+        let mut owners: BTreeMap<&str, u64> = BTreeMap::new();
+        for (_, prober) in owned.iter().filter(|(seat, _)| seat.replica == replica) {
+            *owners.entry(prober).or_default() += 1;
+        }
+        let owners: Vec<_> = owners.into_iter().map(|(prober, shards)| (prober.to_owned(), shards)).collect();
+        ReplicaView {
+            replica,
+            shards: layout.seats().filter(|seat| seat.replica == replica).count() as u64,
+            owned_shards: owners.iter().map(|(_, shards)| shards).sum(),
+            owners: owners.into_iter().map(|(prober, shards)| OwnerView { prober, shards }).collect(),
+        }
+    };
+    (0..layout.replicas).map(view).collect()
+}
+
 async fn region(nats: &Nats, region: String, members: &[Member]) -> Result<RegionView, Fault> {
-    let layout = layout(&region);
+    let layout = layout(&region, replicas(&region, members));
     let here = |member: &&Member| about(member)["region"].as_str() == Some(&region);
     let alive: BTreeSet<_> = members.iter().filter(here).map(|member| &member.who).collect();
     let owners = nats.owners(&region).await?;
-    let owned = owners.iter().filter(|owner| {
-        layout.has(owner.shard) && owner.holder.as_ref().is_some_and(|holder| alive.contains(holder))
+    let owned = owners.iter().filter_map(|owner| {
+        let holder = owner.holder.as_ref().filter(|holder| alive.contains(holder))?;
+        layout.has(owner.shard).then_some((owner.shard, holder.prober.as_str()))
     });
-    let (owned_shards, members) = (owned.count() as u64, alive.len() as u64);
+    let owned: Vec<_> = owned.collect();
+    let (owned_shards, members) = (owned.len() as u64, alive.len() as u64);
+    let replicas = replica_views(&layout, &owned);
     let set_version = nats.manifest(&region).await?.map(|manifest| manifest.version.0);
     let shards = layout.seats().count() as u64;
-    Ok(RegionView { members, shards, owned_shards, set_version, region, closed: None, dark_since: None })
+    let (closed, dark_since) = (None, None);
+    Ok(RegionView { members, shards, owned_shards, replicas, set_version, region, closed, dark_since })
 }
 
 fn about(member: &Member) -> Value {
@@ -346,6 +383,11 @@ pub(crate) fn facts(view: &FleetView) -> Vec<OwnFact> {
         );
         let is_bad = one.owned_shards < one.shards || one.dark_since.is_some();
         add("Fleet regions", one.region.clone(), value, is_bad);
+        for of in &one.replicas {
+            let value = format!("{} of {} shards{}", of.owned_shards, of.shards, of.owners_words());
+            let is_bad = of.owned_shards < of.shards;
+            add("Fleet regions", format!("{}, replica {}", one.region, of.replica), value, is_bad);
+        }
     }
     for one in &view.members {
         let clock = one.clock_offset_ms.map_or(String::new(), |offset| format!("; clock {offset:+} ms"));

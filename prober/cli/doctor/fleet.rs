@@ -5,12 +5,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use dashboard::FleetView;
 use fleet::access::{Part, SERVER_MIN, is_new_enough};
 use fleet::nats::Nats;
 use model::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::Value;
 
 use super::{Finding, fail, ok, warn};
+use crate::agent::fleet::shown::look;
 use crate::cli::args::Engine;
 use crate::cli::engine;
 use crate::cli::plain_http;
@@ -33,6 +35,8 @@ struct Asked {
     clock: Option<(i64, u64)>,
     /// What the server says of our login.
     login: Result<Value, String>,
+    /// Who is there, and who has which work, or why that is not known; `None` if this login may not see it.
+    fleet: Option<Result<FleetView, String>>,
     /// What the server's own page says of its settings; `Err` if it cannot be seen from here.
     settings: Result<Value, String>,
 }
@@ -56,7 +60,7 @@ pub(super) fn findings(
             return Ok(vec![fail("fleet server", stop.message, remedy)]);
         }
     };
-    Ok(vec![
+    let mut findings = vec![
         server(&asked.version),
         streams(&asked.streams),
         replicas(&asked.streams),
@@ -64,7 +68,9 @@ pub(super) fn findings(
         fsync(&asked.settings, monitor),
         clock(asked.clock),
         permissions(&asked.login),
-    ])
+    ];
+    findings.extend(asked.fleet.as_ref().map(regions));
+    Ok(findings)
 }
 
 async fn ask(nats: &Nats, monitor: &str) -> Asked {
@@ -95,7 +101,42 @@ async fn ask(nats: &Nats, monitor: &str) -> Asked {
     }
     let page = plain_http::get(monitor, "/jsz?config=true", None);
     let settings = page.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
-    Asked { version, streams, clock, login, settings }
+    let fleet = fleet(nats, &streams).await;
+    Asked { version, streams, clock, login, fleet, settings }
+}
+
+/// Who is there; nobody is asked who cannot be, or who would not answer.
+async fn fleet(nats: &Nats, streams: &[Result<Value, String>]) -> Option<Result<FleetView, String>> {
+    if streams.iter().any(Result::is_err) || engine::may_look(nats).await.is_err() {
+        return None;
+    }
+    Some(look(nats, "doctor", &[]).await.map_err(|fault| fault.to_string()))
+}
+
+/// Whether every region has as many agents as its work has replicas.
+fn regions(fleet: &Result<FleetView, String>) -> Finding {
+    const NAME: &str = "fleet agents";
+    let view = match fleet {
+        Ok(view) => view,
+        Err(why) => return warn(NAME, format!("who is there cannot be seen: {why}"), "try it again"),
+    };
+    let short: Vec<_> = view
+        .regions
+        .iter()
+        .filter_map(|region| Some(format!("region {}: {}", region.region, region.too_few()?)))
+        .collect();
+    if short.is_empty() {
+        let agents = view.members.iter().filter(|member| member.role == "agent").count();
+        return ok(
+            NAME,
+            format!("{agents} there, none too few for the replicas of {} regions", view.regions.len()),
+        );
+    }
+    warn(
+        NAME,
+        short.join("; "),
+        "start more agents there, each on a machine of its own, or write fewer `replicas` in prober.yaml",
+    )
 }
 
 fn server(version: &str) -> Finding {

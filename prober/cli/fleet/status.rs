@@ -30,8 +30,7 @@ pub(super) fn status(args: &FleetStatus, out: &Out) -> Result<Exit, Stop> {
 
 async fn seen(args: &FleetStatus) -> Result<FleetView, Stop> {
     let nats = engine::connect(&args.engine).await?;
-    let subject = "$JS.API.CONSUMER.CREATE.KV_members.x.$KV.members.x.x";
-    engine::allowed(&nats, subject, "look at the whole fleet", "hub").await?;
+    engine::may_look(&nats).await?;
     if !engine::is_made(&nats).await? {
         return Err(Stop::environment(
             "there is no fleet at these servers yet: start `prober hub`, or push a set",
@@ -48,6 +47,10 @@ fn human(view: &FleetView, troubles: &[String], out: &Out) {
             "region {}: {} {agents}, {} of {} shards owned, {set}",
             region.region, region.members, region.owned_shards, region.shards
         ));
+        for one in &region.replicas {
+            let (owned, shards, owners) = (one.owned_shards, one.shards, one.owners_words());
+            out.line(&format!("  replica {}: {owned} of {shards} shards owned{owners}", one.replica));
+        }
     }
     for hub in &view.members {
         if let Some(ledger) = &hub.ledger {

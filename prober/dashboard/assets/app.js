@@ -101,6 +101,7 @@
     const columns = [xs];
     const series = [{ value: (_, at) => (at === null ? "–" : clock(at)) }];
     const several = data.regions.length > 1;
+    const place = (one) => (one.replica ? `${one.region}/${one.replica}` : one.region);
     const wanted = several ? [["p95", ""]] : [["p50", "p50"], ["p95", "p95"], ["max", "greatest"]];
     data.regions.forEach((region, number) => {
       for (const [key, name] of wanted) {
@@ -112,7 +113,7 @@
         columns.push(column);
         const points = key === "max";
         series.push({
-          label: several ? `${region.region} p95` : name,
+          label: several ? `${place(region)} p95` : name,
           stroke: key === "max" ? colour("--grey") : colour("--good"),
           width: key === "p50" ? 2 : 1.5,
           dash: several ? dashes[number % dashes.length] : key === "p95" ? dashes[1] : [],

@@ -21,6 +21,7 @@ pub(super) fn show(view: &FleetView, now: Timestamp) -> Markup {
             ul.troubles { @for trouble in &troubles { li { strong.bad { "✕ " (user(trouble, SENTENCE_MAX)) } } } }
         }
         @if !view.regions.is_empty() { (regions(&view.regions, now)) }
+        @if view.regions.iter().any(|one| !one.replicas.is_empty()) { (replicas(&view.regions)) }
         @if !agents.is_empty() { (members(&agents, &view.regions)) }
         @if !hubs.is_empty() { (ledgers(&hubs, now)) }
     }
@@ -47,6 +48,34 @@ fn regions(regions: &[RegionView], now: Timestamp) -> Markup {
                     td data-label="accounted until" {
                         @match one.closed { Some(closed) => { (time(closed, now)) } None => { "–" } }
                         @if let Some(since) = one.dark_since { " " strong.bad { "✕ dark since " (time(since, now)) } }
+                    }
+                }
+            } }
+        }
+    }
+}
+
+/// Who has which replica of a region's work; regions with one replica are left out.
+fn replicas(regions: &[RegionView]) -> Markup {
+    let all = regions.iter().flat_map(|region| region.replicas.iter().map(move |one| (region, one)));
+    html! {
+        table.rows {
+            caption { "Replicas" }
+            thead { tr {
+                th scope="col" { "Region" } th.number scope="col" { "Replica" } th.number scope="col" { "Shards owned" }
+                th scope="col" { "Agents and their shards" }
+            } }
+            tbody { @for (region, one) in all {
+                tr.broken[one.owned_shards < one.shards] {
+                    td { (user(&region.region, NAME_MAX)) }
+                    td.number data-label="replica" { (one.replica) }
+                    td.number data-label="shards owned" {
+                        @if one.owned_shards < one.shards { strong.bad { "✕ " (one.owned_shards) " of " (one.shards) } }
+                        @else { (one.owned_shards) " of " (one.shards) }
+                    }
+                    td data-label="agents" {
+                        (user(one.owners_words().trim_start_matches(": "), SENTENCE_MAX))
+                        @if one.owners.is_empty() { strong.bad { "✕ " (region.too_few().unwrap_or_else(|| "nobody".to_owned())) } }
                     }
                 }
             } }
@@ -161,8 +190,13 @@ mod tests {
             "✕ 3",
             "✕ 2 cannot be sent",
             "&lt;eu-2&gt;",
+            "nobody probes 64 of 192 shards: 2 agents are there for 3 replicas",
+            "&lt;us-2&gt; 34, us-1 30",
+            "✕ 0 of 64",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        view.regions.truncate(1);
+        assert!(!show(&view, now).into_string().contains("Replicas"));
     }
 }

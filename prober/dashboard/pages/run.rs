@@ -9,6 +9,7 @@ use super::difference::{self, shown};
 use super::layout::{self, Frame};
 use super::scenario::{facts, freshness, link, tags};
 use super::{mark, waterfall};
+use crate::sources::place;
 use crate::text::{BLOCK_MAX, NAME_MAX, SENTENCE_MAX, age, clean, duration, encoded, run_path, time, user};
 use crate::view::RunView;
 
@@ -27,7 +28,7 @@ pub(crate) fn page(view: &RunView) -> String {
     let body = html! {
         div.sentence {
             p.path { a href=(format!("/scenarios/{}", encoded(name))) { (user(name, NAME_MAX)) }
-                " (" (user(&event.origin.stream.region, NAME_MAX)) ")" }
+                " (" (user(&place(&event.origin.stream), NAME_MAX)) ")" }
             h1 { (mark::verdict(event.outcome.reason)) " " (tags(event)) }
         }
         (failure(event))

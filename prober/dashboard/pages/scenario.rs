@@ -1,5 +1,7 @@
 //! One scenario: what it is for, how it stands, what was measured, what failed, its last events and its account.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 use model::event::{SliEvent, Trigger};
 use model::outcome::Mark;
@@ -10,7 +12,7 @@ use super::banner::{self, Banner};
 use super::layout::{self, Frame, Refresh};
 use super::overview::{legend, since_words};
 use super::{chart, failures, mark, promise, run, source, waterfall};
-use crate::sources::ScenarioCard;
+use crate::sources::{ScenarioCard, place};
 use crate::text::{
     NAME_MAX, SENTENCE_MAX, age, brief_age, duration, encoded, moment, run_path, time, user, web_address,
 };
@@ -37,7 +39,7 @@ pub(crate) fn page(view: &ScenarioView, banners: &[Banner]) -> String {
             section #run {
                 h2 { "A failed run" span.since {
                     a href=(run_path(&selected.event.slot)) { (time(selected.event.slot.scheduled, view.now)) }
-                    " in " (user(&selected.event.origin.stream.region, NAME_MAX))
+                    " in " (user(&place(&selected.event.origin.stream), NAME_MAX))
                 } }
                 (run::findings(selected))
             }
@@ -98,7 +100,7 @@ fn verdicts(view: &ScenarioView) -> Markup {
         p.verdicts {
             @for stream in &view.streams {
                 span.verdict {
-                    (mark::state(stream.state)) " " (user(&stream.card.stream.region, NAME_MAX))
+                    (mark::state(stream.state)) " " (user(&stream.card.place(), NAME_MAX))
                     @if let Some(since) = stream.since { span.since { (since_words(since, view.now)) } }
                 }
             }
@@ -118,11 +120,11 @@ fn spans(view: &ScenarioView) -> Markup {
                     a.on[hours == view.asked.hours] href=(address(&view.asked, |asked| asked.hours = hours)) { (words(hours)) }
                 }
             }
-            @if view.streams.len() > 1 || view.asked.region.is_some() {
+            @let regions: BTreeSet<_> = view.streams.iter().map(|stream| &stream.card.stream.region).collect();
+            @if regions.len() > 1 || view.asked.region.is_some() {
                 nav aria-label="Region" {
                     a.on[view.asked.region.is_none()] href=(address(&view.asked, |asked| asked.region = None)) { "all regions" }
-                    @for stream in &view.streams {
-                        @let name = &stream.card.stream.region;
+                    @for name in regions {
                         a.on[view.asked.region.as_deref() == Some(&**name)]
                             href=(address(&view.asked, |asked| asked.region = Some(name.to_string()))) { (user(name, 60)) }
                     }
@@ -182,7 +184,7 @@ fn stream(stream: &StreamView, view: &ScenarioView) -> Markup {
     html! {
         section.stream {
             h2 {
-                span { "Region " (user(&stream.card.stream.region, NAME_MAX)) } " " (mark::state(stream.state))
+                span { "Region " (user(&stream.card.place(), NAME_MAX)) } " " (mark::state(stream.state))
             }
             p.next {
                 @match stream.next {

@@ -88,7 +88,11 @@ fn shown(scenario: &str, series: &Series) -> Value {
         .iter()
         .map(|region| {
             let buckets: Vec<_> = region.buckets.iter().enumerate().filter_map(bucket).collect();
-            json!({ "region": &*region.name, "buckets": buckets })
+            let mut shown = json!({ "region": &*region.region, "buckets": buckets });
+            if region.replica > 0 {
+                shown["replica"] = region.replica.into();
+            }
+            shown
         })
         .collect();
     json!({

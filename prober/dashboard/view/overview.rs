@@ -194,7 +194,10 @@ fn broken_promise(one: &Judged<'_>) -> BrokenPromise {
     let cards = one.cards.iter().zip(&one.states);
     let mut broken = cards.filter(|(_, state)| matches!(state, State::Broken(_))).map(|(card, _)| *card);
     let first = broken.next().unwrap_or(one.cards[0]);
-    let regions = std::iter::once(first).chain(broken).map(|card| Arc::clone(&card.stream.region)).collect();
+    let regions = std::iter::once(first).chain(broken).map(|card| Arc::clone(&card.stream.region));
+    let mut regions: Vec<_> = regions.collect();
+    // Replicas of a region stand next to each other.
+    regions.dedup();
     BrokenPromise { card: first.clone(), regions, since: None }
 }
 
@@ -293,7 +296,8 @@ fn judge<'a>(
     let judged = |mut cards: Vec<&'a ScenarioCard>| {
         cards.sort_by(|one, other| one.stream.cmp(&other.stream));
         let newest = |card: &&ScenarioCard| hour.track(card).map_or(&[][..], |track| &track.newest);
-        let states: Vec<_> = cards.iter().map(|card| state::state(card, newest(card), now)).collect();
+        let states = cards.iter().map(|card| state::state(card, newest(card), now)).collect();
+        let states = spoken_for(&cards, states);
         let worst = *states.iter().min_by_key(|state| rank(**state)).unwrap_or(&State::Waiting);
         let last = cards.iter().filter_map(|card| newest(card).first().copied());
         let last = last.max_by_key(|event| event.slot.scheduled);
@@ -303,17 +307,45 @@ fn judge<'a>(
     scenarios.into_values().map(judged).collect()
 }
 
+/// A replica of which nobody knows is spoken for by another one of its region that holds.
+fn spoken_for(cards: &[&ScenarioCard], states: Vec<State>) -> Vec<State> {
+    let region = |card: &ScenarioCard| Arc::clone(&card.stream.region);
+    let holding: BTreeSet<_> = cards
+        .iter()
+        .zip(&states)
+        .filter(|(_, state)| **state == State::Holds)
+        .map(|(card, _)| region(card))
+        .collect();
+    let spoken = |(card, state): (&&ScenarioCard, State)| match state {
+        State::Unknown(_) | State::Waiting if holding.contains(&region(card)) => State::Holds,
+        known => known,
+    };
+    cards.iter().zip(states).map(spoken).collect()
+}
+
+/// The regions in their order, each with the worst of its replicas.
+fn by_region(one: &Judged<'_>) -> Vec<(Arc<str>, State)> {
+    let mut regions: Vec<(Arc<str>, State)> = Vec::with_capacity(one.cards.len());
+    for (card, state) in one.cards.iter().zip(&one.states) {
+        match regions.last_mut().filter(|(region, _)| *region == card.stream.region) {
+            Some((_, worst)) if rank(*state) < rank(*worst) => *worst = *state,
+            Some(_) => {}
+            None => regions.push((Arc::clone(&card.stream.region), *state)),
+        }
+    }
+    regions
+}
+
 fn row(hour: &Hour, one: &Judged<'_>, now: Timestamp) -> Row {
     let mut minutes = [Cell::None; MINUTES];
     for track in one.cards.iter().filter_map(|card| hour.track(card)) {
         track.worst(&mut minutes, now);
     }
     let worst = one.states.iter().position(|state| *state == one.worst).unwrap_or(0);
-    let regions = one.cards.iter().map(|card| Arc::clone(&card.stream.region));
     Row {
         card: one.cards[worst].clone(),
         state: one.worst,
-        regions: regions.zip(one.states.iter().copied()).collect(),
+        regions: by_region(one),
         last: one.last,
         minutes,
         failing: None,
@@ -358,5 +390,44 @@ impl Filter {
         }
         let text = text.to_lowercase();
         self.search.to_lowercase().split_whitespace().all(|word| text.contains(word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::outcome::Reason;
+
+    use super::*;
+    use crate::sample;
+
+    const BAD: State = State::Broken(Reason::Failed);
+    const NOBODY: State = State::Unknown(state::Silence::Overdue);
+
+    /// The states of `eu`, its second replica, and `us`: as they are judged, and as the overview shows its regions.
+    fn check(states: [State; 3], judged: [State; 3], shown: [State; 2]) {
+        let streams = [("eu", 0), ("eu", 1), ("us", 0)];
+        let cards = streams.map(|(region, replica)| {
+            let mut card = sample::card("home", region);
+            card.stream.replica = replica;
+            card
+        });
+        let cards: Vec<&ScenarioCard> = cards.iter().collect();
+        let found = spoken_for(&cards, states.to_vec());
+        assert_eq!(found, judged, "{states:?}");
+        let worst = found[0];
+        let regions = by_region(&Judged { cards, states: found, worst, last: None, standing: None });
+        let found: Vec<_> = regions.iter().map(|(region, state)| (&**region, *state)).collect();
+        assert_eq!(found, [("eu", shown[0]), ("us", shown[1])], "{states:?}");
+    }
+
+    #[test]
+    fn a_replica_that_nobody_has_is_spoken_for_by_the_other_one_and_a_broken_one_is_not() {
+        const GOOD: State = State::Holds;
+        check([GOOD, GOOD, NOBODY], [GOOD, GOOD, NOBODY], [GOOD, NOBODY]);
+        check([NOBODY, GOOD, GOOD], [GOOD; 3], [GOOD; 2]);
+        check([GOOD, State::Waiting, BAD], [GOOD, GOOD, BAD], [GOOD, BAD]);
+        check([GOOD, BAD, GOOD], [GOOD, BAD, GOOD], [BAD, GOOD]);
+        check([NOBODY, BAD, GOOD], [NOBODY, BAD, GOOD], [BAD, GOOD]);
+        check([NOBODY, NOBODY, GOOD], [NOBODY, NOBODY, GOOD], [NOBODY, GOOD]);
     }
 }

@@ -67,10 +67,13 @@ pub(crate) struct Series {
     pub(crate) regions: Vec<RegionSeries>,
 }
 
-/// One region of it.
+/// One region of it, or one replica there.
 #[derive(Clone, Debug)]
 pub(crate) struct RegionSeries {
+    /// What people call it.
     pub(crate) name: Arc<str>,
+    pub(crate) region: Arc<str>,
+    pub(crate) replica: u16,
     pub(crate) buckets: Vec<Bucket>,
     /// The numbers of the newest bad runs.
     pub(crate) bad: Vec<u64>,
@@ -139,7 +142,9 @@ pub(crate) fn gather(
     let mut series = Series { from: until.minus(span), until, step, what, threshold, regions: Vec::new() };
     for card in cards {
         let mut region = RegionSeries {
-            name: Arc::clone(&card.stream.region),
+            name: card.place().into(),
+            region: Arc::clone(&card.stream.region),
+            replica: card.stream.replica,
             buckets: vec![Bucket::default(); BUCKETS],
             bad: Vec::new(),
             eligible: Vec::new(),

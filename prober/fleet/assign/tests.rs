@@ -106,8 +106,10 @@ impl World {
     }
 
     fn check_rest(&self) {
-        let seats = usize::from(self.layout.shards + self.layout.effects)
-            * usize::from(self.layout.replicas).min(self.members.iter().filter(|one| !one.draining).count());
+        let staying = self.members.iter().filter(|one| !one.draining).count();
+        let each = usize::from(self.layout.replicas).min(staying);
+        let seats =
+            usize::from(self.layout.shards) * each + usize::from(self.layout.effects) * staying.min(1);
         assert_eq!(self.held.len(), seats, "a seat is empty");
         for (shard, set) in self.owner_sets() {
             let wanted = self.layout.owners(shard, &self.members);
@@ -195,7 +197,8 @@ fn a_member_named_twice_owns_once() {
 #[test]
 fn nobody_owns_what_nobody_can() {
     let none = View { layout: &layout(4, 2), members: &[], held: &[], now: Timestamp::default() };
-    assert!(none.moves("a").is_empty() && none.empty().len() == 10, "4 shards and one more for effects");
+    assert!(none.moves("a").is_empty());
+    assert_eq!(none.empty().len(), 2 * 4 + 1, "4 shards with two replicas, and one for effects");
     let mut draining = members(1, 1);
     draining[0].draining = true;
     assert!(View { members: &draining, ..none }.moves("p0").is_empty());
@@ -230,12 +233,65 @@ fn whoever_ends_gives_everything_away_at_once() {
 }
 
 #[test]
-fn fewer_replicas_let_seats_go() {
+fn fewer_replicas_let_seats_go_and_more_are_filled_at_once() {
     let mut world = World::new(layout(8, 2), members(3, 3));
     world.settle();
     world.layout.replicas = 1;
     world.settle();
     world.check_rest();
+    let before = world.held.clone();
+    world.layout.replicas = 3;
+    world.tick();
+    world.check_rest();
+    // Nobody who probes has to give anything away for it.
+    assert!(before.iter().all(|(seat, held)| world.held[seat].owner == held.owner));
+}
+
+/// What has side effects has one seat, however many replicas the region has.
+#[test]
+fn side_effects_have_no_replicas() {
+    let layout = layout(SHARDS, 3);
+    let members = members(5, 3);
+    for number in 0..layout.shards + layout.effects {
+        let one = layout.has_effects(Shard { number, replica: 0 });
+        let wanted = if one { 1 } else { 3 };
+        assert_eq!(layout.owners(number, &members).len(), wanted, "{number}");
+        assert_eq!(layout.has(Shard { number, replica: 1 }), !one, "{number}");
+    }
+    let per_shard = usize::from(SHARDS) * 3 + usize::from(layout.effects);
+    assert_eq!(layout.seats().count(), per_shard);
+    let mut world = World::new(layout, members);
+    world.settle();
+    world.check_rest();
+    world.members.remove(0);
+    world.settle();
+    world.check_rest();
+}
+
+/// Of two zones that have what it takes, one may fail: every shard that had two replicas is still probed.
+#[test]
+fn a_lost_zone_leaves_a_replica_of_everything() {
+    let mut world = World::new(layout(SHARDS, 2), members(6, 2));
+    world.settle();
+    let zone = |name: &str| world.members.iter().find(|one| *one.name == *name).unwrap().zone.clone();
+    for (shard, owners) in world.owner_sets().into_iter().filter(|(shard, _)| *shard < SHARDS) {
+        let zones: BTreeSet<_> = owners.iter().map(|owner| zone(owner)).collect();
+        assert_eq!(zones.len(), 2, "shard {shard}: {owners:?}");
+    }
+}
+
+/// With fewer members than replicas each shard has as many owners as there are members, and the rest of its seats is
+/// empty; whoever comes fills them without a move.
+#[test]
+fn seats_that_nobody_may_take_wait_for_the_next_member() {
+    let mut world = World::new(layout(16, 3), members(2, 2));
+    world.settle();
+    world.check_rest();
+    let before = world.held.clone();
+    world.members.push(member("late", "z9"));
+    world.tick();
+    world.check_rest();
+    assert!(before.iter().filter(|(seat, _)| seat.number < 16).all(|(seat, held)| world.held[seat] == *held));
 }
 
 proptest! {

@@ -223,6 +223,15 @@ fn the_first_formats_file_is_still_read() {
     assert_eq!(SliEvent::from_json(old).unwrap(), first());
 }
 
+/// Events from before there were replicas, and those of the first one, do not say which they are of.
+#[test]
+fn an_event_without_a_replica_is_of_the_first_one() {
+    let old = include_str!("event-1.json").trim().replace(r#""prober.replica":2,"#, "");
+    let event = SliEvent::from_json(&old).unwrap();
+    assert_eq!(event.origin.stream, Stream::new("checkout", "eu"));
+    assert!(!event.to_json().contains("prober.replica"));
+}
+
 #[test]
 fn every_part_of_a_file_round_trips() {
     for part in Part::ALL {

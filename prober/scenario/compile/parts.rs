@@ -126,7 +126,9 @@ impl<N> Compiler<'_, N> {
             prober: Arc::clone(&shared.prober),
             side_effects: scenario.side_effects.is_some(),
         };
+        let replicas = self.around.project.replicas_of(&made.region, scenario.side_effects.is_some());
         Plan {
+            replicas: if self.options.replicas { replicas } else { 1 },
             origin: Arc::new(origin),
             about: Arc::clone(&shared.about),
             cadence: scenario.cadence.clone(),

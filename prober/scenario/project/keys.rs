@@ -185,6 +185,7 @@ pub(crate) const REGION_KEYS: &[Key] = &[
         example: "{ probe_password: { file: probe_eu } }",
     },
     CRITICAL,
+    REPLICAS,
     NETWORK,
     CONTROL,
 ];
@@ -196,6 +197,19 @@ pub(super) const CRITICAL: Key = Key {
     need: Need::Default("false"),
     doc: "Whether its outage alone is a page and not a ticket, in everything that is promised of it.",
     example: "true",
+};
+
+/// The most replicas of a region: each is an agent of its own, and load on every target.
+pub const REPLICAS_MAX: i64 = 8;
+
+/// The key that says how many agents probe a scenario.
+pub(super) const REPLICAS: Key = Key {
+    name: "replicas",
+    value: KeyType::Int(1, REPLICAS_MAX),
+    need: Need::Default("1"),
+    doc: "How many agents of a fleet probe each scenario of the region, each at times of its own; what has side effects is probed by one. `serve` on \
+          one machine probes once.",
+    example: "2",
 };
 
 /// Where the value of a secret may come from; one of them.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::keys::{CRITICAL, REGION_KEYS};
+use super::keys::{CRITICAL, REGION_KEYS, REPLICAS};
 use super::{Project, control, map_of, network, read_vars};
 use crate::bind::{Binder, Place};
 use crate::diagnostic::{Diagnostic, Report};
@@ -57,6 +57,7 @@ impl Project {
                 "network" => self.read_network(node, region, report),
                 "control" => self.read_control(node, region, report),
                 "critical" => self.read_critical(node, region, report),
+                "replicas" => self.read_replicas(node, region, report),
                 _ => {
                     report.push(Place::under("regions").unknown_key(key, REGION_KEYS));
                 }
@@ -86,6 +87,16 @@ impl Project {
         let mut binder = Binder { report, names: &mut names };
         if let Some(Bound::Bool(true)) = binder.value(node, &CRITICAL.value, CRITICAL.name) {
             self.critical.insert(Arc::clone(region));
+        }
+    }
+    /// So many agents probe what is in the region.
+    fn read_replicas(&mut self, node: &Node, region: &Arc<str>, report: &mut Report) {
+        let mut names = Names::new(&self.shared, &NOTHING, None);
+        let mut binder = Binder { report, names: &mut names };
+        let Some(Bound::Int(count)) = binder.value(node, &REPLICAS.value, REPLICAS.name) else { return };
+        // One is what a region has anyway.
+        if let Some(count) = u16::try_from(count).ok().filter(|count| *count > 1) {
+            self.replicas.insert(Arc::clone(region), count);
         }
     }
 }

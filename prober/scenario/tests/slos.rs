@@ -232,6 +232,46 @@ fn a_region_is_critical_where_there_are_others() {
 }
 
 #[test]
+fn a_region_has_so_many_replicas_and_side_effects_have_one() {
+    let project = "version: 1\nregions: { eu: { replicas: 3 }, us: { replicas: 1 }, ap: }\n";
+    let home = "name: home\naim: It opens.\nevery: 1m\nhttp: http://a.example/\n";
+    let order = "name: order\naim: Orders arrive.\nevery: 1m\nside_effects: true\nhttp: { method: POST, url: http://a.example/, json: \"${run.id}\" }\n";
+    let of = |replicas: bool| {
+        let sources = Sources {
+            project: Some(source("prober.yaml", project)),
+            scenarios: vec![source("a.yaml", home), source("b.yaml", order)],
+            ..Sources::default()
+        };
+        let compiled = compile(sources, KINDS, &Options { replicas, ..Options::default() });
+        let shown = human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN);
+        assert!(!compiled.has_errors(), "{shown}");
+        let known = ["eu", "us", "ap", "mars"].map(|region| compiled.project.replicas(region));
+        assert_eq!(known, [3, 1, 1, 1]);
+        let replicas = compiled.plans.iter().map(|plan| (plan.stream().to_string(), plan.replicas()));
+        replicas.filter(|(_, replicas)| *replicas > 1).collect::<Vec<_>>()
+    };
+    assert_eq!(of(true), [("home/eu".to_owned(), 3)]);
+    assert_eq!(of(false), []);
+    for (value, part) in [
+        ("0", "expected a whole number from 1 to 8, found 0"),
+        ("9", "E104"),
+        ("-1", "E104"),
+        ("two", "E103"),
+        ("\"2\"", "write it without quotes"),
+        ("1.5", "E103"),
+        ("[2]", "E103"),
+    ] {
+        let project = format!("version: 1\nregions: {{ eu: {{ replicas: {value} }} }}\n");
+        let compiled = with_project(&project, LOOK);
+        let shown = human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN);
+        assert!(compiled.has_errors() && shown.contains(part), "{part} is not in\n{project}\n{shown}");
+    }
+    let compiled = with_project("version: 1\nregions: { eu: { replica: 2 } }\n", LOOK);
+    let shown = human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN);
+    assert!(shown.contains("did you mean `replicas`?"), "{shown}");
+}
+
+#[test]
 fn a_budget_policy_has_its_steps_in_order() {
     let policy = |section: &str| with_project(&format!("{PROJECT}budget_policy: {section}\n"), LOOK);
     let found = policy("{ review: 80%, approval: 40%, incident: 10% }");

@@ -273,6 +273,40 @@ fn another_good_or_other_streams_are_noticed() {
 }
 
 #[test]
+fn replicas_are_more_runs_of_the_same_promise() {
+    let world = World::new(2, 60, 999_000);
+    let (_, evaluator) = world.run(300, |_| Some(Ok));
+    let state = evaluator.snapshot();
+    let (one, mut two) = (world.promise.clone(), world.promise.clone());
+    two.feeds.iter_mut().for_each(|feed| feed.replicas = 2);
+    assert!((two.slots_an_hour() - 2.0 * one.slots_an_hour()).abs() < 1e-9);
+    let judged_by = |promise: &crate::promise::Promise| {
+        format!("{:?} {} {:?}", promise.policy(), promise.quorum(), promise.blind_after())
+    };
+    assert_eq!(judged_by(&one), judged_by(&two));
+    // What was counted goes on, and runs of both count.
+    let mut restored = Evaluator::restore(&state, vec![two], at(300)).unwrap();
+    assert_eq!(restored.recounted.len(), 0);
+    let good = |evaluator: &Evaluator| evaluator.by_week(at(3_600), 1)[0].1[0].0;
+    let before = good(&restored.evaluator);
+    let mut changes = Vec::new();
+    let mut count = 0;
+    for mut event in world.events(600, |_| Some(Ok)).into_iter().filter(|event| event.recorded > at(300)) {
+        let mut origin = model::event::Origin::clone(&event.origin);
+        for replica in 0..2 {
+            origin.stream.replica = replica;
+            event.origin = Arc::new(origin.clone());
+            event.slot = origin.stream.slot(event.slot.scheduled);
+            restored.evaluator.fold(&event, &mut changes);
+            count += 1;
+        }
+    }
+    restored.evaluator.finish(at(600), &mut changes);
+    assert!(count > 10 && changes.is_empty());
+    assert_eq!(good(&restored.evaluator), before + count);
+}
+
+#[test]
 fn a_clock_that_is_set_back_does_not_stop_the_ticks() {
     let world = World::new(4, 60, 999_000);
     let (_, mut evaluator) = world.run(86_400, |_| Some(Ok));

@@ -62,6 +62,7 @@ impl World {
             scenario: "checkout".into(),
             region: name(index),
             interval: Duration::from_secs(interval),
+            replicas: 1,
             timeout: Duration::from_secs(interval.min(10)),
         };
         let window = Window::Rolling(Duration::from_hours(720));

@@ -2,7 +2,7 @@
 
 use model::event::{Origin, SliEvent, Trigger};
 use model::outcome::Outcome;
-use model::slot::Cadence;
+use model::slot::{Cadence, Stream};
 use store::{Account, Opened, Store};
 
 use super::*;
@@ -67,8 +67,11 @@ impl Sender {
     }
 
     fn send(&mut self, shard: u16, token: Token, records: &[Record], checkpoint: Option<Timestamp>) {
+        self.send_of(Shard { number: shard, replica: 0 }, token, records, checkpoint);
+    }
+
+    fn send_of(&mut self, shard: Shard, token: Token, records: &[Record], checkpoint: Option<Timestamp>) {
         let from = Beat { prober: self.prober.to_owned(), boot: 1 };
-        let shard = Shard { number: shard, replica: 0 };
         let id = BatchId { from: from.clone(), sequence: self.sequence };
         let head = Head { region: REGION.to_owned(), shard, id, token, checkpoint };
         for bytes in pack(&head, records).unwrap() {
@@ -97,12 +100,15 @@ fn scenarios() -> Vec<String> {
 
 impl Bench {
     fn new() -> Self {
+        Self::of(&scenarios().iter().map(|name| (origin(name, "hub"), cadence())).collect::<Vec<_>>())
+    }
+
+    fn of(plans: &[(Arc<Origin>, Cadence)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = store::Config::new(folder.path());
         let Opened { store, queue, writer } =
             Store::open(config, Arc::new(model::time::SystemClock)).unwrap();
-        let plans: Vec<_> = scenarios().iter().map(|name| (origin(name, "hub"), cadence())).collect();
-        store.set_plans(&plans, begin()).unwrap();
+        store.set_plans(plans, begin()).unwrap();
         let planned = Arc::new(RwLock::new(Arc::new(Planned::of(&store.spans(), SHARDS))));
         let numbers = Arc::new(Numbers::default());
         Self {
@@ -362,4 +368,97 @@ fn a_dark_shard_holds_back_no_other_and_what_it_says_late_counts() {
     bench.declare(later);
     assert_eq!(of(&bench.account()), (slots - owned, owned, 0));
     assert_eq!(bench.ledger.dark(later), Closed::new());
+}
+
+/// An event's origin, of a replica.
+fn replica(number: u16, prober: &str) -> Arc<Origin> {
+    let mut origin = Origin::clone(&origin("s0", prober));
+    origin.stream.replica = number;
+    Arc::new(origin)
+}
+
+/// A checkpoint and all events of a replica of `s0`.
+fn whole(sender: &mut Sender, number: u16, until: Timestamp) {
+    let origin = replica(number, sender.prober);
+    let starts = expected(&origin.stream, &cadence(), begin(), until);
+    let records: Vec<_> = starts.into_iter().map(|at| event(&origin, at, Reason::Ok)).collect();
+    let seat = Shard { number: shard_of("s0", SHARDS), replica: number };
+    sender.send_of(seat, Token(1), &records, Some(until));
+}
+
+/// `sent` is what came of a region in which `s0` has two replicas; gives good and missed of each, and who is said to be missing.
+fn of_replicas(sent: &[Batch]) -> (Vec<(u64, u64)>, &'static str, bool) {
+    let plans = [0, 1].map(|number| (replica(number, "hub"), cadence()));
+    let mut bench = Bench::of(&plans);
+    let now = end().plus(Duration::from_mins(2));
+    bench.ledger.listen(true, now.minus(DARK_AFTER));
+    for batch in sent {
+        bench.hear(batch, now);
+    }
+    bench.declare(now);
+    let account = bench.account();
+    assert_eq!(account.violations, 0, "{account:#?}");
+    assert!(account.streams.iter().all(|stream| stream.expected == SLOTS), "{account:#?}");
+    let why =
+        match [&bench.numbers.no_owner, &bench.numbers.dark].map(|count| count.load(Ordering::Relaxed) > 0) {
+            [true, true] => "both",
+            [true, false] => "no_owner",
+            [false, true] => "dark",
+            [false, false] => "nobody",
+        };
+    let counts = account.streams.iter().map(|stream| (stream.good, stream.missed)).collect();
+    (counts, why, bench.ledger.dark(now).contains_key(REGION))
+}
+
+#[test]
+fn a_replica_without_a_prober_has_no_owner_and_one_that_is_not_heard_is_dark() {
+    let until = end().plus(Duration::from_mins(2));
+    let (mut first, mut second) = (Sender::new("a-1"), Sender::new("a-2"));
+    assert_eq!(of_replicas(&[]), (vec![(0, SLOTS); 2], "dark", true));
+    whole(&mut first, 0, until);
+    // Of two replicas one prober is there: nobody can own the other one. Whichever it has, the region is heard.
+    let alone = of_replicas(&first.sent);
+    assert_eq!(alone, (vec![(SLOTS, 0), (0, SLOTS)], "no_owner", false));
+    let mut other = Sender::new("a-1");
+    whole(&mut other, 1, until);
+    assert_eq!(of_replicas(&other.sent), (vec![(0, SLOTS), (SLOTS, 0)], "no_owner", false));
+    // A second one is there, and says nothing of it: it may have it.
+    let elsewhere = (shard_of("s0", SHARDS) + 1) % SHARDS;
+    second.send(elsewhere, Token(1), &[], Some(until));
+    let heard: Vec<_> = first.sent.iter().chain(&second.sent).cloned().collect();
+    assert_eq!(of_replicas(&heard), (vec![(SLOTS, 0), (0, SLOTS)], "dark", false));
+    whole(&mut second, 1, until);
+    let all: Vec<_> = first.sent.iter().chain(&second.sent).cloned().collect();
+    assert_eq!(of_replicas(&all), (vec![(SLOTS, 0); 2], "nobody", false));
+}
+
+#[test]
+fn replicas_are_streams_of_their_own_with_seats_of_their_own() {
+    let mut bench = Bench::of(&[0, 1].map(|number| (replica(number, "hub"), cadence())));
+    let (seat, now) = (shard_of("s0", SHARDS), end().plus(Duration::from_secs(1)));
+    let mut sender = Sender::new("a-1");
+    // A record of the second replica in a batch of the first one: its head says whose records it has.
+    let at = expected(&replica(1, "a-1").stream, &cadence(), begin(), end())[0];
+    let records = [event(&replica(1, "a-1"), at, Reason::Ok)];
+    let id = BatchId { from: Beat { prober: "a-1".to_owned(), boot: 1 }, sequence: 1 };
+    let head = |replica| Head {
+        region: REGION.to_owned(),
+        shard: Shard { number: seat, replica },
+        id: id.clone(),
+        token: Token(1),
+        checkpoint: None,
+    };
+    assert!(pack(&head(0), &records).is_err() && pack(&head(1), &records).is_ok());
+    // A slot of the second replica is none of the first.
+    sender.send(seat, Token(1), &[event(&replica(0, "a-1"), at, Reason::Ok)], None);
+    bench.hear(&sender.sent[0], now);
+    assert_eq!(bench.numbers.unplanned.load(Ordering::Relaxed), 1);
+    // Who was overtaken in one of them is not in the other.
+    bench.ledger.note_token(REGION, Shard { number: seat, replica: 0 }, (Token(5), "a-2"));
+    sender.send_of(Shard { number: seat, replica: 1 }, Token(1), &records, None);
+    bench.hear(&sender.sent[1], now);
+    assert_eq!(bench.numbers.superseded.load(Ordering::Relaxed), 0);
+    bench.flush();
+    let good: Vec<_> = bench.account().streams.iter().map(|stream| stream.good).collect();
+    assert_eq!(good, [0, 1]);
 }
