@@ -26,6 +26,9 @@ const GAP_MAX: Duration = Duration::from_secs(1);
 /// What a round may take beyond its timeout before a run that waits for it gives up.
 const SLACK: Duration = Duration::from_secs(2);
 
+/// Names that a second resolver is asked for in one round.
+const NAMES_MAX: usize = 32;
+
 /// What is looked at for one region.
 #[derive(Debug)]
 pub(crate) struct RegionControls {
@@ -131,7 +134,8 @@ impl Look {
             }
         };
         let anchor = self.shared.reach_anchor(self.anchor, controls.timeout);
-        let (own, targets, sung) = tokio::join!(anchor, self.targets(began), canary);
+        // Told before the round is: what a round settles has both.
+        let (own, targets, sung, ()) = tokio::join!(anchor, self.targets(began), canary, self.names(began));
         let failed: Vec<_> = targets.iter().filter_map(|target| target.as_ref().err()).collect();
         let why = match own {
             Err(why) => Some(format!("its own control target on loopback: {why}")),
@@ -154,6 +158,28 @@ impl Look {
             passed &= right;
         }
         passed
+    }
+
+    /// Asks the second resolver for the names that runs did not find.
+    async fn names(&self, began: Instant) {
+        let (doubts, region) = (&self.doubts, &self.controls.region);
+        let wanted = doubts.names_wanted(region);
+        let second = self.controls.canary.as_ref().and_then(|canary| canary.second);
+        let mut asked = JoinSet::new();
+        for name in wanted.into_iter().take(NAMES_MAX) {
+            let Some(server) = second else {
+                doubts.note_name(region, &name, None, began);
+                continue;
+            };
+            let timeout = self.controls.timeout;
+            asked.spawn(async move { (probe::is_unknown_to(server, &name, timeout).await, name) });
+        }
+        while let Some(answered) = asked.join_next().await {
+            // A panic ends the process; nobody else ends these tasks.
+            if let Ok((same, name)) = answered {
+                doubts.note_name(region, &name, same, began);
+            }
+        }
     }
 
     /// Runs every target at once; a target that says nothing of the network, such as one without its secret, is

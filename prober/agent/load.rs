@@ -20,6 +20,7 @@ use scenario::redact::SECRET_BYTES_MIN;
 use scenario::scope::Scope;
 use scenario::source::Source;
 use scenario::template::Secrets;
+use schedule::distrust::mass::{Target, reach};
 use schedule::entry::Entry;
 use schedule::maintenance::Calendar;
 use schedule::slots::Timetable;
@@ -31,6 +32,7 @@ use super::files::{FindError, Found, Patterns, Place, beside};
 use super::on_demand::Ground;
 use super::promises::Promises;
 use super::secrets::{MissingSecrets, Vault};
+use super::settle;
 use crate::exit::{Exit, Stop};
 
 /// What is to be loaded, and from where; the same at the start and at every reload.
@@ -67,6 +69,8 @@ pub(crate) struct Loaded {
     pub(crate) warnings: String,
     /// What is looked at, region by region, to know of the prober's own health.
     pub(crate) controls: controls::Current,
+    /// What may turn bad together.
+    targets: Vec<Target>,
     /// What is promised.
     pub(crate) promises: Promises,
     /// The routes that alerts name.
@@ -221,6 +225,7 @@ impl Loader {
             promises,
             routes: Routes::default(),
             controls: self.controls(&compiled.project, compiled.controls, &secrets),
+            targets: Vec::new(),
             ground,
             root,
             project: compiled.project,
@@ -355,6 +360,20 @@ impl Loaded {
         self.streams_of(&self.entries)
     }
 
+    /// What may turn bad together. Whether another region looks at a target, too, is known where all regions run; a part of
+    /// a fleet leaves that to whoever knows all.
+    pub(crate) fn targets(&self, is_part: bool) -> Vec<Target> {
+        let mut regions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for target in &self.targets {
+            regions.entry(&target.stream.scenario).or_default().insert(&target.stream.region);
+        }
+        let known = |target: &Target| Target {
+            elsewhere: target.elsewhere && (is_part || regions[&*target.stream.scenario].len() > 1),
+            ..target.clone()
+        };
+        self.targets.iter().map(known).collect()
+    }
+
     /// The same of entries that were taken out of it.
     pub(crate) fn streams_of(&self, entries: &[Entry]) -> Vec<StreamInfo> {
         let stream = |entry: &Entry| StreamInfo {
@@ -382,6 +401,15 @@ impl Loaded {
         let timetable = Arc::new(timetable.expect("the compiler has checked the cadence"));
         let calendar = Calendar::new(plan.maintenance()).expect("the compiler has checked the maintenances");
         self.catalogue.cards.push(card(&plan, &timetable));
+        let endpoints = plan.steps().iter().flat_map(|step| step.action.endpoints());
+        let hosts: BTreeSet<Arc<str>> = endpoints.map(|one| one.host.to_ascii_lowercase().into()).collect();
+        let distance = settle::distance(&timetable, SystemClock.now());
+        self.targets.push(Target {
+            stream: plan.stream().clone(),
+            hosts: hosts.into_iter().collect(),
+            elsewhere: distance.and_then(reach).is_some(),
+            promised: self.promises.own_of(&plan.stream().scenario).is_some(),
+        });
         self.entries.push(Entry {
             origin: Arc::clone(plan.origin()),
             cadence: plan.cadence().clone(),

@@ -154,6 +154,12 @@ fn own(page: &MetricsPage) -> Vec<OwnFact> {
         let value = format!("{} looks, {} failed", doubt.looks, doubt.failed);
         add("Self-distrust", &format!("{}{place}", doubt.signal), value, doubt.doubted);
     }
+    for one in page.doubts.suspensions().all() {
+        let reason = one.cause.reason().as_str().replace('_', " ");
+        let is_bad = one.why.is_some();
+        let value = one.why.unwrap_or_else(|| format!("slots are run; they were not {} times", one.times));
+        add("Self-distrust", &format!("suspension ({reason})"), value, is_bad);
+    }
     all
 }
 

@@ -19,8 +19,12 @@ use crate::exit::{Exit, Stop};
 pub(crate) fn agent(args: &Agent, out: &Out) -> Result<Exit, Stop> {
     telemetry::start(env("PROBER_LOG").as_deref(), out.quiet, out.colour);
     let settings = settings(&args.fleet)?;
-    let agent =
-        AgentSettings { region: args.region.clone(), zone: args.zone.clone(), in_flight: args.in_flight };
+    let agent = AgentSettings {
+        region: args.region.clone(),
+        zone: args.zone.clone(),
+        in_flight: args.in_flight,
+        peer_listen: args.peer_listen,
+    };
     let runtime = runtime(args.fleet.threads)?;
     let encrypted = settings.pages.tls.is_some();
     let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);

@@ -53,6 +53,12 @@ pub struct MemberView {
     pub clock_offset_ms: Option<i64>,
     /// How wrong that may be, in milliseconds.
     pub clock_error_ms: Option<u64>,
+    /// How many other agents look whether it answers, and how many of those have not reached it in two rounds.
+    pub peers: u64,
+    /// See [`MemberView::peers`].
+    pub peers_failing: u64,
+    /// Whether so many of them fail that its runs are not counted in the quorum.
+    pub unvouched: bool,
     /// A hub's account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerView>,
@@ -120,6 +126,12 @@ impl FleetView {
                 troubles.push(format!(
                     "{}: applies an older version of the set, {}",
                     one.prober, one.set_version
+                ));
+            }
+            if one.unvouched {
+                troubles.push(format!(
+                    "{}: {} of {} other agents do not reach it; its runs start no alert",
+                    one.prober, one.peers_failing, one.peers
                 ));
             }
             if one.sets_refused > 0 {

@@ -68,7 +68,7 @@ pub const FIELDS: &[Field] = &[
     field("error.type", Text, false, "The stable error type, such as `connect.refused`"),
     field("prober.failure.message", Text, false, "What went wrong, for people; at most 512 bytes"),
     field("prober.failure.step", Text, false, "The step that failed"),
-    field("prober.marks", Texts, false, "flaky, warned, teardown_failed, lagged"),
+    field("prober.marks", Texts, false, "flaky, warned, teardown_failed, lagged, settled, unvouched"),
     field("prober.freshness.age", Number, false, "Seconds; negative for a value in the future"),
     field("prober.maintenance.id", Text, false, "The planned maintenance that the slot lies in"),
     field("prober.timing.dns", Number, false, "Seconds in this phase, main step"),

@@ -27,12 +27,12 @@ use super::kept::{Checked, Kept};
 use super::ledger::{Ledger, Numbers, Planned};
 use super::seats::{Seats, Turn};
 use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
-use super::shown::{Offset, compare_clocks, watch_fleet, words};
+use super::shown::{Offset, Unvouched, compare_clocks, watch_fleet, words};
 use super::{HUBS, Settings, engine, environment};
 use crate::agent::alerts;
 use crate::agent::load::Loaded;
 use crate::agent::parts::{Parts, ReloadRequest};
-use crate::agent::serve::{OpenStore, enter, second};
+use crate::agent::serve::{OpenStore, enter, second, settle};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
 
@@ -110,8 +110,11 @@ impl Hub {
         book.apply(&mut parts, loaded, &first).await.map_err(Stop::environment)?;
         let (stop, active) = (CancellationToken::new(), watch::Sender::new(false));
         let numbers = Arc::<Numbers>::default();
+        settle(&mut parts, queue.downgrade());
+        let doubted = watch::Sender::new(Unvouched::default());
         let ingest = Ingest {
             nats: nats.clone(),
+            doubted: doubted.subscribe(),
             replicas,
             store: parts.store.clone(),
             queue,
@@ -128,8 +131,14 @@ impl Hub {
         ingesting.spawn(ingest.run(stop.clone()));
         let ((turn, turns), (manifest, manifests)) = (mpsc::channel(16), mpsc::channel(4));
         let me = Beat { prober: settings.id, boot: parts.store.boots().map_err(environment)? };
-        rest.spawn(compare_clocks(nats.clone(), offset, stop.clone()));
-        let (id, regions, shown) = (me.prober.clone(), told.regions.subscribe(), parts.fleet.clone());
+        rest.spawn(compare_clocks(
+            (nats.clone(), "*".to_owned(), me.prober.clone()),
+            offset,
+            Arc::clone(&parts.doubts),
+            stop.clone(),
+        ));
+        let (id, regions) = (me.prober.clone(), told.regions.subscribe());
+        let shown = (parts.fleet.clone(), doubted);
         rest.spawn(watch_fleet(nats.clone(), id, regions, shown, stop.clone()));
         rest.spawn(seat(&nats, me, told.about.subscribe(), turn, &stop).run(stop.clone()));
         rest.spawn(hear_sets(nats.clone(), ALL_REGIONS.to_owned(), manifest, stop.clone()));

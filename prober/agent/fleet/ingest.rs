@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use export::prometheus::Metrics;
 use fleet::nats::Nats;
 use fleet::{Entry, EventLog as _, EventReader as _, Fault};
+use model::outcome::Mark;
 use model::time::{Clock as _, SystemClock};
 use schedule::runner::Gauges;
 use serde_json::Value;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::kept::durable;
 use super::ledger::Ledger;
+use super::shown::Unvouched;
 use crate::agent::account::{Audit, expected};
 use crate::exit::Stop;
 
@@ -54,6 +56,8 @@ pub(super) struct Ingest {
     /// Where the ledger's own state is kept.
     pub(super) path: PathBuf,
     pub(super) active: watch::Receiver<bool>,
+    /// The agents whose runs are not counted in the quorum now.
+    pub(super) doubted: watch::Receiver<Unvouched>,
     pub(super) gauges: Arc<Gauges>,
 }
 
@@ -112,7 +116,9 @@ impl Ingest {
             }
             for entry in &entries {
                 self.meet(entry).await?;
-                for record in self.ledger.judge(entry, SystemClock.now()).records {
+                let doubted = Arc::clone(&self.doubted.borrow());
+                for mut record in self.ledger.judge(entry, SystemClock.now()).records {
+                    mark(&mut record, &doubted);
                     self.queue.send(record).await.map_err(|_| gone())?;
                 }
             }
@@ -195,6 +201,65 @@ impl Ingest {
     }
 }
 
+/// Marks a run of an agent that most of its peers do not reach.
+fn mark(record: &mut Record, doubted: &Unvouched) {
+    let (Record::Event(event) | Record::Late(event)) = record else { return };
+    let by = (event.origin.stream.region.to_string(), event.origin.prober.to_string());
+    if !doubted.is_empty() && event.verdict().is_eligible() && doubted.contains(&by) {
+        event.outcome.marks.push(Mark::Unvouched);
+    }
+}
+
 fn gone() -> Fault {
     Fault::Away("the store's writer has ended".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::event::{Origin, SliEvent, Trigger};
+    use model::outcome::{Outcome, Reason};
+    use model::slot::Stream;
+    use model::time::Timestamp;
+
+    use super::*;
+
+    fn of(prober: &str, reason: Reason) -> Record {
+        let empty: Arc<str> = "".into();
+        let origin = Arc::new(Origin {
+            stream: Stream::new("shop", "eu"),
+            version: Arc::clone(&empty),
+            kind: Arc::clone(&empty),
+            owner: Arc::clone(&empty),
+            service: empty,
+            labels: vec![],
+            prober: prober.into(),
+        });
+        let at = Timestamp::default();
+        Record::Late(Box::new(SliEvent {
+            slot: origin.stream.slot(at),
+            origin,
+            attempt: 0,
+            trigger: Trigger::Schedule,
+            started: Some(at),
+            finished: Some(at),
+            recorded: at,
+            outcome: Outcome::empty(reason),
+        }))
+    }
+
+    #[test]
+    fn only_what_counts_and_nobody_vouches_for_is_marked() {
+        let doubted: Unvouched = Arc::new([("eu".to_owned(), "eu-1".to_owned())].into());
+        for (prober, reason, expected) in [
+            ("eu-1", Reason::Failed, true),
+            ("eu-1", Reason::Ok, true),
+            ("eu-1", Reason::ProberFault, false),
+            ("eu-2", Reason::Failed, false),
+        ] {
+            let mut record = of(prober, reason);
+            mark(&mut record, &doubted);
+            let Record::Late(event) = record else { unreachable!("it was one") };
+            assert_eq!(event.outcome.marks.contains(&Mark::Unvouched), expected, "{prober} {reason}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use fleet::assign::SHARDS;
 use fleet::nats::Nats;
 use fleet::{Beat, Shard, StoredManifest, Token};
 use model::time::{Clock as _, SystemClock};
+use probe::Anchor;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::begin::{Begun, begin, client};
 use super::kept::{Checked, Kept};
+use super::peers::Peers;
 use super::probing::Probing;
 use super::publish::{Numbers, Publisher};
 use super::seats::{Seats, Turn};
@@ -28,6 +30,7 @@ use super::tenures::Tenures;
 use super::{Settings, engine, environment, layout, only_probing};
 use crate::agent::load::Loaded;
 use crate::agent::parts::{Parts, ReloadRequest};
+use crate::agent::self_test;
 use crate::agent::serve::{audit, in_flight_max, open_store, second};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
@@ -38,6 +41,8 @@ pub(crate) struct AgentSettings {
     /// What fails together with this machine; empty if nobody says.
     pub(crate) zone: String,
     pub(crate) in_flight: Option<usize>,
+    /// Where other agents look whether this one answers.
+    pub(crate) peer_listen: Option<SocketAddr>,
 }
 
 /// How long before a set holds the runner is told of it.
@@ -118,6 +123,8 @@ struct Member {
     tasks: Tasks,
     about: watch::Sender<Value>,
     offset: watch::Receiver<Offset>,
+    /// What it says of its peers.
+    peers: watch::Receiver<Value>,
     me: Beat,
     sets_refused: u64,
     /// The version of the set that holds.
@@ -186,9 +193,9 @@ impl Member {
         let before = tenures.lock().expect("no holder panics").owned();
         let here = (layout(&agent.region), me.clone(), agent.zone.clone(), before);
         let (mut tasks, turns, manifests) = Tasks::start(&nats, here, about.subscribe(), publisher);
-        let clock = watch::Sender::new(None);
-        let offset = clock.subscribe();
-        tasks.sets.spawn(compare_clocks(nats.clone(), clock, tasks.stop.clone()));
+        let offset = start_comparing(&mut tasks, (&nats, &parts), &me, agent);
+        let peers = start_peers(&mut tasks, (&nats, &parts), &me, agent).await?;
+        self_test::begin(&mut parts).await;
         let entries = loaded.entries.clone();
         let mine = BTreeMap::new();
         let probing = Probing { entries, mine, owned, tenures, last: first.manifest.effective };
@@ -209,6 +216,7 @@ impl Member {
             tasks,
             about,
             offset,
+            peers,
             me,
             sets_refused: 0,
             version,
@@ -262,6 +270,9 @@ impl Member {
         ] {
             about[name] = number(counter).into();
         }
+        if let Value::Object(peers) = self.peers.borrow().clone() {
+            peers.into_iter().for_each(|(name, value)| about[name] = value);
+        }
         self.about.send_replace(about.clone());
         // The pages here tell of this agent alone; the hub's tell of all.
         about["region"] = self.kept.region().into();
@@ -301,6 +312,48 @@ impl Member {
         while self.tasks.publisher.join_next().await.is_some() {}
         stopped
     }
+}
+
+/// Starts what compares the clock with the servers'.
+fn start_comparing(
+    tasks: &mut Tasks,
+    (nats, parts): (&Nats, &Parts),
+    me: &Beat,
+    agent: &AgentSettings,
+) -> watch::Receiver<Offset> {
+    let clock = watch::Sender::new(None);
+    let offset = clock.subscribe();
+    let who = (nats.clone(), agent.region.clone(), me.prober.clone());
+    tasks.sets.spawn(compare_clocks(who, clock, Arc::clone(&parts.doubts), tasks.stop.clone()));
+    offset
+}
+
+/// Starts what looks at other agents, and answers them if it is told where.
+async fn start_peers(
+    tasks: &mut Tasks,
+    (nats, parts): (&Nats, &Parts),
+    me: &Beat,
+    agent: &AgentSettings,
+) -> Result<watch::Receiver<Value>, Stop> {
+    let anchor = match agent.peer_listen {
+        Some(at) => {
+            let anchor = Anchor::listen_at(at).await;
+            Some(anchor.map_err(|error| Stop::environment(format!("cannot listen on {at}: {error}")))?)
+        }
+        None => None,
+    };
+    let out = watch::Sender::new(json!({ "answers_at": anchor.as_ref().map(Anchor::at) }));
+    let said = out.subscribe();
+    let peers = Peers {
+        engine: nats.clone(),
+        region: agent.region.clone(),
+        me: (me.prober.clone(), agent.zone.clone()),
+        shared: Arc::clone(&parts.loader.shared),
+        anchor,
+        out,
+    };
+    tasks.sets.spawn(peers.run(tasks.stop.clone()));
+    Ok(said)
 }
 
 /// Ends shortly before the set holds; never if there is none.

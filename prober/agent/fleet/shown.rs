@@ -9,16 +9,22 @@ use export::prometheus::FleetFamily;
 use fleet::nats::Nats;
 use fleet::{ConfigSource as _, Fault, Member, Ownership as _};
 use model::time::{Clock as _, SystemClock, Timestamp};
+use schedule::distrust::Doubts;
+use schedule::distrust::clock::Measured;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::peers::{Said, votes};
 use super::{HUBS, layout};
 
 /// How often a hub looks at the fleet.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often a clock is compared with the servers'.
 const CLOCK_EVERY: Duration = Duration::from_secs(10);
+
+/// A clock that differs by more than this is told of, in milliseconds.
+const CLOCK_WARN_MS: u64 = 250;
 
 /// A clock minus the servers', and how wrong that may be, in milliseconds.
 pub(super) type Offset = Option<(i64, u64)>;
@@ -44,6 +50,12 @@ pub(crate) async fn look(nats: &Nats, role: &'static str, named: &[String]) -> R
         view.regions.push(region(nats, name, &members).await?);
     }
     view.members = members.iter().map(member_view).collect();
+    let said: Vec<_> = members.iter().map(Said::of).collect();
+    for (member, said_of) in view.members.iter_mut().zip(&said) {
+        let votes = votes(&said_of.who, &said);
+        (member.peers, member.peers_failing, member.unvouched) =
+            (votes.voters, votes.failing, votes.is_unvouched());
+    }
     view.members.sort_by(|a, b| (&a.region, &a.prober).cmp(&(&b.region, &b.prober)));
     Ok(view)
 }
@@ -88,6 +100,9 @@ pub(super) fn member_view(member: &Member) -> MemberView {
         unsendable_events: number("unsendable_events"),
         clock_offset_ms: about["clock_offset_ms"].as_i64(),
         clock_error_ms: about["clock_error_ms"].as_u64(),
+        peers: 0,
+        peers_failing: 0,
+        unvouched: false,
         ledger: about["ledger"].is_object().then(|| ledger_view(&about["ledger"])),
     }
 }
@@ -109,6 +124,26 @@ fn ledger_view(said: &Value) -> LedgerView {
     }
 }
 
+/// The agents, by region and name, that most of their peers do not reach.
+pub(super) type Unvouched = Arc<BTreeSet<(String, String)>>;
+
+/// Tells who is vouched for no more, or again.
+fn tell(doubted: &watch::Sender<Unvouched>, now: Unvouched) {
+    let before = Arc::clone(&doubted.borrow());
+    for (region, prober) in now.difference(&before) {
+        tracing::warn!(region, prober, "most of its peers do not reach it: its runs start no alert");
+    }
+    for (region, prober) in before.difference(&now) {
+        tracing::info!(region, prober, "its peers reach it again, or it is gone");
+    }
+    doubted.send_replace(now);
+}
+
+fn unvouched(view: &FleetView) -> Unvouched {
+    let those = view.members.iter().filter(|member| member.unvouched);
+    Arc::new(those.map(|member| (member.region.clone(), member.prober.clone())).collect())
+}
+
 /// What every member says of itself.
 pub(super) fn words(set_version: u64, sets_refused: u64, offset: Offset) -> Value {
     json!({
@@ -125,7 +160,7 @@ pub(super) async fn watch_fleet(
     nats: Nats,
     id: String,
     regions: watch::Receiver<Vec<String>>,
-    out: watch::Sender<Shown>,
+    (out, doubted): (watch::Sender<Shown>, watch::Sender<Unvouched>),
     stop: CancellationToken,
 ) {
     let watching = async {
@@ -134,6 +169,7 @@ pub(super) async fn watch_fleet(
             match look(&nats, "hub", &named).await {
                 Ok(view) => {
                     let view = FleetView { id: id.clone(), ..view };
+                    tell(&doubted, unvouched(&view));
                     out.send_replace(Some(Arc::new(view)));
                 }
                 Err(fault) => tracing::debug!("the fleet cannot be looked at: {fault}"),
@@ -144,23 +180,37 @@ pub(super) async fn watch_fleet(
     let _stopped = Box::pin(stop.run_until_cancelled(watching)).await;
 }
 
-/// Compares the clock with the servers' until `stop`.
-pub(super) async fn compare_clocks(nats: Nats, out: watch::Sender<Offset>, stop: CancellationToken) {
+/// Compares the clock with the servers' until `stop`, and tells whoever doubts it.
+pub(super) async fn compare_clocks(
+    (nats, region, id): (Nats, String, String),
+    out: watch::Sender<Offset>,
+    doubts: Arc<Doubts>,
+    stop: CancellationToken,
+) {
     let comparing = async {
         loop {
             let offset = nats.clock_offset().await.ok();
-            let sure = offset.map_or(0, |(offset, error)| offset.unsigned_abs().saturating_sub(error));
-            if sure > 250 {
-                tracing::warn!(
-                    offset_ms = offset.map(|(offset, _)| offset),
-                    "this clock is not that of the fleet's servers"
-                );
+            if let Some((offset, error)) = offset {
+                let is_off = offset.unsigned_abs().saturating_sub(error) > CLOCK_WARN_MS;
+                // Asked only when it matters: whether it is this clock or the servers'.
+                let mut others = if is_off { offsets(&nats, &region, &id).await } else { Vec::new() };
+                if is_off {
+                    tracing::warn!(offset_ms = offset, "this clock is not that of the fleet's servers");
+                }
+                doubts.note_measured(Some(Measured::against(offset, error, &mut others)));
             }
             out.send_replace(offset);
             tokio::time::sleep(CLOCK_EVERY).await;
         }
     };
     let _stopped = stop.run_until_cancelled(comparing).await;
+}
+
+/// What the other members measured of their clocks against the servers', in milliseconds.
+async fn offsets(nats: &Nats, region: &str, id: &str) -> Vec<i64> {
+    let members = nats.members(region).await.unwrap_or_default();
+    let others = members.iter().filter(|member| member.who.prober != id);
+    others.filter_map(|member| about(member)["clock_offset_ms"].as_i64()).collect()
 }
 
 /// Takes a number from a member.
@@ -171,7 +221,7 @@ type OfLedger = fn(&LedgerView) -> f64;
 /// Takes a number from a region.
 type OfRegion = fn(&RegionView) -> u64;
 
-const MEMBERS: [(&str, &str, OfMember); 8] = [
+const MEMBERS: [(&str, &str, OfMember); 11] = [
     ("prober_fleet_member_shards", "Shards that a member owns.", |one| Some(one.shards as f64)),
     ("prober_fleet_member_set_version", "The version of the scenario set that a member applies.", |one| {
         Some(one.set_version as f64)
@@ -191,6 +241,17 @@ const MEMBERS: [(&str, &str, OfMember); 8] = [
     ("prober_fleet_unsendable_events_total", "Events of a member that fit into no batch.", |one| {
         Some(one.unsendable_events as f64)
     }),
+    ("prober_fleet_member_peers", "Other agents that look whether a member answers.", |one| {
+        Some(one.peers as f64)
+    }),
+    ("prober_fleet_member_failing_peers", "Those of them that have not reached it in two rounds.", |one| {
+        Some(one.peers_failing as f64)
+    }),
+    (
+        "prober_fleet_member_unvouched",
+        "Whether so many of them fail that the member's runs are not counted in the quorum: 1 or 0.",
+        |one| Some(f64::from(u8::from(one.unvouched))),
+    ),
     ("prober_fleet_clock_offset_seconds", "A member's clock minus that of the servers.", |one| {
         one.clock_offset_ms.map(|offset| offset as f64 / 1e3)
     }),

@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
 
 use crate::net::fault;
 use crate::net::phases::Phases;
 use crate::net::resolve::Family;
 use crate::net::shared::Shared;
-use crate::net::stub;
+use crate::net::stub::{self, AskError};
 
 /// A name whose addresses are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,17 @@ impl Shared {
             None => Err(format!("looking up {} took longer than {patience:?}", canary.name)),
         };
         judge(canary, ours, theirs)
+    }
+}
+
+/// Whether a name server says of a name that there is none, or that its zone does not answer; `None` if it says nothing.
+pub async fn is_unknown_to(server: SocketAddr, name: &str, patience: Duration) -> Option<bool> {
+    let mut name = Name::from_ascii(name).ok()?;
+    name.set_fqdn(true);
+    match stub::addresses(server, &name, RecordType::A, patience).await {
+        Ok(_) => Some(false),
+        Err(AskError::Code(ResponseCode::NXDomain | ResponseCode::ServFail)) => Some(true),
+        Err(_) => None,
     }
 }
 

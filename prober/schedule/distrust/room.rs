@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 /// The share of a limit on open files above which runs may get none: between two looks many are opened.
-pub const FILES_MAX: f64 = 0.9;
+pub const FILES_MAX: f64 = 0.8;
 /// The share of the time in which something waited for memory above which latencies are not believed.
 pub const STALLED_MAX: f64 = 0.10;
 

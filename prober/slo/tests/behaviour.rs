@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::outcome::Mark;
 use model::outcome::Reason::{self, Failed, Maintenance, Ok, ProberFault};
+
+use crate::evaluator::Evaluator;
 
 use super::world::{Once, Spot, World, at, times, told};
 
@@ -406,4 +409,32 @@ fn late_events_only_clear_or_strengthen() {
         "{:#?}",
         told(&changes)
     );
+}
+
+/// A region whose prober nobody vouches for is not counted in the quorum: its runs are history and budget alone.
+#[test]
+fn what_nobody_vouches_for_starts_no_alert_and_counts_all_the_same() {
+    for (unvouched, pages) in [(&[][..], 1), (&["r0"], 0), (&["r0", "r1"], 0)] {
+        let world = World::new(2, 60, 999_000);
+        let mut events = world.events(6 * MINUTE, |spot| bad_from(spot.second, 0, DAY));
+        for event in &mut events {
+            if unvouched.contains(&&*event.origin.stream.region) {
+                event.outcome.marks.push(Mark::Unvouched);
+            }
+        }
+        let (mut evaluator, mut changes) = (world.evaluator(), Vec::new());
+        for (number, event) in events.iter().enumerate() {
+            evaluator.fold(event, &mut changes);
+            // A restart in between keeps what was not judged yet.
+            if number == events.len() / 2 {
+                let promises = vec![world.promise.clone()];
+                let restored = Evaluator::restore(&evaluator.snapshot(), promises, event.recorded).unwrap();
+                changes.extend(restored.changes);
+                evaluator = restored.evaluator;
+            }
+        }
+        evaluator.finish(at(6 * MINUTE), &mut changes);
+        assert_eq!(times(&changes, "page", "SLOOutage").len(), pages, "{unvouched:?}: {:?}", told(&changes));
+        assert_eq!(evaluator.standings()[0].budget.unwrap().bad, 12, "{unvouched:?}");
+    }
 }
