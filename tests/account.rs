@@ -16,7 +16,7 @@ use store::Store;
 use testkit::http::{Reply, Server};
 use testkit::wait;
 
-use crate::support::{Project, Serving, alone, text};
+use crate::support::{Dice, Project, Serving, alone, text};
 
 /// Probers that are killed side by side, each with a data folder of its own.
 const FOLDERS: usize = 4;
@@ -46,18 +46,6 @@ fn project_with(server: &Server, text: &str) -> Project {
 
 fn expected(stream: &Stream, cadence: &Cadence, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
     Timetable::new(cadence, stream).map(|table| table.between(from, to).collect()).unwrap_or_default()
-}
-
-/// Numbers that look random and are the same at every run (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
 }
 
 #[test]
@@ -164,6 +152,58 @@ fn a_kill_while_bad_runs_wait_leaves_each_slot_on_record_once() {
     };
     assert!(reasons("interrupted") >= HELD_KILLS, "{} of {HELD_KILLS} kills hit one", reasons("interrupted"));
     assert_eq!(reasons("ok"), 0, "nothing of it was ever good");
+}
+
+/// A scenario that orders something: no kill makes it order twice, and each slot that was cut off says whether it may have.
+#[test]
+fn kills_order_nothing_twice_and_name_what_may_have_been_ordered() {
+    let _turn = alone();
+    let server = Server::start();
+    server.on("/orders", Reply::ok("x").after(Duration::from_millis(200)));
+    let project = Project::new("");
+    for number in 0..SCENARIOS {
+        let http = format!(
+            "http: {{ method: POST, url: \"{}\", json: {{ marker: \"${{run.id}}\" }} }}",
+            server.url("/orders")
+        );
+        project.scenario(
+            &format!("s{number}"),
+            &format!("every: 1s\ntimeout: 900ms\nside_effects: true\n{http}"),
+        );
+    }
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut began = None;
+    for _ in 0..KILLS / 2 {
+        let serving = project.start(&[]);
+        serving.until_ready();
+        began.get_or_insert_with(|| SystemClock.now());
+        let before = server.requests();
+        wait::until_blocking("an order", Duration::from_mins(3), || server.requests() > before);
+        wait_for(Duration::from_millis(dice.below(1_200)));
+        serving.kill();
+    }
+    let serving = project.serve();
+    let api = serving.api();
+    let (closed, all) = (SystemClock.now(), api.events(""));
+    assert_eq!(serving.stop().0, Some(0));
+    no_slot_twice(&all);
+    settle(&project.path("prober-data"), began.unwrap(), closed);
+    let mut ordered: BTreeMap<String, usize> = BTreeMap::new();
+    for request in server.seen() {
+        // A request that was cut off has no whole body, and did nothing.
+        let Ok(body) = serde_json::from_slice::<Value>(&request.body) else { continue };
+        *ordered.entry(text(&body, "marker").to_owned()).or_default() += 1;
+    }
+    assert!(ordered.values().all(|count| *count == 1), "{ordered:?}");
+    let interrupted: Vec<_> =
+        all.iter().filter(|event| text(event, "prober.verdict.reason") == "interrupted").collect();
+    let said =
+        |sent: bool| interrupted.iter().filter(|event| event["prober.slot.maybe_sent"] == sent).count();
+    assert_eq!(said(true) + said(false), interrupted.len(), "each of them says so");
+    assert!(said(true) > 0 && said(false) > 0, "{} of {}", said(true), interrupted.len());
+    for event in interrupted.iter().filter(|event| ordered.contains_key(text(event, "prober.slot.id"))) {
+        assert_eq!(event["prober.slot.maybe_sent"], true, "it was ordered: {event:#}");
+    }
 }
 
 /// How many runs wait to be settled.

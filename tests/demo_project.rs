@@ -37,6 +37,9 @@ fn the_demo_runs_fails_and_explains() {
     }
     let listed = project.prober_in(place.path(), &["-C", "demo", "events", "verdict=bad"]);
     assert!(listed.out.contains("checkout"), "{}", listed.out);
+    let once = project.prober_in(place.path(), &["-C", "demo", "run", "checkout"]);
+    // The shop breaks on a schedule: it may work at this moment.
+    assert!(matches!(once.code, Some(0 | 1)), "{once:?}");
     // Every scenario has run, or its slot says why not; kinds of all sorts are among them.
     let scenarios = api.json("/api/v1/scenarios");
     let kinds: std::collections::BTreeSet<_> =

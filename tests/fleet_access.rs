@@ -121,6 +121,29 @@ fn an_agent_reaches_its_own_region_and_no_other() {
     });
 }
 
+/// As the page says: its file goes, `fleet init` makes the rest anew, and the server is told.
+#[test]
+fn a_login_is_taken_back() {
+    let broker = Broker::start(project);
+    let password = |user: &str| {
+        let login = broker.login(user);
+        login.split(['@', ':']).nth(2).unwrap().to_owned()
+    };
+    let (stolen, other) = (password("agent-us"), password("agent-eu"));
+    assert!(broker.server.log_in("agent-us", &stolen).is_ok());
+    fs::remove_file(broker.project.path("fleet/login/agent-us")).unwrap();
+    let ran = broker.project.prober(&["fleet", "init"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    broker.server.reload();
+    wait::until_blocking("a login that opens nothing", PATIENCE, || {
+        broker.server.log_in("agent-us", &stolen).is_err()
+    });
+    // The region has a new one, and the others have theirs.
+    for (user, password) in [("agent-us", password("agent-us")), ("agent-eu", other)] {
+        assert!(broker.server.log_in(user, &password).is_ok(), "{user}");
+    }
+}
+
 #[test]
 fn a_leaf_lets_through_what_its_region_may_do() {
     let listen = format!("127.0.0.1:{}", wait::free_port());

@@ -256,17 +256,23 @@ fn a_server_lets_each_part_do_its_own_work_and_nothing_else() {
         "hub",
         &[
             "$KV.conf.eu.berlin-1",
+            "$KV.cfg.eu.manifest",
             "$JS.API.CONSUMER.CREATE.SLI.x",
             "$JS.API.STREAM.CREATE.SLI",
             "$JS.API.DIRECT.GET.KV_cfg.$KV.cfg._all.manifest",
         ],
-        &[&EVERYWHERE[..7], &["sli.eu.1.0", "$KV.cfg.eu.manifest", "_INBOX_push.x"]].concat(),
+        &[&EVERYWHERE[..7], &["sli.eu.1.0", "_INBOX_push.x"]].concat(),
         &["_INBOX_hub.>", "beat.*"],
         &[">", "sli.>", "_INBOX_push.>"],
     );
     check(
         "push",
-        &["$KV.cfg.eu.manifest", "$KV.cfg._all.object.x", "$JS.API.STREAM.CREATE.KV_cfg"],
+        &[
+            "$KV.cfg.eu.manifest",
+            "$KV.cfg._all.object.x",
+            "$JS.API.STREAM.CREATE.KV_cfg",
+            "$JS.API.CONSUMER.CREATE.KV_members.x.$KV.members.eu.>",
+        ],
         &[
             &EVERYWHERE[..],
             &[
@@ -281,6 +287,11 @@ fn a_server_lets_each_part_do_its_own_work_and_nothing_else() {
         &["_INBOX_push.>"],
         &[">", "sli.>", "_INBOX_hub.>", "beat.eu"],
     );
+}
+
+#[test]
+fn a_guessed_password_opens_nothing() {
+    let broker = Broker::start(project);
     let refusal = broker.server.log_in("hub", "guess").err().unwrap_or_default();
     assert!(refusal.contains("Authorization Violation"), "{refusal}");
 }

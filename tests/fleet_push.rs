@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 use testkit::servers::{Nats, NatsSetup};
+use testkit::wait;
 
-use crate::support::{Broker, Project, Ran};
+use crate::support::{Broker, PATIENCE, Project, Ran, Serving};
 
 /// A project with two regions.
 fn project() -> Project {
@@ -95,11 +96,9 @@ fn what_may_not_be_pushed_is_refused_with_what_to_type() {
     let ran = push(project, &[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     project.scenario("home", "every: 5m\nhttp: ${vars.shop}/\n");
-    for user in ["agent-eu", "hub"] {
-        let login = format!("fleet/login/{user}");
-        let expected = format!("the login `{user}` may not publish scenario sets; take one that may");
-        refused(&["--fleet", &login], 3, &expected);
-    }
+    // That of the hub may put sets back; whoever pushes has the key to sign them as well.
+    let expected = "the login `agent-eu` may not publish scenario sets; take one that may";
+    refused(&["--fleet", "fleet/login/agent-eu"], 3, expected);
     let ran = project.prober(&["diff", "--fleet", "fleet/login/agent-eu"]);
     assert!(ran.code == Some(3) && ran.err.contains("may not read the sets of all regions"), "{ran:?}");
     // A password that is none, and a server that is none.
@@ -163,4 +162,37 @@ fn an_old_server_is_named_before_anything_is_asked_of_it() {
     }
     let ran = project.prober(&["doctor", "--fleet", &url]);
     assert!(ran.code == Some(3) && ran.out.contains("install nats-server 2.12.8 or newer"), "{ran:?}");
+    // Those that stay do not begin either.
+    for role in [&["agent", "--region", "eu"][..], &["hub"]] {
+        let more = ["--fleet", &url, "--id", "x-1", "--data", "x-1", "--listen", "127.0.0.1:0"];
+        let ran = project.prober(&[role, &more].concat());
+        let expected = "is too old for a fleet; install 2.12.8 or newer";
+        assert!(ran.code == Some(3) && ran.err.contains(expected), "{role:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn settings_that_somebody_changes_under_a_fleet_are_said_and_counted() {
+    let broker = Broker::start(project);
+    let project = &broker.project;
+    assert_eq!(push(project, &[]).code, Some(0));
+    let words =
+        ["agent", "--region", "us", "--fleet", "fleet/login/agent-us", "--id", "us-1", "--data", "us-1"];
+    let agent = Serving::start(project.dir(), &[&words[..], &["--listen", "127.0.0.1:0"]].concat(), &[]);
+    let line = "prober_fleet_server_troubles{role=\"agent\",region=\"us\",prober=\"us-1\"}";
+    let troubles = |count: u64| {
+        wait::until_blocking(&format!("{count} troubles"), PATIENCE, || {
+            agent.api().get("/metrics").contains(&format!("{line} {count}\n"))
+        });
+    };
+    troubles(0);
+    let login = broker.login("push");
+    let password = login.split_once("push:").unwrap().1.split_once('@').unwrap().0;
+    let config = "{\"name\":\"SLI\",\"subjects\":[\"sli.>\"],\"storage\":\"file\",\"num_replicas\":1,\
+                  \"max_msg_size\":614400,\"max_age\":3600000000000,\"duplicate_window\":1000000000}";
+    let mut line = broker.server.log_in("push", password).unwrap();
+    let refused = line.say(&format!("PUB $JS.API.STREAM.UPDATE.SLI {}\r\n{config}\r\n", config.len()));
+    assert_eq!(refused, [""; 0]);
+    troubles(1);
+    assert!(agent.err().contains("SLI recognises what comes again for 1 s only"), "{}", agent.err());
 }

@@ -1,4 +1,5 @@
-//! The commands of `deploy/nats/README.md`, as they stand there: a fleet of two regions on one machine, and an agent that is killed.
+//! The commands of `deploy/nats/README.md`, as they stand there: a fleet of two regions on one machine, and an agent that is killed;
+//! and those of the section about it in the first page. At the end the account is whole.
 //!
 //! Ports are the only words that are others here: those of the page may be somebody's.
 
@@ -13,16 +14,23 @@ use testkit::http::{Reply, Server};
 use testkit::servers::ConfiguredNats;
 use testkit::wait;
 
+use crate::fleet::account;
 use crate::support::{Project, Serving, alone, move_ports, text};
 
 /// How long anything of a fleet may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-/// The commands of the page, without what is said of them.
-fn commands() -> Vec<Vec<String>> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/nats/README.md");
+/// Scenarios of the project.
+const PAGES: usize = 6;
+
+/// The commands of a page's section, or of all of it, without what is said of them.
+fn commands(page: &str, section: &str) -> Vec<Vec<String>> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let page = fs::read_to_string(page).unwrap();
-    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let section = page.split_once(section).unwrap_or_else(|| panic!("`{section}` is not there")).1;
+    let section =
+        if page.starts_with("# A fleet") { section } else { section.split("\n## ").next().unwrap() };
+    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let lines = blocks.flat_map(str::lines).map(|line| line.split(" #").next().unwrap().trim());
     lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
 }
@@ -42,11 +50,11 @@ struct Walked {
     running: BTreeMap<String, Serving>,
 }
 
-fn walk() -> Walked {
+fn walk(commands: &[Vec<String>], regions: &str) -> Walked {
     let target = Server::start();
     target.on("/", Reply::ok("x"));
-    let project = Project::new("regions: { eu: , us: }\n");
-    for number in 0..6 {
+    let project = Project::new(&format!("regions: {{ {regions} }}\n"));
+    for number in 0..PAGES {
         project.scenario(
             &format!("page-{number}"),
             &format!("every: 1s\ntimeout: 900ms\nhttp: {}\n", target.url("/")),
@@ -55,7 +63,7 @@ fn walk() -> Walked {
     let [port, monitor] = [(); 2].map(|()| wait::free_port());
     let host = format!("127.0.0.1:{port}");
     let (mut nats, mut running) = (None, BTreeMap::new());
-    for words in commands() {
+    for words in commands {
         match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["prober", "fleet", "init"] => {
                 let ran = project.prober(&["fleet", "init", "--host", &host]);
@@ -67,14 +75,14 @@ fn walk() -> Walked {
                 nats = Some(ConfiguredNats::start(&folder, "n1.conf", host.parse().unwrap()).unwrap());
             }
             ["prober", role @ ("hub" | "agent"), .., "&"] => {
-                let arguments = arguments(&words);
+                let arguments = arguments(words);
                 let at = arguments.iter().position(|word| *word == "--id").unwrap();
                 assert!(at > 0, "{role}");
                 let started = Serving::start(project.dir(), &arguments, &[]);
                 running.insert(arguments[at + 1].to_owned(), started);
             }
             ["prober", ..] => {
-                let ran = project.prober(&arguments(&words));
+                let ran = project.prober(&arguments(words));
                 assert_eq!(ran.code, Some(0), "{words:?}: {ran:?}");
             }
             other => panic!("nobody runs {other:?}"),
@@ -94,10 +102,43 @@ fn seen(hub: &Serving, since: Timestamp) -> BTreeSet<(String, String)> {
     hub.api().events("verdict=good").iter().filter(is_new).map(place).collect()
 }
 
-fn until_all_are_seen(hub: &Serving, since: Timestamp) {
-    wait::until_blocking("a good run of every scenario in both regions", PATIENCE, || {
-        seen(hub, since).len() == 12
+fn until_all_are_seen(hub: &Serving, since: Timestamp, count: usize) {
+    wait::until_blocking("a good run of every scenario in every region", PATIENCE, || {
+        seen(hub, since).len() == count
     });
+}
+
+/// Ends everybody; for every slot up to the time that the hub has closed there is one record.
+fn ends_with_a_whole_account(walked: Walked, hub: Serving, regions: &[&str], since: Timestamp) {
+    let Walked { project, running, .. } = walked;
+    let until = SystemClock.now();
+    let closed = || {
+        let state = fs::read_to_string(project.path("data/hub-1/fleet/ledger.json")).unwrap_or_default();
+        let state: Value = serde_json::from_str(&state).unwrap_or_default();
+        let declared = |region: &str, number: usize| {
+            let shard = fleet::assign::shard_of(&format!("page-{number}"), fleet::assign::SHARDS);
+            let mut shards = state["shards"].as_array().into_iter().flatten();
+            let of = shards.find(|one| one["region"] == region && one["number"] == shard);
+            of.and_then(|one| one["declared_ms"].as_i64()).unwrap_or(0)
+        };
+        let all = regions.iter().flat_map(|region| (0..PAGES).map(move |number| (*region, number)));
+        Timestamp::from_millis(all.map(|(region, number)| declared(region, number)).min().unwrap_or(0))
+    };
+    wait::until_blocking("a closed account", PATIENCE, || closed() > until);
+    for (name, agent) in running {
+        let (code, err) = agent.stop();
+        assert_eq!(code, Some(0), "{name}: {err}");
+    }
+    let (code, err) = hub.stop();
+    assert_eq!(code, Some(0), "{err}");
+    let account = account(&project.path("data/hub-1"), Timestamp::default(), closed());
+    assert_eq!(account.streams.len(), PAGES * regions.len(), "{account:#?}");
+    let least = until.since(since).as_secs() / 2;
+    for stream in &account.streams {
+        assert_eq!(stream.expected, stream.recorded(), "{stream:?}");
+        assert!(stream.expected >= least && stream.good > 0, "{least}: {stream:?}");
+    }
+    assert_eq!(account.violations, 0);
 }
 
 /// The agents that the hub sees.
@@ -115,15 +156,16 @@ fn names(of: &[&str]) -> BTreeSet<String> {
 #[test]
 fn the_page_is_walked_and_an_agent_is_killed() {
     let _turn = alone();
-    let mut walked = walk();
+    let mut walked = walk(&commands("deploy/nats/README.md", "# A fleet"), "eu: , us: ");
     let hub = walked.running.remove("hub-1").unwrap();
-    until_all_are_seen(&hub, Timestamp::default());
+    until_all_are_seen(&hub, Timestamp::default(), 2 * PAGES);
+    let began = SystemClock.now();
     wait::until_blocking("three agents", PATIENCE, || agents(&hub) == names(&["eu-1", "eu-2", "us-1"]));
     walked.running.remove("eu-1").unwrap().kill();
     let killed = SystemClock.now();
     wait::until_blocking("one agent less", PATIENCE, || agents(&hub) == names(&["eu-2", "us-1"]));
     // All of its work has another owner, and the account has no hole.
-    until_all_are_seen(&hub, killed);
+    until_all_are_seen(&hub, killed, 2 * PAGES);
     let events = hub.api().events("");
     let mut slots = BTreeSet::new();
     for event in events.iter().filter(|event| text(event, "prober.verdict") != "missed") {
@@ -134,10 +176,17 @@ fn the_page_is_walked_and_an_agent_is_killed() {
     let version = view["regions"][0]["set_version"].as_u64().unwrap();
     let ran = walked.project.prober(&["diff", "--fleet", "fleet/login/push"]);
     assert!(ran.out.contains(&format!("nothing would change against version {version}")), "{ran:?}");
-    for (name, agent) in walked.running {
-        let (code, err) = agent.stop();
-        assert_eq!(code, Some(0), "{name}: {err}");
-    }
-    let (code, err) = hub.stop();
-    assert_eq!(code, Some(0), "{err}");
+    ends_with_a_whole_account(walked, hub, &["eu", "us"], began);
+}
+
+#[test]
+fn the_section_of_the_first_page_is_walked() {
+    let _turn = alone();
+    let mut walked = walk(&commands("README.md", "\n## Several regions"), "eu: ");
+    let hub = walked.running.remove("hub-1").unwrap();
+    until_all_are_seen(&hub, Timestamp::default(), PAGES);
+    wait::until_blocking("the agent", PATIENCE, || agents(&hub) == names(&["eu-1"]));
+    let began = SystemClock.now();
+    wait::until_blocking("some time", PATIENCE, || SystemClock.now().since(began) > Duration::from_secs(5));
+    ends_with_a_whole_account(walked, hub, &["eu"], began);
 }

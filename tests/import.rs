@@ -2,6 +2,8 @@
 //!
 //! What becomes of each file of the corpus in `tests/import/` is tested beside the code.
 
+mod judged;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
@@ -34,6 +36,48 @@ fn a_folder_gets_a_project_that_validates_and_nothing_is_overwritten() {
     let again = place.prober(&["import", "gatus", "gatus.yaml", "--into", "made"]);
     assert_eq!(again.code, Some(3), "{again:?}");
     assert!(again.err.contains("is there already"), "{again:?}");
+}
+
+/// Standard input, a pipe of a shell and a named one are read like a file, up to the same size.
+#[test]
+fn pipes_are_read_like_files_and_not_without_end() {
+    let place = Project::new("");
+    place.write(
+        "all.yaml",
+        "endpoints: [{ name: home, url: \"https://shop.example/\", conditions: [\"[STATUS] == 200\"] }]\n",
+    );
+    let program = env!("CARGO_BIN_EXE_prober");
+    let ran = |script: &str| {
+        let mut shell = Command::new("bash");
+        let ran = shell.args(["-c", script, "bash", program]).current_dir(place.dir()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (ran.status.code(), text(ran.stdout), text(ran.stderr))
+    };
+    let (code, file, _) = ran("\"$1\" import gatus all.yaml");
+    assert!(code == Some(0) && file.contains("name: home"), "{file}");
+    for script in [
+        "\"$1\" import gatus - <all.yaml",
+        "cat all.yaml | \"$1\" import gatus -",
+        "cat all.yaml | \"$1\" import gatus /dev/stdin",
+        "\"$1\" import gatus <(cat all.yaml)",
+        "mkfifo pipe && { cat all.yaml >pipe & } && \"$1\" import gatus pipe",
+    ] {
+        let (code, out, err) = ran(script);
+        assert_eq!((code, &out), (Some(0), &file), "{script}: {err}");
+    }
+    // What has no name of its own is not called by a number.
+    let (code, out, err) = ran("\"$1\" import hurl <(echo GET https://shop.example/)");
+    assert!(code == Some(0) && out.contains("name: flow\n"), "{out}{err}");
+    for (script, wanted) in [
+        ("\"$1\" import gatus /dev/zero", "/dev/zero is longer than 16384 KiB"),
+        ("yes | \"$1\" import gatus -", "- is longer than 16384 KiB"),
+        ("\"$1\" import gatus .", ". is no file and no pipe"),
+        ("\"$1\" import gatus /dev/null", "/dev/null is empty"),
+        ("\"$1\" import gatus missing.yaml", "missing.yaml could not be read"),
+    ] {
+        let (code, out, err) = ran(script);
+        assert!(code == Some(2) && out.is_empty() && err.contains(wanted), "{script}: {code:?} {err}");
+    }
 }
 
 /// Imports a text with the help of `more`, runs what came of it, and gives the events.

@@ -13,6 +13,7 @@
 //! | `deploy` | shipped boards and rules, run by Prometheus on what the demo exposes |
 //! | `diff` | what files would change, against a commit, a folder and a running server |
 //! | `distrust` | lost networks, resolvers that are dead or lie, starved processors: nothing becomes bad |
+//! | `documentation` | every command of every page is run, or is in a table that says why it is not |
 //! | `editor` | what an editor says of files: its mistakes, its offers, its help |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
 //! | `export` | the NDJSON exporter writes every event, rotates, and survives a kill |
@@ -27,6 +28,7 @@
 //! | `house_rules` | the layering of the crates |
 //! | `import` | files of other tools become projects without a mistake, a secret or silence |
 //! | `kinds` | each kind of step against a real server |
+//! | `manifests` | what compose files and chart tell the program; the fleet of the compose files runs |
 //! | `metrics` | the metrics page, read by promtool and Prometheus |
 //! | `mistakes` | wrong files: every mistake at its place, before anything runs |
 //! | `on_demand` | `/probe` beside the blackbox exporter, and where it must not lead |
@@ -58,6 +60,7 @@ mod demo_project;
 mod deploy;
 mod diff;
 mod distrust;
+mod documentation;
 mod editor;
 mod environment;
 mod export;
@@ -73,6 +76,7 @@ mod house_rules;
 mod import;
 mod joint;
 mod kinds;
+mod manifests;
 mod metrics;
 mod mistakes;
 mod objectives;

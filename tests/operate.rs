@@ -109,6 +109,57 @@ fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
     assert_eq!(fs::read(&meta).unwrap(), bytes, "it was changed");
 }
 
+/// A clock that is set forward by ten minutes, and back by five seconds, as whoever keeps the machine does it.
+#[test]
+fn a_clock_that_is_set_loses_no_slot_and_runs_none_twice() {
+    let server = Server::start();
+    let mut project = ticking(&server);
+    let listed = content(&["dpkg", "-L", "libfaketime"], "apt-get install faketime");
+    let library = listed.lines().find(|line| line.ends_with("libfaketimeMT.so.1")).unwrap();
+    project.write("clock", "+0");
+    let clock = project.path("clock").to_str().unwrap().to_owned();
+    for (name, value) in [
+        ("LD_PRELOAD", library),
+        ("FAKETIME_TIMESTAMP_FILE", &clock),
+        ("FAKETIME_NO_CACHE", "1"),
+        // Nobody sets the clock that only counts.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ("DONT_FAKE_MONOTONIC", "1"),
+        ("NO_FAKE_STAT", "1"),
+    ] {
+        project.env(name, value);
+    }
+    let serving = project.serve();
+    let api = serving.api();
+    api.until_events("verdict=good", 3);
+    // What reads the file never finds half of it.
+    let set = |offset: &str| {
+        project.write("clock.new", offset);
+        fs::rename(project.path("clock.new"), &clock).unwrap();
+    };
+    set("+600");
+    let stepped = |events: &[Value]| {
+        events.iter().filter(|event| event["prober.verdict.reason"] == "clock_step").count()
+    };
+    wait::until_blocking("the slots of ten minutes", PATIENCE, || {
+        stepped(&api.events("verdict=missed")) >= 595
+    });
+    let good = api.events("verdict=good").len();
+    api.until_events("verdict=good", good + 3);
+    set("+595");
+    let good = api.events("verdict=good").len();
+    api.until_events("verdict=good", good + 3);
+    let account = api.json("/api/v1/account?until=3s");
+    assert_eq!(account["violations"], 0, "{account:#}");
+    let events = api.events("");
+    let slots: BTreeSet<&str> =
+        events.iter().map(|event| event["prober.slot.id"].as_str().unwrap()).collect();
+    assert_eq!(slots.len(), events.len(), "a slot is there twice");
+    assert!(stepped(&events) <= 615, "{}", stepped(&events));
+    let (code, err) = serving.stop();
+    assert_eq!(code, Some(0), "{err}");
+}
+
 /// Every metric that the rules ask for is one that the prober has.
 #[test]
 fn the_rules_ask_for_metrics_that_there_are() {
@@ -254,139 +305,6 @@ fn a_pod_lets_out_metrics_and_health_and_nothing_else() {
     assert_eq!(testkit::client::request(free, &post).unwrap().status, 403);
     nginx.kill().unwrap();
     nginx.wait().unwrap();
-}
-
-/// How a command of the documentation is run by the tests.
-enum Run {
-    /// By this test, in a project that is served: arguments of the program, and the exit code.
-    Prober(&'static [&'static str], i32),
-    /// By this test: a path that is asked of the served project.
-    Asked(&'static str),
-    /// In a file that the test command runs, by these words in it.
-    In(&'static str, &'static str),
-    /// By nobody here, as it wants what no test machine has; the words stand in this file, which is looked at.
-    Not(&'static str, &'static str),
-}
-
-/// Every command of `deploy/README.md`.
-const COMMANDS: &[(&str, Run)] = &[
-    ("apt install ./prober.deb", Run::In("deploy/deb/check", "inside dpkg -i /1.deb")),
-    ("apt install ./prober_NEW.deb", Run::In("deploy/deb/check", "inside dpkg --force-confold -i /2.deb")),
-    ("cargo bench", Run::In("tests/run", "cargo bench --profile dev")),
-    ("curl http://127.0.0.1:9899/api/v1/account", Run::Asked("/api/v1/account")),
-    ("curl http://127.0.0.1:9899/healthz", Run::Asked("/healthz")),
-    ("deploy/backup", Run::In("deploy/check", "quiet deploy/backup")),
-    (
-        "deploy/backup /var/lib/prober /backup/prober-2026-01-01",
-        Run::In("deploy/check", "quiet deploy/backup"),
-    ),
-    ("deploy/deb/build", Run::In("deploy/deb/check", "deploy/deb/build --fast")),
-    (
-        "docker compose --file deploy/container/compose.yaml up --build --detach",
-        Run::In("deploy/check", "--file deploy/container/compose.yaml config"),
-    ),
-    ("editor /etc/prober/prober.yaml", Run::In("deploy/deb/check", "$root/etc/prober/prober.yaml")),
-    (
-        "helm install prober deploy/helm/prober --namespace prober --values values.yaml",
-        Run::In("deploy/kubernetes/render", "helm"),
-    ),
-    ("journalctl -u prober -n 100", Run::Not("deploy/systemd/prober.service", "journalctl -u prober")),
-    (
-        "journalctl -u prober | grep -E 'watchdog|oom'",
-        Run::Not("deploy/systemd/prober.service", "journalctl -u prober"),
-    ),
-    ("kubectl port-forward", Run::Not("deploy/README.md", "kubectl port-forward")),
-    ("prober -C /etc/prober doctor", Run::In("deploy/deb/check", "inside prober -C /etc/prober doctor")),
-    ("prober -C /etc/prober validate", Run::In("deploy/deb/check", "inside prober -C /etc/prober validate")),
-    ("prober alerts send --route NAME", Run::Prober(&["alerts", "send", "--route", "NAME"], 0)),
-    ("prober doctor", Run::Prober(&["doctor"], 0)),
-    ("prober events scenario=NAME", Run::Prober(&["events", "scenario=NAME"], 0)),
-    ("prober events verdict=bad since=10m", Run::Prober(&["events", "verdict=bad", "since=10m"], 0)),
-    (
-        "prober events verdict=ineligible since=1h",
-        Run::Prober(&["events", "verdict=ineligible", "since=1h"], 0),
-    ),
-    ("prober events verdict=missed since=1h", Run::Prober(&["events", "verdict=missed", "since=1h"], 0)),
-    ("prober explain", Run::Prober(&["explain", "tick"], 0)),
-    ("prober import blackbox", Run::Prober(&["import", "blackbox", "FILE"], 0)),
-    (
-        "prober import blackbox|gatus|curl|hurl|openapi|har|k8s-probe|heartbeat FILE --into DIR",
-        Run::Prober(&["import", "blackbox", "FILE", "--into", "DIR"], 0),
-    ),
-    ("prober serve --help", Run::Prober(&["serve", "--help"], 0)),
-    ("prober validate", Run::Prober(&["validate"], 0)),
-    ("systemctl edit prober", Run::Not("deploy/systemd/prober.service", "systemctl edit prober")),
-    ("systemctl enable --now prober", Run::Not("deploy/systemd/prober.service", "WantedBy=")),
-    ("systemctl reload prober", Run::Not("deploy/systemd/prober.service", "ExecReload=")),
-    ("systemctl restart prober", Run::Not("deploy/systemd/prober.service", "ExecStart=")),
-    ("systemctl status prober", Run::Not("deploy/systemd/prober.service", "Description=")),
-];
-
-/// The commands in blocks of a shell, and those that stand in a sentence.
-fn commands_of(text: &str) -> BTreeSet<String> {
-    let (mut found, mut in_block) = (BTreeSet::new(), false);
-    let programs = [
-        "apt",
-        "cargo",
-        "curl",
-        "deploy/backup",
-        "deploy/deb/build",
-        "docker",
-        "editor",
-        "helm",
-        "journalctl",
-        "kubectl",
-        "prober",
-        "systemctl",
-    ];
-    let is_command = |text: &str| {
-        let mut words = text.split(' ');
-        let first = words.next().unwrap_or_default();
-        programs.contains(&first) && (first.contains('/') || words.next().is_some())
-    };
-    for line in text.lines() {
-        if line.starts_with("```") {
-            in_block = line == "```sh";
-        } else if in_block {
-            found.insert(line.split(" # ").next().unwrap_or_default().trim().to_owned());
-        } else {
-            let spans = line.split('`').skip(1).step_by(2).map(str::to_owned);
-            found.extend(spans.filter(|text| is_command(text)));
-        }
-    }
-    found
-}
-
-#[test]
-fn every_command_of_the_documentation_is_run() {
-    let written = commands_of(&read("deploy/README.md"));
-    let known: BTreeSet<String> = COMMANDS.iter().map(|(text, _)| (*text).to_owned()).collect();
-    assert_eq!(written, known, "the commands of deploy/README.md, and those of the table above");
-    let server = Server::start();
-    server.on("/hook", Reply::ok(""));
-    let project = ticking(&server);
-    let route = format!("routes: {{ NAME: {{ webhook: {{ url: \"{}\" }} }} }}\n", server.url("/hook"));
-    let whole = fs::read_to_string(project.path("prober.yaml")).unwrap();
-    project.write("prober.yaml", &(whole + &route));
-    project.write("FILE", "modules: { http_2xx: { prober: http } }\n");
-    let serving = project.serve();
-    serving.api().until_events("verdict=good", 1);
-    for (text, run) in COMMANDS {
-        match run {
-            Run::Prober(args, code) => {
-                let ran = project.prober(args);
-                assert_eq!(ran.code, Some(*code), "{text}: {ran:?}");
-            }
-            Run::Asked(path) => {
-                let answer = testkit::client::get(serving.api().0, path);
-                assert_eq!(answer.map(|answer| answer.status), Some(200), "{text}");
-            }
-            Run::In(file, words) | Run::Not(file, words) => {
-                assert!(read(file).contains(words), "{text}: {file} does not run {words:?} any more");
-            }
-        }
-    }
-    assert_eq!(serving.stop().0, Some(0));
 }
 
 #[test]

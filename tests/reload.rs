@@ -102,8 +102,47 @@ fn a_reload_over_http_needs_a_header_that_pages_elsewhere_cannot_send() {
     assert_eq!(post(""), 403);
     assert_eq!(post("X-Prober: 1\r\nOrigin: http://evil.example\r\n"), 403);
     assert_eq!(post("X-Prober: 1\r\n"), 200);
+    assert_eq!(post("Gitsync-Hash: 0a1b2c3\r\nOrigin: http://evil.example\r\n"), 403);
+    assert_eq!(post("Gitsync-Hash: 0a1b2c3\r\n"), 200);
     project.write("scenarios/broken.yaml", "name: broken\n");
     assert_eq!(post("X-Prober: 1\r\n"), 422);
+}
+
+/// As git-sync brings commits: the project is below a link that leads to another folder, and the old folder goes.
+#[test]
+fn a_project_below_a_link_that_is_moved_is_read_anew() {
+    let server = Server::start();
+    server.on("/", Reply::ok("x"));
+    let project = Project::new("");
+    let commit = |name: &str, scenario: &str| {
+        project.write(
+            &format!("git/{name}/shop/prober.yaml"),
+            "version: 1\nscenarios: [\"scenarios/*.yaml\"]\nnetwork: { private: allow }\n",
+        );
+        let text = format!(
+            "name: {scenario}\naim: It works.\nevery: 1s\ntimeout: 900ms\nhttp: {}\n",
+            server.url("/")
+        );
+        project.write(&format!("git/{name}/shop/scenarios/{scenario}.yaml"), &text);
+        // Moved in one step, as it must never be away.
+        std::os::unix::fs::symlink(name, project.path("git/next")).unwrap();
+        std::fs::rename(project.path("git/next"), project.path("git/current")).unwrap();
+    };
+    commit("first", "old");
+    let args = ["-C", "git/current/shop", "serve", "--listen", "127.0.0.1:0", "--data", "data"];
+    let serving = Serving::start(project.dir(), &args, &[]);
+    serving.until_ready();
+    let api = serving.api();
+    api.until_events("scenario=old&verdict=good", 1);
+    commit("second", "new");
+    std::fs::remove_dir_all(project.path("git/first")).unwrap();
+    let text = format!(
+        "POST /api/v1/reload HTTP/1.0\r\nHost: {}\r\nGitsync-Hash: 2\r\nContent-Length: 0\r\n\r\n",
+        api.0
+    );
+    assert_eq!(client::request(api.0, &text).unwrap().status, 200);
+    api.until_events("scenario=new&verdict=good", 1);
+    assert_eq!(serving.stop().0, Some(0));
 }
 
 #[test]

@@ -203,6 +203,7 @@ fn events() -> String {
             service: "shop".into(),
             labels: vec![],
             prober: "p1".into(),
+            side_effects: false,
         })
     };
     let origins = [origin("eu"), origin("us")];

@@ -3,6 +3,7 @@
 //! Nothing here sleeps for luck: every wait is for a condition and has a deadline.
 
 mod broker;
+mod dice;
 mod serving;
 
 use std::fs::{self, File};
@@ -16,7 +17,8 @@ use tempfile::TempDir;
 use testkit::wait;
 
 pub(crate) use broker::{Broker, move_ports};
-pub(crate) use serving::{Api, Serving};
+pub(crate) use dice::Dice;
+pub(crate) use serving::{Api, PATIENCE, Serving};
 
 /// How long a command that ends by itself may take; a whole run of scenarios included.
 const ENDS_WITHIN: Duration = Duration::from_mins(4);

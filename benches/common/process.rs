@@ -98,9 +98,19 @@ impl Process {
     }
 
     /// Asks it to end and waits for it.
-    pub(crate) fn terminate(mut self, within: Duration) {
+    pub(crate) fn terminate(self, within: Duration) {
+        self.ask_to_end();
+        self.wait(within);
+    }
+
+    /// Asks it to end.
+    pub(crate) fn ask_to_end(&self) {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the process is ours");
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(mut self, within: Duration) {
         let end = Instant::now() + within;
         while !self.has_ended() {
             assert!(Instant::now() < end, "process {} did not end within {within:?}", self.pid());

@@ -55,6 +55,10 @@ impl Sink for Counts {
     }
 
     fn try_missed(&self, missed: &MissedSlots) -> bool {
+        // What is due between the end of the window and the end of the runner is not looked at.
+        if missed.reason == Reason::Drain {
+            return true;
+        }
         panic!("{} slots of {} were missed: {}", missed.count, missed.origin.stream, missed.reason);
     }
 
@@ -64,6 +68,10 @@ impl Sink for Counts {
 
     fn is_full(&self) -> bool {
         false
+    }
+
+    async fn intend(&self, _: &Stream, _: Timestamp) -> Result<bool, String> {
+        Ok(true)
     }
 
     fn high_marks(&self, _: &Stream) -> Arc<[HighMark]> {
@@ -124,6 +132,7 @@ fn entries(scenarios: u32, interval_ms: u64) -> Vec<Entry> {
             service: Arc::clone(&empty),
             labels: Vec::new(),
             prober: Arc::clone(&empty),
+            side_effects: false,
         };
         Entry {
             origin: Arc::new(origin),
@@ -133,6 +142,7 @@ fn entries(scenarios: u32, interval_ms: u64) -> Vec<Entry> {
             grace: Duration::ZERO,
             maintenance: Arc::default(),
             probe: Arc::clone(&probe),
+            lease: None,
         }
     };
     (0..scenarios).map(entry).collect()

@@ -418,6 +418,7 @@ impl Loaded {
             timeout: plan.timeout(),
             grace: plan.grace(),
             probe: Arc::new(Scenario::new(plan, Arc::clone(shared), secrets)),
+            lease: None,
         });
     }
 }

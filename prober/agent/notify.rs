@@ -52,7 +52,12 @@ impl Notify {
 
     /// Every plan is scheduled, and the pages answer.
     pub(crate) fn ready(&self, scenarios: usize) {
-        self.say(&format!("READY=1\nSTATUS=runs {scenarios} scenarios"));
+        self.ready_to(&format!("runs {scenarios} scenarios"));
+    }
+
+    /// It does its work, which is this.
+    pub(crate) fn ready_to(&self, work: &str) {
+        self.say(&format!("READY=1\nSTATUS={work}"));
     }
 
     /// The files are read again; [`Notify::ready`] ends it, also if they are wrong: the plans from before run.

@@ -125,6 +125,8 @@ fn own(page: &MetricsPage) -> Vec<OwnFact> {
     add("Store", "records in the queue", stats.queue().to_string(), false);
     add("Store", "last commit took", format!("{:.1} ms", stats.last_commit().as_secs_f64() * 1e3), false);
     add("Store", "commits that failed", stats.failed_commits().to_string(), stats.failed_commits() > 0);
+    let given_up = stats.given_up();
+    add("Store", "slots given up before the hub had them", given_up.to_string(), given_up > 0);
     add("Store", "events lost to a reader", stats.lost().to_string(), stats.lost() > 0);
     for (name, sink) in page.sinks.borrow().iter() {
         let trouble = sink.trouble();

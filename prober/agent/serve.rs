@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::account::{Audit, expected};
+use super::account::{Audit, Horizon, expected};
 use super::again::Again;
 use super::alerts::{self, Alerts, Board, Routes};
 use super::controls::{self, Controls};
@@ -92,7 +92,7 @@ pub(crate) async fn serve(
     let listener = listen(settings.listen, &settings.pages, &loaded).await?;
     let address = listener.local_addr().map_err(|error| Stop::environment(error.to_string()))?;
     let opened =
-        open_store(settings.data.unwrap_or_else(|| loaded.root.join("prober-data")), &loaded).await?;
+        open_store(settings.data.unwrap_or_else(|| loaded.root.join("prober-data")), &loaded, None).await?;
     enter(&loaded)?;
     let limits = Limits { in_flight_max: in_flight_max(settings.in_flight), grace: GRACE };
     let anchor = probe::Anchor::listen().await;
@@ -225,12 +225,18 @@ pub(super) struct OpenStore {
     pub(super) dir: PathBuf,
 }
 
-pub(super) async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStore, Stop> {
+/// Opens the store; `held_by` is the reader that has to get everything, if one has to.
+pub(super) async fn open_store(
+    dir: PathBuf,
+    loaded: &Loaded,
+    held_by: Option<&str>,
+) -> Result<OpenStore, Stop> {
     let dir = std::path::absolute(&dir).map_err(|error| Stop::environment(error.to_string()))?;
     let mut config = store::Config::new(dir.clone());
     let wanted = &loaded.project.store;
     config.bytes_max = wanted.bytes_max.unwrap_or(config.bytes_max);
     config.age_max = wanted.keep.unwrap_or(config.age_max);
+    config.held_by = held_by.map(str::to_owned);
     let opening = tokio::task::spawn_blocking(move || {
         let mut opened = Store::open(config, Arc::new(SystemClock)).map_err(|error| error.to_string())?;
         let counted_from = opened.store.cursor_at_end();
@@ -239,6 +245,7 @@ pub(super) async fn open_store(dir: PathBuf, loaded: &Loaded) -> Result<OpenStor
         if recovered.interrupted + recovered.drained > 0 {
             tracing::warn!(
                 interrupted = recovered.interrupted,
+                maybe_sent = recovered.maybe_sent,
                 drained = recovered.drained,
                 "slots were missed while no prober ran"
             );
@@ -345,8 +352,9 @@ pub(super) fn settle(parts: &mut Parts, queue: mpsc::WeakSender<Record>) {
 
 /// Looks at the account of what is run here, from `from` on.
 pub(super) fn audit(parts: &mut Parts, from: Timestamp) {
-    let (store, gauges, metrics) = (parts.store.clone(), Arc::clone(&parts.gauges), parts.metrics.clone());
-    parts.rest.spawn(Audit { store, gauges, metrics, from }.run(parts.rest_stop.clone()));
+    let horizon = Horizon::All(Arc::clone(&parts.gauges));
+    let audit = Audit::new((parts.store.clone(), parts.metrics.clone()), horizon, from);
+    parts.rest.spawn(audit.run(parts.rest_stop.clone()));
 }
 
 /// What runs scenarios, and what writes their events.

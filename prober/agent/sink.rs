@@ -46,6 +46,12 @@ impl Sink for StoreSink {
         self.try_send(|| Record::Checkpoint(at))
     }
 
+    async fn intend(&self, stream: &Stream, at: Timestamp) -> Result<bool, String> {
+        let (store, stream) = (self.store.clone(), stream.clone());
+        let noted = tokio::task::spawn_blocking(move || store.intend(&stream, at)).await;
+        noted.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+
     fn high_marks(&self, stream: &Stream) -> Arc<[HighMark]> {
         self.store.high_marks(stream).into()
     }

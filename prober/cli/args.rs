@@ -5,6 +5,7 @@ mod facts;
 mod fleet;
 mod import;
 mod judged;
+mod lasting;
 mod output;
 mod pages;
 mod roles;
@@ -21,6 +22,7 @@ pub(crate) use facts::{Completions, Config, Diff, Doctor, List, Man, Schedule, V
 pub(crate) use fleet::{Engine, Fleet, FleetCommand, FleetInit, FleetStatus, Push};
 pub(crate) use import::{Import, ImportFrom};
 pub(crate) use judged::{AlertsTest, Replay, ReplayFormat};
+pub(crate) use lasting::Lasting;
 pub(crate) use output::{FactsFormat, ListFormat, Output};
 pub(crate) use pages::PageArgs;
 pub(crate) use roles::{Agent, FleetPlace, Hub};
@@ -207,23 +209,11 @@ pub(crate) struct Serve {
     /// Set a variable, stronger than any file: NAME=VALUE
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub(crate) vars: Vec<String>,
-    /// Where events are stored; default: prober-data beside the project file
-    #[arg(long, value_name = "DIR", env = "PROBER_DATA")]
-    pub(crate) data: Option<PathBuf>,
-    /// Address of page, API and metrics; elsewhere than on loopback see Pages; default: what the project's serve says, else 127.0.0.1:9899
-    #[arg(long, env = "PROBER_LISTEN")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// Name of this prober in events; default: the host's name
-    #[arg(long, value_name = "NAME", env = "PROBER_ID")]
-    pub(crate) id: Option<String>,
     /// Runs in flight at once; default: from the limit on open files
     #[arg(long, value_name = "N")]
     pub(crate) in_flight: Option<usize>,
-    /// Threads that run scenarios; default: half of the cores
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
     #[command(flatten)]
-    pub(crate) pages: PageArgs,
+    pub(crate) lasting: Lasting,
 }
 
 #[derive(Debug, Args)]

@@ -31,8 +31,10 @@ pub(crate) fn config(global: &Global, args: &Config, matches: &ArgMatches, out: 
     let place = place(global, &[])?;
     let root = place.project_root().map_err(|error| Stop::file(error.to_string()))?;
     let serve = &args.serve;
-    let checked =
-        checked(&place, &options(&serve.vars, &serve.regions, serve.id.clone().unwrap_or_else(host))?)?;
+    let checked = checked(
+        &place,
+        &options(&serve.vars, &serve.regions, serve.lasting.id.clone().unwrap_or_else(host))?,
+    )?;
     let file = ProjectFile::of(&checked.compiled);
     let flags = Flags(matches.subcommand_matches("config").unwrap_or(matches));
     let mut rows = Rows::default();
@@ -142,22 +144,22 @@ fn serving(
     (flags, file): (&Flags<'_>, &ProjectFile<'_>),
     root: &std::path::Path,
 ) {
-    let data = serve.data.clone().unwrap_or_else(|| root.join("prober-data"));
+    let data = serve.lasting.data.clone().unwrap_or_else(|| root.join("prober-data"));
     rows.add("data", data.display(), flags.source("data", "PROBER_DATA", || BUILT_IN));
     let in_file =
         file.node(&["serve", "listen"]).and_then(Node::scalar).map(|scalar| scalar.text.to_string());
-    let listen = serve.listen.map(|address| address.to_string()).or(in_file);
+    let listen = serve.lasting.listen.map(|address| address.to_string()).or(in_file);
     let source = flags.source("listen", "PROBER_LISTEN", || file.or_built_in(&["serve", "listen"]));
     rows.add("serve.listen", listen.unwrap_or_else(|| LISTEN.to_owned()), source);
     rows.add(
         "id",
-        serve.id.clone().unwrap_or_else(host),
+        serve.lasting.id.clone().unwrap_or_else(host),
         flags.source("id", "PROBER_ID", || "the host's name"),
     );
     let in_flight = flags.source("in_flight", "", || "from the limit on open files");
     rows.add("in_flight", in_flight_max(serve.in_flight), in_flight);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = serve.threads.unwrap_or_else(|| (cores / 2).clamp(1, 8)).max(1);
+    let threads = serve.lasting.threads.unwrap_or_else(|| (cores / 2).clamp(1, 8)).max(1);
     rows.add("threads", threads, flags.source("threads", "", || "half of the cores"));
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use demo::{Config, PORTS, Shop, project};
 use model::time::SystemClock;
 
-use super::args::{Demo, PageArgs, Serve};
+use super::args::{Demo, Lasting, Serve};
 use super::out::Out;
 use super::place::{env, runtime};
 use super::serve::{greet, settings};
@@ -46,12 +46,8 @@ async fn run(args: &Demo, out: &Out) -> Result<Exit, Stop> {
     let serve = Serve {
         regions: Vec::new(),
         vars: if written { Vec::new() } else { vars.collect() },
-        data: None,
-        listen: Some(args.listen),
-        id: None,
         in_flight: None,
-        threads: None,
-        pages: PageArgs::default(),
+        lasting: Lasting { listen: Some(args.listen), ..Lasting::default() },
     };
     let place = Place::new(Some(&args.dir), &[]).map_err(|error| Stop::environment(error.to_string()))?;
     let served = serve_agent(settings(place, &serve)?, |address, loaded| {

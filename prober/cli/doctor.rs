@@ -102,14 +102,14 @@ pub(crate) fn doctor(global: &Global, args: &Doctor, out: &Out) -> Result<Exit, 
 fn patient(global: &Global, args: &Doctor) -> Result<Patient, Stop> {
     let place = place(global, &[])?;
     let serve = &args.serve;
-    let options = options(&serve.vars, &serve.regions, serve.id.clone().unwrap_or_else(host))?;
+    let options = options(&serve.vars, &serve.regions, serve.lasting.id.clone().unwrap_or_else(host))?;
     let mut files = check(&place, &options);
     let controls = files.as_mut().map(|checked| std::mem::take(&mut checked.compiled.controls));
     let controls = controls.unwrap_or_default().into_iter().map(Arc::new).collect();
     let root = place.project_root_or_base();
     let listen = listen(args, files.as_ref().ok())?;
     Ok(Patient {
-        data: serve.data.clone().unwrap_or_else(|| root.join("prober-data")),
+        data: serve.lasting.data.clone().unwrap_or_else(|| root.join("prober-data")),
         vault: vault(&root),
         shared: Arc::new(Shared::new(probe::NetConfig::default())),
         runtime: runtime(Some(1))?,
@@ -121,7 +121,7 @@ fn patient(global: &Global, args: &Doctor) -> Result<Patient, Stop> {
 
 /// The address that a server would have: the flag's, the project's or the default.
 fn listen(args: &Doctor, files: Option<&Checked>) -> Result<SocketAddr, Stop> {
-    if let Some(address) = args.serve.listen {
+    if let Some(address) = args.serve.lasting.listen {
         return Ok(address);
     }
     let in_file = files.and_then(|checked| checked.compiled.project.listen.as_ref());

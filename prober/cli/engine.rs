@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fleet::Fault;
-use fleet::access::{SERVER_MIN, covers, is_new_enough};
+use fleet::access::covers;
 use fleet::manifest::KEYS_BYTES_MAX;
 use fleet::nats::Nats;
 
@@ -15,14 +15,9 @@ use crate::exit::Stop;
 /// A client that is connected to a server which a fleet can be built on.
 pub(crate) async fn connect(named: &Engine) -> Result<Nats, Stop> {
     let source = connect_any(named).await?;
-    match source.server_version() {
-        Some(old) if !is_new_enough(&old) => {
-            let [major, minor, patch] = SERVER_MIN;
-            Err(Stop::environment(format!(
-                "nats-server {old} is too old for a fleet; install {major}.{minor}.{patch} or newer"
-            )))
-        }
-        _ => Ok(source),
+    match engine::too_old(&source) {
+        Some(why) => Err(Stop::environment(why)),
+        None => Ok(source),
     }
 }
 
@@ -82,16 +77,26 @@ pub(crate) fn replicas(place: &Place) -> usize {
 ///
 /// `work` is what `subject` is for, and `login` the one that may, both for people.
 pub(crate) async fn allowed(source: &Nats, subject: &str, work: &str, login: &str) -> Result<(), Stop> {
+    match may(source, subject).await {
+        Ok(()) => Ok(()),
+        Err(user) => Err(Stop::environment(format!(
+            "the login `{user}` may not {work}; take one that may, such as --fleet fleet/login/{login}"
+        ))),
+    }
+}
+
+/// Whether the login may publish to the subject, as far as the servers say.
+///
+/// # Errors
+/// It may not; whose it is.
+pub(crate) async fn may(source: &Nats, subject: &str) -> Result<(), String> {
     let answer = source.ask("$SYS.REQ.USER.INFO").await.unwrap_or_default();
     // Without a list, or without an answer, the servers have to say it themselves.
     let Some(list) = answer["data"]["permissions"]["publish"]["allow"].as_array() else { return Ok(()) };
     if list.iter().filter_map(serde_json::Value::as_str).any(|pattern| covers(pattern, subject)) {
         return Ok(());
     }
-    let user = answer["data"]["user"].as_str().unwrap_or_default();
-    Err(Stop::environment(format!(
-        "the login `{user}` may not {work}; take one that may, such as --fleet fleet/login/{login}"
-    )))
+    Err(answer["data"]["user"].as_str().unwrap_or_default().to_owned())
 }
 
 fn stop(fault: &Fault) -> Stop {

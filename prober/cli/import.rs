@@ -23,6 +23,7 @@ mod yaml;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use probe::KINDS;
@@ -77,9 +78,10 @@ pub(crate) fn import(args: &Import, out: &Out) -> Result<Exit, Stop> {
         let text = read(path, BYTES_MAX)?;
         document(&path.display().to_string(), &text)
     });
-    let path =
-        if args.file == Path::new("-") { "standard input".into() } else { args.file.display().to_string() };
-    let stem = args.file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let path = if is_stdin(&args.file) { "standard input".into() } else { args.file.display().to_string() };
+    // A pipe has a number, which is no name.
+    let named = args.file.file_stem().filter(|_| !is_stdin(&args.file) && args.file.is_file());
+    let stem = named.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let given =
         Given { path, stem, text, vars: pairs("var", &args.vars)?, prometheus: prometheus.transpose()? };
     let imported = take(from, &given)?;
@@ -122,17 +124,22 @@ fn canonical(text: String) -> String {
     scenario::fmt::format(0, &text, &KINDS).unwrap_or(text)
 }
 
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 fn read(path: &Path, most: usize) -> Result<String, Stop> {
     let shown = path.display();
     let cannot = |error: std::io::Error| Stop::file(format!("{shown} could not be read: {error}"));
     let mut bytes = Vec::new();
     let limit = most as u64 + 1;
-    if path == Path::new("-") {
+    if is_stdin(path) {
         std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(cannot)?;
     } else {
-        // Asked before it is opened: opening a pipe waits for somebody to write.
-        if !fs::metadata(path).map_err(cannot)?.is_file() {
-            return Err(Stop::file(format!("{shown} is no file")));
+        // A pipe is read like standard input, as `<(…)` of a shell is one; what is asked of the others never ends, or is no text.
+        let kind = fs::metadata(path).map_err(cannot)?.file_type();
+        if kind.is_dir() || kind.is_block_device() || kind.is_socket() {
+            return Err(Stop::file(format!("{shown} is no file and no pipe")));
         }
         File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(cannot)?;
     }

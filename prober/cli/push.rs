@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use fleet::SetVersion;
 use fleet::manifest::{KEYS_BYTES_MAX, SigningKey, Trust};
+use fleet::nats::Nats;
 use fleet::publish::{Edition, Outcome, PublishError, Publisher, first, publish, restore};
 use fleet::set::ALL_REGIONS;
+use fleet::{ConfigSource as _, SetVersion};
 use model::time::{Clock as _, SystemClock};
 use scenario::diagnostic::{Diagnostic, Severity};
 use serde_json::json;
@@ -17,9 +19,14 @@ use super::args::{FactsFormat, Global, Push};
 use super::engine;
 use super::out::Out;
 use super::place::{checked, env, host, options, place, runtime};
+use crate::agent::fleet::shown::newest_applied;
 use crate::agent::load::count;
 use crate::agent::sets::{self, Cut};
 use crate::exit::{Exit, Stop};
+
+/// How long members of a fleet whose servers lost their data may take to say which version they apply: a call
+/// that the servers never answered (5 s), the way back to them (1.6 s at most), a pause, and some room.
+const LISTEN: Duration = Duration::from_secs(10);
 
 /// Bits of a file's mode that let others than its owner at it.
 const OTHERS: u32 = 0o077;
@@ -28,11 +35,12 @@ const OTHERS: u32 = 0o077;
 pub(crate) fn push(global: &Global, args: &Push, out: &Out) -> Result<Exit, Stop> {
     let key = signing_key(&args.key)?;
     let trust = trust(&key, args)?;
-    let publisher = Publisher { key: &key, trust: &trust, now: SystemClock.now(), author: author(args) };
+    let (now, applied) = (SystemClock.now(), SetVersion::default());
+    let publisher = Publisher { key: &key, trust: &trust, now, author: author(args), applied };
     engine::place(&args.engine)?;
     // A mistake in the files is found before anybody is asked.
     let editions = if args.rollback.is_none() { editions(global, out)? } else { Vec::new() };
-    let outcome = runtime(Some(1))?.block_on(published(args, &publisher, editions))?;
+    let outcome = runtime(Some(1))?.block_on(published((args, out), publisher, editions))?;
     match args.format {
         FactsFormat::Json => out.json(&shown(&outcome, args)),
         FactsFormat::Human => out.raw(told(&outcome, args).as_bytes()),
@@ -40,13 +48,21 @@ pub(crate) fn push(global: &Global, args: &Push, out: &Out) -> Result<Exit, Stop
     Ok(Exit::Good)
 }
 
-async fn published(args: &Push, publisher: &Publisher<'_>, editions: Vec<Edition>) -> Result<Outcome, Stop> {
+async fn published(
+    (args, out): (&Push, &Out),
+    mut publisher: Publisher<'_>,
+    editions: Vec<Edition>,
+) -> Result<Outcome, Stop> {
     let source = engine::connect(&args.engine).await?;
     engine::allowed(&source, "$KV.cfg._all.manifest", "publish scenario sets", "push").await?;
     let is_made = engine::is_made(&source).await?;
     if !is_made && !args.dry_run {
         engine::make(&source, &args.engine).await?;
     }
+    if is_made || !args.dry_run {
+        publisher.applied = applied(&source, args, out).await?;
+    }
+    let publisher = &publisher;
     let outcome = match args.rollback.map(SetVersion) {
         Some(version) if args.dry_run && !is_made => Err(PublishError::NoVersion(version, "none".to_owned())),
         Some(version) => restore(&source, publisher, version, args.dry_run).await,
@@ -55,6 +71,42 @@ async fn published(args: &Push, publisher: &Publisher<'_>, editions: Vec<Edition
         None => publish(&source, publisher, editions, args.dry_run).await,
     };
     outcome.map_err(|error| stop(&error))
+}
+
+/// The newest version that a member applies. Servers that have no set may have lost it: then members are waited for.
+async fn applied(source: &Nats, args: &Push, out: &Out) -> Result<SetVersion, Stop> {
+    let stop = |fault: fleet::Fault| Stop::environment(fault.to_string());
+    let is_new = source.manifest(ALL_REGIONS).await.map_err(stop)?.is_none();
+    if let Err(user) = engine::may(source, "$JS.API.CONSUMER.CREATE.KV_members.x.$KV.members.x.x").await {
+        let remedy = "write its permissions anew: prober fleet init, then nats-server --signal reload";
+        let why = format!("the login `{user}` may not see which version members apply; {remedy}");
+        if is_new {
+            return Err(Stop::environment(format!("{why}. The servers have no set, and may have lost one")));
+        }
+        out.note(&why);
+        return Ok(SetVersion(0));
+    }
+    if is_new && !args.dry_run {
+        out.note(&format!(
+            "these servers have no set: waiting {} s for members that may apply one",
+            LISTEN.as_secs()
+        ));
+    }
+    let mut end = Instant::now() + if is_new && !args.dry_run { LISTEN } else { Duration::ZERO };
+    let mut newest = None;
+    loop {
+        let found = newest_applied(source).await.map_err(stop)?;
+        if found > newest {
+            // Others, who may apply a newer one, come at the same time.
+            end = end.min(Instant::now() + LISTEN / 10);
+            newest = found;
+        }
+        if Instant::now() >= end {
+            break;
+        }
+        tokio::time::sleep(LISTEN / 100).await;
+    }
+    Ok(newest.map_or(SetVersion(0), |(version, _)| version))
 }
 
 /// The sets of files without a mistake.
@@ -146,7 +198,7 @@ fn stop(error: &PublishError) -> Stop {
 }
 
 fn told(outcome: &Outcome, args: &Push) -> String {
-    let Outcome { version, regions } = outcome;
+    let Outcome { version, continues, regions } = outcome;
     let would = if args.dry_run { "would be " } else { "" };
     if regions.is_empty() {
         return format!("nothing has changed since version {version}\n");
@@ -155,6 +207,13 @@ fn told(outcome: &Outcome, args: &Push) -> String {
         Some(old) => format!("version {version} {would}published: version {old} again\n"),
         None => format!("version {version} {would}published\n"),
     };
+    if let Some(applied) = continues {
+        writeln!(
+            text,
+            "  the servers had lost version {applied}, which members apply: it goes on from there"
+        )
+        .expect("a text takes more");
+    }
     for one in regions {
         let name = if one.region == ALL_REGIONS { "all regions" } else { &one.region };
         let before = one.before.map_or_else(|| "new".to_owned(), |before| format!("was version {before}"));
@@ -181,7 +240,7 @@ fn shown(outcome: &Outcome, args: &Push) -> serde_json::Value {
         })
     });
     json!({
-        "version": outcome.version.0, "dry_run": args.dry_run, "changed": !outcome.regions.is_empty(),
+        "version": outcome.version.0, "continues": outcome.continues.map(|version| version.0), "dry_run": args.dry_run, "changed": !outcome.regions.is_empty(),
         "restores": args.rollback, "regions": regions.collect::<serde_json::Value>(),
     })
 }

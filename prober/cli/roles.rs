@@ -1,5 +1,7 @@
 //! `prober agent` and `prober hub`: the roles of a fleet.
 
+use std::path::Path;
+
 use fleet::manifest::Trust;
 
 use super::args::{Agent, FleetPlace, Hub};
@@ -7,7 +9,7 @@ use super::engine::{place, replicas};
 use super::out::Out;
 use super::pages::pages;
 use super::place::{env, host, runtime, vault};
-use super::serve::greet;
+use super::serve::{greet, systemd};
 use crate::agent::fleet::Settings;
 use crate::agent::fleet::hub::hub as keep_account;
 use crate::agent::fleet::member::{AgentSettings, agent as probe_for_region};
@@ -25,7 +27,7 @@ pub(crate) fn agent(args: &Agent, out: &Out) -> Result<Exit, Stop> {
         in_flight: args.in_flight,
         peer_listen: args.peer_listen,
     };
-    let runtime = runtime(args.fleet.threads)?;
+    let runtime = runtime(args.fleet.lasting.threads)?;
     let encrypted = settings.pages.tls.is_some();
     let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);
     let exit = runtime.block_on(probe_for_region(settings, agent, started));
@@ -41,7 +43,7 @@ pub(crate) fn hub(args: &Hub, out: &Out) -> Result<Exit, Stop> {
     if ![1, 3, 5].contains(&copies) {
         return Err(Stop::file(format!("--replicas {copies}: write 1, 3 or 5")));
     }
-    let runtime = runtime(args.fleet.threads)?;
+    let runtime = runtime(args.fleet.lasting.threads)?;
     let encrypted = settings.pages.tls.is_some();
     let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);
     let exit = runtime.block_on(keep_account(settings, copies, started));
@@ -52,15 +54,17 @@ pub(crate) fn hub(args: &Hub, out: &Out) -> Result<Exit, Stop> {
 fn settings(args: &FleetPlace) -> Result<Settings, Stop> {
     let cannot = |error: String| Stop::file(format!("--trust {}: {error}", args.trust.display()));
     let keys = std::fs::read_to_string(&args.trust).map_err(|error| cannot(error.to_string()))?;
+    let lasting = &args.lasting;
     let here = std::path::absolute(".").map_err(|error| Stop::environment(error.to_string()))?;
     Ok(Settings {
         engine: place(&args.engine)?,
         trust: Trust::read(&keys).map_err(|error| cannot(error.to_string()))?,
         // A set's folder becomes the current one, so what is relative is so from here.
-        data: here.join(&args.data),
-        id: args.id.clone().unwrap_or_else(host),
-        listen: args.listen,
-        pages: pages(&args.pages)?,
+        data: here.join(lasting.data.as_deref().unwrap_or(Path::new("prober-data"))),
+        id: lasting.id.clone().unwrap_or_else(host),
+        listen: lasting.listen,
+        pages: pages(&lasting.pages)?,
         vault: vault(&here),
+        systemd: systemd(),
     })
 }

@@ -18,7 +18,7 @@ pub(crate) fn serve(global: &Global, args: &Serve, out: &Out) -> Result<Exit, St
     let place = place(global, &[])?;
     telemetry::start(env("PROBER_LOG").as_deref(), out.quiet, out.colour);
     let settings = settings(place, args)?;
-    let runtime = runtime(args.threads)?;
+    let runtime = runtime(args.lasting.threads)?;
     let encrypted = settings.pages.tls.is_some();
     let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);
     let exit = runtime.block_on(serve_agent(settings, started));
@@ -30,19 +30,19 @@ pub(crate) fn serve(global: &Global, args: &Serve, out: &Out) -> Result<Exit, St
 pub(crate) fn settings(place: Place, args: &Serve) -> Result<Settings, Stop> {
     let root = place.project_root().map_err(|error| Stop::file(error.to_string()))?;
     Ok(Settings {
-        options: options(&args.vars, &args.regions, args.id.clone().unwrap_or_else(host))?,
+        options: options(&args.vars, &args.regions, args.lasting.id.clone().unwrap_or_else(host))?,
         place,
         vault: vault(&root),
-        data: args.data.clone(),
-        listen: args.listen,
+        data: args.lasting.data.clone(),
+        listen: args.lasting.listen,
         in_flight: args.in_flight,
-        pages: pages(&args.pages)?,
+        pages: pages(&args.lasting.pages)?,
         systemd: systemd(),
     })
 }
 
 /// What the service manager that started the process wants to hear.
-fn systemd() -> Systemd {
+pub(crate) fn systemd() -> Systemd {
     Systemd {
         socket: env("NOTIFY_SOCKET"),
         watchdog_usec: env("WATCHDOG_USEC"),

@@ -1,5 +1,7 @@
 //! What is known of a fleet: who is there, who has which work, and how far the account is.
 
+use std::collections::BTreeSet;
+
 use model::time::Timestamp;
 use serde::Serialize;
 
@@ -59,6 +61,8 @@ pub struct MemberView {
     pub peers_failing: u64,
     /// Whether so many of them fail that its runs are not counted in the quorum.
     pub unvouched: bool,
+    /// What it sees that is wrong with the servers, in a sentence each.
+    pub server_troubles: Vec<String>,
     /// A hub's account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<LedgerView>,
@@ -69,7 +73,7 @@ pub struct MemberView {
 pub struct LedgerView {
     /// Whether it confirms and alerts; others are ready to.
     pub active: bool,
-    /// Every slot before it has its record.
+    /// Every slot before it has its record, in every region.
     pub closed: Timestamp,
     /// Batches that were read.
     pub batches: u64,
@@ -89,6 +93,8 @@ pub struct LedgerView {
     pub unplanned_records: u64,
     /// Slots that nobody owned.
     pub no_owner_slots: u64,
+    /// Slots of whose owner nothing was heard.
+    pub dark_slots: u64,
 }
 
 /// A region's work.
@@ -104,6 +110,10 @@ pub struct RegionView {
     pub owned_shards: u64,
     /// The version of the scenario set that is published.
     pub set_version: Option<u64>,
+    /// Every slot before it has its record; `None` if no hub says so.
+    pub closed: Option<Timestamp>,
+    /// Since when nothing is heard of a part of it; `None` if all of it is heard.
+    pub dark_since: Option<Timestamp>,
 }
 
 impl FleetView {
@@ -115,11 +125,28 @@ impl FleetView {
                 let (missing, region) = (one.shards - one.owned_shards, &one.region);
                 troubles.push(format!("region {region}: nobody probes {missing} of {} shards", one.shards));
             }
+            if let Some(since) = one.dark_since {
+                troubles.push(format!("region {}: nothing is heard of it since {since}", one.region));
+            }
+        }
+        for one in &self.regions {
+            let here = self.members.iter().filter(|member| member.region == one.region);
+            let applied = here.map(|member| member.set_version).max().unwrap_or(0);
+            let shown = one.set_version.unwrap_or(0);
+            if applied > shown {
+                let had = one.set_version.map_or("no set".to_owned(), |set| format!("set {set}"));
+                troubles.push(format!(
+                    "region {}: the servers have {had} and agents apply {applied}: they lost data or were rolled back",
+                    one.region
+                ));
+            }
         }
         let hubs = self.members.iter().filter_map(|member| member.ledger.as_ref());
         if self.role == "status" && hubs.clone().all(|ledger| !ledger.active) {
             troubles.push("no hub confirms and alerts".to_owned());
         }
+        let told: BTreeSet<&String> = self.members.iter().flat_map(|one| &one.server_troubles).collect();
+        troubles.extend(told.into_iter().map(|trouble| format!("servers: {trouble}")));
         for one in self.members.iter().filter(|member| member.role == "agent") {
             let newest = self.regions.iter().find(|region| region.region == one.region);
             if newest.and_then(|region| region.set_version).is_some_and(|newest| newest > one.set_version) {

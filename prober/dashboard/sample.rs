@@ -71,6 +71,7 @@ pub(crate) fn origin(name: &str, region: &str) -> Arc<Origin> {
         service: "shop".into(),
         labels: vec![],
         prober: "p1".into(),
+        side_effects: false,
     })
 }
 
@@ -141,7 +142,7 @@ fn flow(status: i64, header: Option<&str>, wait: u64, reason: Reason) -> SliEven
     create.attributes.set("http.response.status_code", status);
     create.attributes.set("tls.server.not_after", "2026-03-13T00:00:00Z");
     if let Some(header) = header {
-        create.attributes.set("server.header", header);
+        create.attributes.set("server.header", header.to_owned());
     }
     let last = if failed { StepState::Skipped } else { StepState::Passed };
     let mut outcome = Outcome::empty(reason);
@@ -319,6 +320,8 @@ pub(crate) fn fleet() -> crate::FleetView {
         shards: 64,
         owned_shards: 63,
         set_version: Some(4),
+        closed: Some(at),
+        dark_since: None,
     };
     crate::FleetView {
         role: "hub",

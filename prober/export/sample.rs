@@ -33,6 +33,7 @@ pub(crate) fn origin(scenario: &str) -> Arc<Origin> {
         service: "shop".into(),
         labels: Vec::new(),
         prober: "p1".into(),
+        side_effects: false,
     })
 }
 

@@ -1,7 +1,8 @@
 //! Who may do what at the servers of NATS, as the text of their configuration.
 //!
 //! A server has one account for the fleet and a user for each part of it. A user of a region may publish events of its region
-//! only and read its region's sets only; whoever publishes sets may not publish events; whoever keeps the account changes neither.
+//! only and read its region's sets only; whoever publishes sets may not publish events; whoever keeps the account publishes no
+//! events either, and writes sets only to put back what servers lost: it has no key to sign one of its own.
 //! Answers come to inboxes that are each user's own, so that nobody hears what another one is told.
 //!
 //! Pure: passwords are handed in. Deliberately absent: the signing key of sets, which is no credential of a server.
@@ -103,6 +104,8 @@ impl Part {
                     "$JS.API.DIRECT.GET.SLI",
                     "$JS.ACK.SLI.>",
                     "$JS.FC.SLI.>",
+                    // What servers lost is put back; the signatures say whose it is.
+                    "$KV.cfg.>",
                     "$KV.conf.>",
                     "$KV.members.>",
                     "$KV.own.>",
@@ -113,6 +116,8 @@ impl Part {
             Self::Push => {
                 subjects.extend(prepare());
                 subjects.extend(read("cfg", ">"));
+                // Which version members apply, where the servers have lost theirs.
+                subjects.extend(read("members", ">"));
                 subjects.push("$KV.cfg.>".to_owned());
             }
         }
@@ -357,8 +362,9 @@ mod tests {
     #[test]
     fn nobody_does_what_is_another_ones_work() {
         let may = |part: &Part, subject: &str| part.publishes().iter().any(|one| one.starts_with(subject));
-        assert!(!may(&Part::Hub, "sli.") && !may(&Part::Hub, "$KV.cfg"));
+        assert!(!may(&Part::Hub, "sli."));
         assert!(!may(&Part::Push, "sli.") && !may(&Part::Push, "$KV.own") && !may(&Part::Push, "$KV.conf"));
+        assert!(!may(&Part::Push, "$KV.members"));
         assert!(!may(&Part::Agent("eu".into()), "$KV.cfg") && !may(&Part::Agent("eu".into()), "$KV.conf"));
         for part in [Part::Hub, Part::Push, Part::Agent("eu".into())] {
             let deletes =

@@ -10,6 +10,8 @@
 //!    do so within ten seconds;
 //! 3. a seat whose owner is gone is taken at once.
 //!
+//! Whether the owner of a seat with side effects is surely gone is not known here: whoever acts on [`Move::Take`] finds out.
+//!
 //! Pure: the members, the seats and the time are handed in. Deliberately absent: how ownership is written down.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +24,10 @@ use crate::Shard;
 
 /// How many shards a region has unless its layout says otherwise.
 pub const SHARDS: u16 = 64;
+
+/// How many more shards there are for scenarios with side effects. They are apart because whoever takes them over waits until
+/// their owner has surely stopped, and what only reads need not wait with them.
+pub const EFFECT_SHARDS: u16 = 16;
 
 /// The most shards of a region: each has a key in the ownership bucket.
 pub const SHARDS_MAX: u16 = 4_096;
@@ -42,6 +48,8 @@ pub struct Layout {
     pub region: Arc<str>,
     /// From 1 to [`SHARDS_MAX`].
     pub shards: u16,
+    /// How many more there are behind those, for scenarios with side effects; 0 where nobody has any.
+    pub effects: u16,
     /// How many members probe each scenario: from 1 to [`REPLICAS_MAX`].
     pub replicas: u16,
 }
@@ -91,21 +99,32 @@ pub fn shard_of(scenario: &str, shards: u16) -> u16 {
     u16::try_from(shard).expect("a remainder is below its divisor")
 }
 
+/// The shard of a scenario that may have side effects: those lie behind the `shards` of the others.
+pub fn place_of(scenario: &str, side_effects: bool, shards: u16) -> u16 {
+    if side_effects { shards + shard_of(scenario, EFFECT_SHARDS) } else { shard_of(scenario, shards) }
+}
+
 impl Layout {
     /// Every seat, shard by shard.
     pub fn seats(&self) -> impl Iterator<Item = Shard> {
         let replicas = self.replicas;
-        (0..self.shards).flat_map(move |number| (0..replicas).map(move |replica| Shard { number, replica }))
+        (0..self.shards + self.effects)
+            .flat_map(move |number| (0..replicas).map(move |replica| Shard { number, replica }))
     }
 
     /// Whether the layout has this seat.
     pub const fn has(&self, seat: Shard) -> bool {
-        seat.number < self.shards && seat.replica < self.replicas
+        seat.number < self.shards + self.effects && seat.replica < self.replicas
+    }
+
+    /// Whether the seat is one for scenarios with side effects.
+    pub const fn has_effects(&self, seat: Shard) -> bool {
+        seat.number >= self.shards && seat.number < self.shards + self.effects
     }
 
     /// How many seats may change hands within [`MOVES_WITHIN`] while their owners live.
     pub fn moves_max(&self) -> usize {
-        let seats = usize::from(self.shards) * usize::from(self.replicas);
+        let seats = usize::from(self.shards + self.effects) * usize::from(self.replicas);
         (seats / MOVED_SHARE).max(1)
     }
 
@@ -161,7 +180,9 @@ impl View<'_> {
     /// Everything that the member `me` does now, in the order of the seats.
     pub fn moves(&self, me: &str) -> Vec<Move> {
         let held: BTreeMap<Shard, &Held> = self.held.iter().map(|held| (held.seat, held)).collect();
-        let wishes: Vec<_> = (0..self.layout.shards).flat_map(|shard| self.wishes(shard, &held)).collect();
+        let wishes: Vec<_> = (0..self.layout.shards + self.layout.effects)
+            .flat_map(|shard| self.wishes(shard, &held))
+            .collect();
         let takes = wishes.iter().filter(|wish| wish.from.is_none() && *wish.to.name == *me);
         let mut moves: Vec<_> = takes.map(|wish| Move::Take(wish.seat)).collect();
         moves.extend(self.gives(me, &wishes));

@@ -56,6 +56,9 @@ pub const STREAM: &str = "SLI";
 /// The longest wait for an answer.
 pub const CALL_MAX: Duration = Duration::from_secs(5);
 
+/// How often a watch looks at its connection, and at the lives of members.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// How long the server keeps batches; the ledger has them long before, or asks for them again.
 const BATCHES_KEPT: Duration = Duration::from_hours(48);
 
@@ -151,9 +154,9 @@ impl Nats {
         self.client.connection_state() == State::Connected
     }
 
-    /// How often a connection was made.
+    /// Which connection it is, from 1 on; that is also the one that is still being made.
     fn connects(&self) -> u64 {
-        self.client.statistics().connects.load(Ordering::Relaxed)
+        self.client.statistics().connects.load(Ordering::Relaxed).max(1)
     }
 
     /// The server's version, once there is or was a connection.

@@ -41,6 +41,19 @@ pub struct Publisher<'a> {
     pub now: Timestamp,
     /// What manifests say of who published them.
     pub author: String,
+    /// The newest version that anybody applies, whatever the engine has: it may have lost its data. 0 if nobody does.
+    pub applied: SetVersion,
+}
+
+impl Publisher<'_> {
+    /// The version after the engine's newest, and after what anybody applies.
+    fn after(&self, newest: SetVersion) -> SetVersion {
+        SetVersion(newest.max(self.applied).0 + 1)
+    }
+
+    fn continues(&self, newest: SetVersion) -> Option<SetVersion> {
+        (self.applied > newest).then_some(self.applied)
+    }
 }
 
 /// What came of publishing one region.
@@ -63,6 +76,8 @@ pub struct Published {
 pub struct Outcome {
     /// The version of all regions.
     pub version: SetVersion,
+    /// The version that members apply and the engine does not have: what is published goes on from there.
+    pub continues: Option<SetVersion>,
     /// That of all regions first; empty if nothing has changed.
     pub regions: Vec<Published>,
 }
@@ -148,10 +163,10 @@ pub async fn publish<S: ConfigSource>(
         let content = edition.set.content();
         before.as_ref().is_some_and(|before| before.content == content && before.version == newest)
     });
-    if same && newest.0 > 0 {
-        return Ok(Outcome { version: newest, regions: Vec::new() });
+    if same && newest.0 > 0 && newest >= publisher.applied {
+        return Ok(Outcome { version: newest, continues: None, regions: Vec::new() });
     }
-    let version = SetVersion(newest.0 + 1);
+    let version = publisher.after(newest);
     let mut drafts = Vec::with_capacity(editions.len());
     for (edition, before) in editions.iter().zip(before) {
         drafts.push(draft(publisher, version, edition, before, &regions)?);
@@ -159,7 +174,7 @@ pub async fn publish<S: ConfigSource>(
     if !dry {
         write(source, publisher, &drafts).await?;
     }
-    Ok(outcome(version, &drafts))
+    Ok(Outcome { continues: publisher.continues(newest), ..outcome(version, &drafts) })
 }
 
 /// What [`publish`] would come to where nothing was ever published; no engine is asked.
@@ -168,7 +183,7 @@ pub async fn publish<S: ConfigSource>(
 /// The files cannot be packed.
 pub fn first(publisher: &Publisher<'_>, editions: &[Edition]) -> Result<Outcome, PublishError> {
     let regions = named(editions);
-    let version = SetVersion(1);
+    let version = publisher.after(SetVersion(0));
     let drafts = editions.iter().map(|edition| draft(publisher, version, edition, None, &regions));
     Ok(outcome(version, &drafts.collect::<Result<Vec<_>, _>>()?))
 }
@@ -186,7 +201,7 @@ fn outcome(version: SetVersion, drafts: &[Draft]) -> Outcome {
         packs: draft.packs.len(),
         bytes: draft.packs.iter().map(|pack| pack.bytes.len()).sum(),
     });
-    Outcome { version, regions: published.collect() }
+    Outcome { version, continues: None, regions: published.collect() }
 }
 
 fn draft(
@@ -265,7 +280,8 @@ pub async fn restore<S: ConfigSource>(
         pairs.push((region, before, then));
     }
     let newest = pairs.iter().filter_map(|(_, before, _)| Some(before.as_ref()?.version)).max();
-    let next = SetVersion(newest.unwrap_or_default().0 + 1);
+    let newest = newest.unwrap_or_default();
+    let next = publisher.after(newest);
     let mut drafts = Vec::with_capacity(pairs.len());
     for (region, before, then) in pairs {
         let packs = then.iter().flat_map(|then| then.packs.clone());
@@ -283,7 +299,7 @@ pub async fn restore<S: ConfigSource>(
     if !dry {
         write(source, publisher, &drafts).await?;
     }
-    Ok(outcome(next, &drafts))
+    Ok(Outcome { continues: publisher.continues(newest), ..outcome(next, &drafts) })
 }
 
 /// The manifest `then` under the version `next`; of a region that had no set at that time, an empty one.

@@ -15,7 +15,7 @@ pub enum AttributeValue {
     /// A measured number, in base units.
     Float(f64),
     /// A text.
-    Text(String),
+    Text(Cow<'static, str>),
     /// Several texts, such as the answers of a DNS query.
     List(Vec<String>),
 }
@@ -40,13 +40,19 @@ impl From<f64> for AttributeValue {
 
 impl From<String> for AttributeValue {
     fn from(value: String) -> Self {
-        Self::Text(value)
+        Self::Text(value.into())
     }
 }
 
-impl From<&str> for AttributeValue {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+impl From<&'static str> for AttributeValue {
+    fn from(value: &'static str) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<Cow<'static, str>> for AttributeValue {
+    fn from(value: Cow<'static, str>) -> Self {
+        Self::Text(value)
     }
 }
 
@@ -64,6 +70,11 @@ impl Attributes {
     /// No attributes, without an allocation.
     pub const fn new() -> Self {
         Self(Vec::new())
+    }
+
+    /// No attributes, with room for `count` of them.
+    pub fn with_room(count: usize) -> Self {
+        Self(Vec::with_capacity(count))
     }
 
     /// Notes `value` under `key`; a later value replaces an earlier one.

@@ -27,6 +27,8 @@ pub struct Origin {
     pub labels: Vec<(Arc<str>, Arc<str>)>,
     /// Which prober.
     pub prober: Arc<str>,
+    /// Whether a run changes something at its target, so that no slot may be run twice.
+    pub side_effects: bool,
 }
 
 /// What made a run start.

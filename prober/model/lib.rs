@@ -17,6 +17,7 @@
 //! | [`missed`] | runs of slots that nobody ran, stored in one row each |
 //! | [`probe`] | "run once against the target before the deadline" |
 
+pub mod address_text;
 pub mod alert;
 pub mod attribute;
 pub mod event;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::event::{Origin, SliEvent};
-use crate::outcome::{Outcome, Reason};
+use crate::outcome::{Outcome, Reason, Verdict};
 use crate::slot::Slot;
 use crate::time::Timestamp;
 
@@ -25,6 +25,9 @@ pub struct MissedSlots {
     pub count: u32,
     /// When the miss was noticed.
     pub recorded: Timestamp,
+    /// Whether requests of these slots may have been sent all the same: a run was about to begin, and nobody knows how far
+    /// it came. Means something with side effects only.
+    pub maybe_sent: bool,
 }
 
 /// The most slots in one row, so that a reader's batch stays bounded.
@@ -33,7 +36,7 @@ pub const COUNT_MAX: u32 = 1_000;
 impl MissedSlots {
     /// A single missed slot.
     pub fn one(origin: Arc<Origin>, reason: Reason, scheduled: Timestamp, recorded: Timestamp) -> Self {
-        Self { origin, reason, first: scheduled, step_ms: 0, count: 1, recorded }
+        Self { origin, reason, first: scheduled, step_ms: 0, count: 1, recorded, maybe_sent: false }
     }
 
     /// The slot at `index`, below `count`.
@@ -58,7 +61,13 @@ impl MissedSlots {
             started: None,
             finished: None,
             recorded: self.recorded,
-            outcome: Outcome::empty(self.reason),
+            outcome: Outcome { maybe_sent: self.shown_maybe_sent(), ..Outcome::empty(self.reason) },
         })
+    }
+
+    /// What is said of it in events. Who declares a slot missed because nobody owned it does not know what a dead owner did.
+    fn shown_maybe_sent(&self) -> Option<bool> {
+        let is_known = self.reason.verdict() == Verdict::Missed && self.reason != Reason::NoOwner;
+        (self.origin.side_effects && is_known).then_some(self.maybe_sent)
     }
 }

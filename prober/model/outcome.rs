@@ -134,6 +134,8 @@ reasons! {
     Interrupted = "interrupted" => Missed,
     /// No prober owned the slot.
     NoOwner = "no_owner" => Missed,
+    /// Nothing was heard of the slot's owner, and nobody else could say what became of it.
+    Dark = "dark" => Missed,
     /// The owner's lease had run out.
     NoLease = "no_lease" => Missed,
     /// The store could take no more events.
@@ -310,6 +312,9 @@ pub struct Outcome {
     pub maintenance: Option<Arc<str>>,
     /// The greatest values so far of what `advances` looked at in this run.
     pub high_marks: Vec<HighMark>,
+    /// Of a missed slot with side effects: whether its requests may have been sent all the same; `None` where that is
+    /// not known, or means nothing.
+    pub maybe_sent: Option<bool>,
 }
 
 impl Outcome {
@@ -326,6 +331,7 @@ impl Outcome {
             assertions: Vec::new(),
             maintenance: None,
             high_marks: Vec::new(),
+            maybe_sent: None,
         }
     }
 

@@ -31,6 +31,7 @@ impl Outcome {
             assertions,
             maintenance: _,
             high_marks: _,
+            maybe_sent: _,
         } = self;
         if let Some(failure) = failure {
             of_failure(failure, change);
@@ -90,7 +91,7 @@ fn of_step(step: &mut StepRecord, change: &mut Change<'_>) {
     }
     for value in attributes.values_mut() {
         match value {
-            AttributeValue::Text(text) => of_text(text, usize::MAX, change),
+            AttributeValue::Text(text) => of_word(text, usize::MAX, change),
             AttributeValue::List(texts) => of_lines(texts, change),
             AttributeValue::Bool(_) | AttributeValue::Int(_) | AttributeValue::Float(_) => {}
         }

@@ -94,6 +94,7 @@ codes! {
     "E135" "keys that exclude each other" "Two keys say different things about the same. Leave one of them out."
     "E136" "escape" "The text has a backslash before a letter that has no meaning. Known are \\r, \\n, \\t, \\\\ and \\xHH."
     "E137" "bytes" "What is sent is written as `encoding` says: pairs of hexadecimal digits, or Base64. The text stands for no bytes in that."
+    "E138" "side effects that could happen twice" "A scenario with side_effects: true is never run twice for a slot, so no step of it may do its work twice either: retry only on failures that come before the request, and poll only what reads."
     "E140" "exporter" "The project names an exporter that this version does not have."
     "E141" "exporter's settings" "A setting of an exporter is unknown, missing, given twice, or has a value that it cannot have."
     "E151" "unknown template" "Templates are the files that `include` in prober.yaml names; `use` holds the name that stands under `template`."

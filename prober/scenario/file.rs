@@ -74,6 +74,8 @@ pub(crate) struct ScenarioFile<'t, N: 'static> {
     pub(crate) slo: Slo,
     /// Whether a run that only a retry saved is bad.
     pub(crate) retried_is_bad: bool,
+    /// Where it says that a run changes something at its target, if it does.
+    pub(crate) side_effects: Option<Span>,
 }
 
 /// One step, still as trees.
@@ -91,6 +93,8 @@ pub(crate) struct StepNode<'t, N: 'static> {
     pub(crate) expect: Option<&'t Node>,
     pub(crate) warn: Option<&'t Node>,
     pub(crate) capture: Option<&'t Node>,
+    /// Where the scenario says that it has side effects, if it does.
+    pub(crate) once: Option<Span>,
 }
 
 /// What files are read against.
@@ -124,13 +128,15 @@ pub(crate) fn read<'t, N>(
     let timeout = timeout(&mut fields, interval, around.project, report);
     check_version(&mut fields, report);
     let grace = grace(&mut fields, root, report);
-    let steps::Steps { main: steps, teardown } = steps::read(
+    let steps::Steps { main: mut steps, mut teardown } = steps::read(
         root,
         (at, is_whole),
         around.kinds,
         (timeout, grace),
         &mut Binder { report, names: &mut names },
     );
+    let once = fields.bool("side_effects").filter(|once| once.value).map(|once| once.span);
+    steps.iter_mut().chain(&mut teardown).for_each(|step| step.once = once);
     let name = scenario_name(&mut fields, (root, at), own, report);
     let context = maintenance::Context { cron: &mut around.cron, now: around.now };
     let binder = &mut Binder { report, names: &mut names };
@@ -171,6 +177,7 @@ pub(crate) fn read<'t, N>(
         ineligible,
         slo,
         retried_is_bad: retried.is_some_and(|retried| retried.value == "bad"),
+        side_effects: once,
     })
 }
 

@@ -15,6 +15,7 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 pub use rule::{Rule, RuleError};
@@ -167,10 +168,15 @@ fn with_inner(ip: IpAddr) -> String {
 }
 
 /// The host in small letters, without brackets, final dot and zone.
-fn bare(host: &str) -> String {
+fn bare(host: &str) -> Cow<'_, str> {
     let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     let host = host.strip_suffix('.').unwrap_or(host);
-    host.split('%').next().unwrap_or_default().to_ascii_lowercase()
+    let host = host.split('%').next().unwrap_or_default();
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        host.to_ascii_lowercase().into()
+    } else {
+        host.into()
+    }
 }
 
 /// The address that a host in numbers stands for, however it is spelled (WHATWG URL, section 3.5).

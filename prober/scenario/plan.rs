@@ -153,6 +153,11 @@ impl<N> Plan<N> {
         self.retried_is_bad
     }
 
+    /// Whether its runs change something, so that no slot may be run twice.
+    pub fn side_effects(&self) -> bool {
+        self.origin.side_effects
+    }
+
     /// What makes a correct run count as good; empty if nothing more is asked.
     pub fn good(&self) -> &[Assertion] {
         &self.good

@@ -99,7 +99,13 @@ fn write_object(out: &mut String, map: &serde_json::Map<String, serde_json::Valu
 
 fn write_quoted(out: &mut String, text: &str) {
     let part = &text[..text.floor_char_boundary(SHOWN_MAX + 1)];
-    out.push_str(&serde_json::Value::from(part).to_string());
+    if part.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        out.push_str(&serde_json::Value::from(part).to_string());
+    } else {
+        out.push('"');
+        out.push_str(part);
+        out.push('"');
+    }
 }
 
 #[cfg(test)]

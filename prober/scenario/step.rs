@@ -14,7 +14,7 @@ use crate::kind::{Action, Kind, Shape, ShortForm};
 use crate::operators::{Subjects, implied};
 use crate::plan::StepPlan;
 use crate::repeat::{PollPlan, RetryPlan};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::tree::{Node, NodeValue, Scalar, ScalarKind, core_schema};
 
 /// A kind's implied assertions, compiled once.
@@ -150,7 +150,9 @@ impl<N> StepNode<'_, N> {
 
     /// What only the compiled action can tell: is it wise to do it twice, and can its sources disagree?
     fn fitting(&self, action: &dyn Action<N>, report: &mut Report) {
-        if let Some(retry) = self.retry.as_ref().filter(|retry| retry.plan.attempts > 1)
+        if let Some(once) = self.once.filter(|_| !action.is_repeatable()) {
+            self.sent_once(once, report);
+        } else if let Some(retry) = self.retry.as_ref().filter(|retry| retry.plan.attempts > 1)
             && !action.is_repeatable()
             && let Some(class) = retry.plan.on.iter().find(|class| RetryPlan::may_repeat_work(**class))
         {
@@ -171,6 +173,28 @@ impl<N> StepNode<'_, N> {
                 report.push(Diagnostic::error("E308", key.span, message).help("name at least two of them"));
             }
         }
+    }
+
+    /// What must not be done twice is not to be tried again once it may have been sent, and not to be polled.
+    fn sent_once(&self, once: Span, report: &mut Report) {
+        let retry = self.retry.as_ref().filter(|retry| retry.plan.attempts > 1);
+        let class = retry.and_then(|retry| {
+            let class = retry.plan.on.iter().find(|class| RetryPlan::may_repeat_work(**class));
+            class.map(|class| (retry.at, class))
+        });
+        let problem = match class {
+            Some((at, class)) => {
+                let message = format!("after a failure of class `{class}` a retry may do the work twice");
+                Diagnostic::error("E138", at, message)
+                    .help("write on: [dns, connect, tls], or send an Idempotency-Key: ${run.id}")
+            }
+            None if self.poll.is_some() => {
+                Diagnostic::error("E138", self.at, "each poll of this step does its work once more")
+                    .help("do it in a step of its own, and poll what only reads")
+            }
+            None => return,
+        };
+        report.push(problem.other(once, "nothing may be done twice here"));
     }
 
     /// What is bound, and whether all of it is sound; `None` if something that must be there is not.

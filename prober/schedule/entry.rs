@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::event::Origin;
 use model::probe::Probe;
 use model::slot::Cadence;
 use model::time::Timestamp;
 
+use crate::lease::Lease;
 use crate::maintenance::Calendar;
 use crate::slots::Timetable;
 
@@ -29,6 +30,15 @@ pub struct Entry {
     pub grace: Duration,
     /// The scenario.
     pub probe: Arc<dyn Probe>,
+    /// Of a scenario with side effects that others may take over: until when its slots may begin here.
+    pub lease: Option<Arc<Lease>>,
+}
+
+impl Entry {
+    /// Whether a lease says that the slot may not begin now.
+    pub(crate) fn is_fenced(&self, slot: Timestamp, now: Instant) -> bool {
+        self.lease.as_ref().is_some_and(|lease| !lease.holds(slot, now))
+    }
 }
 
 impl fmt::Debug for Entry {

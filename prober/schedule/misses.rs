@@ -33,13 +33,15 @@ pub struct Missed<'a> {
     pub scheduled: Timestamp,
     /// The distance of the stream's slots, if it is fixed.
     pub step_ms: Option<u64>,
+    /// Whether its requests may have been sent all the same.
+    pub maybe_sent: bool,
 }
 
 impl Misses {
     /// Adds a missed slot that was noticed at `now`.
     pub fn add(&mut self, missed: &Missed<'_>, now: Timestamp) {
         let stream = &missed.origin.stream;
-        if let Some(step_ms) = missed.step_ms {
+        if let Some(step_ms) = missed.step_ms.filter(|_| !missed.maybe_sent) {
             let index = self.open.get(stream).and_then(|number| number.checked_sub(self.sent));
             let open = index.and_then(|index| self.values.get_mut(index));
             if let Some(open) = open.filter(|open| joins(open, missed.reason, missed.scheduled, step_ms)) {
@@ -50,12 +52,8 @@ impl Misses {
             }
             self.open.insert(stream.clone(), self.sent + self.values.len());
         }
-        self.values.push_back(MissedSlots::one(
-            Arc::clone(missed.origin),
-            missed.reason,
-            missed.scheduled,
-            now,
-        ));
+        let one = MissedSlots::one(Arc::clone(missed.origin), missed.reason, missed.scheduled, now);
+        self.values.push_back(MissedSlots { maybe_sent: missed.maybe_sent, ..one });
     }
 
     /// The oldest value, to be sent; call [`Misses::sent`] when it was.
@@ -109,6 +107,7 @@ mod tests {
             service: Arc::clone(&empty),
             labels: vec![],
             prober: empty,
+            side_effects: false,
         })
     }
 
@@ -118,7 +117,10 @@ mod tests {
         let mut misses = Misses::default();
         let at = |seconds: i64| Timestamp::from_seconds(seconds);
         let mut add = |origin: &Arc<Origin>, reason, second: i64| {
-            misses.add(&Missed { origin, reason, scheduled: at(second), step_ms: Some(10_000) }, at(second));
+            misses.add(
+                &Missed { origin, reason, scheduled: at(second), step_ms: Some(10_000), maybe_sent: false },
+                at(second),
+            );
         };
         for slot in 0..2_500 {
             add(&a, Reason::Spool, slot * 10);
@@ -145,7 +147,10 @@ mod tests {
         let a = origin("a");
         for slot in 0..3 {
             let scheduled = Timestamp::from_seconds(slot * 60);
-            misses.add(&Missed { origin: &a, reason: Reason::Drain, scheduled, step_ms: None }, scheduled);
+            misses.add(
+                &Missed { origin: &a, reason: Reason::Drain, scheduled, step_ms: None, maybe_sent: false },
+                scheduled,
+            );
         }
         assert_eq!(misses.len(), 3);
     }

@@ -45,6 +45,12 @@ pub trait Sink: Clone + Send + Sync + 'static {
     /// Whether the store could take nothing now.
     fn is_full(&self) -> bool;
 
+    /// Makes durable that the run of a slot with side effects is about to begin; says no if that was said before.
+    ///
+    /// # Errors
+    /// The store could not; then the run must not begin.
+    fn intend(&self, stream: &Stream, at: Timestamp) -> impl Future<Output = Result<bool, String>> + Send;
+
     /// The greatest values that earlier runs of the stream saw.
     fn high_marks(&self, stream: &Stream) -> Arc<[HighMark]>;
 

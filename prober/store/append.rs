@@ -54,6 +54,14 @@ impl Row {
         }
     }
 
+    /// Its first number.
+    pub(crate) const fn seq(&self) -> i64 {
+        match self {
+            Self::Event(row) => row.seq,
+            Self::Missed(row) => row.seq,
+        }
+    }
+
     pub(crate) fn stream(&self) -> &Stream {
         match self {
             Self::Event(row) => &row.event.origin.stream,
@@ -116,6 +124,11 @@ impl Group {
 }
 
 impl Group {
+    /// Whether it holds the slot (stream number, start in ms), missed or not.
+    pub(crate) fn holds(&self, (stream, at_ms): (i64, i64)) -> bool {
+        self.rows.iter().any(|row| row.holds(stream, at_ms))
+    }
+
     /// Whether it holds an event, not a miss, of the slot.
     pub(crate) fn holds_event(&self, stream: i64, at_ms: i64) -> bool {
         self.rows.iter().any(|row| matches!(row, Row::Event(_)) && row.holds(stream, at_ms))
@@ -228,8 +241,13 @@ impl Tail {
         }));
     }
 
-    /// Adds a run of slots none of which is stored.
+    /// Adds a run of slots none of which is stored. Those that may have been sent are looked for one by one, and so are
+    /// stored like events.
     pub(crate) fn add_missed(&mut self, group: &mut Group, run: MissedSlots) {
+        if run.maybe_sent {
+            run.events().for_each(|event| self.add_event(group, Arc::new(event)));
+            return;
+        }
         let (stream, prev, seq) =
             self.link(group, &run.origin.stream, run.last().as_millis(), i64::from(run.count));
         let origin = origin_text(&run.origin);
@@ -280,6 +298,7 @@ mod tests {
             step_ms,
             count,
             recorded: Timestamp::default(),
+            maybe_sent: false,
         };
         let shape = |run: &MissedSlots| (run.first.as_millis(), run.step_ms, run.count);
         assert_eq!(shape(&bounded(&run(5, 10, 3))), (5, 10, 3));

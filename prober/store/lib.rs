@@ -15,7 +15,8 @@
 //! 6. **One writer.** The directory is locked; one thread writes events. Readers have connections of their
 //!    own and never block it.
 //! 7. **Space is bounded.** Whole part files go, the oldest first, by age and by bytes; bytes win over cursors, and
-//!    what a cursor lost is counted. The part being written never goes.
+//!    what a cursor lost is counted. The part being written never goes. A store that is kept for one reader
+//!    ([`Config::held_by`]) leaves a missed slot, `spool`, for each event that goes before this reader has had it.
 //! 8. **A full or broken disk is a state, not an end.** The group is kept and tried again; the bounded queue
 //!    fills; nothing panics and nothing committed is lost.
 //! 9. **A mark is as durable as its event.** What `advances` compares with is written in one transaction with the
@@ -23,13 +24,16 @@
 //! 10. **A change of an alert waits in the outbox** until its receiver has it or it is given up, and is queued once: see
 //!     [`NewDelivery`].
 //! 11. **A reader that decides commits at once** its place, its state and the changes that follow: see [`Cursor::commit`].
-//! 12. **A file that cannot be understood is refused** by name and never changed or removed.
+//! 12. **An intent is durable before its run begins**, and there is one a slot: see [`Store::intend`]. A slot with an intent and
+//!     without an event is missed as `interrupted`, and says that it may have been sent.
+//! 13. **A file that cannot be understood is refused** by name and never changed or removed.
 //!
 //! # Files
 //!
 //! ```text
 //! <dir>/lock                        held exclusively while a prober runs
 //! <dir>/meta.db                     plans' schedules, cursors, counters, the clean stop, the outbox of alerts, notes
+//! <dir>/reserve                     room for a full disk, where a reader has to get everything
 //! <dir>/events/events-2026-03-01.db     one a UTC day of recording …
 //! <dir>/events/events-2026-03-01.1.db   … and more when a part is over its size
 //! ```
@@ -44,6 +48,7 @@ mod cursor;
 mod files;
 mod folded;
 mod heads;
+mod intents;
 mod marks;
 mod meta;
 mod notes;
@@ -58,6 +63,7 @@ mod recent;
 mod recovery;
 mod retention;
 mod scan;
+mod spool;
 mod sqlite;
 mod stats;
 mod writer;
@@ -74,7 +80,7 @@ pub use outbox::{KEPT, NewDelivery, OPEN_MAX, Outlook, Queued, QueuedDelivery};
 pub use outlook::{OUTBOX_LIMIT_MAX, Outbox, OutboxFilter, OutboxRoute};
 pub use plans::{Expected, PlanError, Span};
 pub use query::{EventFilter, EventSummary, LIMIT_MAX, StoredEvent};
-pub use reader::{ReadError, Reader};
+pub use reader::{Effort, ReadError, Reader};
 pub use recovery::{Recovered, Unrecorded};
 pub use sqlite::FORMAT;
 pub use stats::{DropCause, Health, Stats};

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::files::Files;
 use crate::folded;
+use crate::intents;
 use crate::notes;
 use crate::open::OpenError;
 use crate::outbox;
@@ -57,7 +58,7 @@ impl Meta {
             |promise| sqlite::open_write(&path, promise).map_err(|error| OpenError::sqlite(&path, error));
         let (durable, cheap) = (connect(Promise::Durable)?, connect(Promise::Cheap)?);
         // Tables that came later than the format; a version that does not know them leaves them alone.
-        for schema in [outbox::SCHEMA, folded::SCHEMA, notes::SCHEMA] {
+        for schema in [outbox::SCHEMA, folded::SCHEMA, notes::SCHEMA, intents::SCHEMA] {
             durable.execute_batch(schema).map_err(|error| OpenError::sqlite(&path, error))?;
         }
         Ok(Self { durable: Mutex::new(durable), cheap: Mutex::new(cheap), path })

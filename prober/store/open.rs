@@ -38,6 +38,8 @@ pub struct Config {
     pub queue_records: usize,
     /// Newest events kept in memory for readers that keep up.
     pub recent_events: usize,
+    /// The cursor that has to get everything: events that it has not passed never go without a word. `None`: none has to.
+    pub held_by: Option<String>,
 }
 
 impl Config {
@@ -49,6 +51,7 @@ impl Config {
             bytes_max: 1 << 30,
             queue_records: 4_096,
             recent_events: 1_024,
+            held_by: None,
         }
     }
 
@@ -185,6 +188,7 @@ impl Store {
     /// The directory cannot be used, or a file in it is damaged, too new or not ours.
     pub fn open(mut config: Config, clock: Arc<dyn Clock>) -> Result<Opened, OpenError> {
         config.dir = prepare_directory(&config.dir)?;
+        config.fit_disk();
         let files = Files { dir: config.dir.clone() };
         let lock = lock_directory(&files.dir)?;
         files.remove_unfinished().map_err(|error| OpenError::io(&files.dir, error))?;
@@ -343,7 +347,7 @@ fn open_parts(
 ) -> Result<OpenedParts, OpenError> {
     let Some(newest) = names.pop() else {
         let tail = Tail { heads: Heads::default(), marks: Marks::default(), next_seq: seq_floor };
-        let part = Part::create(files, PartName { day: now.day(), index: 0 }, &tail, None)?;
+        let part = Part::create(files, PartName { day: now.day(), index: 0 }, (&tail, seq_floor), None)?;
         let parts = vec![part.info.clone()];
         return Ok((part, parts, tail, None));
     };

@@ -51,12 +51,32 @@ pub(crate) struct PartInfo {
     pub(crate) first_ms: i64,
     /// The latest slot in it.
     pub(crate) last_ms: i64,
+    /// The first and the last slot of its runs by hand, which the span above leaves out; all time if nobody knows.
+    manual_ms: (i64, i64),
+    /// Whether the file has [`INDEXES`].
+    pub(crate) is_indexed: bool,
 }
 
 impl PartInfo {
     /// Whether slots in `[from_ms, to_ms)` may be in it.
     pub(crate) const fn may_hold(&self, from_ms: i64, to_ms: i64) -> bool {
         self.first_ms < to_ms && self.last_ms >= from_ms
+    }
+
+    /// Whether slots in `[from_ms, to_ms)`, those of runs by hand too, may be in it.
+    pub(crate) const fn may_hold_any(&self, from_ms: i64, to_ms: i64) -> bool {
+        self.may_hold(from_ms, to_ms) || (self.manual_ms.0 < to_ms && self.manual_ms.1 >= from_ms)
+    }
+
+    /// Takes a row into the spans.
+    fn add(&mut self, row: &Row) {
+        let (first, last) = row.span_ms();
+        self.first_ms = self.first_ms.min(first);
+        self.last_ms = self.last_ms.max(last);
+        if let Row::Event(EventRow { manual: true, scheduled, .. }) = row {
+            self.manual_ms.0 = self.manual_ms.0.min(*scheduled);
+            self.manual_ms.1 = self.manual_ms.1.max(*scheduled);
+        }
     }
 
     /// Reads what is known of the part behind `conn`.
@@ -71,14 +91,47 @@ impl PartInfo {
             bound("SELECT max(scheduled) FROM events WHERE manual = 0")?,
             bound("SELECT max(last_ms) FROM missed")?,
         ];
+        let is_indexed = is_indexed(conn)?;
+        let manual_ms = if is_indexed {
+            let bound = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+            let first = bound("SELECT min(scheduled) FROM events INDEXED BY events_manual WHERE manual = 1")?;
+            let last = bound("SELECT max(scheduled) FROM events INDEXED BY events_manual WHERE manual = 1")?;
+            (first.unwrap_or(i64::MAX), last.unwrap_or(i64::MIN))
+        } else {
+            // Without the index every row would have to be looked at, at each start.
+            (i64::MIN, i64::MAX)
+        };
         Ok(Self {
             path: files.part(&name),
             name,
             first_seq,
             first_ms: first.into_iter().flatten().min().unwrap_or(i64::MAX),
             last_ms: last.into_iter().flatten().max().unwrap_or(i64::MIN),
+            manual_ms,
+            is_indexed,
         })
     }
+}
+
+/// Those of `parts`, oldest first, that may hold one of the numbers `seqs`.
+pub(crate) fn with_numbers(parts: Vec<PartInfo>, seqs: &std::ops::Range<i64>) -> Vec<PartInfo> {
+    let before = parts.partition_point(|part| part.first_seq < seqs.end);
+    let begin = parts.partition_point(|part| part.first_seq <= seqs.start).saturating_sub(1);
+    parts.into_iter().take(before).skip(begin).collect()
+}
+
+/// Indexes that came later than the format; a file without them is read all the same, row by row.
+///
+/// `events_not_ok` holds what people ask for most, `events_manual` the runs that the index over slots leaves out. A
+/// scheduled run that was good is in neither, so that they cost next to nothing.
+const INDEXES: &str = "
+CREATE INDEX IF NOT EXISTS events_not_ok ON events(seq) WHERE reason <> 'ok';
+CREATE INDEX IF NOT EXISTS events_manual ON events(scheduled) WHERE manual = 1;
+";
+
+fn is_indexed(conn: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name IN ('events_not_ok', 'events_manual')";
+    Ok(conn.query_row(sql, [], |row| row.get::<_, i64>(0))? == 2)
 }
 
 /// A value of the part's own state.
@@ -119,11 +172,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Makes a new part that carries on `tail` and `checkpoint`.
+    /// Makes a new part that carries on `tail` and `checkpoint`, and begins with number `first_seq`.
     pub(crate) fn create(
         files: &Files,
         name: PartName,
-        tail: &Tail,
+        (tail, first_seq): (&Tail, i64),
         checkpoint: Option<i64>,
     ) -> Result<Self, OpenError> {
         let path = files.part(&name);
@@ -132,7 +185,8 @@ impl Part {
             conn.execute_batch(marks::SCHEMA)?;
             conn.execute_batch(UPGRADED)?;
             conn.execute_batch(SETTLED)?;
-            set_state(conn, "first_seq", tail.next_seq)?;
+            conn.execute_batch(INDEXES)?;
+            set_state(conn, "first_seq", first_seq)?;
             if let Some(at) = checkpoint {
                 set_state(conn, "checkpoint_ms", at)?;
             }
@@ -150,6 +204,8 @@ impl Part {
             conn.execute_batch(marks::SCHEMA)?;
             conn.execute_batch(UPGRADED)?;
             conn.execute_batch(SETTLED)?;
+            // On a full disk they wait for the next start: without them answers only take longer.
+            let _ = conn.execute_batch(INDEXES);
             let info = PartInfo::read(files, name, &conn)?;
             Ok(Self {
                 info,
@@ -177,11 +233,7 @@ impl Part {
             self.origins.clear();
             let _ = self.conn.execute_batch("ROLLBACK");
         } else {
-            for row in &group.rows {
-                let (first, last) = row.span_ms();
-                self.info.first_ms = self.info.first_ms.min(first);
-                self.info.last_ms = self.info.last_ms.max(last);
-            }
+            group.rows.iter().for_each(|row| self.info.add(row));
         }
         written
     }

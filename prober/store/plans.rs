@@ -38,6 +38,8 @@ pub(crate) struct Epoch {
     pub(crate) from_ms: i64,
     /// `None` while it is current.
     pub(crate) to_ms: Option<i64>,
+    /// Whether the stream's newest plan in it has side effects.
+    pub(crate) side_effects: bool,
 }
 
 impl Epoch {
@@ -60,7 +62,9 @@ impl Epochs {
 }
 
 fn read_epochs(conn: &Connection) -> rusqlite::Result<Epochs> {
-    let sql = "SELECT scenario, region, replica, cadence, from_ms, to_ms FROM schedules ORDER BY id";
+    let sql = "SELECT scenario, region, replica, cadence, from_ms, to_ms,
+               ifnull(json_extract(origin, '$.\"prober.scenario.side_effects\"'), 0)
+               FROM schedules ORDER BY id";
     let mut select = conn.prepare_cached(sql)?;
     let rows = select.query_map([], |row| {
         Ok(Epoch {
@@ -68,6 +72,7 @@ fn read_epochs(conn: &Connection) -> rusqlite::Result<Epochs> {
             cadence: cadence(row, 3)?,
             from_ms: row.get(4)?,
             to_ms: row.get(5)?,
+            side_effects: row.get(6)?,
         })
     })?;
     rows.collect::<rusqlite::Result<_>>().map(Epochs)
@@ -107,6 +112,8 @@ pub struct Span {
     pub from: Timestamp,
     /// The first instant after it; `None` while it is current.
     pub to: Option<Timestamp>,
+    /// Whether no slot of it may be run twice.
+    pub side_effects: bool,
 }
 
 impl Store {
@@ -118,6 +125,7 @@ impl Store {
             cadence: epoch.cadence.clone(),
             from: Timestamp::from_millis(epoch.from_ms),
             to: epoch.to_ms.map(Timestamp::from_millis),
+            side_effects: epoch.side_effects,
         };
         epochs.0.iter().map(span).collect()
     }

@@ -8,9 +8,9 @@ use model::outcome::{Reason, Verdict};
 use model::slot::{Slot, SlotId, Stream};
 use model::time::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Statement, StatementStatus, params_from_iter};
 
-use crate::part::PartInfo;
+use crate::part::{self, PartInfo};
 use crate::reader::{ReadError, Reader, StoredRun, body, word};
 
 /// The most events that one query gives.
@@ -88,8 +88,11 @@ impl Reader {
     /// A part could not be read.
     pub fn query(&mut self, filter: &EventFilter) -> Result<Vec<StoredEvent>, ReadError> {
         let Some(conditions) = Conditions::of(filter) else { return Ok(Vec::new()) };
-        let mut parts = self.parts()?;
+        let parts = self.parts()?;
         self.let_go(&parts);
+        // A part is a file to open: only those that may hold what is wanted.
+        let mut parts = part::with_numbers(parts, &conditions.seqs);
+        parts.retain(|part| part.may_hold_any(conditions.since_ms, conditions.until_ms));
         if filter.newest_first {
             parts.reverse();
         }
@@ -99,10 +102,7 @@ impl Reader {
             if room == 0 {
                 break;
             }
-            // A manual run may stand outside the slots that the part's span counts.
-            if part.first_seq < conditions.seqs.end {
-                found.extend(self.query_part(part, &conditions, room)?);
-            }
+            found.extend(self.query_part(part, &conditions, room)?);
         }
         Ok(found)
     }
@@ -137,9 +137,12 @@ impl Reader {
         room: usize,
     ) -> Result<Vec<StoredEvent>, ReadError> {
         let Some(conn) = self.connect(part)? else { return Ok(Vec::new()) };
-        let read =
-            conditions.events(conn, room).and_then(|events| Ok((events, conditions.runs(conn, room)?)));
+        let mut steps = 0;
+        let read = conditions
+            .events(conn, (part, room), &mut steps)
+            .and_then(|events| Ok((events, conditions.runs(conn, room, &mut steps)?)));
         let (mut found, runs) = read.map_err(|error| ReadError::of(&part.path, error))?;
+        self.add_steps(steps);
         let newest_first = conditions.filter.newest_first;
         for stored in runs {
             let run = self.run(part, &stored)?;
@@ -172,14 +175,14 @@ impl Reader {
         streams: &[Stream],
         count: usize,
     ) -> Result<Vec<Vec<EventSummary>>, ReadError> {
-        let heads = self.heads()?;
+        let heads = self.heads_of(streams)?;
         let parts = self.parts()?;
         self.let_go(&parts);
         let count = count.min(LIMIT_MAX);
         let mut all = Vec::with_capacity(streams.len());
-        for stream in streams {
+        for (stream, head) in streams.iter().zip(heads) {
             let mut found = Vec::new();
-            if let Some(head) = heads.get(stream) {
+            if let Some(head) = head {
                 self.walk(&parts, (stream, head.last_seq), |summary| {
                     if found.len() < count {
                         found.push(summary);
@@ -192,7 +195,7 @@ impl Reader {
         Ok(all)
     }
 
-    /// The stream's last good scheduled event whose slot starts before `before`.
+    /// The stream's last good scheduled event whose slot starts before `before`, if it is among its last [`LIMIT_MAX`].
     ///
     /// # Errors
     /// A part could not be read.
@@ -201,15 +204,17 @@ impl Reader {
         stream: &Stream,
         before: Timestamp,
     ) -> Result<Option<StoredEvent>, ReadError> {
-        let Some(head) = self.heads()?.get(stream) else { return Ok(None) };
+        let Some(head) = self.head(stream)? else { return Ok(None) };
         let parts = self.parts()?;
-        let mut good = None;
+        let (mut good, mut looked_at) = (None, 0);
         self.walk(&parts, (stream, head.last_seq), |summary| {
+            // What has been bad for months must not make a page read months.
+            looked_at += 1;
             let fits = summary.reason == Reason::Ok && !summary.manual && summary.slot.scheduled < before;
             if fits {
                 good = Some(summary.seq);
             }
-            !fits
+            !fits && looked_at < LIMIT_MAX
         })?;
         good.map_or(Ok(None), |seq| self.event(seq))
     }
@@ -236,7 +241,9 @@ impl Reader {
         while seq > 0 {
             let Some(part) = parts.iter().rev().find(|part| part.first_seq <= seq) else { return Ok(()) };
             let Some(conn) = self.connect(part)? else { return Ok(()) };
-            let row = link(conn, seq).map_err(|error| ReadError::of(&part.path, error))?;
+            let mut steps = 0;
+            let row = link(conn, seq, &mut steps).map_err(|error| ReadError::of(&part.path, error))?;
+            self.add_steps(steps);
             let prev = match row {
                 Some(Link::Event { prev, scheduled_ms, mut summary }) => {
                     summary.slot.scheduled = Timestamp::from_millis(scheduled_ms);
@@ -268,9 +275,10 @@ enum Link {
     Missed(StoredRun),
 }
 
-fn link(conn: &Connection, seq: i64) -> rusqlite::Result<Option<Link>> {
+fn link(conn: &Connection, seq: i64, steps: &mut u64) -> rusqlite::Result<Option<Link>> {
     let sql = "SELECT prev, scheduled, slot, reason, manual, duration_us FROM events WHERE seq = ?1";
-    let event = conn.prepare_cached(sql)?.query_row([seq], |row| {
+    let mut select = conn.prepare_cached(sql)?;
+    let event = select.query_row([seq], |row| {
         let scheduled_ms: i64 = row.get(1)?;
         let slot = Slot {
             id: SlotId::from_bytes(row.get::<_, [u8; 16]>(2)?),
@@ -281,12 +289,21 @@ fn link(conn: &Connection, seq: i64) -> rusqlite::Result<Option<Link>> {
         let summary = EventSummary { seq: seq.cast_unsigned(), slot, reason, manual, duration };
         Ok(Link::Event { prev: row.get(0)?, scheduled_ms, summary })
     });
+    *steps += steps_of(&select);
     if let Some(event) = event.optional()? {
         return Ok(Some(event));
     }
     let columns = StoredRun::COLUMNS;
     let sql = format!("SELECT {columns} FROM missed WHERE seq = ?1");
-    Ok(conn.prepare_cached(&sql)?.query_row([seq], StoredRun::read).optional()?.map(Link::Missed))
+    let mut select = conn.prepare_cached(&sql)?;
+    let run = select.query_row([seq], StoredRun::read).optional()?;
+    *steps += steps_of(&select);
+    Ok(run.map(Link::Missed))
+}
+
+/// What a statement has done since it was asked last: the steps of SQLite's machine.
+fn steps_of(statement: &Statement<'_>) -> u64 {
+    statement.reset_status(StatementStatus::VmStep).max(0).cast_unsigned().into()
 }
 
 /// The run's slots, the newest first.
@@ -337,6 +354,13 @@ impl<'a> Conditions<'a> {
             && *id <= self.ids.1
     }
 
+    /// Whether the filter lets events with this reason through.
+    fn takes(&self, reason: Reason) -> bool {
+        let EventFilter { verdicts, reasons, .. } = self.filter;
+        (verdicts.is_empty() || verdicts.contains(&reason.verdict()))
+            && (reasons.is_empty() || reasons.contains(&reason))
+    }
+
     /// What both tables have in common: stream and reason.
     fn common(&self, sql: &mut String, values: &mut Vec<Value>) {
         let filter = self.filter;
@@ -356,12 +380,9 @@ impl<'a> Conditions<'a> {
             }
             sql.push(')');
         }
-        let verdict_fits =
-            |reason: &Reason| filter.verdicts.is_empty() || filter.verdicts.contains(&reason.verdict());
-        let reason_fits = |reason: &Reason| filter.reasons.is_empty() || filter.reasons.contains(reason);
         if !filter.verdicts.is_empty() || !filter.reasons.is_empty() {
             sql.push_str(" AND reason IN (''");
-            for reason in Reason::ALL.iter().filter(|reason| verdict_fits(reason) && reason_fits(reason)) {
+            for reason in Reason::ALL.iter().filter(|reason| self.takes(**reason)) {
                 sql.push_str(", ?");
                 values.push(Value::Text(reason.as_str().to_owned()));
             }
@@ -373,10 +394,22 @@ impl<'a> Conditions<'a> {
         if self.filter.newest_first { "DESC" } else { "ASC" }
     }
 
-    fn events(&self, conn: &Connection, room: usize) -> rusqlite::Result<Vec<StoredEvent>> {
-        let mut sql = "SELECT seq, (SELECT body FROM bodies WHERE bodies.seq = events.seq) FROM events
-                       WHERE seq >= ? AND seq < ?"
-            .to_owned();
+    fn events(
+        &self,
+        conn: &Connection,
+        (part, room): (&PartInfo, usize),
+        steps: &mut u64,
+    ) -> rusqlite::Result<Vec<StoredEvent>> {
+        // The index begins with the number, so the order is the same; its own words must be in the question.
+        let by_index = part.is_indexed && !self.scheduled_only && !self.takes(Reason::Ok);
+        let from = if by_index { "events INDEXED BY events_not_ok" } else { "events" };
+        let mut sql = format!(
+            "SELECT seq, (SELECT body FROM bodies WHERE bodies.seq = events.seq) FROM {from}
+             WHERE seq >= ? AND seq < ?"
+        );
+        if by_index {
+            sql.push_str(" AND reason <> 'ok'");
+        }
         let mut values = vec![Value::Integer(self.seqs.start), Value::Integer(self.seqs.end)];
         if self.scheduled_only {
             // The words of the index, and one value: else the planner would go through the rows by their numbers.
@@ -403,16 +436,21 @@ impl<'a> Conditions<'a> {
                 found.push(StoredEvent { seq: row.get::<_, i64>(0)?.cast_unsigned(), event });
             }
         }
+        drop(rows);
+        *steps += steps_of(&select);
         Ok(found)
     }
 
-    fn runs(&self, conn: &Connection, room: usize) -> rusqlite::Result<Vec<StoredRun>> {
+    fn runs(&self, conn: &Connection, room: usize, steps: &mut u64) -> rusqlite::Result<Vec<StoredRun>> {
         let columns = StoredRun::COLUMNS;
+        // The plus keeps the planner with the numbers: a run that holds one of them begins not far before it.
         let mut sql = format!(
-            "SELECT {columns} FROM missed WHERE seq + count > ? AND seq < ? AND last_ms >= ? AND first_ms < ?"
+            "SELECT {columns} FROM missed
+             WHERE seq > ? AND seq + count > ? AND seq < ? AND +last_ms >= ? AND first_ms < ?"
         );
+        let reach = self.seqs.start.saturating_sub(i64::from(model::missed::COUNT_MAX));
         let mut values: Vec<Value> =
-            [self.seqs.start, self.seqs.end, self.since_ms, self.until_ms].map(Value::Integer).into();
+            [reach, self.seqs.start, self.seqs.end, self.since_ms, self.until_ms].map(Value::Integer).into();
         self.common(&mut sql, &mut values);
         sql.push_str(" ORDER BY seq ");
         sql.push_str(self.order());
@@ -423,7 +461,10 @@ impl<'a> Conditions<'a> {
             values.push(Value::Integer(room.saturating_mul(2).saturating_add(64).cast_signed() as i64));
         }
         let mut select = conn.prepare_cached(&sql)?;
-        select.query_map(params_from_iter(values), StoredRun::read)?.collect()
+        let runs: rusqlite::Result<Vec<_>> =
+            select.query_map(params_from_iter(values), StoredRun::read)?.collect();
+        *steps += steps_of(&select);
+        runs
     }
 }
 

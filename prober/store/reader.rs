@@ -8,11 +8,12 @@ use std::sync::Arc;
 use model::event::{Origin, SliEvent};
 use model::missed::MissedSlots;
 use model::outcome::Reason;
+use model::slot::Stream;
 use model::time::Timestamp;
 use rusqlite::{Connection, Row};
 
 use crate::files::{Files, PartName};
-use crate::heads::Heads;
+use crate::heads::{Head, Heads};
 use crate::open::{OpenError, Shared};
 use crate::part::{self, PartInfo};
 use crate::plans::origin_from;
@@ -64,6 +65,16 @@ pub struct Reader {
     open: Vec<(PartName, Connection)>,
     /// Origins of missed runs by part and row.
     origins: HashMap<(PartName, i64), Arc<Origin>>,
+    effort: Effort,
+}
+
+/// What a reader's answers have cost so far: on every machine the same, however fast it is.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Part files opened; one that was let go meanwhile counts again.
+    pub parts_opened: u64,
+    /// Steps of SQLite's machine for queries and walks, some ten a row.
+    pub steps: u64,
 }
 
 #[derive(Debug)]
@@ -94,11 +105,24 @@ impl Reader {
                 sqlite::examine(&path, &part::TABLES, Depth::Header)?;
             }
         }
-        Ok(Self { source: Source::Directory(files), open: Vec::new(), origins: HashMap::new() })
+        Ok(Self::new(Source::Directory(files)))
     }
 
     pub(crate) fn of(shared: Arc<Shared>) -> Self {
-        Self { source: Source::Store(shared), open: Vec::new(), origins: HashMap::new() }
+        Self::new(Source::Store(shared))
+    }
+
+    fn new(source: Source) -> Self {
+        Self { source, open: Vec::new(), origins: HashMap::new(), effort: Effort::default() }
+    }
+
+    /// What its answers have cost so far.
+    pub const fn effort(&self) -> Effort {
+        self.effort
+    }
+
+    pub(crate) const fn add_steps(&mut self, steps: u64) {
+        self.effort.steps += steps;
     }
 
     /// Reads the small file beside the events; `None` if there is none.
@@ -152,6 +176,22 @@ impl Reader {
         Heads::read(conn).map_err(|error| ReadError::of(&newest.path, error))
     }
 
+    /// The heads of `streams`, in their order.
+    pub(crate) fn heads_of(&mut self, streams: &[Stream]) -> Result<Vec<Option<Head>>, ReadError> {
+        // Thousands of heads are not copied for a few of them.
+        if let Source::Store(shared) = &self.source {
+            let heads = shared.heads.read().expect("no holder panics");
+            return Ok(streams.iter().map(|stream| heads.get(stream)).collect());
+        }
+        let heads = self.heads()?;
+        Ok(streams.iter().map(|stream| heads.get(stream)).collect())
+    }
+
+    /// The head of one stream.
+    pub(crate) fn head(&mut self, stream: &Stream) -> Result<Option<Head>, ReadError> {
+        Ok(self.heads_of(std::slice::from_ref(stream))?.pop().flatten())
+    }
+
     /// The part's connection; `None` if the part was dropped meanwhile.
     pub(crate) fn connect(&mut self, part: &PartInfo) -> Result<Option<&Connection>, ReadError> {
         self.connection(&part.name, &part.path)
@@ -167,6 +207,7 @@ impl Reader {
                 Err(_) if !path.exists() => return Ok(None),
                 Err(error) => return Err(ReadError::of(path, error)),
             };
+            self.effort.parts_opened += 1;
             if self.open.len() >= OPEN_PARTS {
                 self.open.remove(0);
             }
@@ -233,6 +274,8 @@ impl Reader {
             step_ms: stored.step_ms,
             count: stored.count,
             recorded: Timestamp::from_nanos(stored.recorded),
+            // Those that may have been sent are events of their own.
+            maybe_sent: false,
         })
     }
 }

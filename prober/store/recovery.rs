@@ -24,6 +24,8 @@ pub struct Recovered {
     pub interrupted: u64,
     /// Slots after a clean stop, now on record as `drain`.
     pub drained: u64,
+    /// Those of the interrupted ones whose requests may have been sent.
+    pub maybe_sent: u64,
 }
 
 /// Rows in one transaction of recovery.
@@ -62,10 +64,20 @@ impl Writer {
         let mut recovered = Recovered::default();
         let mut reader = Reader::of(Arc::clone(&self.shared));
         let on_record = on_record(&mut reader, from_ms, to_ms)?;
+        let intents = self.shared.meta.intents(from_ms)?;
         for gap in gaps(&self.shared, from_ms, to_ms)? {
             let mut due = expected(&gap.stream, &gap.cadence, gap.from, gap.to);
             if let Some(head) = self.tail.heads.get(&gap.stream) {
                 on_record.remove_from(&mut due, head.id, (gap.from, gap.to));
+            }
+            let sent = intents.get(&gap.stream);
+            let (maybe_sent, due): (Vec<_>, Vec<_>) =
+                due.into_iter().partition(|at| sent.is_some_and(|sent| sent.contains(&at.as_millis())));
+            recovered.interrupted += maybe_sent.len() as u64;
+            recovered.maybe_sent += maybe_sent.len() as u64;
+            for at in maybe_sent {
+                let one = MissedSlots::one(Arc::clone(&gap.origin), Reason::Interrupted, at, now);
+                self.tail.add_missed(&mut self.group, MissedSlots { maybe_sent: true, ..one });
             }
             let split = clean_stop.map_or(due.len(), |stop| due.partition_point(|at| at.as_millis() < stop));
             recovered.interrupted += split as u64;
@@ -87,6 +99,7 @@ impl Writer {
         self.shared
             .meta
             .durably(|conn| conn.execute("DELETE FROM state WHERE key = ?1", [meta::CLEAN_STOP_MS]))?;
+        self.shared.meta.forget_intents(now)?;
         Ok(recovered)
     }
 
@@ -227,7 +240,12 @@ impl OnRecord {
 }
 
 /// `slots`, in order, as runs of equal distances.
-fn runs(origin: &Arc<Origin>, reason: Reason, slots: &[Timestamp], now: Timestamp) -> Vec<MissedSlots> {
+pub(crate) fn runs(
+    origin: &Arc<Origin>,
+    reason: Reason,
+    slots: &[Timestamp],
+    now: Timestamp,
+) -> Vec<MissedSlots> {
     let mut runs: Vec<MissedSlots> = Vec::new();
     let mut last_ms = 0;
     for &at in slots {

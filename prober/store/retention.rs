@@ -14,25 +14,26 @@ use crate::stats::DropCause;
 const DAY: Duration = Duration::from_hours(24);
 
 impl Shared {
-    /// Drops what is over the bounds at `now`; gives the number of parts dropped.
-    pub(crate) fn retain(&self, now: Timestamp) -> usize {
-        let mut dropped = 0;
+    /// Drops what is over the bounds at `now`; says whether the oldest part is, too, and holds what its reader has not had.
+    pub(crate) fn retain(&self, now: Timestamp) -> bool {
         loop {
             let parts = self.part_list();
             let sizes = parts.iter().map(|part| files::bytes_with_wal(&part.path));
             let bytes: u64 = sizes.sum();
             self.stats.bytes.store(bytes, Ordering::Relaxed);
             let cause = match parts.as_slice() {
+                [_, next, ..] if bytes > self.config.bytes_max && self.is_held(next.first_seq) => {
+                    return true;
+                }
                 [_, _, ..] if bytes > self.config.bytes_max => DropCause::Bytes,
                 [oldest, next, ..] if self.is_old(oldest, now) && self.is_read(next.first_seq) => {
                     DropCause::Age
                 }
-                _ => return dropped,
+                _ => return false,
             };
             if !self.drop_oldest(cause) {
-                return dropped;
+                return false;
             }
-            dropped += 1;
         }
     }
 

@@ -58,7 +58,7 @@ impl Reader {
         stream: &Stream,
         mut take: impl FnMut(EventSummary) -> bool,
     ) -> Result<(), ReadError> {
-        let Some(head) = self.heads()?.get(stream) else { return Ok(()) };
+        let Some(head) = self.head(stream)? else { return Ok(()) };
         let parts = self.parts()?;
         self.let_go(&parts);
         self.walk(&parts, (stream, head.last_seq), |summary| summary.manual || take(summary))

@@ -58,6 +58,7 @@ pub struct Stats {
     pub(crate) groups: AtomicU64,
     pub(crate) failed_commits: AtomicU64,
     pub(crate) lost: AtomicU64,
+    pub(crate) given_up: AtomicU64,
     pub(crate) unreadable: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) queue: AtomicU64,
@@ -94,6 +95,11 @@ impl Stats {
     /// Events that some named or in-memory cursor wanted but that were dropped before it read them.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Slots whose events went before the reader had them that has to get everything; each is missed, `spool`, in its place.
+    pub fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// Stored events that a cursor skipped because their body could not be read.

@@ -2,12 +2,15 @@
 
 mod cursors;
 mod damage;
+mod effort;
 mod folded;
 mod full_disk;
 mod glance;
+mod intents;
 mod invariant;
 mod keeping;
 mod kill;
 mod outbox;
 pub(crate) mod sample;
 mod slots;
+mod spool;

@@ -16,7 +16,7 @@ use crate::open::{OpenError, Shared};
 use crate::part::{self, Part};
 use crate::reader::{ReadError, Reader};
 use crate::sqlite::{Trouble, trouble};
-use crate::stats::{DropCause, Health, Stats};
+use crate::stats::{Health, Stats};
 
 /// What the writer is told.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ pub struct Writer {
     pub(crate) checkpoint: Option<i64>,
     /// Answers slots of older parts.
     older: Reader,
-    retained: Option<Instant>,
+    pub(crate) retained: Option<Instant>,
     /// How long to wait before a failed commit is tried again.
     pub(crate) retry: Duration,
     /// Rows in one transaction of recovery.
@@ -391,24 +391,31 @@ impl Writer {
         } else {
             return Ok(());
         };
-        let first_seq = self.tail.next_seq;
+        self.begin(next)?;
+        self.retain();
+        Ok(())
+    }
+
+    /// Begins the next part of the same day.
+    pub(crate) fn begin_part(&mut self) -> Result<(), WriteError> {
+        let name = &self.part.info.name;
+        self.begin(PartName { day: name.day.clone(), index: name.index + 1 })
+    }
+
+    fn begin(&mut self, next: PartName) -> Result<(), WriteError> {
+        // What waits in the group has its numbers already.
+        let first_seq = self.group.rows.first().map_or(self.tail.next_seq, Row::seq);
         self.shared.meta.durably(|conn| meta::write_state(conn, meta::SEQ_FLOOR, first_seq))?;
         let oldest = self.shared.part_list().first().map_or(1, |part| part.first_seq);
         self.tail.heads.forget_before(oldest);
         self.shared.heads.write().expect("no holder panics").forget_before(oldest);
-        let part = Part::create(&self.shared.files, next, &self.tail, self.checkpoint)?;
+        let part = Part::create(&self.shared.files, next, (&self.tail, first_seq), self.checkpoint)?;
         self.shared.parts.write().expect("no holder panics").push(part.info.clone());
         let full = std::mem::replace(&mut self.part, part);
         if let Err(error) = full.close() {
             tracing::warn!(%error, "a full part could not be closed");
         }
-        self.retain();
         Ok(())
-    }
-
-    fn retain(&mut self) {
-        self.shared.retain(self.clock.now());
-        self.retained = Some(Instant::now());
     }
 
     /// Tries until it works; gives up only when nobody can send any more.
@@ -431,7 +438,7 @@ impl Writer {
             failed += 1;
             self.note_failure(&error);
             // One part a try: readers may hold the space of a removed part for a moment.
-            made_room = !made_room && self.is_full(&error) && self.shared.drop_oldest(DropCause::DiskFull);
+            made_room = !made_room && self.is_full(&error) && self.make_room();
             if made_room {
                 continue;
             }

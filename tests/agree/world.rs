@@ -148,6 +148,7 @@ impl Story {
             service: "shop".into(),
             labels: vec![],
             prober: "p1".into(),
+            side_effects: false,
         })
     }
 

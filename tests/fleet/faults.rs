@@ -9,9 +9,9 @@ use rustix::process::Signal;
 use testkit::wait;
 
 use super::{
-    Dice, Fleet, PATIENCE, SCENARIOS, account, faults, lost, no_slot_twice, on_runtime, totals, until_events,
+    Fleet, PATIENCE, SCENARIOS, account, faults, lost, no_slot_twice, on_runtime, totals, until_events,
 };
-use crate::support::{Serving, text};
+use crate::support::{Dice, Serving, text};
 
 #[test]
 fn agents_hubs_and_leaders_that_are_killed_again_and_again_lose_nothing() {
@@ -144,20 +144,13 @@ fn an_agent_that_stood_still_is_overtaken_and_does_not_count_twice() {
 fn agents_that_are_restarted_one_by_one_miss_nothing() {
     let fleet = Fleet::new(1);
     let hub = fleet.hub("hub");
-    let mut agents = vec![("a-1", fleet.agent("a-1")), ("a-2", fleet.agent("a-2"))];
+    let agents = ["a-1", "a-2"].map(|id| fleet.agent(id));
     until_events(&hub, "verdict=good", 3 * SCENARIOS);
     // From here on nobody may miss anything.
     let calm = SystemClock.now();
     wait::until_blocking("a calm account", PATIENCE, || fleet.closed("hub") > calm);
     let from = SystemClock.now();
-    for id in ["a-1", "a-2"] {
-        let (_, agent) = agents.remove(0);
-        let (code, err) = agent.stop();
-        assert_eq!(code, Some(0), "{err}");
-        agents.push((id, fleet.agent(id)));
-        let began = SystemClock.now();
-        wait::until_blocking("an account after a restart", PATIENCE, || fleet.closed("hub") > began);
-    }
+    let _agents = fleet.restarted_one_by_one(agents);
     let to = SystemClock.now();
     wait::until_blocking("a closed account", PATIENCE, || fleet.closed("hub") >= to);
     assert_eq!(lost(&hub.api().events(""), from, to), [""; 0]);

@@ -49,6 +49,7 @@ fn batches_that_are_not_what_they_say_are_refused_and_counted() {
             service: "".into(),
             labels: vec![],
             prober: "x-1".into(),
+            side_effects: false,
         };
         // A slot that the real owner probed long after it was his.
         let run = MissedSlots::one(Arc::new(origin), Reason::Late, at.parse().unwrap(), SystemClock.now());
@@ -77,6 +78,18 @@ fn batches_that_are_not_what_they_say_are_refused_and_counted() {
     {
         assert!(said.contains(sentence), "{sentence} is not in {said}");
     }
+    // And in the audit, which pages and API show: who, what and why.
+    for sentence in [
+        "batch of x-1 in eu: x-1.1.1 came as one of region eu",
+        "record of x-1 in us: ",
+        "record of x-1 in eu: ",
+        "is of a slot that nobody planned",
+        "token 1, is of an owner that was overtaken",
+    ] {
+        let noted = || hub.api().get("/api/v1/audit").contains(sentence);
+        wait::until_blocking(&format!("a note of {sentence}"), PATIENCE, noted);
+    }
+    assert!(hub.api().get("/alerts").contains("came as one of region eu"));
     let metrics = hub.api().get("/metrics");
     for line in ["prober_fleet_refused_batches_total 1", "prober_fleet_superseded_records_total 1"] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
@@ -106,6 +119,11 @@ fn a_set_that_is_not_ours_is_refused_and_the_one_from_before_goes_on() {
     });
     for serving in [&hub, &agent] {
         wait::until_blocking("a refusal", PATIENCE, || serving.err().contains("not trusted here"));
+        let noted = || {
+            let audit = serving.api().get("/api/v1/audit");
+            audit.contains("scenario set of the servers: ") && audit.contains("which is not trusted here")
+        };
+        wait::until_blocking("a note of it", PATIENCE, noted);
     }
     // A later set by the right key, and then the first one again: what was signed once does not hold for ever.
     let rolled_back = |version: u64| {
@@ -129,6 +147,13 @@ fn a_set_that_is_not_ours_is_refused_and_the_one_from_before_goes_on() {
     rolled_back(6);
     wait::until_blocking("a second refusal", PATIENCE, || own(&agent)["sets_refused"] == 2);
     assert!(agent.err().contains("version 1"), "{}", agent.err());
+    // The second within a minute is noted when that is over.
+    wait::until_blocking("a note of it", PATIENCE, || {
+        agent.api().get("/api/v1/audit").contains("version 1 is older than version 5, which is applied")
+    });
+    let metrics = agent.api().get("/metrics");
+    let line = "prober_fleet_refused_sets_total{role=\"agent\",region=\"eu\",prober=\"a-1\"} 2";
+    assert!(metrics.contains(line), "{line} is not in {metrics}");
     let before = fleet.target.requests();
     wait::until_blocking("probes after it", PATIENCE, || fleet.target.requests() > before + SCENARIOS as u64);
     fleet.cluster.node(0).kill();

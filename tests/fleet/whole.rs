@@ -63,14 +63,14 @@ fn two_regions_two_hubs_and_a_killed_agent_from_init_to_status() {
     wait::until_blocking("a fleet without troubles", PATIENCE, || {
         let view = status(project);
         let shards = |id: &str| member(&view, id)["shards"].as_u64().unwrap_or(0);
-        let all_work = shards("eu-1") > 0 && shards("eu-2") > 0 && shards("us-1") == 64;
+        let all_work = shards("eu-1") > 0 && shards("eu-2") > 0 && shards("us-1") == 80;
         all_work && view["troubles"] == Value::Array(vec![])
     });
     let view = status(project);
     assert_eq!(view["members"].as_array().unwrap().len(), 5, "{view:#}");
     assert_eq!(
         (&view["regions"][0]["owned_shards"], &view["regions"][0]["set_version"]),
-        (&64.into(), &1.into())
+        (&80.into(), &1.into())
     );
     let active = |view: &Value| -> Vec<String> {
         let hubs = ["hub-1", "hub-2"].into_iter();
@@ -78,6 +78,8 @@ fn two_regions_two_hubs_and_a_killed_agent_from_init_to_status() {
     };
     assert_eq!(active(&view).len(), 1, "{view:#}");
     all_of_it_is_shown(project, &hubs[0]);
+    let ran = project.prober(&["fleet", "status", "--fleet", "fleet/login/hub", "--strict"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     // One agent and the active hub die: the others have the work and the word.
     first.kill();
     let killed = SystemClock.now();
@@ -87,7 +89,7 @@ fn two_regions_two_hubs_and_a_killed_agent_from_init_to_status() {
     let other = if index == 0 { "hub-2" } else { "hub-1" };
     wait::until_blocking("a takeover", PATIENCE, || {
         let view = status(project);
-        active(&view) == [other] && member(&view, "eu-2")["shards"] == 64
+        active(&view) == [other] && member(&view, "eu-2")["shards"] == 80
     });
     wait::until_blocking("an account that goes on", PATIENCE, || {
         let closed = member(&status(project), other)["ledger"]["closed"].as_str().unwrap().to_owned();
@@ -108,13 +110,13 @@ fn all_of_it_is_shown(project: &Project, hub: &Serving) {
     });
     let human = project.prober(&["fleet", "status", "--fleet", "fleet/login/hub"]);
     for words in
-        ["region eu: 2 agents, 64 of 64 shards owned, set 1", "confirms and alerts", "is ready to take over"]
+        ["region eu: 2 agents, 80 of 80 shards owned, set 1", "confirms and alerts", "is ready to take over"]
     {
         assert!(human.out.contains(words), "{words} is not in {}", human.out);
     }
     for line in [
-        "prober_fleet_owned_shards{region=\"eu\"} 64",
-        "prober_fleet_member_shards{role=\"agent\",region=\"us\",prober=\"us-1\"} 64",
+        "prober_fleet_owned_shards{region=\"eu\"} 80",
+        "prober_fleet_member_shards{role=\"agent\",region=\"us\",prober=\"us-1\"} 80",
     ] {
         wait::until_blocking(line, PATIENCE, || hub.api().get("/metrics").contains(line));
     }

@@ -2,19 +2,23 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::time::Timestamp;
 use post::Client;
 use schedule::runner::Limits;
 use store::Record;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::environment;
 use crate::agent::alerts;
 use crate::agent::load::{Loaded, Loader};
+use crate::agent::notify::{Notify, Systemd};
 use crate::agent::pages::Pages;
 use crate::agent::parts::{Parts, ReloadRequest};
-use crate::agent::serve::{GRACE, OpenStore, enter, listen, start, start_pumping, warm};
+use crate::agent::serve::{GRACE, OpenStore, enter, listen, second, start, start_pumping, warm};
+use crate::agent::shutdown::Signals;
 use crate::exit::Stop;
 
 /// Parts that run, with nothing to run yet.
@@ -27,6 +31,45 @@ pub(super) struct Begun {
     pub(super) address: SocketAddr,
     /// Every slot of the store before it is on record.
     pub(super) from: Timestamp,
+}
+
+/// How long a service manager waits for the first scenario set with the role. What the machine starts after it must not
+/// wait for a fleet, and this is far below the 90 s after which a start is given up.
+const START_WAITS: Duration = Duration::from_secs(10);
+
+/// The way to the service manager.
+pub(super) fn manager(systemd: &Systemd) -> Result<Notify, Stop> {
+    Notify::new(systemd).map_err(|error| Stop::environment(format!("the socket in NOTIFY_SOCKET: {error}")))
+}
+
+/// Waits for what is needed to begin; `None` if a signal asks for the end before it is there.
+pub(super) async fn until_begun<T>(
+    notify: &Notify,
+    signals: &mut Signals,
+    begun: impl Future<Output = T>,
+) -> Option<T> {
+    let waited = async {
+        tokio::pin!(begun);
+        if let Ok(begun) = timeout(START_WAITS, &mut begun).await {
+            return begun;
+        }
+        notify.ready_to("waits for the first scenario set of its fleet");
+        begun.await
+    };
+    tokio::select! {
+        begun = notify.beating(waited) => Some(begun),
+        () = second(signals) => {
+            notify.stopping();
+            None
+        }
+    }
+}
+
+/// Tells the manager of a reload that has nothing to read.
+pub(super) fn nothing_to_reload(notify: &Notify, work: &str) {
+    notify.reloading();
+    tracing::info!("the scenario set comes from the fleet; nothing is read again");
+    notify.ready_to(work);
 }
 
 /// The client of the receivers of alerts.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dashboard::{Readiness, ReloadState};
 use fleet::assign::{Layout, SHARDS};
@@ -14,20 +14,22 @@ use fleet::nats::Nats;
 use fleet::set::ALL_REGIONS;
 use fleet::{Beat, StoredManifest};
 use model::time::{Clock as _, SystemClock};
-use schedule::runner::Gauges;
 use serde_json::{Value, json};
 use store::{Opened, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::begin::{Begun, begin, client};
+use super::begin::{Begun, begin, client, manager, nothing_to_reload, until_begun};
 use super::ingest::{Ingest, prepare};
 use super::kept::{Checked, Kept};
-use super::ledger::{Ledger, Numbers, Planned};
+use super::ledger::{Closed, Ledger, Numbers, Planned};
+use super::refusals::Refusals;
 use super::seats::{Seats, Turn};
+use super::seeds::Seeds;
+use super::servers::watch_servers;
 use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
-use super::shown::{Offset, Unvouched, compare_clocks, watch_fleet, words};
+use super::shown::{Looks, Unvouched, compare_clocks, watch_fleet, words};
 use super::{HUBS, Settings, engine, environment};
 use crate::agent::alerts;
 use crate::agent::load::Loaded;
@@ -36,8 +38,13 @@ use crate::agent::serve::{OpenStore, enter, second, settle};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
 
+/// What the service manager is told of a hub.
+const WORK: &str = "keeps the account of its fleet";
 /// How often it is looked at whether the store still writes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Regions whose account a hub tells others of.
+const REGIONS_TOLD: usize = 40;
 
 /// Keeps the account until a signal; the second signal ends at once.
 pub(crate) async fn hub(
@@ -46,22 +53,25 @@ pub(crate) async fn hub(
     started: impl FnOnce(SocketAddr, &Loaded),
 ) -> Result<Exit, Stop> {
     let mut signals = Signals::new().map_err(|error| Stop::environment(format!("signals: {error}")))?;
+    let notify = manager(&settings.systemd)?;
     let nats = engine::connect(&settings.engine, &settings.id).await?;
+    engine::refuse_old(&nats).await?;
     let folder = settings.data.join("fleet/set");
     let kept = Kept::open(folder, settings.trust.clone(), ALL_REGIONS).map_err(environment)?;
     let prepared = async {
         prepare(&nats, replicas, kept.load().is_ok_and(|found| found.is_some())).await;
         first_set(&nats, &kept).await
     };
-    let first = tokio::select! {
-        first = prepared => first,
-        () = second(&mut signals) => return Ok(Exit::Interrupted),
-    };
-    let mut hub = Hub::start(settings, replicas, (nats, kept, first), started).await?;
-    hub.serve(&mut signals).await;
+    let first = until_begun(&notify, &mut signals, Box::pin(prepared)).await;
+    let Some(first) = first else { return Ok(Exit::Good) };
+    let starting = Box::pin(Hub::start(settings, replicas, (nats, kept, first), started));
+    let mut hub = notify.beating(starting).await?;
+    notify.ready_to(WORK);
+    notify.beating(Box::pin(hub.serve(&mut signals, || nothing_to_reload(&notify, WORK)))).await;
     tracing::info!("stopping; a second signal ends at once");
+    notify.stopping();
     tokio::select! {
-        stopped = hub.end() => stopped.map(|()| Exit::Good),
+        stopped = notify.beating(hub.end()) => stopped.map(|()| Exit::Good),
         () = second(&mut signals) => Ok(Exit::Interrupted),
     }
 }
@@ -121,15 +131,20 @@ impl Hub {
             ledger: Ledger::new(Arc::clone(&book.planned), SHARDS, Arc::clone(&numbers)),
             path: settings.data.join("fleet/ledger.json"),
             active: active.subscribe(),
-            gauges: Arc::default(),
+            closed: watch::Sender::default(),
+            refusals: Refusals::new(&settings.id),
         };
         let ingest = ingest.take_up()?;
-        let offset = watch::Sender::new(None);
-        let told = Told::new(&book, (numbers, Arc::clone(&ingest.gauges)), offset.subscribe());
+        let (offset, servers) = (watch::Sender::new(None), watch::Sender::default());
+        let looks = (offset.subscribe(), servers.subscribe());
+        let told = Told::new(&book, (numbers, ingest.closed.subscribe()), looks, &settings.id);
         parts.rest.spawn(ingest.audit(&parts.metrics).run(parts.rest_stop.clone()));
         let (mut ingesting, mut rest) = (JoinSet::new(), JoinSet::new());
         ingesting.spawn(ingest.run(stop.clone()));
         let ((turn, turns), (manifest, manifests)) = (mpsc::channel(16), mpsc::channel(4));
+        let held = (settings.data.join("fleet/seeds"), settings.trust);
+        let seeds = Seeds::new(nats.clone(), held, parts.store.clone(), settings.id.clone());
+        rest.spawn(seeds.run(told.regions.subscribe(), stop.clone()));
         let me = Beat { prober: settings.id, boot: parts.store.boots().map_err(environment)? };
         rest.spawn(compare_clocks(
             (nats.clone(), "*".to_owned(), me.prober.clone()),
@@ -137,6 +152,7 @@ impl Hub {
             Arc::clone(&parts.doubts),
             stop.clone(),
         ));
+        rest.spawn(watch_servers(nats.clone(), servers, stop.clone()));
         let (id, regions) = (me.prober.clone(), told.regions.subscribe());
         let shown = (parts.fleet.clone(), doubted);
         rest.spawn(watch_fleet(nats.clone(), id, regions, shown, stop.clone()));
@@ -161,13 +177,13 @@ impl Hub {
     }
 
     /// Takes what comes until a signal, or until the store's writer has ended.
-    async fn serve(&mut self, signals: &mut Signals) {
+    async fn serve(&mut self, signals: &mut Signals, reload: impl Fn()) {
         let mut look = tokio::time::interval(LOOK_EVERY);
         while !self.parts.writer.is_finished() {
             tokio::select! {
                 asked = signals.next() => match asked {
                     Asked::Stop => return,
-                    Asked::Reload => tracing::info!("the scenario set comes from the fleet; nothing is read again"),
+                    Asked::Reload => reload(),
                 },
                 Some(turn) = self.turns.recv() => self.activate(!turn.owned.is_empty()),
                 Some(shown) = self.manifests.recv() => self.renew(&shown).await,
@@ -177,9 +193,10 @@ impl Hub {
         }
     }
 
-    fn say(&self) {
+    fn say(&mut self) {
+        self.told.refusals.note(&self.parts.store);
         let told = &self.told;
-        let mut about = words(self.book.version, told.sets_refused, *told.offset.borrow());
+        let mut about = words(self.book.version, told.sets_refused, &told.looks);
         about["regions"] = told.regions.borrow().as_slice().into();
         about["ledger"] = told.ledger(*self.active.borrow());
         told.about.send_replace(about);
@@ -201,7 +218,7 @@ impl Hub {
             Ok(()) => drop(self.told.regions.send_replace(self.book.regions.clone())),
             Err(why) => {
                 self.told.sets_refused += 1;
-                refused(&self.parts, &why);
+                self.told.refusals.add(refused(&self.parts, &why), Instant::now());
             }
         }
     }
@@ -224,7 +241,7 @@ fn seat(
     turns: mpsc::Sender<Turn>,
     stop: &CancellationToken,
 ) -> Seats<Nats> {
-    let one = Layout { region: HUBS.into(), shards: 1, replicas: 1 };
+    let one = Layout { region: HUBS.into(), shards: 1, effects: 0, replicas: 1 };
     Seats::new(nats.clone(), (one, me, String::new()), about, turns, stop.clone())
 }
 
@@ -245,27 +262,37 @@ struct Told {
     about: watch::Sender<Value>,
     regions: watch::Sender<Vec<String>>,
     numbers: Arc<Numbers>,
-    gauges: Arc<Gauges>,
-    offset: watch::Receiver<Offset>,
+    closed: watch::Receiver<(Closed, Closed)>,
+    looks: Looks,
     sets_refused: u64,
+    refusals: Refusals,
 }
 
 impl Told {
     fn new(
         book: &Book,
-        (numbers, gauges): (Arc<Numbers>, Arc<Gauges>),
-        offset: watch::Receiver<Offset>,
+        (numbers, closed): (Arc<Numbers>, watch::Receiver<(Closed, Closed)>),
+        looks: Looks,
+        id: &str,
     ) -> Self {
         let (about, regions) = (watch::Sender::new(json!({})), watch::Sender::new(book.regions.clone()));
-        Self { about, regions, numbers, gauges, offset, sets_refused: 0 }
+        Self { about, regions, numbers, closed, looks, sets_refused: 0, refusals: Refusals::new(id) }
     }
 
     fn ledger(&self, active: bool) -> Value {
         let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let numbers = &self.numbers;
+        let closed = self.closed.borrow();
+        // A member's words are few: of many regions those that are the furthest behind.
+        let mut regions: Vec<_> = closed.0.iter().collect();
+        regions.sort_by_key(|(_, at)| **at);
+        let regions = regions.into_iter().take(REGIONS_TOLD).map(|(region, at)| {
+            json!([region, at.as_millis(), closed.1.get(region).map(|since| since.as_millis())])
+        });
         json!({
             "active": active,
-            "closed_ms": self.gauges.checkpoint_ms.load(Ordering::Relaxed),
+            "closed_ms": closed.0.values().min().copied().unwrap_or_default().as_millis(),
+            "regions": regions.collect::<Vec<_>>(),
             "batches": number(&numbers.batches),
             "batch_bytes": number(&numbers.bytes),
             "records": number(&numbers.records),
@@ -275,6 +302,7 @@ impl Told {
             "superseded_records": number(&numbers.superseded),
             "unplanned_records": number(&numbers.unplanned),
             "no_owner_slots": number(&numbers.no_owner),
+            "dark_slots": number(&numbers.dark),
         })
     }
 }

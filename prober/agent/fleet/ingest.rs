@@ -2,24 +2,23 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use export::prometheus::Metrics;
 use fleet::nats::Nats;
 use fleet::{Entry, EventLog as _, EventReader as _, Fault};
 use model::outcome::Mark;
-use model::time::{Clock as _, SystemClock};
-use schedule::runner::Gauges;
+use model::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::Value;
 use store::{Record, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::kept::durable;
-use super::ledger::Ledger;
+use super::ledger::{Closed, Judged, Ledger};
+use super::refusals::Refusals;
 use super::shown::Unvouched;
-use crate::agent::account::{Audit, expected};
+use crate::agent::account::{Audit, Horizon, expected};
 use crate::exit::Stop;
 
 /// How often slots that nobody reported are looked for.
@@ -58,7 +57,9 @@ pub(super) struct Ingest {
     pub(super) active: watch::Receiver<bool>,
     /// The agents whose runs are not counted in the quorum now.
     pub(super) doubted: watch::Receiver<Unvouched>,
-    pub(super) gauges: Arc<Gauges>,
+    /// Up to where each region's account is closed, and which are dark since when.
+    pub(super) closed: watch::Sender<(Closed, Closed)>,
+    pub(super) refusals: Refusals,
 }
 
 impl Ingest {
@@ -71,14 +72,22 @@ impl Ingest {
             Stop::environment(format!("{path} is damaged; move it away, and all batches are read again"))
         };
         self.ledger.take_up(&value).ok_or_else(damaged)?;
-        self.gauges.checkpoint_ms.store(self.ledger.closed().as_millis(), Ordering::Relaxed);
+        self.tell_closed();
         Ok(self)
     }
 
-    /// What looks at the account as far as it is closed.
+    /// What looks at the account as far as it is closed, region by region.
     pub(super) fn audit(&self, metrics: &Metrics) -> Audit {
-        let (store, gauges) = (self.store.clone(), Arc::clone(&self.gauges));
-        Audit { store, gauges, metrics: metrics.clone(), from: SystemClock.now() }
+        let closed = self.closed.subscribe();
+        let closed = move || -> Vec<(String, Timestamp)> {
+            closed.borrow().0.iter().map(|(region, at)| (region.clone(), *at)).collect()
+        };
+        let horizon = Horizon::Regions(Box::new(closed));
+        Audit::new((self.store.clone(), metrics.clone()), horizon, SystemClock.now())
+    }
+
+    fn tell_closed(&self) {
+        self.closed.send_replace((self.ledger.closed(), self.ledger.dark(SystemClock.now())));
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
@@ -86,11 +95,14 @@ impl Ingest {
         while !stop.is_cancelled() {
             match Box::pin(stop.run_until_cancelled(self.attend())).await {
                 None => break,
-                Some(Err(fault)) if !std::mem::replace(&mut told, true) => {
-                    tracing::warn!("no batches can be read: {fault}");
-                }
                 Some(Ok(())) => told = false,
-                Some(Err(_)) => {}
+                Some(Err(fault)) => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!("no batches can be read: {fault}");
+                    }
+                    // What agents send meanwhile is not seen: nobody is dark for that.
+                    self.ledger.listen(false, SystemClock.now());
+                }
             }
             // Whoever wiped the engine's data took its buckets as well.
             if self.nats.is_connected() {
@@ -115,23 +127,34 @@ impl Ingest {
                 heard = Instant::now();
             }
             for entry in &entries {
-                self.meet(entry).await?;
-                let doubted = Arc::clone(&self.doubted.borrow());
-                for mut record in self.ledger.judge(entry, SystemClock.now()).records {
-                    mark(&mut record, &doubted);
-                    self.queue.send(record).await.map_err(|_| gone())?;
-                }
+                self.take(entry).await?;
             }
+            self.ledger.listen(reader.behind() < TURN_BATCHES as u64, SystemClock.now());
             let declare = declared.elapsed() >= DECLARE_EVERY;
             if declare {
                 declared = Instant::now();
                 self.flush().await?;
                 self.declare().await?;
+                self.refusals.note(&self.store);
             }
             if declare || !entries.is_empty() {
                 self.settle().await?;
             }
         }
+    }
+
+    async fn take(&mut self, entry: &Entry) -> Result<(), Fault> {
+        self.meet(entry).await?;
+        let Judged { records, refused } = self.ledger.judge(entry, SystemClock.now());
+        for refused in refused {
+            self.refusals.add(refused, Instant::now());
+        }
+        let doubted = Arc::clone(&self.doubted.borrow());
+        for mut record in records {
+            mark(&mut record, &doubted);
+            self.queue.send(record).await.map_err(|_| gone())?;
+        }
+        Ok(())
     }
 
     /// Of a prober that is new here it may be known how far another hub had its batches.
@@ -156,8 +179,9 @@ impl Ingest {
     async fn declare(&mut self) -> Result<(), Fault> {
         let now = SystemClock.now();
         let due = self.ledger.due(now);
-        let Some(from) = due.values().map(|(from, _)| *from).min() else { return Ok(()) };
-        let to = due.values().map(|(_, to)| *to).max().unwrap_or(from);
+        self.tell_closed();
+        let Some(from) = due.values().map(|window| window.from).min() else { return Ok(()) };
+        let to = due.values().map(|window| window.to).max().unwrap_or(from);
         let store = self.store.clone();
         let found = tokio::task::spawn_blocking(move || store.unrecorded(from, to, &expected)).await;
         let found = match found.map_err(|error| Fault::Away(error.to_string()))? {
@@ -172,7 +196,7 @@ impl Ingest {
         }
         self.flush().await?;
         self.ledger.declared(&due);
-        self.gauges.checkpoint_ms.store(self.ledger.closed().as_millis(), Ordering::Relaxed);
+        self.tell_closed();
         Ok(())
     }
 

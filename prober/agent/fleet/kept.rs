@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use fleet::manifest::{Applied, Manifest, ManifestError, Trust};
 use fleet::set::{ScenarioSet, SetError};
-use fleet::{ConfigSource, Digest, Fault, StoredManifest};
+use fleet::{ConfigSource, Digest, Fault, SetVersion, StoredManifest};
 
 /// Why a set is not applied; the one from before goes on.
 #[derive(Debug, thiserror::Error)]
@@ -114,13 +114,49 @@ impl Kept {
         Ok(folder)
     }
 
+    /// Takes up what was held before a restart; says which version it is.
+    pub(super) fn resume(&mut self) -> Result<Option<SetVersion>, Refusal> {
+        let Some(Checked { manifest, .. }) = self.load()? else { return Ok(None) };
+        let Manifest { version, content, .. } = manifest;
+        self.applied = Some(Applied { version, content });
+        Ok(Some(version))
+    }
+
+    /// Puts the set that is held into an engine that has the version `over`, or none; gives its version, if one is held.
+    pub(super) async fn put_back(
+        &self,
+        engine: &impl ConfigSource,
+        over: Option<SetVersion>,
+    ) -> Result<Option<SetVersion>, Refusal> {
+        let Some(Checked { manifest, stored, packs, .. }) = self.load()? else { return Ok(None) };
+        for (digest, bytes) in packs {
+            engine.put_object(&self.region, digest, bytes).await?;
+        }
+        let version = manifest.version;
+        engine.publish(&self.region, over, StoredManifest { version, bytes: stored }).await?;
+        Ok(Some(version))
+    }
+
+    /// Holds it for servers that may lose it; what only earlier sets needed goes.
+    pub(super) fn hold(&mut self, checked: &Checked) -> Result<(), Refusal> {
+        let held = self.write(checked).and_then(|()| self.clear(checked));
+        held.map_err(|source| Refusal::Io { path: self.dir.clone(), source })?;
+        let Manifest { version, content, .. } = checked.manifest;
+        self.applied = Some(Applied { version, content });
+        Ok(())
+    }
+
+    fn write(&self, checked: &Checked) -> io::Result<()> {
+        for (digest, bytes) in &checked.packs {
+            durable(&self.pack(*digest), bytes)?;
+        }
+        durable(&self.dir.join(MANIFEST), &checked.stored)
+    }
+
     /// Makes it the set that a restart begins with; what only earlier sets needed goes.
     pub(super) fn keep(&mut self, checked: &Checked) -> Result<(), Refusal> {
         let write = || {
-            for (digest, bytes) in &checked.packs {
-                durable(&self.pack(*digest), bytes)?;
-            }
-            durable(&self.dir.join(MANIFEST), &checked.stored)?;
+            self.write(checked)?;
             let link = self.dir.join("current.new");
             if link.is_symlink() {
                 fs::remove_file(&link)?;

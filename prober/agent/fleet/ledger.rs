@@ -6,7 +6,9 @@
 //! 2. An event under a token that was overtaken before its slot began is superseded: it is counted as such and in no account.
 //! 3. An event of a slot that no scenario set planned is refused.
 //! 4. A slot that a newer checkpoint of its shard passes, and that nobody reported, is missed: `no_owner`.
-//! 5. A shard without a checkpoint is dark: its slots are open, and become missed when they are [`OPEN`] old.
+//! 5. A shard whose checkpoint does not come is dark: a slot of it is missed, `dark`, when it is [`DARK_AFTER`] and its interval
+//!    old. No other shard waits for it. While batches are not read to the end of their log, nobody is dark: what is
+//!    missing may lie there.
 //! 6. A prober hears that a batch is here only when it is durable here.
 
 mod written;
@@ -16,22 +18,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use fleet::assign::shard_of;
+use fleet::assign::place_of;
 use fleet::batch::{EventBatch, Record};
 use fleet::{Batch, Beat, Confirm, Entry, Position, Shard, Token};
 use model::missed::MissedSlots;
 use model::outcome::Reason;
-use model::slot::Stream;
+use model::slot::{Cadence, Stream};
 use model::time::Timestamp;
 use schedule::slots::Timetable;
 
-use super::HANDOVER;
+use super::refusals::Refused;
 use super::seats::border;
+use super::{HANDOVER, seat_of};
 
 /// How long a late event still takes the place of a miss.
 pub(super) const OPEN: Duration = Duration::from_hours(24);
 /// How long after a checkpoint its shard's last slots may still arrive from the owner before.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long after the end of a slot, and after batches are read again, its shard is dark.
+const DARK_AFTER: Duration = Duration::from_mins(1);
+/// The longest interval that is waited for: a run may take as long, and one that takes longer counts when it comes.
+const INTERVAL_MAX: Duration = Duration::from_mins(10);
 /// Tokens remembered of a shard.
 const TOKENS: usize = 64;
 /// Sequences remembered of one prober that came before one that is missing.
@@ -41,8 +48,8 @@ const AHEAD: usize = 4_096;
 #[derive(Debug, Default)]
 pub(super) struct Planned {
     streams: HashMap<Stream, Vec<(Timestamp, Option<Timestamp>, Timetable)>>,
-    /// Every shard that has, or had, a stream.
-    pub(super) shards: BTreeSet<(String, Shard)>,
+    /// Every shard that has, or had, a stream; and the longest of their intervals, as far as it is waited for.
+    pub(super) shards: BTreeMap<(String, Shard), Duration>,
 }
 
 impl Planned {
@@ -51,8 +58,10 @@ impl Planned {
         let mut made = Self::default();
         for span in spans {
             let stream = &span.stream;
-            let seat = Shard { number: shard_of(&stream.scenario, shards), replica: stream.replica };
-            made.shards.insert((stream.region.to_string(), seat));
+            let number = place_of(&stream.scenario, span.side_effects, shards);
+            let seat = Shard { number, replica: stream.replica };
+            let longest = made.shards.entry((stream.region.to_string(), seat)).or_default();
+            *longest = interval(&span.cadence).max(*longest);
             // A cadence that no longer names times is expected to do nothing.
             if let Ok(timetable) = Timetable::new(&span.cadence, stream) {
                 let known = made.streams.entry(stream.clone()).or_default();
@@ -90,6 +99,31 @@ pub(super) struct Numbers {
     pub(super) unplanned: AtomicU64,
     /// Slots declared missed because nobody owned them.
     pub(super) no_owner: AtomicU64,
+    /// Slots declared missed because nothing was heard of their owner.
+    pub(super) dark: AtomicU64,
+}
+
+/// Slots of a shard that can be declared missed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) from: Timestamp,
+    /// Up to here its owner has said that all is reported; behind it the shard is dark.
+    reported: Timestamp,
+    pub(super) to: Timestamp,
+}
+
+/// The windows of all shards that have one.
+pub(super) type Due = BTreeMap<(String, Shard), Window>;
+
+/// A time of each region.
+pub(super) type Closed = BTreeMap<String, Timestamp>;
+
+/// How far apart the slots are.
+fn interval(cadence: &Cadence) -> Duration {
+    match cadence {
+        Cadence::Every { interval_ms } => Duration::from_millis(*interval_ms).min(INTERVAL_MAX),
+        Cadence::Cron { .. } => INTERVAL_MAX,
+    }
 }
 
 fn bump(counter: &AtomicU64, by: u64) {
@@ -132,6 +166,8 @@ pub(super) struct Ledger {
     progress: BTreeMap<(String, Shard), Progress>,
     /// Whose confirm changed.
     news: BTreeSet<(String, String)>,
+    /// Since when batches are read as they come; `None` while older ones may lie there unread.
+    listening: Option<Timestamp>,
 }
 
 /// What a batch comes to.
@@ -139,6 +175,8 @@ pub(super) struct Ledger {
 pub(super) struct Judged {
     /// What is to be stored, in order.
     pub(super) records: Vec<store::Record>,
+    /// What is not.
+    pub(super) refused: Vec<Refused>,
 }
 
 impl Ledger {
@@ -152,13 +190,21 @@ impl Ledger {
             probers: BTreeMap::new(),
             progress: BTreeMap::new(),
             news: BTreeSet::new(),
+            listening: None,
         }
+    }
+
+    /// Notes whether all batches that lie in the log have been read.
+    pub(super) fn listen(&mut self, is_at_end: bool, now: Timestamp) {
+        self.listening = is_at_end.then(|| self.listening.unwrap_or(now));
     }
 
     /// Notes which log is read: places in another one mean nothing.
     pub(super) fn follow(&mut self, log: u64) {
         if self.log != log {
             (self.position, self.log) = (Position(0), log);
+            // Whoever lost the log lost what was told of it.
+            self.news.extend(self.probers.keys().cloned());
         }
     }
 
@@ -174,13 +220,19 @@ impl Ledger {
     /// Judges what was read; a batch that is refused is not confirmed.
     pub(super) fn judge(&mut self, entry: &Entry, now: Timestamp) -> Judged {
         self.position = entry.position;
-        let read = entry.batch.clone().and_then(|batch| opened(&batch).map(|opened| (batch, opened)));
+        let read = match &entry.batch {
+            Ok(batch) => opened(batch).map(|opened| (batch.clone(), opened)),
+            Err(why) => Err(why.clone()),
+        };
         let (batch, opened) = match read {
             Ok(read) => read,
             Err(why) => {
                 bump(&self.numbers.refused, 1);
                 tracing::warn!("a batch is refused: {why}");
-                return Judged::default();
+                let of = |batch: &Batch| whose(&batch.id.from.prober, &batch.region);
+                let whose = entry.batch.as_ref().map_or("somebody".to_owned(), of);
+                let refused = vec![Refused { what: "batch", whose, why }];
+                return Judged { refused, ..Judged::default() };
             }
         };
         bump(&self.numbers.batches, 1);
@@ -191,9 +243,14 @@ impl Ledger {
             bump(&self.numbers.again, 1);
         }
         let planned = Arc::clone(&self.planned.read().expect("no holder panics"));
-        let records =
-            opened.records.into_iter().filter_map(|record| self.record(&planned, &batch, record, now));
-        Judged { records: records.collect() }
+        let mut judged = Judged::default();
+        for record in opened.records {
+            match self.record(&planned, &batch, record, now) {
+                Ok(record) => judged.records.push(record),
+                Err(refused) => judged.refused.push(refused),
+            }
+        }
+        judged
     }
 
     /// Notes the batch's sequence; says whether it is new.
@@ -242,17 +299,14 @@ impl Ledger {
         batch: &Batch,
         record: Record,
         now: Timestamp,
-    ) -> Option<store::Record> {
-        let (stream, at, scheduled) = match &record {
-            Record::Event(event) => {
-                (&event.origin.stream, event.slot.scheduled, event.trigger.is_scheduled())
-            }
-            Record::Missed(run) => (&run.origin.stream, run.first, true),
+    ) -> Result<store::Record, Refused> {
+        let (origin, at, scheduled) = match &record {
+            Record::Event(event) => (&event.origin, event.slot.scheduled, event.trigger.is_scheduled()),
+            Record::Missed(run) => (&run.origin, run.first, true),
         };
+        let stream = &origin.stream;
         bump(&self.numbers.records, 1);
-        let foreign = *stream.region != *batch.region
-            || shard_of(&stream.scenario, self.shards) != batch.shard.number
-            || stream.replica != batch.shard.replica;
+        let foreign = *stream.region != *batch.region || seat_of(origin, self.shards) != batch.shard;
         let (why, counter) = if foreign {
             ("another shard's", &self.numbers.foreign)
         } else if scheduled && !planned.has(stream, at) {
@@ -260,11 +314,12 @@ impl Ledger {
         } else if self.is_superseded(batch, at) {
             ("of an owner that was overtaken", &self.numbers.superseded)
         } else {
-            return Some(accepted(record, at, now));
+            return Ok(accepted(record, at, now));
         };
         bump(counter, 1);
         tracing::warn!(batch = %batch.id, token = %batch.token, %stream, %at, "a record is refused: it is {why}");
-        None
+        let why = format!("{stream} at {at}, token {}, is {why}", batch.token);
+        Err(Refused { what: "record", whose: whose(&batch.id.from.prober, &batch.region), why })
     }
 
     /// Whether somebody else owned the shard before the slot began.
@@ -275,18 +330,19 @@ impl Ledger {
         progress.is_some_and(|progress| progress.tokens.range(Token(batch.token.0 + 1)..).any(others))
     }
 
-    /// The shards whose slots up to some time can be declared missed: from, to.
-    pub(super) fn due(&mut self, now: Timestamp) -> BTreeMap<(String, Shard), (Timestamp, Timestamp)> {
+    /// The shards whose slots up to some time can be declared missed.
+    pub(super) fn due(&mut self, now: Timestamp) -> Due {
         let planned = Arc::clone(&self.planned.read().expect("no holder panics"));
-        let sealed = now.minus(OPEN).as_millis();
+        let is_listening = self.listening.is_some_and(|since| now.since(since) >= DARK_AFTER);
         let mut due = BTreeMap::new();
-        for key in &planned.shards {
+        for (key, interval) in &planned.shards {
             let progress = self.progress.entry(key.clone()).or_default();
-            let passed = Timestamp::from_millis(progress.checkpoint_ms).minus(GRACE + HANDOVER).as_millis();
-            let to = passed.max(sealed);
-            if to > progress.declared_ms {
-                let from = Timestamp::from_millis(progress.declared_ms);
-                due.insert(key.clone(), (from, Timestamp::from_millis(to)));
+            let reported = Timestamp::from_millis(progress.checkpoint_ms).minus(GRACE + HANDOVER);
+            let dark = if is_listening { now.minus(DARK_AFTER + *interval) } else { now.minus(OPEN) };
+            let from = Timestamp::from_millis(progress.declared_ms);
+            let to = Timestamp::from_millis(reported.max(dark).as_millis());
+            if to > from {
+                due.insert(key.clone(), Window { from, reported, to });
             }
         }
         due
@@ -295,35 +351,63 @@ impl Ledger {
     /// The misses among slots that nobody reported, in windows that [`Ledger::due`] gave.
     pub(super) fn misses(
         &self,
-        due: &BTreeMap<(String, Shard), (Timestamp, Timestamp)>,
+        due: &Due,
         unrecorded: &[store::Unrecorded],
         now: Timestamp,
     ) -> Vec<MissedSlots> {
         let mut misses = Vec::new();
         for plan in unrecorded {
             let stream = &plan.origin.stream;
-            let seat = Shard { number: shard_of(&stream.scenario, self.shards), replica: stream.replica };
-            if let Some(window) = due.get(&(stream.region.to_string(), seat)) {
-                misses.extend(plan.missed(Reason::NoOwner, *window, now));
-            }
+            let seat = seat_of(&plan.origin, self.shards);
+            let Some(window) = due.get(&(stream.region.to_string(), seat)) else { continue };
+            let border = window.reported.clamp(window.from, window.to);
+            misses.extend(plan.missed(Reason::NoOwner, (window.from, border), now));
+            misses.extend(plan.missed(Reason::Dark, (border, window.to), now));
         }
-        bump(&self.numbers.no_owner, misses.iter().map(|run| u64::from(run.count)).sum());
+        for run in &misses {
+            let is_dark = run.reason == Reason::Dark;
+            let counter = if is_dark { &self.numbers.dark } else { &self.numbers.no_owner };
+            bump(counter, u64::from(run.count));
+        }
         misses
     }
 
     /// Notes that the misses of these windows are durable.
-    pub(super) fn declared(&mut self, due: &BTreeMap<(String, Shard), (Timestamp, Timestamp)>) {
-        for (key, (_, to)) in due {
-            self.progress.entry(key.clone()).or_default().declared_ms = to.as_millis();
+    pub(super) fn declared(&mut self, due: &Due) {
+        for (key, window) in due {
+            self.progress.entry(key.clone()).or_default().declared_ms = window.to.as_millis();
         }
     }
 
-    /// Every slot before it has its record here: those of the shard that is the furthest behind.
-    pub(super) fn closed(&self) -> Timestamp {
+    /// Region by region, the time before which every slot has its record here: that of its shard that is the furthest behind.
+    pub(super) fn closed(&self) -> Closed {
         let planned = Arc::clone(&self.planned.read().expect("no holder panics"));
-        let declared =
-            planned.shards.iter().map(|key| self.progress.get(key).map_or(0, |one| one.declared_ms));
-        Timestamp::from_millis(declared.min().unwrap_or(0))
+        let mut closed = Closed::new();
+        for key in planned.shards.keys() {
+            let declared = self.progress.get(key).map_or(0, |progress| progress.declared_ms);
+            let declared = Timestamp::from_millis(declared);
+            let known = closed.entry(key.0.clone()).or_insert(declared);
+            *known = declared.min(*known);
+        }
+        closed
+    }
+
+    /// The regions that are dark: the time from which on nothing was heard of one of their shards.
+    pub(super) fn dark(&self, now: Timestamp) -> Closed {
+        let planned = Arc::clone(&self.planned.read().expect("no holder panics"));
+        let mut dark = Closed::new();
+        if self.listening.is_none_or(|since| now.since(since) < DARK_AFTER) {
+            return dark;
+        }
+        for (key, interval) in &planned.shards {
+            let reported = self.progress.get(key).map_or(0, |progress| progress.checkpoint_ms);
+            let reported = Timestamp::from_millis(reported);
+            if reported < now.minus(DARK_AFTER + *interval) {
+                let known = dark.entry(key.0.clone()).or_insert(reported);
+                *known = reported.min(*known);
+            }
+        }
+        dark
     }
 
     /// What probers are to be told: their regions, and how far the ledger has their batches.
@@ -362,6 +446,11 @@ fn accepted(record: Record, at: Timestamp, now: Timestamp) -> store::Record {
         Record::Event(event) if at >= now.minus(OPEN) => store::Record::Late(event),
         Record::Event(event) => store::Record::Event(event),
     }
+}
+
+/// A sender, as it calls itself.
+fn whose(prober: &str, region: &str) -> String {
+    format!("{prober} in {region}")
 }
 
 /// The records of a batch whose head says what its envelope does.

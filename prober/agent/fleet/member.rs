@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dashboard::{FleetView, Readiness};
 use fleet::assign::SHARDS;
+use fleet::manifest::Manifest;
 use fleet::nats::Nats;
-use fleet::{Beat, Shard, StoredManifest, Token};
+use fleet::{Beat, Ownership as _, Shard, StoredManifest, Token};
 use model::time::{Clock as _, SystemClock};
 use probe::Anchor;
 use serde_json::{Value, json};
@@ -18,14 +19,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::begin::{Begun, begin, client};
+use super::begin::{Begun, begin, client, manager, nothing_to_reload, until_begun};
 use super::kept::{Checked, Kept};
 use super::peers::Peers;
 use super::probing::Probing;
-use super::publish::{Numbers, Publisher};
+use super::publish::{CURSOR, Numbers, Publisher};
+use super::refusals::Refusals;
 use super::seats::{Seats, Turn};
+use super::servers::watch_servers;
 use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
-use super::shown::{Offset, compare_clocks, member_view, words};
+use super::shown::{Looks, compare_clocks, member_view, words};
 use super::tenures::Tenures;
 use super::{Settings, engine, environment, layout, only_probing};
 use crate::agent::load::Loaded;
@@ -49,6 +52,8 @@ pub(crate) struct AgentSettings {
 const AHEAD: Duration = Duration::from_secs(1);
 /// How long others may take to take what this one gives.
 const GIVE_MAX: Duration = Duration::from_secs(15);
+/// How long the engine may take to be told of the end.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
 /// How long an agent keeps events that the ledger has.
 const STORED: Duration = Duration::from_hours(48);
 /// How often a member's words about itself are brought up to date.
@@ -61,20 +66,24 @@ pub(crate) async fn agent(
     started: impl FnOnce(SocketAddr, &Loaded),
 ) -> Result<Exit, Stop> {
     let mut signals = Signals::new().map_err(|error| Stop::environment(format!("signals: {error}")))?;
+    let notify = manager(&settings.systemd)?;
     names_fit(&agent.region, &settings.id)?;
     let nats = engine::connect(&settings.engine, &settings.id).await?;
+    engine::refuse_old(&nats).await?;
     let folder = settings.data.join("fleet");
     one_name(&folder, &settings.id)?;
     let kept = Kept::open(folder.join("set"), settings.trust.clone(), &agent.region).map_err(environment)?;
-    let first = tokio::select! {
-        first = first_set(&nats, &kept) => first,
-        () = second(&mut signals) => return Ok(Exit::Interrupted),
-    };
-    let mut member = Member::start(settings, &agent, (nats, kept, first), started).await?;
-    member.serve(&mut signals).await?;
+    let first = until_begun(&notify, &mut signals, Box::pin(first_set(&nats, &kept))).await;
+    let Some(first) = first else { return Ok(Exit::Good) };
+    let starting = Box::pin(Member::start(settings, &agent, (nats, kept, first), started));
+    let mut member = notify.beating(starting).await?;
+    let work = format!("probes for the region {}", agent.region);
+    notify.ready_to(&work);
+    notify.beating(Box::pin(member.serve(&mut signals, || nothing_to_reload(&notify, &work)))).await?;
     tracing::info!("stopping; a second signal ends at once");
+    notify.stopping();
     tokio::select! {
-        stopped = member.end() => stopped.map(|()| Exit::Good),
+        stopped = notify.beating(member.end()) => stopped.map(|()| Exit::Good),
         () = second(&mut signals) => Ok(Exit::Interrupted),
     }
 }
@@ -117,19 +126,26 @@ struct Member {
     compiler: Compiler,
     probing: Probing,
     /// A set that holds from a time that is still to come.
-    pending: Option<Checked>,
+    pending: Option<Ready>,
     turns: mpsc::Receiver<Turn>,
     manifests: mpsc::Receiver<StoredManifest>,
     tasks: Tasks,
     about: watch::Sender<Value>,
-    offset: watch::Receiver<Offset>,
+    looks: Looks,
     /// What it says of its peers.
     peers: watch::Receiver<Value>,
     me: Beat,
     sets_refused: u64,
+    refusals: Refusals,
     /// The version of the set that holds.
     version: u64,
     numbers: Arc<Numbers>,
+}
+
+/// A set that is compiled.
+struct Ready {
+    set: Checked,
+    loaded: Loaded,
 }
 
 /// The tasks of an agent beside the parts, and what ends them.
@@ -163,7 +179,7 @@ impl Member {
         let keep = loaded.project.store.keep.map_or(STORED, |keep| keep.min(STORED));
         loaded.project.store.keep = Some(keep);
         kept.keep(&first).map_err(environment)?;
-        let opened = open_store(settings.data.clone(), &loaded).await?;
+        let opened = open_store(settings.data.clone(), &loaded, Some(CURSOR)).await?;
         let pages = (settings.listen, settings.pages);
         let in_flight = in_flight_max(agent.in_flight);
         let begun = begin(pages, opened, (loader, &loaded, client().await?), in_flight).await?;
@@ -193,16 +209,13 @@ impl Member {
         let before = tenures.lock().expect("no holder panics").owned();
         let here = (layout(&agent.region), me.clone(), agent.zone.clone(), before);
         let (mut tasks, turns, manifests) = Tasks::start(&nats, here, about.subscribe(), publisher);
-        let offset = start_comparing(&mut tasks, (&nats, &parts), &me, agent);
+        let looks = start_looking(&mut tasks, (&nats, &parts), &me, agent);
         let peers = start_peers(&mut tasks, (&nats, &parts), &me, agent).await?;
         self_test::begin(&mut parts).await;
-        let entries = loaded.entries.clone();
-        let mine = BTreeMap::new();
-        let probing = Probing { entries, mine, owned, tenures, last: first.manifest.effective };
+        let probing = Probing::new(loaded.entries.clone(), owned, tenures, first.manifest.effective);
         parts.apply_entries(loaded, Some((Vec::new(), None))).await.map_err(Stop::environment)?;
         parts.readiness.send_replace(Readiness::Ready);
         let version = first.manifest.version.0;
-        let pending = None;
         Ok(Self {
             nats,
             parts,
@@ -210,13 +223,14 @@ impl Member {
             kept,
             compiler,
             probing,
-            pending,
+            pending: None,
             turns,
             manifests,
             tasks,
             about,
-            offset,
+            looks,
             peers,
+            refusals: Refusals::new(&me.prober),
             me,
             sets_refused: 0,
             version,
@@ -225,20 +239,17 @@ impl Member {
     }
 
     /// Takes what comes until a signal, or until the store's writer has ended.
-    async fn serve(&mut self, signals: &mut Signals) -> Result<(), Stop> {
+    async fn serve(&mut self, signals: &mut Signals, reload: impl Fn()) -> Result<(), Stop> {
         let mut look = tokio::time::interval(ABOUT_EVERY);
         while !self.parts.writer.is_finished() {
             tokio::select! {
                 asked = signals.next() => match asked {
                     Asked::Stop => return Ok(()),
-                    Asked::Reload => tracing::info!("the scenario set comes from the fleet; nothing is read again"),
+                    Asked::Reload => reload(),
                 },
                 Some(turn) = self.turns.recv() => self.probing.turn(&self.parts, turn).await?,
-                Some(shown) = self.manifests.recv() => match self.kept.fetch(&self.nats, &shown).await {
-                    Ok(set) => self.pending = set.or(self.pending.take()),
-                    Err(refusal) => self.refuse(&refusal.to_string()),
-                },
-                () = holds(self.pending.as_ref()) => self.renew().await,
+                Some(shown) = self.manifests.recv() => self.fetch(&shown).await,
+                () = holds(self.pending.as_ref().map(|ready| &ready.set)) => self.renew().await,
                 Some(request) = self.reloads.recv() => drop(request.send(not_here())),
                 _ = look.tick() => self.say(),
             }
@@ -246,9 +257,30 @@ impl Member {
         Ok(())
     }
 
+    /// Fetches a set and compiles it at once: when it holds, nothing is left that takes its time.
+    async fn fetch(&mut self, shown: &StoredManifest) {
+        let set = match self.kept.fetch(&self.nats, shown).await {
+            Ok(Some(set)) => set,
+            Ok(None) => return,
+            Err(refusal) => return self.refuse(&refusal.to_string()),
+        };
+        let known = self.pending.as_ref().map(|ready| ready.set.manifest.version);
+        if known == Some(set.manifest.version) {
+            return;
+        }
+        match self.compiler.compile(&self.kept, &set).await {
+            Ok((_, loaded)) => {
+                let Manifest { version, effective, .. } = &set.manifest;
+                tracing::info!(%version, from = %effective, "a scenario set is ready to hold");
+                self.pending = Some(Ready { set, loaded });
+            }
+            Err(why) => self.refuse(&why),
+        }
+    }
+
     async fn renew(&mut self) {
-        let Some(set) = self.pending.take() else { return };
-        match self.probing.renew(&mut self.parts, &self.compiler, &mut self.kept, &set).await {
+        let Some(Ready { set, loaded }) = self.pending.take() else { return };
+        match self.probing.renew(&mut self.parts, loaded, &mut self.kept, &set).await {
             Ok(()) => self.version = set.manifest.version.0,
             Err(why) => self.refuse(&why),
         }
@@ -256,12 +288,13 @@ impl Member {
 
     fn refuse(&mut self, why: &str) {
         self.sets_refused += 1;
-        refused(&self.parts, why);
+        self.refusals.add(refused(&self.parts, why), Instant::now());
     }
 
-    fn say(&self) {
+    fn say(&mut self) {
+        self.refusals.note(&self.parts.store);
         let number = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let mut about = words(self.version, self.sets_refused, *self.offset.borrow());
+        let mut about = words(self.version, self.sets_refused, &self.looks);
         for (name, counter) in [
             ("behind_events", &self.numbers.behind),
             ("waiting_batches", &self.numbers.waiting),
@@ -308,24 +341,30 @@ impl Member {
         while self.tasks.seats.join_next().await.is_some() {}
         while self.tasks.sets.join_next().await.is_some() {}
         let stopped = self.parts.stop().await;
+        // Nothing runs here any more: what is left may be taken at once.
+        let left = self.nats.leave(self.kept.region(), &self.me.prober);
+        if let Ok(Err(fault)) = tokio::time::timeout(LEAVE_MAX, left).await {
+            tracing::debug!("the fleet was not told of the end: {fault}");
+        }
         self.tasks.finish.cancel();
         while self.tasks.publisher.join_next().await.is_some() {}
         stopped
     }
 }
 
-/// Starts what compares the clock with the servers'.
-fn start_comparing(
+/// Starts what looks at the servers, and compares the clock with theirs.
+fn start_looking(
     tasks: &mut Tasks,
     (nats, parts): (&Nats, &Parts),
     me: &Beat,
     agent: &AgentSettings,
-) -> watch::Receiver<Offset> {
-    let clock = watch::Sender::new(None);
-    let offset = clock.subscribe();
+) -> Looks {
+    let (clock, servers) = (watch::Sender::new(None), watch::Sender::default());
+    let looks = (clock.subscribe(), servers.subscribe());
     let who = (nats.clone(), agent.region.clone(), me.prober.clone());
     tasks.sets.spawn(compare_clocks(who, clock, Arc::clone(&parts.doubts), tasks.stop.clone()));
-    offset
+    tasks.sets.spawn(watch_servers(nats.clone(), servers, tasks.stop.clone()));
+    looks
 }
 
 /// Starts what looks at other agents, and answers them if it is told where.

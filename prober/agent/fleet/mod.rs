@@ -5,6 +5,9 @@
 //! | `engine` | from URLs to a client of the engine |
 //! | `kept` | the last good scenario set: checked, kept on disk, unpacked for the compiler |
 //! | `seats` | who probes what: claims, gives and takes work |
+//! | `refusals` | what was refused, for the audit |
+//! | `seeds` | the sets that a hub holds for servers that lost theirs |
+//! | `servers` | whether the servers are as a fleet needs them |
 //! | `sets` | scenario sets on their way from the engine to the compiler |
 //! | `tenures` | under which token this prober owned which shard, and from when |
 //! | `publish` | from the prober's store to the engine, until the ledger confirms |
@@ -27,7 +30,10 @@ pub(crate) mod member;
 pub(super) mod peers;
 mod probing;
 mod publish;
+mod refusals;
 mod seats;
+mod seeds;
+mod servers;
 mod sets;
 pub(crate) mod shown;
 mod tenures;
@@ -37,10 +43,14 @@ pub(crate) use publish::CURSOR;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fleet::assign::{Layout, SHARDS};
+use fleet::Shard;
+use fleet::assign::{EFFECT_SHARDS, Layout, SHARDS, place_of};
 use fleet::manifest::Trust;
+use model::event::Origin;
+use model::slot::Stream;
 
 use super::load::Loaded;
+use super::notify::Systemd;
 use super::pages::Pages;
 use super::secrets::Vault;
 use crate::exit::Stop;
@@ -67,11 +77,19 @@ pub(crate) struct Settings {
     /// Who may see the pages.
     pub(crate) pages: Pages,
     pub(crate) vault: Vault,
+    /// The service manager that started it, if one did.
+    pub(crate) systemd: Systemd,
 }
 
 /// How a region's work is cut: one replica of as many shards as usual.
 fn layout(region: &str) -> Layout {
-    Layout { region: region.into(), shards: SHARDS, replicas: 1 }
+    Layout { region: region.into(), shards: SHARDS, effects: EFFECT_SHARDS, replicas: 1 }
+}
+
+/// Where in a region of so many shards a plan's work lies.
+fn seat_of(origin: &Origin, shards: u16) -> Shard {
+    let Stream { scenario, replica, .. } = &origin.stream;
+    Shard { number: place_of(scenario, origin.side_effects, shards), replica: *replica }
 }
 
 /// Takes out of what was loaded what another role does: objectives, alerts and exporters are the hub's.

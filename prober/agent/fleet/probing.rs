@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use dashboard::ReloadState;
-use fleet::assign::{SHARDS, shard_of};
+use fleet::assign::SHARDS;
 use fleet::{Shard, Token};
 use model::time::{Clock as _, SystemClock, Timestamp};
 use schedule::entry::Entry;
@@ -12,10 +12,10 @@ use tokio::sync::watch;
 
 use super::kept::{Checked, Kept};
 use super::publish::Owned;
-use super::seats::Turn;
-use super::sets::Compiler;
+use super::seats::{Leases, Turn};
 use super::tenures::Tenures;
-use super::{environment, only_probing};
+use super::{environment, only_probing, seat_of};
+use crate::agent::load::Loaded;
 use crate::agent::parts::Parts;
 use crate::agent::serve::enter;
 use crate::exit::Stop;
@@ -26,6 +26,8 @@ pub(super) struct Probing {
     pub(super) entries: Vec<Entry>,
     /// Every shard that is owned.
     pub(super) mine: BTreeMap<Shard, Token>,
+    /// Until when what is in those with side effects may begin.
+    pub(super) leases: Leases,
     /// The same for the publisher, with whether a plan is in it.
     pub(super) owned: watch::Sender<Owned>,
     pub(super) tenures: Arc<Mutex<Tenures>>,
@@ -34,6 +36,16 @@ pub(super) struct Probing {
 }
 
 impl Probing {
+    /// Owns nothing yet; what was probed before `last` stays so.
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        owned: watch::Sender<Owned>,
+        tenures: Arc<Mutex<Tenures>>,
+        last: Timestamp,
+    ) -> Self {
+        Self { entries, mine: BTreeMap::new(), leases: Leases::new(), owned, tenures, last }
+    }
+
     /// Probes from now on what is owned from now on.
     pub(super) async fn turn(&mut self, parts: &Parts, turn: Turn) -> Result<(), Stop> {
         // Borders never go back: what was handed over stays so.
@@ -50,7 +62,7 @@ impl Probing {
             tenures.note(&begun, at).and_then(|()| tenures.note_owned(&turn.owned, at)).map_err(environment)
         })?;
         tracing::info!(shards = turn.owned.len(), begun = begun.len(), from = %at, "work has changed hands");
-        self.mine = turn.owned;
+        (self.mine, self.leases) = (turn.owned, turn.leases);
         self.run(parts, at).await.map_err(Stop::environment)
     }
 
@@ -66,25 +78,26 @@ impl Probing {
 
     /// The plans of the shards that are owned; tells the publisher which these are.
     fn plans(&self) -> Vec<Entry> {
-        let seat = |entry: &Entry| {
-            let stream = &entry.origin.stream;
-            Shard { number: shard_of(&stream.scenario, SHARDS), replica: stream.replica }
-        };
+        let seat = |entry: &Entry| seat_of(&entry.origin, SHARDS);
         let used: BTreeSet<_> = self.entries.iter().map(seat).collect();
         let owned = self.mine.iter().map(|(shard, token)| (*shard, (*token, used.contains(shard))));
         self.owned.send_replace(Arc::new(owned.collect()));
-        self.entries.iter().filter(|entry| self.mine.contains_key(&seat(entry))).cloned().collect()
+        let here = self.entries.iter().filter(|entry| self.mine.contains_key(&seat(entry)));
+        let leased = |entry: &Entry| {
+            let lease = self.leases.get(&seat(entry)).cloned();
+            Entry { lease, ..entry.clone() }
+        };
+        here.map(leased).collect()
     }
 
     /// Probes another set from its time on; on an error the one from before goes on.
     pub(super) async fn renew(
         &mut self,
         parts: &mut Parts,
-        compiler: &Compiler,
+        loaded: Loaded,
         kept: &mut Kept,
         set: &Checked,
     ) -> Result<(), String> {
-        let (_, loaded) = compiler.compile(kept, set).await?;
         let loaded = only_probing(loaded);
         kept.keep(set).map_err(|refusal| refusal.to_string())?;
         enter(&loaded).map_err(|stop| stop.message)?;

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fleet::assign::shard_of;
 use fleet::batch::{Head, Record, pack};
 use fleet::{Batch, BatchId, Beat, DUPLICATE_WINDOW, EventLog, Fault, Shard, Token};
 use model::event::SliEvent;
@@ -21,6 +20,7 @@ use store::{Cursor, ReadError, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::seat_of;
 use super::tenures::Tenures;
 
 /// The name of the place in the store up to which the ledger has everything.
@@ -172,9 +172,7 @@ impl<E: EventLog> Publisher<E> {
         {
             let tenures = self.tenures.lock().expect("no holder panics");
             for event in &read.events {
-                let stream = &event.origin.stream;
-                let number = shard_of(&stream.scenario, self.shards);
-                let shard = Shard { number, replica: stream.replica };
+                let shard = seat_of(&event.origin, self.shards);
                 let token = tenures.token(shard, event.slot.scheduled);
                 groups.entry((shard, token)).or_default().push(record(event));
             }
@@ -283,7 +281,8 @@ impl From<ReadError> for Trouble {
 }
 
 fn record(event: &Arc<SliEvent>) -> Record {
-    if event.verdict() == Verdict::Missed {
+    // What may have been sent takes the place of a miss that the ledger declared, as an event does.
+    if event.verdict() == Verdict::Missed && event.outcome.maybe_sent != Some(true) {
         let reason = event.outcome.reason;
         let (origin, at) = (Arc::clone(&event.origin), event.slot.scheduled);
         return Record::Missed(MissedSlots::one(origin, reason, at, event.recorded));

@@ -1,12 +1,16 @@
 //! Who probes what: joins the region, and claims, gives and takes shards as the assignment says.
 //!
-//! Without the engine nothing changes: nobody can take what is owned here, so it goes on.
+//! Without the engine nothing changes: nobody can take what is owned here, so it goes on. What has side effects does not: see
+//! [`effects`].
+
+mod effects;
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fleet::assign::{Candidate, Held, Layout, Move, View};
+use fleet::assign::{Layout, Move, View};
 use fleet::{Beat, Change, Fault, Member, Owner, Ownership, OwnershipWatch as _, Shard, Token};
 use model::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::{Value, json};
@@ -14,11 +18,13 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::HANDOVER;
+use effects::Effects;
+use world::{Known, World};
+
+pub(super) use effects::Leases;
 
 /// How often a member says that it is alive.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
-/// After this long without a word a member's shards are taken.
-const SUSPECT_AFTER: Duration = Duration::from_secs(3);
 /// How often a membership is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// How often the assignment is looked at.
@@ -33,10 +39,12 @@ const ALONE_AFTER: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// What is owned from some time on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Turn {
     /// Every shard that is owned then.
     pub(super) owned: BTreeMap<Shard, Token>,
+    /// Until when work with side effects may begin: one for each of those shards.
+    pub(super) leases: Leases,
     /// The first slot of it.
     pub(super) at: Timestamp,
 }
@@ -54,80 +62,9 @@ pub(super) struct Seats<E> {
     /// Gives everything away, and ends when nothing is left or nobody is there to take it.
     pub(super) drain: CancellationToken,
     mine: BTreeMap<Shard, Token>,
+    effects: Effects,
     /// Whether the engine was there since the start.
     was_there: bool,
-}
-
-/// What is known of the region.
-#[derive(Default)]
-struct World {
-    members: BTreeMap<String, Seen>,
-    owners: BTreeMap<Shard, Known>,
-}
-
-struct Seen {
-    boot: u64,
-    zone: Arc<str>,
-    draining: bool,
-    heard: Instant,
-}
-
-struct Known {
-    owner: Owner,
-    since: Timestamp,
-}
-
-impl World {
-    fn alive(&self, prober: &str, boot: u64) -> bool {
-        let member = self.members.get(prober);
-        member.is_some_and(|seen| seen.boot == boot && seen.heard.elapsed() < SUSPECT_AFTER)
-    }
-
-    fn candidates(&self) -> Vec<Candidate> {
-        let alive = self.members.iter().filter(|(_, seen)| seen.heard.elapsed() < SUSPECT_AFTER);
-        alive
-            .map(|(name, seen)| Candidate {
-                name: name.as_str().into(),
-                zone: Arc::clone(&seen.zone),
-                draining: seen.draining,
-            })
-            .collect()
-    }
-
-    fn held(&self) -> Vec<Held> {
-        let held = self.owners.iter().filter_map(|(seat, known)| {
-            let holder = known.owner.holder.as_ref()?;
-            // A life that has ended owns as the dead do, whatever the prober's next life is called.
-            let owner = if self.alive(&holder.prober, holder.boot) {
-                holder.prober.as_str().into()
-            } else {
-                format!("{} of boot {}", holder.prober, holder.boot).into()
-            };
-            Some(Held { seat: *seat, owner, taken_at: known.since })
-        });
-        held.collect()
-    }
-
-    fn note_member(&mut self, member: &Member) {
-        let about: Value = serde_json::from_slice(&member.about).unwrap_or_default();
-        let seen = Seen {
-            boot: member.who.boot,
-            zone: about["zone"].as_str().unwrap_or_default().into(),
-            draining: about["draining"].as_bool().unwrap_or(false),
-            heard: Instant::now(),
-        };
-        self.members.insert(member.who.prober.clone(), seen);
-    }
-
-    fn note_beat(&mut self, who: &Beat) {
-        if let Some(seen) = self.members.get_mut(&who.prober).filter(|seen| seen.boot == who.boot) {
-            seen.heard = Instant::now();
-        }
-    }
-
-    fn token(&self, seat: Shard) -> Option<Token> {
-        self.owners.get(&seat).map(|known| known.owner.token)
-    }
 }
 
 impl<E: Ownership> Seats<E> {
@@ -138,8 +75,8 @@ impl<E: Ownership> Seats<E> {
         turns: mpsc::Sender<Turn>,
         drain: CancellationToken,
     ) -> Self {
-        let (mine, was_there) = (BTreeMap::new(), false);
-        Self { engine, layout, me, zone, about, turns, drain, mine, was_there }
+        let (mine, effects, was_there) = (BTreeMap::new(), Effects::new(), false);
+        Self { engine, layout, me, zone, about, turns, drain, mine, effects, was_there }
     }
 
     /// The same, with what this prober's last life owned: as long as the engine is away it goes on with that.
@@ -171,6 +108,10 @@ impl<E: Ownership> Seats<E> {
             }
             tokio::time::sleep(AGAIN).await;
         }
+        // As long as nothing says that it is gone, nobody takes what has side effects and may still be going here.
+        if self.mine.keys().any(|seat| self.layout.has_effects(*seat)) {
+            return;
+        }
         let left = self.engine.leave(&self.layout.region, &self.me.prober);
         if let Ok(Err(fault)) = tokio::time::timeout(RENEW_EVERY, left).await {
             tracing::debug!("the fleet was not told of the end: {fault}");
@@ -192,9 +133,9 @@ impl<E: Ownership> Seats<E> {
     /// Takes part as long as the engine is there.
     async fn attend(&mut self) -> Result<(), Fault> {
         let region = Arc::clone(&self.layout.region);
-        self.engine.renew(&region, &self.member()).await?;
+        self.renew().await?;
         let mut watch = self.engine.watch_owners(&region).await?;
-        let mut world = World::default();
+        let mut world = World::new();
         loop {
             match watch.next().await? {
                 Change::Settled => break,
@@ -218,9 +159,11 @@ impl<E: Ownership> Seats<E> {
                     let drain_now = self.drain.is_cancelled() && !std::mem::replace(&mut draining, self.drain.is_cancelled());
                     if drain_now || renewed.elapsed() >= RENEW_EVERY {
                         renewed = Instant::now();
-                        let member = self.member();
-                        self.engine.renew(&region, &member).await?;
-                        world.note_member(&member);
+                        if self.renew().await? {
+                            // Others may own what was owned here: all of it is looked at anew.
+                            return Err(Fault::Away("the membership was renewed too late".to_owned()));
+                        }
+                        world.note_member(&self.member());
                     }
                     if beaten.is_none_or(|at| at.elapsed() >= BEAT_EVERY) {
                         beaten = Some(Instant::now());
@@ -238,6 +181,13 @@ impl<E: Ownership> Seats<E> {
         }
     }
 
+    /// Renews the membership, and with it the term; says whether that began anew, because the last one had ended.
+    async fn renew(&mut self) -> Result<bool, Fault> {
+        let (sent, region) = (Instant::now(), Arc::clone(&self.layout.region));
+        self.engine.renew(&region, &self.member()).await?;
+        Ok(self.effects.renewed(sent))
+    }
+
     /// Whether nothing is left to give, or nobody is there to take it.
     fn is_done(&self, world: &World) -> bool {
         let others = world.candidates();
@@ -248,6 +198,8 @@ impl<E: Ownership> Seats<E> {
     async fn compare(&mut self, world: &mut World) -> Result<(), Fault> {
         let region = Arc::clone(&self.layout.region);
         let before = self.mine.clone();
+        // What was given away without an answer may be owned here after all: under a new lease.
+        self.effects.forget_given();
         for seat in before.keys() {
             if world.owners.contains_key(seat) {
                 continue;
@@ -262,14 +214,14 @@ impl<E: Ownership> Seats<E> {
         self.reclaim(world).await?;
         self.was_there = true;
         for (seat, known) in &world.owners {
-            // A claim whose answer was lost is ours as well.
-            if known.owner.holder.as_ref() == Some(&self.me) {
+            // A claim whose answer was lost is ours as well; what may still be another's is not.
+            if known.owner.holder.as_ref() == Some(&self.me) && !self.effects.is_unsure(*seat) {
                 self.mine.insert(*seat, known.owner.token);
             } else {
                 self.mine.remove(seat);
             }
         }
-        if self.mine != before {
+        if self.mine != before || (self.effects.is_new() && !self.mine.is_empty()) {
             self.turn(SystemClock.now()).await;
         }
         Ok(())
@@ -330,8 +282,16 @@ impl<E: Ownership> Seats<E> {
                 }
                 let (seat, token) = (owner.shard, owner.token);
                 let ours = owner.holder.as_ref() == Some(&self.me);
+                if ours && self.layout.has_effects(seat) {
+                    self.effects.hear_own(seat, world);
+                }
                 world.owners.insert(seat, Known { owner, since: SystemClock.now() });
+                if ours && self.effects.is_unsure(seat) {
+                    return None;
+                }
                 if ours {
+                    // Others that come with it may begin sooner.
+                    self.effects.gained(seat, border(token));
                     self.mine.insert(seat, token);
                     return Some(border(token));
                 }
@@ -346,12 +306,13 @@ impl<E: Ownership> Seats<E> {
 
     /// Does what the assignment says now.
     async fn act(&mut self, world: &mut World) -> Result<(), Fault> {
-        let region = Arc::clone(&self.layout.region);
         let (members, held) = (world.candidates(), world.held());
         let view = View { layout: &self.layout, members: &members, held: &held, now: SystemClock.now() };
+        let mut moves = view.moves(&self.me.prober);
+        self.leave_what_may_go_on(world, &mut moves).await?;
         let (mut taken, mut given) = (false, None::<Token>);
         let mut kept = self.mine.clone();
-        for step in view.moves(&self.me.prober) {
+        for step in moves {
             let (seat, known) = (step.seat(), world.token(step.seat()));
             let holder = match &step {
                 Move::Take(_) => Some(self.me.clone()),
@@ -360,44 +321,61 @@ impl<E: Ownership> Seats<E> {
                 }
                 Move::Release(_) => None,
             };
+            let region = Arc::clone(&self.layout.region);
+            self.before_claim(&step, world);
             let token = match self.engine.claim(&region, seat, known, holder.as_ref()).await {
                 Ok(token) => token,
                 // Somebody was quicker, and the watch says who.
-                Err(Fault::Conflict) => continue,
+                Err(Fault::Conflict) => {
+                    self.effects.lost(seat);
+                    continue;
+                }
                 Err(fault) => {
                     self.settle(taken, given, kept).await;
+                    self.drop_given(&step).await;
                     return Err(fault);
                 }
             };
-            if matches!(step, Move::Take(_)) {
-                self.won(world, seat, token);
+            if !matches!(step, Move::Take(_)) {
+                self.mine.remove(&seat);
+                self.effects.given(seat, border(token));
+                given = given.max(Some(token));
+            } else if !self.layout.has_effects(seat) {
+                self.mine.insert(seat, token);
                 kept.insert(seat, token);
                 taken = true;
-            } else {
-                self.mine.remove(&seat);
-                let owner = Owner { shard: seat, token, holder };
-                world.owners.insert(seat, Known { owner, since: SystemClock.now() });
-                given = given.max(Some(token));
             }
+            let owner = Owner { shard: seat, token, holder };
+            world.owners.insert(seat, Known { owner, since: SystemClock.now() });
+        }
+        let sure = self.make_sure(world).await;
+        if let Ok(sure) = &sure {
+            taken |= !sure.is_empty();
+            kept.extend(sure);
         }
         self.settle(taken, given, kept).await;
-        Ok(())
+        sure.map(drop)
     }
 
     /// Tells of what was taken at once, and of what was given when the new owners begin.
     async fn settle(&mut self, taken: bool, given: Option<Token>, with_given: BTreeMap<Shard, Token>) {
         if taken {
-            let now = Turn { owned: with_given, at: SystemClock.now() };
-            let _gone = self.turns.send(now).await;
+            self.tell(with_given, SystemClock.now()).await;
         }
         if let Some(token) = given {
             self.turn(border(token)).await;
         }
     }
 
-    async fn turn(&self, at: Timestamp) {
+    async fn turn(&mut self, at: Timestamp) {
+        self.tell(self.mine.clone(), at).await;
+    }
+
+    async fn tell(&mut self, owned: BTreeMap<Shard, Token>, at: Timestamp) {
+        let with_effects = owned.keys().copied().filter(|seat| self.layout.has_effects(*seat));
+        let leases = self.effects.leases(with_effects);
         // Whoever listens has gone only when the process is ending.
-        let _gone = self.turns.send(Turn { owned: self.mine.clone(), at }).await;
+        let _gone = self.turns.send(Turn { owned, leases, at }).await;
     }
 }
 

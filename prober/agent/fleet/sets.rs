@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::kept::{Checked, Kept};
+use super::refusals::Refused;
 use crate::agent::files::Place;
 use crate::agent::load::{Loaded, Loader};
 use crate::agent::parts::Parts;
@@ -27,11 +28,13 @@ pub(super) fn not_here() -> ReloadState {
     ReloadState::Failed { at: SystemClock.now(), diagnostics }
 }
 
-pub(super) fn refused(parts: &Parts, why: &str) {
+/// Says that a set is refused, and why; gives what is to be noted.
+pub(super) fn refused(parts: &Parts, why: &str) -> Refused {
     tracing::error!("a scenario set is refused, the one from before goes on: {why}");
     parts
         .reload_state
         .send_replace(ReloadState::Failed { at: SystemClock.now(), diagnostics: why.to_owned() });
+    Refused { what: "scenario set", whose: "the servers".to_owned(), why: why.to_owned() }
 }
 
 /// The set from before the restart, else the first that the engine shows.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dashboard::{FleetView, LedgerView, MemberView, OwnFact, RegionView};
 use export::prometheus::FleetFamily;
 use fleet::nats::Nats;
-use fleet::{ConfigSource as _, Fault, Member, Ownership as _};
+use fleet::{ConfigSource as _, Fault, Member, Ownership as _, SetVersion};
 use model::time::{Clock as _, SystemClock, Timestamp};
 use schedule::distrust::Doubts;
 use schedule::distrust::clock::Measured;
@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::peers::{Said, votes};
 use super::{HUBS, layout};
 
+/// The greatest version that a member is believed to apply.
+const VERSION_MAX: u64 = 1 << 48;
 /// How often a hub looks at the fleet.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often a clock is compared with the servers'.
@@ -28,6 +30,12 @@ const CLOCK_WARN_MS: u64 = 250;
 
 /// A clock minus the servers', and how wrong that may be, in milliseconds.
 pub(super) type Offset = Option<(i64, u64)>;
+
+/// How its clock is, and what is wrong with the servers, as somebody sees it.
+pub(super) type Looks = (watch::Receiver<Offset>, watch::Receiver<Vec<String>>);
+
+/// Troubles with the servers of which a member tells.
+const TROUBLES_TOLD: usize = 6;
 
 /// Where the newest view of the fleet is.
 pub(crate) type Shown = Option<Arc<FleetView>>;
@@ -49,6 +57,7 @@ pub(crate) async fn look(nats: &Nats, role: &'static str, named: &[String]) -> R
     for name in regions {
         view.regions.push(region(nats, name, &members).await?);
     }
+    tell_closed(&mut view.regions, &members);
     view.members = members.iter().map(member_view).collect();
     let said: Vec<_> = members.iter().map(Said::of).collect();
     for (member, said_of) in view.members.iter_mut().zip(&said) {
@@ -58,6 +67,34 @@ pub(crate) async fn look(nats: &Nats, role: &'static str, named: &[String]) -> R
     }
     view.members.sort_by(|a, b| (&a.region, &a.prober).cmp(&(&b.region, &b.prober)));
     Ok(view)
+}
+
+/// Up to where the regions' accounts are closed, as the active hub says, or else another one.
+fn tell_closed(regions: &mut [RegionView], members: &[Member]) {
+    let ledgers = members.iter().map(|member| about(member)["ledger"].clone());
+    let mut ledgers: Vec<_> = ledgers.filter(Value::is_object).collect();
+    ledgers.sort_by_key(|ledger| ledger["active"] != true);
+    let Some(ledger) = ledgers.first() else { return };
+    for told in ledger["regions"].as_array().into_iter().flatten() {
+        let of = regions.iter_mut().find(|region| told[0].as_str() == Some(&region.region));
+        if let Some(region) = of {
+            region.closed = told[1].as_i64().map(Timestamp::from_millis);
+            region.dark_since = told[2].as_i64().map(Timestamp::from_millis);
+        }
+    }
+}
+
+/// The newest version of the set that a member says it applies, and who; `None` if nobody applies one.
+///
+/// # Errors
+/// The engine is away, or does not let us.
+pub(crate) async fn newest_applied(nats: &Nats) -> Result<Option<(SetVersion, String)>, Fault> {
+    let members = nats.members("*").await?;
+    let applied = members.iter().map(|member| (about(member)["set_version"].as_u64().unwrap_or(0), member));
+    // Nothing of what members say is signed: nobody may use up all versions there are.
+    let applied = applied.filter(|(version, _)| (1..=VERSION_MAX).contains(version));
+    let newest = applied.max_by_key(|(version, _)| *version);
+    Ok(newest.map(|(version, member)| (SetVersion(version), member.who.prober.clone())))
 }
 
 async fn region(nats: &Nats, region: String, members: &[Member]) -> Result<RegionView, Fault> {
@@ -70,7 +107,8 @@ async fn region(nats: &Nats, region: String, members: &[Member]) -> Result<Regio
     });
     let (owned_shards, members) = (owned.count() as u64, alive.len() as u64);
     let set_version = nats.manifest(&region).await?.map(|manifest| manifest.version.0);
-    Ok(RegionView { members, shards: layout.seats().count() as u64, owned_shards, set_version, region })
+    let shards = layout.seats().count() as u64;
+    Ok(RegionView { members, shards, owned_shards, set_version, region, closed: None, dark_since: None })
 }
 
 fn about(member: &Member) -> Value {
@@ -103,8 +141,20 @@ pub(super) fn member_view(member: &Member) -> MemberView {
         peers: 0,
         peers_failing: 0,
         unvouched: false,
+        server_troubles: about["server_troubles"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .take(TROUBLES_TOLD)
+            .map(sentence)
+            .collect(),
         ledger: about["ledger"].is_object().then(|| ledger_view(&about["ledger"])),
     }
+}
+
+/// What somebody says, as long as a sentence may be.
+fn sentence(said: &Value) -> String {
+    said.as_str().unwrap_or_default().chars().take(200).collect()
 }
 
 fn ledger_view(said: &Value) -> LedgerView {
@@ -121,6 +171,7 @@ fn ledger_view(said: &Value) -> LedgerView {
         superseded_records: number("superseded_records"),
         unplanned_records: number("unplanned_records"),
         no_owner_slots: number("no_owner_slots"),
+        dark_slots: number("dark_slots"),
     }
 }
 
@@ -145,8 +196,11 @@ fn unvouched(view: &FleetView) -> Unvouched {
 }
 
 /// What every member says of itself.
-pub(super) fn words(set_version: u64, sets_refused: u64, offset: Offset) -> Value {
+pub(super) fn words(set_version: u64, sets_refused: u64, (offset, servers): &Looks) -> Value {
+    let offset = *offset.borrow();
+    let troubles: Vec<_> = servers.borrow().iter().take(TROUBLES_TOLD).cloned().collect();
     json!({
+        "server_troubles": troubles,
         "build": env!("CARGO_PKG_VERSION"),
         "set_version": set_version,
         "sets_refused": sets_refused,
@@ -219,9 +273,9 @@ type OfMember = fn(&MemberView) -> Option<f64>;
 type OfLedger = fn(&LedgerView) -> f64;
 
 /// Takes a number from a region.
-type OfRegion = fn(&RegionView) -> u64;
+type OfRegion = fn(&RegionView) -> Option<f64>;
 
-const MEMBERS: [(&str, &str, OfMember); 11] = [
+const MEMBERS: [(&str, &str, OfMember); 12] = [
     ("prober_fleet_member_shards", "Shards that a member owns.", |one| Some(one.shards as f64)),
     ("prober_fleet_member_set_version", "The version of the scenario set that a member applies.", |one| {
         Some(one.set_version as f64)
@@ -252,12 +306,17 @@ const MEMBERS: [(&str, &str, OfMember); 11] = [
         "Whether so many of them fail that the member's runs are not counted in the quorum: 1 or 0.",
         |one| Some(f64::from(u8::from(one.unvouched))),
     ),
+    (
+        "prober_fleet_server_troubles",
+        "What a member sees that is wrong with the servers: too old, or not set up as a fleet needs it.",
+        |one| Some(one.server_troubles.len() as f64),
+    ),
     ("prober_fleet_clock_offset_seconds", "A member's clock minus that of the servers.", |one| {
         one.clock_offset_ms.map(|offset| offset as f64 / 1e3)
     }),
 ];
 
-const LEDGERS: [(&str, &str, OfLedger); 11] = [
+const LEDGERS: [(&str, &str, OfLedger); 12] = [
     ("prober_fleet_hub_active", "Whether the hub confirms and alerts: 1 or 0.", |one| {
         f64::from(u8::from(one.active))
     }),
@@ -285,6 +344,26 @@ const LEDGERS: [(&str, &str, OfLedger); 11] = [
     ("prober_fleet_no_owner_slots_total", "Slots missed because nobody owned them.", |one| {
         one.no_owner_slots as f64
     }),
+    ("prober_fleet_dark_slots_total", "Slots missed because nothing was heard of their owner.", |one| {
+        one.dark_slots as f64
+    }),
+];
+
+const REGIONS: [(&str, &str, OfRegion); 5] = [
+    ("prober_fleet_members", "Agents of a region that are there.", |one| Some(one.members as f64)),
+    ("prober_fleet_shards", "Shards that a region's work is cut into.", |one| Some(one.shards as f64)),
+    ("prober_fleet_owned_shards", "Shards that somebody owns who is there.", |one| {
+        Some(one.owned_shards as f64)
+    }),
+    (
+        "prober_fleet_region_closed_timestamp_seconds",
+        "Every slot of the region before it has its record.",
+        |one| Some(one.closed?.as_seconds_f64()),
+    ),
+    ("prober_fleet_region_dark", "Whether nothing is heard of a part of the region: 1 or 0.", |one| {
+        one.closed?;
+        Some(f64::from(u8::from(one.dark_since.is_some())))
+    }),
 ];
 
 /// The metrics of a fleet.
@@ -303,13 +382,9 @@ pub(crate) fn families(view: &FleetView) -> Vec<FleetFamily> {
         let series = own.filter_map(|one| Some((vec![], value(one.ledger.as_ref()?))));
         families.push(FleetFamily { name, help, series: series.collect() });
     }
-    let regions: [(&str, &str, OfRegion); 3] = [
-        ("prober_fleet_members", "Agents of a region that are there.", |one| one.members),
-        ("prober_fleet_shards", "Shards that a region's work is cut into.", |one| one.shards),
-        ("prober_fleet_owned_shards", "Shards that somebody owns who is there.", |one| one.owned_shards),
-    ];
-    for (name, help, value) in regions {
-        let series = view.regions.iter().map(|one| (vec![("region", one.region.clone())], value(one) as f64));
+    for (name, help, value) in REGIONS {
+        let series =
+            view.regions.iter().filter_map(|one| Some((vec![("region", one.region.clone())], value(one)?)));
         families.push(FleetFamily { name, help, series: series.collect() });
     }
     families.retain(|family| !family.series.is_empty());
@@ -324,10 +399,14 @@ pub(crate) fn facts(view: &FleetView) -> Vec<OwnFact> {
     for one in &view.regions {
         let version = one.set_version.map_or("none".to_owned(), |version| version.to_string());
         let value = format!(
-            "{} agents have {} of {} shards; set {version}",
-            one.members, one.owned_shards, one.shards
+            "{} agents have {} of {} shards; set {version}{}",
+            one.members,
+            one.owned_shards,
+            one.shards,
+            one.dark_since.map_or(String::new(), |since| format!("; dark since {since}"))
         );
-        add("Fleet regions", one.region.clone(), value, one.owned_shards < one.shards);
+        let is_bad = one.owned_shards < one.shards || one.dark_since.is_some();
+        add("Fleet regions", one.region.clone(), value, is_bad);
     }
     for one in &view.members {
         let clock = one.clock_offset_ms.map_or(String::new(), |offset| format!("; clock {offset:+} ms"));

@@ -113,6 +113,7 @@ fn origin(promise: &Promise, feed: &Feed) -> Arc<Origin> {
         service: Arc::clone(&promise.service),
         labels: Vec::new(),
         prober: "test".into(),
+        side_effects: false,
     })
 }
 

@@ -12,6 +12,7 @@ Examples:
   prober import blackbox blackbox.yml --prometheus prometheus.yml --into shop
   prober import hurl checkout.hurl --var host=https://shop.example --into shop
   pbpaste | prober import curl -                         a command copied from a browser
+  prober import openapi <(curl -s https://shop.example/openapi.json) --into shop
 
 What has no place here becomes a comment `# not imported: …` and is counted at the end. Passwords, tokens and
 cookies become references to secrets; their values are not written.")]
@@ -19,7 +20,7 @@ pub(crate) struct Import {
     /// What the file is
     #[arg(value_enum)]
     pub(crate) from: ImportFrom,
-    /// The file, or `-` for standard input
+    /// The file or pipe, or `-` for standard input
     pub(crate) file: PathBuf,
     /// Write a project into this folder; nothing there is overwritten
     #[arg(long, value_name = "DIR")]

@@ -1,11 +1,10 @@
 //! Words of the roles of a fleet.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Engine, PageArgs};
+use super::{Engine, Lasting};
 
 /// What both roles are told.
 #[derive(Debug, Args)]
@@ -15,20 +14,8 @@ pub(crate) struct FleetPlace {
     /// The keys whose scenario sets are believed: a file with a line for each, as `prober fleet init` writes it
     #[arg(long, value_name = "FILE", env = "PROBER_TRUST", default_value = "fleet/trusted-keys")]
     pub(crate) trust: PathBuf,
-    /// Where events are stored
-    #[arg(long, value_name = "DIR", env = "PROBER_DATA", default_value = "prober-data")]
-    pub(crate) data: PathBuf,
-    /// Name in events and in the fleet; default: the host's name
-    #[arg(long, value_name = "NAME", env = "PROBER_ID")]
-    pub(crate) id: Option<String>,
-    /// Address of page, API and metrics; elsewhere than on loopback see Pages; default: 127.0.0.1:9899
-    #[arg(long, env = "PROBER_LISTEN")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// Threads; default: half of the cores
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
     #[command(flatten)]
-    pub(crate) pages: PageArgs,
+    pub(crate) lasting: Lasting,
 }
 
 #[derive(Debug, Args)]

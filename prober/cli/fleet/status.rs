@@ -79,6 +79,7 @@ fn hub_line(view: &FleetView, hub: &MemberView, ledger: &LedgerView) -> String {
         (ledger.superseded_records, "overtaken records"),
         (ledger.unplanned_records, "unplanned records"),
         (ledger.no_owner_slots, "slots without an owner"),
+        (ledger.dark_slots, "dark slots"),
     ] {
         if count > 0 {
             write!(line, ", {count} {what}").expect("a text takes more");

@@ -60,6 +60,13 @@ fn elsewhere(key: &str) -> &'static str {
         "storage" => "events are stored by themselves; `store` in prober.yaml says how long",
         "external-endpoints" => "what others push is not looked at",
         "suites" => "a flow is a scenario with `steps`",
+        "maintenance" => "`maintenance` in prober.yaml says when runs do not count",
+        "metrics" => "there are metrics anyhow, at /metrics",
+        "security" => "`prober serve --help` says who may look at the pages",
+        "web" => "`serve: { listen: … }` in prober.yaml says where the pages are",
+        "concurrency" | "disable-monitoring-lock" => {
+            "`--in-flight` of `prober serve` says how many run at once"
+        }
         _ => "there is no such setting here",
     }
 }
@@ -234,12 +241,19 @@ impl Endpoint<'_> {
             }
             keys.insert("proxy".to_owned(), proxy.into());
         }
-        if let (Some(cert), Some(key)) = (
-            text(self.settings, &["client", "tls", "certificate-file"]),
-            text(self.settings, &["client", "tls", "private-key-file"]),
-        ) {
-            let shown = json!({ "cert": literal(&cert), "key": literal(&key) });
-            keys.insert("client_certificate".to_owned(), shown);
+        let of_tls = |key: &str| text(self.settings, &["client", "tls", key]);
+        match (of_tls("certificate-file"), of_tls("private-key-file")) {
+            (Some(cert), Some(key)) => {
+                let shown = json!({ "cert": literal(&cert), "key": literal(&key) });
+                keys.insert("client_certificate".to_owned(), shown);
+            }
+            (None, None) => {}
+            _ => self.draft.lose("client.tls: it lacks the certificate or its key"),
+        }
+        for (key, _) in pairs(self.settings, &["client", "tls"]) {
+            if !matches!(&**key, "certificate-file" | "private-key-file") {
+                self.draft.lose(format!("client.tls.{key}"));
+            }
         }
         if at(self.settings, &["client", "oauth2"]).is_some() {
             if keys.contains_key("auth") {

@@ -2,6 +2,7 @@
 //!
 //! Pages, forms and calls of the recorded site matter; images, styles, scripts and other sites do not, and are told.
 
+use model::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Given;
@@ -13,6 +14,8 @@ use crate::exit::Stop;
 
 /// The most requests that are looked at.
 const ENTRIES_MAX: usize = 20_000;
+/// Methods that a step can have.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /// Headers that a browser adds by itself, and what begins like them.
 const BROWSERS: [&str; 22] = [
     "host",
@@ -44,7 +47,8 @@ pub(super) fn read(given: &Given) -> Result<Imported, Stop> {
     let root: Value = serde_json::from_str(&given.text).map_err(|error| {
         Stop::file(format!("{}:{}:{}: {}", given.path, error.line(), error.column(), bare(&error)))
     })?;
-    let entries = list(&root, &["log", "entries"]);
+    let mut entries = list(&root, &["log", "entries"]);
+    in_time(&mut entries);
     if entries.is_empty() {
         return Err(Stop::file(format!("{} has no `log.entries`", given.path)));
     }
@@ -76,6 +80,14 @@ pub(super) fn read(given: &Given) -> Result<Imported, Stop> {
         of_page(&title, &site, &entries, &mut imported);
     }
     Ok(imported)
+}
+
+/// Puts the requests in the order in which they were sent, as a recording need not have them in that order.
+fn in_time(entries: &mut [&Value]) {
+    let time = |entry: &&Value| text(entry, &["startedDateTime"])?.parse::<Timestamp>().ok();
+    if entries.iter().all(|entry| time(entry).is_some()) {
+        entries.sort_by_key(time);
+    }
 }
 
 /// What a request is for, in Chrome's words; found out if the recording does not say it.
@@ -151,6 +163,12 @@ impl Page<'_> {
         }
         if !is_of(host, self.site) {
             return self.asset(&format!("to {host}"));
+        }
+        if method == "CONNECT" {
+            return self.asset("tunnel");
+        }
+        if !METHODS.contains(&&*method) {
+            return self.draft.lose(format!("{shown}: there is no such method here"));
         }
         if !matches!(&*kind, "document" | "xhr" | "fetch" | "other")
             || (kind == "other" && method == "GET")

@@ -3,6 +3,7 @@
 
 mod answer;
 mod entry;
+mod options;
 mod said;
 
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ use super::Given;
 use super::draft::{Draft, Imported, STEPS_MAX, host_of};
 use super::expect::Expect;
 use super::secrets::is_secret;
-use super::words::{duration, literal, millis, name, unreferenced, variable};
+use super::words::{literal, name, unreferenced, variable};
 use crate::exit::Stop;
 use entry::{Body, Entry, Section, quoted_variables};
 
@@ -25,9 +26,10 @@ pub(super) fn read(given: &Given) -> Result<Imported, Stop> {
         return Err(Stop::file(format!("{} has no request", given.path)));
     }
     draft.key("aim", format!("The requests of {} are answered as it says.", literal(&given.stem)));
-    draft.timing(Some(300_000), None);
+    draft.timing(Some(EVERY_MS), None);
     let only = entries.len() == 1;
-    let mut flow = Flow { given, imported: &mut imported, draft: &mut draft, captured: Vec::new(), only };
+    let mut flow =
+        Flow { given, imported: &mut imported, draft: &mut draft, captured: Vec::new(), only, asking_ms: 0 };
     for (number, entry) in entries.iter().enumerate() {
         if number < STEPS_MAX {
             flow.step(number, entry);
@@ -39,10 +41,13 @@ pub(super) fn read(given: &Given) -> Result<Imported, Stop> {
             ));
         }
     }
+    flow.whole_time();
     imported.drafts.push(draft);
     Ok(imported)
 }
 
+/// How often a file is run here; hurl runs one when it is told to.
+const EVERY_MS: u64 = 300_000;
 struct Flow<'a> {
     given: &'a Given,
     imported: &'a mut Imported,
@@ -51,6 +56,8 @@ struct Flow<'a> {
     captured: Vec<String>,
     /// Whether there is one entry, so that how long it takes is how long the run takes.
     only: bool,
+    /// How long steps may ask again, all together.
+    asking_ms: u64,
 }
 
 impl Flow<'_> {
@@ -87,6 +94,7 @@ impl Flow<'_> {
             let _first = expect.add("status", json!({ "gte": 100 }));
         }
         expect.into_step(&mut step);
+        self.again(&options, &mut step);
         if !captures.is_empty() {
             step.insert("capture".to_owned(), Value::Object(captures));
         }
@@ -128,7 +136,12 @@ impl Flow<'_> {
                 self.draft.lose(format!("the value of {{{{{shown}}}}}: write it under `vars` in prober.yaml, or import with --var {shown}=VALUE"));
                 format!("{}.invalid", own.replace('_', "-"))
             });
-            self.imported.vars.insert(own.clone(), literal(&value).into());
+            // hurl takes a value that looks like a number or a truth for one.
+            let value = match serde_json::from_str::<Value>(&value) {
+                Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
+                _ => literal(&value).into(),
+            };
+            self.imported.vars.insert(own.clone(), value);
         }
         format!("${{vars.{own}}}")
     }
@@ -277,56 +290,6 @@ impl Flow<'_> {
                 part
             }
             None => json!({ "name": literal(name), "value": self.value(name, value) }),
-        }
-    }
-
-    fn option(
-        &mut self,
-        option: &str,
-        value: &str,
-        keys: &mut Map<String, Value>,
-        step: &mut Map<String, Value>,
-    ) {
-        let is_true = value == "true";
-        match option {
-            "user" => match value.split_once(':') {
-                Some((user, password)) => self.basic(user, password, keys),
-                None => self.draft.lose("the option user: it has no password"),
-            },
-            "insecure" if is_true => {
-                drop(keys.insert("insecure".to_owned(), "insecure in the hurl file".into()));
-            }
-            "compressed" if !is_true => drop(keys.insert("compression".to_owned(), false.into())),
-            // What says how many redirects are followed is looked at together.
-            "location" | "location-trusted" | "max-redirs" | "skip" | "compressed" | "verbose"
-            | "very-verbose" | "insecure" => {}
-            "http1.1" if is_true => drop(keys.insert("http_version".to_owned(), "1.1".into())),
-            "http2" if is_true => drop(keys.insert("http_version".to_owned(), "2".into())),
-            "ipv4" if is_true => drop(keys.insert("ip".to_owned(), "4".into())),
-            "ipv6" if is_true => drop(keys.insert("ip".to_owned(), "6".into())),
-            "cacert" => drop(keys.insert("ca".to_owned(), literal(value).into())),
-            "proxy" => {
-                let url = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
-                let url = self.own(&url);
-                keys.insert("proxy".to_owned(), url.into());
-            }
-            "max-time" => match millis(value, Some(1000.0)) {
-                Some(ms) => drop(step.insert("timeout".to_owned(), duration(ms).into())),
-                None => self.draft.lose(format!("max-time: {value}")),
-            },
-            // `retry` of hurl asks until all asserts hold: that is a poll.
-            "retry" => self.draft.lose(format!(
-                "retry: {value}; ask again with `poll`, or after lost connections with `retry`"
-            )),
-            "variable" => {
-                if let Some((name, value)) = value.split_once('=') {
-                    self.imported
-                        .vars
-                        .entry(variable(name))
-                        .or_insert_with(|| literal(value.trim_matches('"')).into());
-                }
-            }
-            other => self.draft.lose(format!("the option {other}")),
         }
     }
 

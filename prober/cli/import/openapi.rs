@@ -44,6 +44,11 @@ pub(super) fn read(given: &Given) -> Result<Imported, Stop> {
             imported.lose(format!("{path}: it is no path"));
             continue;
         }
+        // Methods of version 3.2, which are no fields of the versions before.
+        let more = pairs(item, &["additionalOperations"]).into_iter().map(|(method, _)| method.as_str());
+        for method in more.chain(at(item, &["query"]).map(|_| "QUERY")) {
+            imported.lose(format!("{method} {path}: it is asked with another method than GET and HEAD"));
+        }
         for method in METHODS {
             let Some(operation) = at(item, &[method]) else { continue };
             let named = format!("{} {path}", method.to_ascii_uppercase());
@@ -66,17 +71,8 @@ fn server(given: &Given, root: &Value, imported: &mut Imported) -> String {
     let servers = list(root, &["servers"]);
     let title = text(root, &["info", "title"]).unwrap_or_else(|| given.stem.clone());
     let asked = given.vars.iter().find(|(name, _)| name == "server").map(|(_, value)| value.clone());
-    let mut url = asked
-        .clone()
-        .or_else(|| servers.first().and_then(|server| text(server, &["url"])))
-        .unwrap_or_default();
-    if let Some(server) = servers.first() {
-        for (name, settings) in pairs(server, &["variables"]) {
-            let value = given.vars.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-            let value = value.or_else(|| text(settings, &["default"])).unwrap_or_default();
-            url = url.replace(&format!("{{{name}}}"), &value);
-        }
-    }
+    let first = servers.first().map(|server| url_of(server, &given.vars));
+    let mut url = asked.or(first).unwrap_or_default();
     for other in servers.iter().skip(1).filter_map(|server| text(server, &["url"])) {
         imported.lose(format!("the server {other}: it is another value of the variable"));
     }
@@ -93,6 +89,16 @@ fn server(given: &Given, root: &Value, imported: &mut Imported) -> String {
     }
     imported.vars.insert("server".to_owned(), url.into());
     "${vars.server}".to_owned()
+}
+
+/// The URL of a server, its variables filled in: as they were given, or as they are by default.
+fn url_of(server: &Value, given: &[(String, String)]) -> String {
+    let url = text(server, &["url"]).unwrap_or_default();
+    pairs(server, &["variables"]).into_iter().fold(url, |url, (name, settings)| {
+        let value = given.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let value = value.or_else(|| text(settings, &["default"])).unwrap_or_default();
+        url.replace(&format!("{{{name}}}"), &value)
+    })
 }
 
 /// A path, a query and headers.
@@ -152,7 +158,11 @@ impl<'a> Api<'a> {
         if method != "get" {
             keys.insert("method".to_owned(), method.to_ascii_uppercase().into());
         }
-        keys.insert("url".to_owned(), format!("{}{url}", self.base).into());
+        let base = self.base_of(item, operation, imported, &mut draft);
+        keys.insert("url".to_owned(), format!("{base}{url}").into());
+        if at(operation, &["requestBody"]).is_some() {
+            draft.lose(format!("requestBody: a {} has none here", method.to_ascii_uppercase()));
+        }
         self.security(operation, (&mut keys, &mut query, &mut headers), imported, &mut draft);
         let expect = self.responses(method, operation, (&mut keys, &mut headers), &mut draft);
         for (key, map) in [("query", query), ("headers", headers)] {
@@ -165,6 +175,19 @@ impl<'a> Api<'a> {
         draft.steps.push(step);
         imported.drafts.push(draft);
         Ok(())
+    }
+
+    /// Where the operation is: at the server of the description, unless it or its path names another one.
+    fn base_of(&self, item: &Value, operation: &Value, imported: &mut Imported, draft: &mut Draft) -> String {
+        let own = list(operation, &["servers"]).into_iter().chain(list(item, &["servers"])).next();
+        let Some(server) = own else { return self.base.clone() };
+        let url = url_of(server, &[]);
+        if !url.contains("://") {
+            draft.lose(format!("its own server {url:?}: it is no whole URL"));
+            return self.base.clone();
+        }
+        imported.target(host_of(&url));
+        imported.secrets.url(&draft.name, url.trim_end_matches('/')).0
     }
 
     /// The path, the query and the headers that the parameters make.
@@ -242,6 +265,9 @@ impl<'a> Api<'a> {
         else {
             return;
         };
+        if wanted.len() > 1 {
+            draft.note(format!("{} ways to sign in are described; this is the first", wanted.len()));
+        }
         for (name, _) in pairs(first, &[]) {
             let scheme = at(self.root, &["components", "securitySchemes", name]).cloned().unwrap_or_default();
             let scheme = self.resolved(&scheme).clone();
@@ -282,6 +308,9 @@ impl<'a> Api<'a> {
                     let id = imported.secrets.of_env(&format!("{env}_CLIENT_ID"));
                     keys.insert("auth".to_owned(), json!({ "oauth2": { "token_url": literal(&url), "client_id": id, "client_secret": secret } }));
                 }
+                ("mutualTLS", _, _) => {
+                    draft.lose(format!("signing in by {name}: `client_certificate` shows one"));
+                }
                 ("", _, _) => draft.lose(format!("signing in by {name}: it is not described")),
                 (kind, _, _) => draft.lose(format!("signing in by {name} ({kind}): a person does that")),
             }
@@ -318,6 +347,17 @@ impl<'a> Api<'a> {
         let first = self.resolved(first);
         if first.get("$ref").is_some() {
             draft.lose(format!("the answer {code}: it stands in another file"));
+        }
+        for (name, header) in pairs(first, &["headers"]) {
+            // Content-Type is described by the content (OpenAPI 3.1, 4.8.21).
+            if truth(self.resolved(header), &["required"]) == Some(true)
+                && !name.eq_ignore_ascii_case("content-type")
+            {
+                let _first = expect.add_under("headers", name, json!({ "exists": true }));
+            }
+        }
+        for (name, _) in pairs(first, &["links"]) {
+            draft.lose(format!("the link {name}: what follows is a step of a flow"));
         }
         let kinds = pairs(first, &["content"]);
         if let [(kind, content)] = kinds.as_slice() {

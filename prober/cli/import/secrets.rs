@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use super::words::{literal, variable};
 
 /// Parts of names whose values are secrets.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 19] = [
+    "csrf",
+    "xsrf",
     "password",
     "passwd",
     "passphrase",
@@ -30,6 +32,8 @@ const WORDS: [&str; 17] = [
 ];
 /// Whole names whose values are secrets.
 const NAMES: [&str; 7] = ["key", "sig", "auth", "pwd", "pass", "pin", "otp"];
+/// Shorter codes are those of regions and articles.
+const CODE_BYTES_MIN: usize = 10;
 /// Shorter values are not looked for elsewhere: they may be a part of anything.
 const SWEPT_BYTES_MIN: usize = 6;
 
@@ -159,7 +163,18 @@ impl Secrets {
         let before = before.join("/");
         let Some(query) = query else { return (before, user) };
         let (query, fragment) = query.split_once('#').map_or((query, ""), |(query, rest)| (query, rest));
+        // A person who signs in elsewhere comes back with a code; `code` and `state` are other words everywhere else.
+        let has = |name: &str, least: usize| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.any(|(known, value)| known == name && value.len() >= least)
+        };
+        let is_sign_in = has("client_id", 1) || (has("code", CODE_BYTES_MIN) && has("state", 1));
         let pair = |pair: &str| match pair.split_once('=') {
+            Some((name @ ("code" | "state" | "nonce" | "code_challenge"), value))
+                if is_sign_in && !value.is_empty() =>
+            {
+                format!("{name}={}", self.keep(&format!("{hint}_{name}"), value))
+            }
             Some((name, value)) => format!("{}={}", literal(name), self.value(hint, name, value)),
             None => literal(pair),
         };
@@ -290,9 +305,21 @@ mod tests {
             ("q", "shoes", false),
             ("key", "v", true),
             ("keyboard", "v", false),
+            ("_csrf", "v", true),
+            ("code", "v", false),
         ] {
             assert_eq!(is_secret(name, value), wanted, "{name}");
         }
+    }
+
+    #[test]
+    fn who_signs_in_elsewhere_brings_no_code() {
+        let mut secrets = Secrets::default();
+        let mut url = |url: &str| secrets.url("a", url).0;
+        let back = url("https://a.example/cb?code=abc123def456&state=xyz789");
+        assert_eq!(back, "https://a.example/cb?code=${secrets.a_code}&state=${secrets.a_state}");
+        let other = "https://a.example/zip?code=10115&state=BE";
+        assert_eq!(url(other), other);
     }
 
     #[test]

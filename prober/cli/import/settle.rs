@@ -126,6 +126,8 @@ fn places(draft: &Draft) -> Vec<Vec<String>> {
             let path = vec![number.to_string(), key.clone()];
             if REMOVABLE.contains(&&**key) {
                 leaves(value, &path, &mut places);
+            } else if let Some(until) = value.get("until") {
+                leaves(until, &[path, vec!["until".to_owned()]].concat(), &mut places);
             } else if let Some(headers) = value.get("headers") {
                 leaves(headers, &[path, vec!["headers".to_owned()]].concat(), &mut places);
             }

@@ -52,6 +52,10 @@ fn show_identity(out: &mut String, event: &SliEvent, about: About<'_>, look: Loo
         fields.add("started", format!("{}  ({} late)", started.jiff(), duration(lag)));
         fields.add("took", duration(event.outcome.duration));
     }
+    if let Some(maybe_sent) = event.outcome.maybe_sent {
+        let sent = "perhaps: the run had begun, or was about to";
+        fields.add("sent", if maybe_sent { sent } else { "no" });
+    }
     if event.attempt > 0 {
         fields.add("attempt", event.attempt.to_string());
     }
@@ -63,6 +67,9 @@ fn show_identity(out: &mut String, event: &SliEvent, about: About<'_>, look: Loo
     fields.add("version", &*origin.version);
     fields.add("file", about.place);
     fields.add("kind", &*origin.kind);
+    if origin.side_effects {
+        fields.add("side effects", "yes, so no slot is run twice");
+    }
     fields.add("owner", &*origin.owner);
     fields.add("service", &*origin.service);
     let labels: Vec<_> = origin.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();

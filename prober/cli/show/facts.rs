@@ -33,7 +33,7 @@ pub(super) fn value(value: &AttributeValue) -> String {
         AttributeValue::Bool(value) => value.to_string(),
         AttributeValue::Int(value) => value.to_string(),
         AttributeValue::Float(value) => value.to_string(),
-        AttributeValue::Text(text) => text.clone(),
+        AttributeValue::Text(text) => text.to_string(),
         AttributeValue::List(texts) => texts.join(", "),
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct ListRow<'a> {
     pub(crate) cadence: &'a Cadence,
     /// The kind of its steps, or `flow`.
     pub(crate) kind: &'a str,
+    /// Whether no slot of it is ever run twice.
+    pub(crate) side_effects: bool,
     /// What it talks to; several targets with commas.
     pub(crate) target: &'a str,
     /// The team.
@@ -85,17 +87,25 @@ pub(crate) fn list_table(rows: &[ListRow<'_>], now: Timestamp, look: Look) -> St
     // Where nothing is promised, nothing is said of promises.
     let promised = rows.iter().any(|row| !row.objective.is_empty());
     let alerted = rows.iter().any(|row| !row.alerts.is_empty());
+    let effects = rows.iter().any(|row| row.side_effects);
+    if effects {
+        columns.push(column("side effects", 8, 6, Cells::Wrapped));
+    }
     if promised {
         columns.push(column("objective", 9, 4, Cells::Wrapped));
     }
     if alerted {
         columns.push(column("alerts", 10, 5, Cells::Wrapped));
     }
-    let rows: Vec<_> = rows.iter().map(|row| list_row(row, now, promised, alerted)).collect();
+    let rows: Vec<_> = rows.iter().map(|row| list_row(row, now, (effects, promised, alerted))).collect();
     table(&columns, &rows, look)
 }
 
-fn list_row(row: &ListRow<'_>, now: Timestamp, promised: bool, alerted: bool) -> Vec<Cell> {
+fn list_row(
+    row: &ListRow<'_>,
+    now: Timestamp,
+    (effects, promised, alerted): (bool, bool, bool),
+) -> Vec<Cell> {
     let plain = |text: &str| Cell(Tone::Plain, text.to_owned());
     let replica = if row.stream.replica > 0 { format!("/{}", row.stream.replica) } else { String::new() };
     let mut cells = vec![
@@ -107,6 +117,7 @@ fn list_row(row: &ListRow<'_>, now: Timestamp, promised: bool, alerted: bool) ->
         plain(row.owner),
         Cell(Tone::Plain, row.next.map_or_else(|| "-".to_owned(), |next| until(next, now))),
     ];
+    cells.extend(effects.then(|| plain(if row.side_effects { "yes" } else { "" })));
     cells.extend(promised.then(|| plain(row.objective)));
     cells.extend(alerted.then(|| plain(row.alerts)));
     cells

@@ -593,6 +593,7 @@ fn plans_as_a_table() {
             stream: &streams[0],
             cadence: &every,
             kind: "flow",
+            side_effects: false,
             target,
             owner: "team-shop",
             objective: "",
@@ -603,6 +604,7 @@ fn plans_as_a_table() {
             stream: &streams[1],
             cadence: &cron,
             kind: "tls",
+            side_effects: false,
             target: "shop.example:443",
             owner: "",
             objective: "",
@@ -665,7 +667,7 @@ fn hostile() -> SliEvent {
     for key in
         keys.into_iter().chain(["tls.protocol.version", "tls.cipher", "dns.response_code", "server.address"])
     {
-        step.attributes.set(key, text.as_str());
+        step.attributes.set(key, text.clone());
     }
     step.attributes.set(text.clone(), AttributeValue::List(vec![text.clone(); 3]));
     step.attributes.set("dns.answers", vec![text.clone(); 50]);
@@ -697,6 +699,7 @@ fn everything(event: &SliEvent, look: Look) -> String {
         stream: &event.origin.stream,
         cadence: &cadence,
         kind: HOSTILE,
+        side_effects: false,
         target: HOSTILE,
         owner: HOSTILE,
         objective: "",

@@ -41,6 +41,7 @@ pub(super) const fn meaning(reason: Reason) -> &'static str {
         Reason::Drain => "the prober was shutting down or stopped",
         Reason::Interrupted => "the prober died before the event was stored",
         Reason::NoOwner => "no prober owned the slot",
+        Reason::Dark => "nothing was heard of the prober that had it",
         Reason::NoLease => "the owner's lease had run out",
         Reason::Spool => "the store could take no more events",
         Reason::Clock => "the prober's clock was too wrong to choose slots by",

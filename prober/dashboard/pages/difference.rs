@@ -89,7 +89,7 @@ pub(crate) fn shown(value: &AttributeValue) -> Cow<'_, str> {
         AttributeValue::Bool(value) => if *value { "yes" } else { "no" }.into(),
         AttributeValue::Int(value) => value.to_string().into(),
         AttributeValue::Float(value) => value.to_string().into(),
-        AttributeValue::Text(value) => value.into(),
+        AttributeValue::Text(value) => (&**value).into(),
         AttributeValue::List(values) => values.join(", ").into(),
     }
 }

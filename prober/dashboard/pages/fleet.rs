@@ -20,22 +20,23 @@ pub(super) fn show(view: &FleetView, now: Timestamp) -> Markup {
         @if troubles.is_empty() { p { "Nothing is wrong with it, as " (user(&view.id, NAME_MAX)) " sees it." } } @else {
             ul.troubles { @for trouble in &troubles { li { strong.bad { "✕ " (user(trouble, SENTENCE_MAX)) } } } }
         }
-        @if !view.regions.is_empty() { (regions(&view.regions)) }
+        @if !view.regions.is_empty() { (regions(&view.regions, now)) }
         @if !agents.is_empty() { (members(&agents, &view.regions)) }
         @if !hubs.is_empty() { (ledgers(&hubs, now)) }
     }
 }
 
-fn regions(regions: &[RegionView]) -> Markup {
+fn regions(regions: &[RegionView], now: Timestamp) -> Markup {
     html! {
         table.rows {
             caption { "Regions" }
             thead { tr {
                 th scope="col" { "Region" } th.number scope="col" { "Agents" }
                 th.number scope="col" { "Shards owned" } th.number scope="col" { "Set" }
+                th scope="col" { "Accounted until (UTC)" }
             } }
             tbody { @for one in regions {
-                tr.broken[one.owned_shards < one.shards] {
+                tr.broken[one.owned_shards < one.shards || one.dark_since.is_some()] {
                     td { (user(&one.region, NAME_MAX)) }
                     td.number data-label="agents" { (one.members) }
                     td.number data-label="shards owned" {
@@ -43,6 +44,10 @@ fn regions(regions: &[RegionView]) -> Markup {
                         @else { (one.owned_shards) " of " (one.shards) }
                     }
                     td.number data-label="set" { @match one.set_version { Some(version) => { (version) } None => { "–" } } }
+                    td data-label="accounted until" {
+                        @match one.closed { Some(closed) => { (time(closed, now)) } None => { "–" } }
+                        @if let Some(since) = one.dark_since { " " strong.bad { "✕ dark since " (time(since, now)) } }
+                    }
                 }
             } }
         }
@@ -102,6 +107,7 @@ fn ledgers(hubs: &[(&MemberView, &LedgerView)], now: Timestamp) -> Markup {
                 th scope="col" { "Hub" } th scope="col" { "Does" } th scope="col" { "Accounted until (UTC)" }
                 th.number scope="col" { "Batches" } th.number scope="col" { "Records" } th.number scope="col" { "Came again" }
                 th.number scope="col" { "Refused" } th.number scope="col" { "Superseded" } th.number scope="col" { "Without an owner" }
+                th.number scope="col" { "Dark" }
             } }
             tbody { @for (hub, ledger) in hubs {
                 tr {
@@ -114,6 +120,7 @@ fn ledgers(hubs: &[(&MemberView, &LedgerView)], now: Timestamp) -> Markup {
                     td.number data-label="refused" { (marked(ledger.refused_batches + ledger.foreign_records + ledger.unplanned_records)) }
                     td.number data-label="superseded" { (ledger.superseded_records) }
                     td.number data-label="without an owner" { (marked(ledger.no_owner_slots)) }
+                    td.number data-label="dark" { (marked(ledger.dark_slots)) }
                 }
             } }
         }

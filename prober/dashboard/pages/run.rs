@@ -96,6 +96,10 @@ fn times(view: &RunView) -> Markup {
                 div { dt { "run" } dd { "There was none." } }
                 div { dt { "noticed" } dd { (time(event.recorded, now)) " UTC" } }
             }
+            @if event.origin.side_effects { div { dt { "side effects" } dd { "Yes, so no slot is run twice." } } }
+            @if let Some(maybe_sent) = event.outcome.maybe_sent {
+                div { dt { "sent" } dd { (if maybe_sent { "Perhaps: the run had begun, or was about to." } else { "No." }) } }
+            }
             @if let Some(seconds) = event.outcome.freshness_age { div { dt { "age of the value" } dd { (freshness(seconds)) } } }
             @if event.attempt > 0 { div { dt { "attempt" } dd { (event.attempt + 1) } } }
             @if let Some(runbook) = runbook { div { dt { "runbook" } dd { (link(runbook)) } } }

@@ -203,7 +203,8 @@ pub(super) async fn reload(
 /// Whether the request may reload: an operator's, or from this machine where there are no operators; and nothing that a
 /// page elsewhere can send.
 ///
-/// A browser sends neither of the two headers across origins without asking first, and we never agree.
+/// A browser sends none of the three headers across origins without asking first, and we never agree. The last one is what
+/// git-sync sends when it has brought a commit.
 fn may_reload(
     is_local: bool,
     app: &App,
@@ -215,7 +216,8 @@ fn may_reload(
     }
     let mut headers = headers.clone();
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+    let is_json = kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json");
+    if is_json || headers.contains_key("gitsync-hash") {
         headers.insert("x-prober", axum::http::HeaderValue::from_static("1"));
     }
     match app.door.may_change(who, &headers, None) {

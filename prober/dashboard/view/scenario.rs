@@ -243,3 +243,92 @@ fn stream(
     };
     Ok(StreamView { card: card.clone(), state, since, next: (card.next_slot)(now), events, account: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Instant;
+
+    use model::outcome::Outcome;
+    use model::time::Clock;
+    use store::{Config, Effort, Opened, Record, Store};
+
+    use super::*;
+    use crate::sample::{T0, card, event, origin};
+
+    const DAY: i64 = 86_400;
+    const REGIONS: [&str; 3] = ["ap", "eu", "us"];
+
+    /// A clock that stands where it is put, so that each day gets its own file.
+    #[derive(Debug, Default)]
+    struct Moved(AtomicI64);
+
+    impl Clock for Moved {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_seconds(self.0.load(Ordering::SeqCst))
+        }
+
+        fn monotonic(&self) -> Instant {
+            Instant::now()
+        }
+    }
+
+    /// A day of five scenarios in three regions, every hour a run, one in sixteen of them bad.
+    fn a_day(begin: i64) -> Vec<Record> {
+        let mut records = Vec::new();
+        for hour in 0..24 {
+            for number in 0..5 {
+                for region in REGIONS {
+                    let reason = if records.len() % 16 == 1 { Reason::Failed } else { Reason::Ok };
+                    let origin = origin(&format!("s{number}"), region);
+                    let event = event(&origin, begin + hour * 3_600, Outcome::empty(reason));
+                    records.push(Record::Event(Box::new(event)));
+                }
+            }
+        }
+        records
+    }
+
+    /// What the page costs when so many days are stored, and how many runs it lists and looks at.
+    fn cost(days: i64, hours: u32) -> (usize, usize, Effort) {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Moved::default());
+        clock.0.store(T0 - days * DAY, Ordering::SeqCst);
+        let config = Config { age_max: Duration::from_hours(24 * 365), ..Config::new(dir.path()) };
+        let Opened { store, queue, writer } = Store::open(config, Arc::clone(&clock) as _).unwrap();
+        let writer = std::thread::spawn(|| writer.run());
+        for day in (1..=days).rev() {
+            clock.0.store(T0 - day * DAY, Ordering::SeqCst);
+            for record in a_day(T0 - day * DAY) {
+                queue.blocking_send(record).unwrap();
+            }
+            let (sender, flushed) = tokio::sync::oneshot::channel();
+            queue.blocking_send(Record::Flush(sender)).unwrap();
+            flushed.blocking_recv().unwrap();
+        }
+        let cards = REGIONS.iter().map(|region| card("s2", region)).collect();
+        let catalogue = Catalogue { cards, ..Catalogue::default() };
+        let asked = Asked { name: "s2".to_owned(), region: None, hours, run: None, refresh: false };
+        let mut reader = store.reader();
+        let view = gather(&mut reader, &catalogue, asked, Timestamp::from_seconds(T0)).unwrap().unwrap();
+        let listed = view.streams.iter().map(|stream| stream.events.len()).sum();
+        let cost = (listed, view.failures.looked_at, reader.effort());
+        drop((reader, store, queue));
+        writer.join().unwrap();
+        cost
+    }
+
+    #[test]
+    fn a_page_reads_no_more_however_long_the_history_is() {
+        for (hours, files) in [(6, 2), (24, 4), (168, 60)] {
+            let (short, long) = (cost(9, hours), cost(20, hours));
+            assert_eq!(short, long, "{hours} h");
+            let (listed, failures, effort) = long;
+            assert!(listed > 0 && failures > 0, "{hours} h: {long:?}");
+            assert!(effort.parts_opened <= files, "{hours} h: {effort:?}");
+            // A run is a row or two to find and one to show; a file of a day has 360 rows.
+            let runs = 3 * u64::from(hours.max(24)) + (listed + failures) as u64;
+            assert!(effort.steps <= 100 * runs, "{hours} h: {effort:?} for {runs} runs");
+        }
+    }
+}

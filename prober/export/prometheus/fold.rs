@@ -47,7 +47,7 @@ pub(super) const INELIGIBLE: [Reason; 7] = [
     Reason::Paused,
     Reason::Correlated,
 ];
-pub(super) const MISSED: [Reason; 11] = [
+pub(super) const MISSED: [Reason; 12] = [
     Reason::Late,
     Reason::Overlap,
     Reason::Overload,
@@ -57,6 +57,7 @@ pub(super) const MISSED: [Reason; 11] = [
     Reason::Spool,
     Reason::NoOwner,
     Reason::NoLease,
+    Reason::Dark,
     Reason::Clock,
     Reason::SelfTest,
 ];

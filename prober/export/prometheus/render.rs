@@ -97,6 +97,7 @@ pub struct StoreNumbers {
     events: u64,
     duplicates: u64,
     lost: u64,
+    given_up: u64,
     dropped: [u64; 3],
     bytes: u64,
     queue: u64,
@@ -113,6 +114,7 @@ impl StoreNumbers {
             events: stats.events(),
             duplicates: stats.duplicates(),
             lost: stats.lost(),
+            given_up: stats.given_up(),
             dropped: DropCause::ALL.map(|cause| stats.dropped(cause)),
             bytes: stats.bytes(),
             queue: stats.queue(),
@@ -375,6 +377,9 @@ fn store_families(out: &mut Writer, store: &StoreNumbers) {
     one(out, ("prober_store_duplicate_events_total", Kind::Counter, help), store.duplicates);
     let help = "Events that a reader wanted and that were dropped before.";
     one(out, ("prober_store_lost_events_total", Kind::Counter, help), store.lost);
+    let help =
+        "Slots whose events went for want of room before the fleet's hub had them; they are missed, spool.";
+    one(out, ("prober_store_given_up_slots_total", Kind::Counter, help), store.given_up);
     let name = "prober_store_dropped_events_total";
     out.header(name, Kind::Counter, "Events removed with their part file, read or not, by cause.");
     for (cause, count) in DropCause::ALL.iter().zip(store.dropped) {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn layout(shards: u16, replicas: u16) -> Layout {
-    Layout { region: "eu".into(), shards, replicas }
+    Layout { region: "eu".into(), shards, effects: shards / 4, replicas }
 }
 
 fn member(name: &str, zone: &str) -> Candidate {
@@ -106,7 +106,7 @@ impl World {
     }
 
     fn check_rest(&self) {
-        let seats = usize::from(self.layout.shards)
+        let seats = usize::from(self.layout.shards + self.layout.effects)
             * usize::from(self.layout.replicas).min(self.members.iter().filter(|one| !one.draining).count());
         assert_eq!(self.held.len(), seats, "a seat is empty");
         for (shard, set) in self.owner_sets() {
@@ -123,6 +123,10 @@ fn vectors_are_the_same_everywhere() {
     let shards = ["shop-home", "checkout", "service-health[service=cart]", "", "zażółć"];
     let found: Vec<_> = shards.iter().map(|name| shard_of(name, SHARDS)).collect();
     assert_eq!(found, SHARD_VECTORS);
+    for name in shards {
+        assert_eq!(place_of(name, false, SHARDS), shard_of(name, SHARDS));
+        assert!((SHARDS..SHARDS + EFFECT_SHARDS).contains(&place_of(name, true, SHARDS)), "{name}");
+    }
     let members: Vec<_> =
         [("berlin-1", "a"), ("berlin-2", "a"), ("paris-1", "b"), ("paris-2", "b"), ("oslo-1", "c")]
             .map(|(name, zone)| member(name, zone))
@@ -191,7 +195,7 @@ fn a_member_named_twice_owns_once() {
 #[test]
 fn nobody_owns_what_nobody_can() {
     let none = View { layout: &layout(4, 2), members: &[], held: &[], now: Timestamp::default() };
-    assert!(none.moves("a").is_empty() && none.empty().len() == 8);
+    assert!(none.moves("a").is_empty() && none.empty().len() == 10, "4 shards and one more for effects");
     let mut draining = members(1, 1);
     draining[0].draining = true;
     assert!(View { members: &draining, ..none }.moves("p0").is_empty());

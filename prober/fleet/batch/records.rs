@@ -66,7 +66,9 @@ impl Record {
         if count > 1 && step_ms == 0 {
             return Err("one slot cannot be missed twice".to_owned());
         }
-        Ok(Self::Missed(MissedSlots { origin, reason, first: slot.scheduled, step_ms, count, recorded }))
+        let maybe_sent = outcome.maybe_sent == Some(true);
+        let first = slot.scheduled;
+        Ok(Self::Missed(MissedSlots { origin, reason, first, step_ms, count, recorded, maybe_sent }))
     }
 }
 

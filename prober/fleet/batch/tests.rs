@@ -31,6 +31,7 @@ fn origin(scenario: &str) -> Arc<Origin> {
         service: scenario.into(),
         labels: vec![("tier".into(), "1".into()), ("journey".into(), "purchase".into())],
         prober: "berlin-1".into(),
+        side_effects: false,
     })
 }
 
@@ -129,6 +130,7 @@ fn missed(count: u32) -> Record {
         step_ms: if count > 1 { 60_000 } else { 0 },
         count,
         recorded: Timestamp::from_millis(1_764_003_600_000),
+        maybe_sent: false,
     })
 }
 

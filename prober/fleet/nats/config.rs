@@ -5,7 +5,7 @@ use async_nats::jetstream::kv::{CreateErrorKind, UpdateErrorKind};
 use bytes::Bytes;
 
 use super::keys::Keys;
-use super::{CALL_MAX, CONFIG, Nats, away, within};
+use super::{CALL_MAX, CONFIG, LOOK_EVERY, Nats, away, within};
 use crate::config::{ConfigSource, Digest, ManifestWatch, SetVersion, StoredManifest};
 use crate::{Fault, values};
 
@@ -71,8 +71,9 @@ impl ConfigSource for Nats {
 
     async fn watch(&self, region: &str) -> Result<NatsManifests, Fault> {
         let newest = DeliverPolicy::LastPerSubject;
+        let connects = self.connects();
         let changes = self.watch_keys(CONFIG, &format!("{region}.manifest"), newest).await?;
-        Ok(NatsManifests { changes, engine: self.clone() })
+        Ok(NatsManifests { changes, connects, engine: self.clone() })
     }
 }
 
@@ -113,13 +114,19 @@ fn lost(error: &dyn std::fmt::Display) -> bool {
 /// Tells of a region's manifests.
 pub struct NatsManifests {
     changes: Keys,
+    /// The connection that it was made on.
+    connects: u64,
     engine: Nats,
 }
 
 impl ManifestWatch for NatsManifests {
     async fn next(&mut self) -> Result<StoredManifest, Fault> {
         loop {
-            match tokio::time::timeout(CALL_MAX, self.changes.next()).await {
+            if self.engine.connects() != self.connects {
+                // Servers that lost their data count from 1 again: a watch of before would wait for what it has had.
+                return Err(Fault::Away("the connection is another one".to_owned()));
+            }
+            match tokio::time::timeout(LOOK_EVERY, self.changes.next()).await {
                 // Nobody removes a manifest; a region that is no more has an empty set.
                 Ok(changed) => {
                     if let Some(value) = changed?.value {

@@ -47,7 +47,8 @@ impl EventLog for Nats {
         };
         let consumer = within(stream.create_consumer(config)).await?;
         let messages = within(consumer.messages()).await?;
-        Ok(NatsReader { messages: Box::new(messages), log: here, connects, engine: self.clone() })
+        let messages = Box::new(messages);
+        Ok(NatsReader { messages, log: here, connects, engine: self.clone(), behind: u64::MAX })
     }
 
     async fn confirm(&self, region: &str, confirm: &Confirm) -> Result<(), Fault> {
@@ -68,6 +69,15 @@ pub struct NatsReader {
     /// The connection that it was made on.
     connects: u64,
     engine: Nats,
+    /// Batches that lay behind the last one when it was given.
+    behind: u64,
+}
+
+impl NatsReader {
+    /// How many batches lay behind the last one that was read, when it was; the greatest number before any was.
+    pub const fn behind(&self) -> u64 {
+        self.behind
+    }
 }
 
 impl EventReader for NatsReader {
@@ -80,13 +90,21 @@ impl EventReader for NatsReader {
             // Behind another connection may be another log, whose places would be taken for this one's.
             return Err(Fault::Away("the connection is another one".to_owned()));
         }
-        let Ok(first) = tokio::time::timeout(IDLE, self.messages.next()).await else { return Ok(Vec::new()) };
-        let mut entries = vec![entry(first)?];
+        let Ok(first) = tokio::time::timeout(IDLE, self.messages.next()).await else {
+            self.behind = 0;
+            return Ok(Vec::new());
+        };
+        let (first, behind) = entry(first)?;
+        self.behind = behind;
+        let mut entries = vec![first];
         while entries.len() < max
             && let Some(more) = self.messages.next().now_or_never()
         {
             match entry(more) {
-                Ok(more) => entries.push(more),
+                Ok((more, behind)) => {
+                    self.behind = behind;
+                    entries.push(more);
+                }
                 // What has come is given first; a broken reader says so again.
                 Err(_) => break,
             }
@@ -95,12 +113,14 @@ impl EventReader for NatsReader {
     }
 }
 
-fn entry<E: std::fmt::Display>(message: Option<Result<Message, E>>) -> Result<Entry, Fault> {
+/// What was read, and how many lie behind it.
+fn entry<E: std::fmt::Display>(message: Option<Result<Message, E>>) -> Result<(Entry, u64), Fault> {
     let message = message.ok_or_else(|| Fault::Away("the reader has ended".to_owned()))?;
     let message = message.map_err(|error| away(&error))?;
-    let place = message.info().map_err(|error| Fault::Unreadable(error.to_string()))?.stream_sequence;
+    let info = message.info().map_err(|error| Fault::Unreadable(error.to_string()))?;
+    let (place, behind) = (info.stream_sequence, info.pending);
     let batch = batch(&message).ok_or_else(|| format!("a message on `{}`", message.subject));
-    Ok(Entry { position: Position(place), batch })
+    Ok((Entry { position: Position(place), batch }, behind))
 }
 
 /// The batch in a message; `None` if it was not sent by a prober.

@@ -1,7 +1,7 @@
 //! Members and owners in the buckets of NATS, and beats beside them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_nats::Subscriber;
 use async_nats::jetstream::consumer::DeliverPolicy;
@@ -10,12 +10,9 @@ use futures_util::StreamExt as _;
 
 use super::config::{create, update};
 use super::keys::{Changed, Keys};
-use super::{MEMBERS, Nats, OWNERS, within};
+use super::{LOOK_EVERY, MEMBERS, Nats, OWNERS, within};
 use crate::ownership::{Beat, Change, Member, Owner, Ownership, OwnershipWatch, Shard, Token};
 use crate::{Fault, MEMBER_LIFE, values};
-
-/// How often the connection and the lives of members are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Ownership for Nats {
     type Watch = NatsWatch;
@@ -70,12 +67,14 @@ impl Ownership for Nats {
     }
 
     async fn watch_owners(&self, region: &str) -> Result<NatsWatch, Fault> {
+        let connects = self.connects();
         let beats = within(self.client.subscribe(format!("beat.{region}"))).await?;
         // First the watches, then what is there: a change between them is told twice rather than never.
         let owners = self.watch_keys(OWNERS, &format!("{region}.>"), DeliverPolicy::New).await?;
         let members = self.watch_keys(MEMBERS, &format!("{region}.*"), DeliverPolicy::New).await?;
         let mut watch = NatsWatch {
             engine: self.clone(),
+            connects,
             owners,
             members,
             beats,
@@ -108,6 +107,8 @@ fn owner(key: &str, value: &[u8]) -> Result<Owner, Fault> {
 /// Tells of a region's members and owners.
 pub struct NatsWatch {
     engine: Nats,
+    /// The connection that it was made on.
+    connects: u64,
     owners: Keys,
     members: Keys,
     beats: Subscriber,
@@ -149,6 +150,10 @@ impl NatsWatch {
     fn look(&mut self) -> Result<(), Fault> {
         if !self.engine.is_connected() {
             return Err(Fault::Away("no connection".to_owned()));
+        }
+        if self.engine.connects() != self.connects {
+            // Servers that lost their data count from 1 again: a watch of before would wait for what it has had.
+            return Err(Fault::Away("the connection is another one".to_owned()));
         }
         let now = Instant::now();
         let ended: Vec<_> =

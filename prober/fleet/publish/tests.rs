@@ -105,7 +105,8 @@ impl Desk {
 
     fn publisher(&self) -> Publisher<'_> {
         let now = Timestamp::from_millis(1_764_000_000_000);
-        Publisher { key: &self.key, trust: &self.trust, now, author: "ci".to_owned() }
+        let author = "ci".to_owned();
+        Publisher { key: &self.key, trust: &self.trust, now, author, applied: SetVersion(0) }
     }
 
     fn push(&self, regions: &[(&str, &str)]) -> Result<Outcome, PublishError> {
@@ -157,7 +158,11 @@ fn all_regions_get_one_version() {
     );
     assert_eq!((desk.text("eu"), desk.text("us")), ("one".into(), "three".into()));
     let same = desk.push(&[("eu", "one"), ("us", "three")]).unwrap();
-    assert_eq!(same, Outcome { version: SetVersion(2), regions: Vec::new() }, "nothing has changed");
+    assert_eq!(
+        same,
+        Outcome { version: SetVersion(2), continues: None, regions: Vec::new() },
+        "nothing has changed"
+    );
 }
 
 #[test]
@@ -279,4 +284,27 @@ fn an_engine_that_lies_is_found_out() {
     desk.engine.objects.lock().unwrap().clear();
     let error = now(fetch(&desk.engine, &desk.trust, "eu", &newest, None)).unwrap_err();
     assert!(error.to_string().contains("is missing"), "{error}");
+}
+
+#[test]
+fn versions_go_on_from_what_members_apply() {
+    let desk = Desk::new();
+    let publisher = Publisher { applied: SetVersion(7), ..desk.publisher() };
+    let push = |text: &str| {
+        let outcome = now(publish(&desk.engine, &publisher, editions(&[("eu", text)]), false)).unwrap();
+        (outcome.version.0, outcome.continues.map(|version| version.0), outcome.regions.len())
+    };
+    // The engine lost everything, and members are at 7.
+    assert_eq!(first(&publisher, &editions(&[("eu", "one")])).unwrap().version, SetVersion(8));
+    assert_eq!(push("one"), (8, Some(7), 2));
+    assert_eq!(push("one"), (8, None, 0), "nothing has changed");
+    assert_eq!(push("two"), (9, None, 2));
+    // An engine that was brought back from before, whose content would be the same: members refuse its version.
+    let publisher = Publisher { applied: SetVersion(20), ..desk.publisher() };
+    let outcome = now(publish(&desk.engine, &publisher, editions(&[("eu", "two")]), false)).unwrap();
+    assert_eq!((outcome.version, outcome.continues), (SetVersion(21), Some(SetVersion(20))));
+    let publisher = Publisher { applied: SetVersion(30), ..desk.publisher() };
+    let outcome = now(restore(&desk.engine, &publisher, SetVersion(8), false)).unwrap();
+    assert_eq!((outcome.version, outcome.continues), (SetVersion(31), Some(SetVersion(30))));
+    assert_eq!(desk.text("eu"), "one");
 }

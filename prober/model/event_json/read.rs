@@ -115,6 +115,7 @@ fn read_origin(fields: &mut Fields) -> Result<Origin, String> {
         service: text(fields.need("service.name")?),
         labels,
         prober: text(fields.need("prober.id")?),
+        side_effects: fields.take("prober.scenario.side_effects")?.unwrap_or(false),
     })
 }
 
@@ -132,6 +133,7 @@ fn read_failure(fields: &mut Fields, keys: [&str; 4]) -> Result<Option<Failure>,
 /// Fills in what is left of the event; every unknown key is an attribute of the main step.
 fn read_outcome(mut fields: Fields, outcome: &mut Outcome) -> Result<(), String> {
     outcome.marks = fields.take::<Vec<Mark>>("prober.marks")?.unwrap_or_default();
+    outcome.maybe_sent = fields.take("prober.slot.maybe_sent")?;
     outcome.freshness_age = fields.take("prober.freshness.age")?;
     outcome.maintenance = fields.take::<String>(crate::maintenance::ATTRIBUTE)?.map(Into::into);
     let steps: Vec<Value> = fields.take("prober.steps")?.unwrap_or_default();

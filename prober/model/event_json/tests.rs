@@ -59,6 +59,7 @@ fn first() -> SliEvent {
         service: "shop".into(),
         labels: vec![("tier".into(), "1".into())],
         prober: "host-1".into(),
+        side_effects: false,
     };
     let scheduled: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
     let started = scheduled.plus(Duration::from_millis(2));
@@ -126,6 +127,7 @@ fn first() -> SliEvent {
         assertions: vec![assertion],
         maintenance: None,
         high_marks: vec![],
+        maybe_sent: None,
     };
     SliEvent {
         slot: origin.stream.slot(scheduled),
@@ -146,6 +148,30 @@ fn a_full_event_round_trips() {
     assert_eq!(SliEvent::from_json(&text).unwrap(), event);
     assert!(text.contains(r#""http.response.status_code":500"#), "{text}");
     assert!(!text.contains('\n'));
+}
+
+#[test]
+fn a_slot_that_may_have_been_sent_says_so() {
+    let origin = Origin { side_effects: true, ..(*full().origin).clone() };
+    let at = Timestamp::from_millis(1_767_225_600_000);
+    let said = |origin: Origin, reason, maybe_sent| {
+        let missed = crate::missed::MissedSlots::one(Arc::new(origin), reason, at, at);
+        let missed = crate::missed::MissedSlots { maybe_sent, ..missed };
+        let event = missed.events().next().unwrap();
+        assert_eq!(SliEvent::from_json(&event.to_json()).unwrap(), event);
+        event.outcome.maybe_sent
+    };
+    assert_eq!(said(origin.clone(), Reason::Interrupted, true), Some(true));
+    assert_eq!(said(origin.clone(), Reason::NoLease, false), Some(false));
+    // Whoever declares this knows nothing of what a dead owner did.
+    assert_eq!(said(origin, Reason::NoOwner, false), None);
+    let read_only = (*full().origin).clone();
+    let text = full().to_json();
+    assert!(
+        !text.contains("side_effects") && !text.contains("maybe_sent"),
+        "the old form is the same: {text}"
+    );
+    assert_eq!(said(read_only, Reason::Interrupted, false), None);
 }
 
 #[test]

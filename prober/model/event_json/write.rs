@@ -1,7 +1,10 @@
 //! Writing: on the path of every run, so nothing is built that is not written.
 
+use std::net::SocketAddr;
+
 use super::json::{Object, any, array, object, seconds, text, word};
 use super::timing_key;
+use crate::address_text::socket_bytes;
 use crate::attribute::{AttributeValue, Attributes};
 use crate::event::{SCHEMA, SliEvent, Trigger};
 use crate::high_mark::{HighMark, MarkValue};
@@ -42,6 +45,9 @@ fn origin_entries(event: &SliEvent, map: &mut Object<'_>) {
         map.text("prober.scenario.owner", &origin.owner);
     }
     map.text("service.name", &origin.service);
+    if origin.side_effects {
+        map.yes("prober.scenario.side_effects");
+    }
     for (name, value) in &origin.labels {
         text(map.foreign_key(&format!("labels.{name}")), value);
     }
@@ -79,6 +85,9 @@ fn outcome_entries(event: &SliEvent, map: &mut Object<'_>) {
     let outcome = &event.outcome;
     if !outcome.marks.is_empty() {
         map.value("prober.marks", &outcome.marks);
+    }
+    if let Some(maybe_sent) = outcome.maybe_sent {
+        map.value("prober.slot.maybe_sent", &maybe_sent);
     }
     if let Some(age) = outcome.freshness_age {
         map.value("prober.freshness.age", &age);
@@ -217,7 +226,7 @@ fn hop(out: &mut Vec<u8>, hop: &Hop) {
             map.text("status", status);
         }
         if let Some(peer) = &hop.peer {
-            map.value("peer", peer);
+            socket(map.key("peer"), *peer);
         }
         if hop.reused {
             map.yes("reused");
@@ -258,7 +267,7 @@ fn span(out: &mut Vec<u8>, span: &PhaseSpan) {
 
 fn address(out: &mut Vec<u8>, attempt: &AddressAttempt) {
     out.push(b'[');
-    any(out, &attempt.peer);
+    socket(out, attempt.peer);
     out.push(b',');
     seconds(out, attempt.start);
     out.push(b',');
@@ -266,6 +275,13 @@ fn address(out: &mut Vec<u8>, attempt: &AddressAttempt) {
     out.push(b',');
     text(out, &attempt.error_type);
     out.push(b']');
+}
+
+/// Digits, dots and colons: nothing to escape.
+fn socket(out: &mut Vec<u8>, address: SocketAddr) {
+    out.push(b'"');
+    socket_bytes(address, |byte| out.push(byte));
+    out.push(b'"');
 }
 
 fn assertion_entries(record: &AssertionRecord, map: &mut Object<'_>) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{RData, Record, RecordType};
+use model::address_text::socket_text;
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
 
@@ -48,13 +49,20 @@ pub(super) enum Source {
     Named(Arc<str>),
 }
 
+impl Source {
+    /// Who it is, for people.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Address(address) => socket_text(*address),
+            Self::System => "system".to_owned(),
+            Self::Named(name) => (**name).to_owned(),
+        }
+    }
+}
+
 impl std::fmt::Display for Source {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Address(address) => address.fmt(out),
-            Self::System => out.write_str("system"),
-            Self::Named(name) => out.write_str(name),
-        }
+        out.write_str(&self.text())
     }
 }
 

@@ -133,7 +133,7 @@ impl Asked {
         (reply, asked, truncated): (Result<Reply, Failure>, RecordType, bool),
     ) -> Self {
         let source = server.source();
-        let mut hop = phases.into_hop(format!("{source}{how}"));
+        let mut hop = phases.into_hop(source.text() + how);
         let (mut bytes, mut ignored) = (0, 0);
         let took = took(std::slice::from_ref(&hop));
         let outcome = reply.map(|reply| {

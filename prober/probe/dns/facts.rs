@@ -1,6 +1,7 @@
 //! Attributes of a step in OpenTelemetry's words, and our own where it has none.
 
 use hickory_proto::rr::RecordType;
+use model::address_text::ip_text;
 use model::attribute::Attributes;
 use model::step::Hop;
 
@@ -11,10 +12,13 @@ use super::{edns, types};
 /// The most answers that are kept as an attribute.
 const ANSWERS_SHOWN: usize = 32;
 
+/// How many attributes a plain question and its answer have.
+const ATTRIBUTES_USUAL: usize = 10;
+
 /// What was asked, and how the replies came.
 pub(super) fn of_question(name: &str, kind: RecordType, asked: &[Asked]) -> Attributes {
-    let mut attributes = Attributes::new();
-    attributes.set("dns.question.name", name);
+    let mut attributes = Attributes::with_room(ATTRIBUTES_USUAL);
+    attributes.set("dns.question.name", name.to_owned());
     attributes.set("dns.question.type", types::type_name(kind));
     // Of several ways the one that says more than UDP.
     let unusual = asked.iter().map(|one| one.transport).find(|transport| *transport != "udp");
@@ -31,9 +35,10 @@ pub(super) fn of_question(name: &str, kind: RecordType, asked: &[Asked]) -> Attr
 /// Who was talked to first.
 pub(super) fn of_peer(attributes: &mut Attributes, hops: &[Hop]) {
     if let Some(peer) = hops.iter().find_map(|hop| hop.peer) {
-        attributes.set("server.address", peer.ip().to_string());
+        let address = ip_text(peer.ip());
+        attributes.set("server.address", address.clone());
         attributes.set("server.port", i64::from(peer.port()));
-        attributes.set("network.peer.address", peer.ip().to_string());
+        attributes.set("network.peer.address", address);
     }
 }
 
@@ -41,7 +46,7 @@ pub(super) fn of_peer(attributes: &mut Attributes, hops: &[Hop]) {
 pub(super) fn of_answers(attributes: &mut Attributes, answers: &[Answer]) {
     let Some(first) = answers.first() else { return };
     let unusual = answers.iter().find(|answer| answer.response_code() != "NOERROR").unwrap_or(first);
-    attributes.set("dns.response_code", &*unusual.response_code());
+    attributes.set("dns.response_code", unusual.response_code());
     attributes.set("dns.answers", texts(answers));
     of_extensions(attributes, answers);
     // The weakest proof speaks for all of them.
@@ -50,7 +55,7 @@ pub(super) fn of_answers(attributes: &mut Attributes, answers: &[Answer]) {
         attributes.set("prober.dns.dnssec", proof.state.as_str());
         attributes.set("prober.dns.dnssec.reason", proof.reason.as_str());
         if !proof.detail.is_empty() {
-            attributes.set("prober.dns.dnssec.detail", proof.detail.as_str());
+            attributes.set("prober.dns.dnssec.detail", proof.detail.clone());
         }
         let longest = proofs.map(|(_, took)| *took).max().unwrap_or_default();
         attributes.set("prober.dns.validation.duration", longest.as_secs_f64());

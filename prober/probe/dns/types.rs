@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinEncodable as _, BinEncoder, NameEncoding};
+use model::address_text::ip_text;
 
 /// One field of a type's data.
 #[derive(Copy, Clone, Debug)]
@@ -111,8 +112,8 @@ fn name_of(number: u16) -> String {
 pub(super) fn text(record: &Record) -> String {
     match &record.data {
         // The most asked for, without a detour.
-        RData::A(address) => address.to_string(),
-        RData::AAAA(address) => address.to_string(),
+        RData::A(address) => ip_text(address.0.into()),
+        RData::AAAA(address) => ip_text(address.0.into()),
         RData::Unknown { code, rdata } => of_wire((*code).into(), &rdata.anything),
         RData::NULL(null) => unknown(&null.anything),
         // Neither has a text form; neither is asked for.

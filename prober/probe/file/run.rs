@@ -63,7 +63,7 @@ impl File {
             Ok(path) => path,
             Err(error) => return outcome(Vec::new(), attributes, Err(fault::unresolved(&error))),
         };
-        attributes.set("file.path", &*path);
+        attributes.set("file.path", path.to_string());
         let mut phases = Phases::start(context.began);
         let seen = match see(&path, self.read, context.deadline, &mut phases).await {
             Ok(Ok(seen)) => Ok(seen),

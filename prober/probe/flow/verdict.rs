@@ -44,6 +44,7 @@ impl Judge<'_> {
             main,
             assertions: self.assertions,
             maintenance: None, // the runner knows it
+            maybe_sent: None,
         }
     }
 

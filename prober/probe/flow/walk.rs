@@ -58,6 +58,7 @@ impl<'a> Walk<'a> {
         };
         let mut net = Net::new(Arc::clone(&scenario.shared));
         net.look(context.detail);
+        net.send_once(plan.side_effects());
         Self {
             scenario,
             plan,

@@ -73,7 +73,7 @@ impl Action<Net> for Grpc {
                 attributes.set("timeout.phase", phase.as_str());
             }
             if let Some(why) = &self.insecure {
-                attributes.set("prober.tls.insecure", why.as_str());
+                attributes.set("prober.tls.insecure", why.clone());
             }
             if let (Ok(health), Some(hop)) = (&done, trail.hops.last_mut()) {
                 health.describe(&mut attributes);

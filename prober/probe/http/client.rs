@@ -70,7 +70,9 @@ impl Client {
             (false, None) => Form::Path,
             (false, Some(_)) => Form::Whole(manner.connect_to.as_ref()),
         };
-        let again = if reused && ready.method.is_idempotent() { Some(headers.clone()) } else { None };
+        // Also what may be done twice is not, where the author says so.
+        let may_repeat = if net.sends_once() { ready.method.is_safe() } else { ready.method.is_idempotent() };
+        let again = if reused && may_repeat { Some(headers.clone()) } else { None };
         let request = ready.to_request(headers, form)?;
         let mut answered = exchange(&mut connection, request, &mut trail.phases).await;
         if let (Err(error), Some(headers)) = (&answered, again)

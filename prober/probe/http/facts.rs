@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Version};
+use model::address_text::ip_text;
 use model::attribute::Attributes;
 use model::outcome::cut;
 use model::step::SHOWN_MAX;
@@ -27,7 +28,7 @@ const CACHE_VALUES_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub(crate) struct TlsFacts {
     pub(super) protocol: Option<&'static str>,
-    pub(super) cipher: Option<String>,
+    pub(super) cipher: Option<&'static str>,
     pub(super) leaf: Option<Arc<CertificateFacts>>,
     /// Why the certificate does not hold; the run may go on if the author says so.
     pub(super) error: Option<String>,
@@ -43,7 +44,7 @@ impl TlsFacts {
         };
         Self {
             protocol,
-            cipher: shown.cipher.and_then(|cipher| cipher.as_str().map(str::to_owned)),
+            cipher: shown.cipher.and_then(|cipher| cipher.as_str()),
             leaf: shown.chain.first().and_then(|der| shared.certificate(der)),
             error: shown.error.as_ref().map(ToString::to_string),
         }
@@ -54,17 +55,17 @@ impl TlsFacts {
         if let Some(protocol) = self.protocol {
             attributes.set("tls.protocol.version", protocol);
         }
-        if let Some(cipher) = &self.cipher {
-            attributes.set("tls.cipher", cipher.as_str());
+        if let Some(cipher) = self.cipher {
+            attributes.set("tls.cipher", cipher);
         }
         if let Some(leaf) = &self.leaf {
-            attributes.set("tls.server.subject", leaf.subject.as_str());
-            attributes.set("tls.server.issuer", leaf.issuer.as_str());
-            attributes.set("tls.server.hash.sha256", leaf.sha256.as_str());
+            attributes.set("tls.server.subject", leaf.subject.clone());
+            attributes.set("tls.server.issuer", leaf.issuer.clone());
+            attributes.set("tls.server.hash.sha256", leaf.sha256.clone());
             attributes.set("tls.server.not_after", leaf.not_after.to_string());
         }
         if let Some(error) = &self.error {
-            attributes.set("prober.tls.error", error.as_str());
+            attributes.set("prober.tls.error", error.clone());
         }
     }
 }
@@ -101,15 +102,18 @@ fn note_caches(headers: &HeaderMap, attributes: &mut Attributes) {
     }
 }
 
+/// How many attributes a plain exchange has.
+const ATTRIBUTES_USUAL: usize = 16;
+
 /// The attributes of the last exchange of `trail`.
 pub(crate) fn attributes(trail: &Trail) -> Attributes {
-    let mut attributes = Attributes::new();
+    let mut attributes = Attributes::with_room(ATTRIBUTES_USUAL);
     if let Some((method, target)) = &trail.asked {
-        attributes.set("server.address", target.address.host.to_string());
+        attributes.set("server.address", target.address.host.text().into_owned());
         attributes.set("server.port", i64::from(target.address.port));
-        attributes.set("url.full", &*target.shown);
+        attributes.set("url.full", target.shown.to_string());
         attributes.set("url.scheme", target.scheme());
-        attributes.set("http.request.method", method.as_str());
+        attributes.set("http.request.method", method.as_str().to_owned());
         let is_quic = trail
             .hops
             .last()
@@ -117,7 +121,7 @@ pub(crate) fn attributes(trail: &Trail) -> Attributes {
         attributes.set("network.transport", if is_quic { "quic" } else { "tcp" });
     }
     if let Some(peer) = trail.peer {
-        attributes.set("network.peer.address", peer.ip().to_string());
+        attributes.set("network.peer.address", ip_text(peer.ip()));
         attributes.set("network.type", if peer.is_ipv4() { "ipv4" } else { "ipv6" });
     }
     if let Some(tls) = &trail.tls {
@@ -129,7 +133,7 @@ pub(crate) fn attributes(trail: &Trail) -> Attributes {
         attributes.set("http.response.status_code", i64::from(answer.status.as_u16()));
         attributes.set("http.response.body.size", int(answer.body.wire_size()));
         if let Some((coding, size)) = answer.body.unpacked() {
-            attributes.set("prober.http.body.encoding", coding);
+            attributes.set("prober.http.body.encoding", coding.to_owned());
             attributes.set("prober.http.body.decoded_size", int(size));
         }
         note_caches(&answer.headers, &mut attributes);

@@ -155,7 +155,7 @@ impl Http {
             attributes.set("timeout.phase", phase);
         }
         if let Some(why) = &self.insecure {
-            attributes.set("prober.tls.insecure", why.as_str());
+            attributes.set("prober.tls.insecure", why.clone());
         }
         let evidence: Box<dyn Evidence> = match (trail.answer.take(), trail.asked.take()) {
             (Some(answer), Some((_, target))) if failure.is_none() => {

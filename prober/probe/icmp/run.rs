@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use model::address_text::ip_text;
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
@@ -103,7 +104,7 @@ impl Icmp {
             None => Some(self.late(&phases, &tally, context.deadline)),
         };
         if let Some(peer) = phases.peer {
-            attributes.set("network.peer.address", peer.ip().to_string());
+            attributes.set("network.peer.address", ip_text(peer.ip()));
             attributes.set("network.type", if peer.is_ipv4() { "ipv4" } else { "ipv6" });
         }
         if tally.sent() > 0 {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use model::address_text::ip_text;
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
@@ -112,7 +113,7 @@ impl JetStream {
         };
         let mut attributes = reach::facts(&asked.address, "tcp");
         attributes.set("messaging.system", "nats");
-        attributes.set("messaging.destination.name", asked.stream.as_str());
+        attributes.set("messaging.destination.name", asked.stream.clone());
         let label = format!("sign in to {}", asked.address);
         let mut questions = Questions {
             step: self,
@@ -164,7 +165,7 @@ impl Questions<'_> {
         self.phases.enter(Phase::Wait);
         let mut lines = Lines::new(tcp, RECEIVED_MAX);
         let info = Info::read(&mut lines, &mut self.phases).await?;
-        self.attributes.set("prober.nats.version", info.version.as_str());
+        self.attributes.set("prober.nats.version", info.version.clone());
         let Some((setup, name)) = setup else {
             if info.wants_tls {
                 return Err(tls("the server wants TLS, and the step does not: write tls: true"));
@@ -221,7 +222,7 @@ impl Questions<'_> {
 
     fn conclude(mut self, done: Result<State, Failure>) -> StepOutcome {
         if let Some(peer) = self.phases.peer {
-            self.attributes.set("network.peer.address", peer.ip().to_string());
+            self.attributes.set("network.peer.address", ip_text(peer.ip()));
         }
         self.next_hop(String::new());
         let (failure, evidence): (_, Box<dyn Evidence>) = match done {

@@ -1,9 +1,11 @@
 //! A host and a port, as a scenario file names them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use model::address_text::ip_text;
 use scenario::kind::Endpoint;
 
 /// A host, by name or by address.
@@ -105,6 +107,16 @@ impl HostPort {
             None => (text, port_default.ok_or_else(|| AddressError::NoPort(text.to_owned()))?),
         };
         Ok(Self { host: Host::parse(host)?, port })
+    }
+}
+
+impl Host {
+    /// What `Display` writes, which is at hand for a name.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Name(name) => (&**name).into(),
+            Self::Ip(ip) => ip_text(*ip).into(),
+        }
     }
 }
 

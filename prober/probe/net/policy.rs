@@ -8,6 +8,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use model::address_text::ip_text;
 use model::outcome::{Failure, FailureClass};
 use scenario::network::{Denied, Policy, Rule};
 
@@ -32,7 +33,7 @@ impl Shared {
     pub(crate) fn granting(self: &Arc<Self>, peers: &[SocketAddr]) -> Arc<Self> {
         let Some(policy) = &self.policy else { return Arc::clone(self) };
         let denied =
-            |peer: &&SocketAddr| policy.judge(&peer.ip().to_string(), Some(peer.ip()), peer.port()).is_err();
+            |peer: &&SocketAddr| policy.judge(&ip_text(peer.ip()), Some(peer.ip()), peer.port()).is_err();
         let rules: Vec<_> =
             peers.iter().filter(denied).filter_map(|peer| Rule::parse(&peer.to_string()).ok()).collect();
         if rules.is_empty() {
@@ -48,7 +49,7 @@ impl Shared {
     /// # Errors
     /// Class `local`, `local.policy`.
     pub(crate) fn may_look_up(&self, target: &HostPort) -> Result<(), Failure> {
-        self.judged(|policy| policy.judge(&target.host.to_string(), None, target.port))
+        self.judged(|policy| policy.judge(&target.host.text(), None, target.port))
     }
 
     /// Whether `target` may be handed to a proxy, which looks its name up by itself.
@@ -69,7 +70,7 @@ impl Shared {
     /// # Errors
     /// Class `local`, `local.policy`.
     pub(crate) fn may_reach(&self, host: &Host, peer: SocketAddr) -> Result<(), Failure> {
-        self.judged(|policy| policy.judge(&host.to_string(), Some(peer.ip()), peer.port()))
+        self.judged(|policy| policy.judge(&host.text(), Some(peer.ip()), peer.port()))
     }
 
     /// Whether a name server may be asked: the system's own may be, for they are the operator's choice.

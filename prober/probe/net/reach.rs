@@ -77,7 +77,7 @@ impl fmt::Display for Reach {
 }
 
 /// What every step that talks to `address` over `transport` says of it.
-pub(crate) fn facts(address: &HostPort, transport: &str) -> Attributes {
+pub(crate) fn facts(address: &HostPort, transport: &'static str) -> Attributes {
     let mut attributes = Attributes::new();
     attributes.set("server.address", address.host.to_string());
     attributes.set("server.port", i64::from(address.port));

@@ -193,6 +193,7 @@ impl Shared {
 pub struct Net {
     shared: Arc<Shared>,
     more_to_come: bool,
+    sends_once: bool,
     detail: Detail,
     /// At most one value a type; empty for the run of a single step.
     carried: Vec<Box<dyn Any + Send>>,
@@ -206,6 +207,7 @@ impl Net {
         Self {
             shared,
             more_to_come: false,
+            sends_once: false,
             detail: Detail::Facts,
             carried: Vec::new(),
             hidden: Captures::new(),
@@ -266,6 +268,16 @@ impl Net {
     /// Says whether steps follow that may use what this one leaves open.
     pub(crate) const fn expect_more(&mut self, more_to_come: bool) {
         self.more_to_come = more_to_come;
+    }
+
+    /// Says whether nothing that may change something is sent a second time, not even where a protocol allows it.
+    pub(crate) const fn send_once(&mut self, once: bool) {
+        self.sends_once = once;
+    }
+
+    /// Whether nothing that may change something is sent a second time.
+    pub(crate) const fn sends_once(&self) -> bool {
+        self.sends_once
     }
 
     /// Whether steps follow that may use what this one leaves open.

@@ -118,8 +118,8 @@ impl S3 {
             attributes.set("timeout.phase", phase.as_str());
         }
         if let Some(list) = list {
-            attributes.set("aws.s3.bucket", list.bucket.as_str());
-            attributes.set("aws.s3.prefix", list.prefix.as_str());
+            attributes.set("aws.s3.bucket", list.bucket.clone());
+            attributes.set("aws.s3.prefix", list.prefix.clone());
         }
         if let Some(answer) = &trail.answer
             && let Some((code, _)) = error_of(&answer.body.bytes())
@@ -127,7 +127,7 @@ impl S3 {
             attributes.set("aws.error_code", code);
         }
         if let Some(why) = &self.insecure {
-            attributes.set("prober.tls.insecure", why.as_str());
+            attributes.set("prober.tls.insecure", why.clone());
         }
         let evidence: Box<dyn Evidence> = if failure.is_none() {
             attributes.set("prober.s3.objects", i64::try_from(listing.objects).unwrap_or(i64::MAX));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use model::address_text::ip_text;
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass, cut};
 use model::probe::{BoxFuture, Detail};
@@ -256,7 +257,7 @@ impl Dialogue<'_> {
 
     fn conclude(mut self, done: Result<Greeted, Failure>) -> StepOutcome {
         if let Some(peer) = self.phases.peer {
-            self.attributes.set("network.peer.address", peer.ip().to_string());
+            self.attributes.set("network.peer.address", ip_text(peer.ip()));
         }
         // What fails between two commands, such as a wish that the server does not have, is in no hop of its own.
         if done.is_err() && (self.phases.has_begun() || self.hops.is_empty()) {

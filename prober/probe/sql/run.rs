@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use model::address_text::ip_text;
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass, cut};
 use model::probe::BoxFuture;
@@ -126,7 +127,7 @@ impl Sql {
         attributes.set("server.port", i64::from(dsn.address.port));
         attributes.set("network.transport", "tcp");
         attributes.set("db.system.name", dsn.system());
-        attributes.set("db.namespace", dsn.database.as_str());
+        attributes.set("db.namespace", dsn.database.clone());
         attributes.set("db.query.text", cut(self.query.clone(), QUERY_SHOWN));
         attributes
     }
@@ -240,7 +241,7 @@ impl Conversation<'_> {
 
     fn conclude(mut self, rows: Result<Rows, Failure>) -> StepOutcome {
         if let Some(peer) = self.entry.peer {
-            self.attributes.set("network.peer.address", peer.ip().to_string());
+            self.attributes.set("network.peer.address", ip_text(peer.ip()));
         }
         if let Ok(rows) = &rows {
             let count = i64::try_from(rows.cells.len()).unwrap_or(i64::MAX);
@@ -249,7 +250,7 @@ impl Conversation<'_> {
         let code = rows.as_ref().err().and_then(|failure| failure.error_type.strip_prefix("sql."));
         let status = code.map(str::to_owned);
         if let Some(code) = &status {
-            self.attributes.set("db.response.status_code", code.as_str());
+            self.attributes.set("db.response.status_code", code.clone());
         }
         let mut entry = self.entry.into_hop(format!("sign in to {}", self.dsn));
         // The request to go on in TLS and the handshake are one phase.

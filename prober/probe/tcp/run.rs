@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use model::address_text::ip_text;
 use model::outcome::{Failure, FailureClass};
 use model::probe::{BoxFuture, Detail};
 use model::step::{Hop, Phase};
@@ -132,7 +133,7 @@ impl Tcp {
         let done = within(context.deadline, conversation.hold(shared, to)).await;
         let done = done.unwrap_or_else(|| Err(conversation.timed_out(context.deadline)));
         if let Some(peer) = conversation.phases.peer {
-            attributes.set("network.peer.address", peer.ip().to_string());
+            attributes.set("network.peer.address", ip_text(peer.ip()));
         }
         let reads = self.rounds.iter().any(|round| !matches!(round.reading, Reading::Nothing));
         if conversation.hops.len() < self.rounds.len() {

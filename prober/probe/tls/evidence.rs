@@ -46,9 +46,9 @@ impl Shown {
             attributes.set("tls.next_protocol", alpn.into_owned());
         }
         if let Some(Some(leaf)) = self.facts.first() {
-            attributes.set("tls.server.subject", leaf.subject.as_str());
-            attributes.set("tls.server.issuer", leaf.issuer.as_str());
-            attributes.set("tls.server.hash.sha256", leaf.sha256.as_str());
+            attributes.set("tls.server.subject", leaf.subject.clone());
+            attributes.set("tls.server.issuer", leaf.issuer.clone());
+            attributes.set("tls.server.hash.sha256", leaf.sha256.clone());
             attributes.set("tls.server.not_before", leaf.not_before.jiff().to_string());
             attributes.set("tls.server.not_after", leaf.not_after.jiff().to_string());
             attributes.set("prober.tls.scts", i64::try_from(leaf.scts).unwrap_or(i64::MAX));

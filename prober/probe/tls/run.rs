@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use model::address_text::ip_text;
 use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
@@ -106,7 +107,7 @@ impl Tls {
         let shown = shown.unwrap_or_else(|| Err(fault::timed_out(&phases, context.deadline)));
         let peer = phases.peer;
         if let Some(peer) = peer {
-            attributes.set("network.peer.address", peer.ip().to_string());
+            attributes.set("network.peer.address", ip_text(peer.ip()));
         }
         let mut hops = vec![phases.into_hop(address.to_string())];
         let asked = peer.filter(|_| self.asks_versions).map(|peer| Asked {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use model::address_text::ip_text;
 use model::outcome::{Failure, FailureClass};
 use model::probe::{BoxFuture, Detail};
 use model::step::Phase;
@@ -97,7 +98,7 @@ impl Udp {
             }
         };
         if let Some(peer) = phases.peer {
-            attributes.set("network.peer.address", peer.ip().to_string());
+            attributes.set("network.peer.address", ip_text(peer.ip()));
             attributes.set("network.type", if peer.is_ipv4() { "ipv4" } else { "ipv6" });
         }
         let size: usize = replies.iter().map(Vec::len).sum();

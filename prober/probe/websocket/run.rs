@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use http::header::HeaderName;
+use model::address_text::ip_text;
 use model::attribute::Attributes;
 use model::outcome::Failure;
 use model::probe::{BoxFuture, Detail};
@@ -107,10 +108,10 @@ impl WebSocket {
         };
         let shown = url::shown(&target);
         let mut attributes = reach::facts(&target.address, "tcp");
-        attributes.set("url.full", shown.as_str());
+        attributes.set("url.full", shown.clone());
         attributes.set("network.protocol.name", "websocket");
         if let Some(why) = &self.insecure {
-            attributes.set("prober.tls.insecure", why.as_str());
+            attributes.set("prober.tls.insecure", why.clone());
         }
         let mut run = Run {
             step: self,
@@ -237,7 +238,7 @@ impl Run<'_> {
         self.hops.push(hop);
         if let Some(peer) = peer {
             self.phases.connected(peer);
-            self.attributes.set("network.peer.address", peer.ip().to_string());
+            self.attributes.set("network.peer.address", ip_text(peer.ip()));
         }
     }
 

@@ -291,6 +291,11 @@ tcp: ${vars.mail}",
         right: r#"  send: "0d0a""#,
     },
     Example {
+        code: "E138",
+        wrong: "retry: { on: [connect, timeout] }",
+        right: "retry: { on: [connect, dns] }",
+    },
+    Example {
         code: "E140",
         wrong: "exporters: [csv: { directory: out }]",
         right: "exporters: [ndjson: { directory: out }]",

@@ -124,6 +124,7 @@ impl<N> Compiler<'_, N> {
             service: Arc::clone(&shared.service),
             labels: shared.labels.clone(),
             prober: Arc::clone(&shared.prober),
+            side_effects: scenario.side_effects.is_some(),
         };
         Plan {
             origin: Arc::new(origin),

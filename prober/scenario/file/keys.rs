@@ -120,6 +120,13 @@ pub const SCENARIO_KEYS: &[Key] = &[
         example: "continue",
     },
     Key {
+        name: "side_effects",
+        value: KeyType::Bool,
+        need: Need::Default("false"),
+        doc: "Whether a run changes something at its target, such as an order: no slot is ever run twice then, and no two runs at once, also when a prober dies.",
+        example: "true",
+    },
+    Key {
         name: "slo",
         value: KeyType::Record(SLO_KEYS),
         need: Need::Optional,

@@ -153,6 +153,7 @@ fn one_step<'t, N>(
         expect: root.get("expect"),
         warn: root.get("warn"),
         capture: root.get("capture"),
+        once: None,
     };
     Some((step, kind_at))
 }
@@ -203,6 +204,7 @@ fn listed_step<'t, N>(
         expect: item.get("expect"),
         warn: item.get("warn"),
         capture: item.get("capture"),
+        once: None,
     };
     Some((step, span))
 }

@@ -109,6 +109,26 @@ fn defaults_are_what_the_tables_say() {
 }
 
 #[test]
+fn what_must_happen_once_is_neither_tried_again_nor_polled() {
+    let post = "  - http: { method: POST, url: https://x.example, json: { note: \"${run.id}\" } }\n";
+    let shown = |effects: &str, rest: &str| rendered(PROJECT, &[&format!("{effects}{}", file(rest))]);
+    let once = "side_effects: true\n";
+    assert_eq!(shown(once, post), "");
+    for sound in ["    retry: { on: [dns, connect, tls] }\n", "    retry: { attempts: 1 }\n"] {
+        assert_eq!(shown(once, &format!("{post}{sound}")), "", "{sound}");
+    }
+    // What only reads may be asked again.
+    assert_eq!(shown(once, "  - http: https://x.example\n    retry: {}\n"), "");
+    let shown = shown("side_effects: maybe\n", post);
+    assert!(shown.contains("E103"), "{shown}");
+    let plans =
+        compiled(PROJECT, &[&format!("{once}{}", file(post)), &file(post).replace("name: a", "name: b")])
+            .plans;
+    assert_eq!(plans.iter().map(crate::plan::Plan::side_effects).collect::<Vec<_>>(), [true, false]);
+    assert_ne!(plans[0].origin().version, plans[1].origin().version);
+}
+
+#[test]
 fn a_plan_without_teardown_has_no_grace() {
     let compiled = compiled(PROJECT, &["name: a\nevery: 1m\nhttp: https://x.example\n"]);
     assert_eq!(compiled.plans[0].grace(), Duration::ZERO);

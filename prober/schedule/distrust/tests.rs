@@ -159,6 +159,7 @@ fn event(name: &str, second: i64, outcome: Outcome) -> SliEvent {
             service: Arc::clone(&empty),
             labels: vec![],
             prober: empty,
+            side_effects: false,
         }),
         attempt: 0,
         trigger: Trigger::Schedule,

@@ -9,7 +9,7 @@ use model::maintenance::{Effect, Maintenance};
 use model::outcome::{Failure, FailureClass, Outcome, Reason};
 use model::probe::RunContext;
 use model::slot::Slot;
-use model::time::Clock;
+use model::time::{Clock, Timestamp};
 
 use super::Sink;
 use crate::distrust::hold::Held;
@@ -32,6 +32,15 @@ pub(super) struct Finished {
     pub(super) high_marks: Vec<HighMark>,
     /// The event, if it is not with the store yet because it is not settled.
     pub(super) held: Option<Box<Held>>,
+    /// Why there was no run after all.
+    pub(super) not_begun: Option<NotBegun>,
+}
+
+/// Why the run of a slot with side effects did not begin.
+pub(super) struct NotBegun {
+    pub(super) reason: Reason,
+    /// Whether an earlier life may have begun it.
+    pub(super) maybe_sent: bool,
 }
 
 /// One run, ready to start.
@@ -56,16 +65,31 @@ pub(super) struct Run<S, C> {
 
 impl<S: Sink, C: Clock> Run<S, C> {
     pub(super) async fn run(self) -> Finished {
+        if self.entry.origin.side_effects
+            && let Err(not_begun) = self.may_begin().await
+        {
+            let (stream, high_marks) = (self.stream, Vec::new());
+            let not_begun = Some(not_begun);
+            return Finished { stream, took: Duration::ZERO, high_marks, held: None, not_begun };
+        }
         let (started, began) = (self.clock.now(), self.clock.monotonic());
-        let deadline = began + self.entry.timeout;
+        let deadline = began + self.room(started);
+        let stop = StopToken(self.stop.0.child_token());
         let context = RunContext {
-            stop: Arc::new(self.stop.clone()),
+            stop: Arc::new(stop.clone()),
             high_marks: Some(Arc::clone(&self.high_marks)),
             ..RunContext::new(self.slot, started, (began, deadline))
         };
         let end = deadline + self.entry.grace + BACKSTOP;
         let backstop = tokio::time::timeout_at(end.into(), self.entry.probe.run(&context));
-        let mut outcome = backstop.await.unwrap_or_else(|_| stuck());
+        let mut outcome = match &self.entry.lease {
+            None => backstop.await.unwrap_or_else(|_| stuck()),
+            Some(lease) => {
+                let guard = (|| self.clock.monotonic(), || stop.0.cancel());
+                let guarded = lease.guard(backstop, guard).await;
+                guarded.map_or_else(fenced, |ended| ended.unwrap_or_else(|_| stuck()))
+            }
+        };
         let ended = self.clock.monotonic();
         // What the teardown took is not measured.
         if self.was_lagged(began, ended.min(began + outcome.duration)) {
@@ -98,7 +122,38 @@ impl<S: Sink, C: Clock> Run<S, C> {
             self.sink.event(event).await;
             None
         };
-        Finished { stream: self.stream, took, high_marks, held }
+        Finished { stream: self.stream, took, high_marks, held, not_begun: None }
+    }
+
+    /// Writes down that the run is about to begin; what could have changed meanwhile is looked at after that.
+    async fn may_begin(&self) -> Result<(), NotBegun> {
+        let (stream, scheduled) = (&self.entry.origin.stream, self.slot.scheduled);
+        let no = |reason, maybe_sent| Err(NotBegun { reason, maybe_sent });
+        match self.sink.intend(stream, scheduled).await {
+            Ok(true) => {}
+            Ok(false) => return no(Reason::Interrupted, true),
+            Err(error) => {
+                tracing::error!(%stream, "a run with side effects does not begin, it could not be noted: {error}");
+                return no(Reason::Spool, false);
+            }
+        }
+        if self.clock.now().since(scheduled) > self.entry.timetable.tolerance() {
+            return no(Reason::Late, false);
+        }
+        if self.entry.is_fenced(scheduled, self.clock.monotonic()) {
+            return no(Reason::NoLease, false);
+        }
+        Ok(())
+    }
+
+    /// How long the run may take. With side effects it ends before the next slot, which may be another prober's.
+    fn room(&self, started: Timestamp) -> Duration {
+        let timeout = self.entry.timeout;
+        if !self.entry.origin.side_effects {
+            return timeout;
+        }
+        let next = self.entry.timetable.next_after(self.slot.scheduled);
+        next.map_or(timeout, |next| timeout.min(next.since(started)))
     }
 
     /// The outcome as it counts; if that is not known yet, how long to wait for it.
@@ -128,6 +183,14 @@ fn inside(window: &Maintenance, mut outcome: Outcome) -> Outcome {
     if window.effect != Effect::Mute {
         outcome.reason = Reason::Maintenance;
     }
+    outcome
+}
+
+/// The outcome of a run that was cut off because another prober may have its work.
+fn fenced() -> Outcome {
+    let mut outcome = Outcome::empty(Reason::Cancelled);
+    let message = "the lease had ended, so the run was cut off before it could send any more";
+    outcome.failure = Some(Failure::new(FailureClass::Local, "local.lease", message));
     outcome
 }
 

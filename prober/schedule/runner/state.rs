@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::places::{Scheduled, StreamState, Waiting};
-use super::run::{Finished, Run};
+use super::run::{Finished, NotBegun, Run};
 use super::{Gauges, Limits, SLEEP_MAX, STEP_MIN, Sink, bump, instant_of, lateness};
 use crate::distrust::Doubts;
 use crate::distrust::hold::Hold;
@@ -215,13 +215,13 @@ impl<S: Sink, C: Clock> State<S, C> {
             } else if place.is_paused(scheduled) {
                 // Nobody would have run it: planned, and no loss.
                 let step_ms = entry.timetable.step_ms();
-                let missed = Missed { origin: &entry.origin, reason: Reason::Paused, scheduled, step_ms };
-                self.misses.add(&missed, now);
+                let (origin, reason) = (&entry.origin, Reason::Paused);
+                self.misses.add(&Missed { origin, reason, scheduled, step_ms, maybe_sent: false }, now);
             } else {
                 let stepped = self.stepped_to.is_some_and(|to| scheduled < to);
                 let reason = if self.draining { Reason::Drain } else { lateness(stepped) };
-                let step_ms = entry.timetable.step_ms();
-                self.misses.add(&Missed { origin: &entry.origin, reason, scheduled, step_ms }, now);
+                let (origin, step_ms) = (&entry.origin, entry.timetable.step_ms());
+                self.misses.add(&Missed { origin, reason, scheduled, step_ms, maybe_sent: false }, now);
             }
             match entry.timetable.next_after(scheduled) {
                 Some(next) => place.next = next,
@@ -259,6 +259,8 @@ impl<S: Sink, C: Clock> State<S, C> {
             self.miss(index, scheduled, Reason::Spool, now);
         } else if known.running.is_some() {
             self.miss(index, scheduled, Reason::Overlap, now);
+        } else if self.is_fenced(index, scheduled) {
+            self.miss(index, scheduled, Reason::NoLease, now);
         } else if self.sheds(index) {
             self.miss(index, scheduled, Reason::Overload, now);
         } else if self.may_start(known.slow) {
@@ -322,7 +324,16 @@ impl<S: Sink, C: Clock> State<S, C> {
         if let Some(held) = finished.held {
             self.hold.push(*held);
         }
-        self.free_stream(finished.stream, Some(finished.took));
+        let Some(not_begun) = finished.not_begun else {
+            self.free_stream(finished.stream, Some(finished.took));
+            return;
+        };
+        let now = self.clock.now();
+        if let Some((scheduled, entry)) = self.free_stream(finished.stream, None) {
+            let NotBegun { reason, maybe_sent } = not_begun;
+            let (origin, step_ms) = (&entry.origin, entry.timetable.step_ms());
+            self.misses.add(&Missed { origin, reason, scheduled, step_ms, maybe_sent }, now);
+        }
     }
 
     fn move_on(&mut self, stream: usize, marks: &[HighMark]) {
@@ -364,6 +375,8 @@ impl<S: Sink, C: Clock> State<S, C> {
                 } else if self.is_running(index) {
                     // Slots of an old and a new schedule of one stream may both have waited.
                     self.miss(index, scheduled, Reason::Overlap, now);
+                } else if self.is_fenced(index, scheduled) {
+                    self.miss(index, scheduled, Reason::NoLease, now);
                 } else {
                     self.start(index, scheduled);
                 }
@@ -376,6 +389,12 @@ impl<S: Sink, C: Clock> State<S, C> {
         self.scheduled[index].as_ref().is_some_and(|place| self.streams[place.stream].running.is_some())
     }
 
+    /// Whether another prober may have this place's work by now.
+    fn is_fenced(&self, index: usize, scheduled: Timestamp) -> bool {
+        let now = self.clock.monotonic();
+        self.scheduled[index].as_ref().is_some_and(|place| place.entry.is_fenced(scheduled, now))
+    }
+
     fn expires(&self, waiting: &Waiting) -> Timestamp {
         let tolerance = self.scheduled[waiting.index].as_ref().map(|place| place.entry.timetable.tolerance());
         waiting.scheduled.plus(tolerance.unwrap_or_default())
@@ -384,6 +403,6 @@ impl<S: Sink, C: Clock> State<S, C> {
     fn miss(&mut self, index: usize, scheduled: Timestamp, reason: Reason, now: Timestamp) {
         let Some(place) = &self.scheduled[index] else { return };
         let (origin, step_ms) = (&place.entry.origin, place.entry.timetable.step_ms());
-        self.misses.add(&Missed { origin, reason, scheduled, step_ms }, now);
+        self.misses.add(&Missed { origin, reason, scheduled, step_ms, maybe_sent: false }, now);
     }
 }

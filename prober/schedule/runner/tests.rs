@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 
@@ -9,6 +9,7 @@ use model::probe::{BoxFuture, Probe, RunContext};
 
 use super::*;
 
+mod effects;
 mod held;
 
 use crate::entry::Entry;
@@ -90,6 +91,7 @@ struct Records {
     checkpoints: Arc<Mutex<Vec<(Timestamp, usize)>>>,
     epochs: Arc<Mutex<Vec<Epoch>>>,
     full: Arc<AtomicBool>,
+    intents: Arc<Mutex<BTreeSet<(Stream, Timestamp)>>>,
 }
 
 impl Sink for Records {
@@ -122,6 +124,14 @@ impl Sink for Records {
 
     fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
+    }
+
+    async fn intend(&self, stream: &Stream, at: Timestamp) -> Result<bool, String> {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        if self.is_full() {
+            return Err("no space left".to_owned());
+        }
+        Ok(self.intents.lock().unwrap().insert((stream.clone(), at)))
     }
 
     fn high_marks(&self, _: &Stream) -> Arc<[HighMark]> {
@@ -192,12 +202,14 @@ fn entry(name: &str, every_ms: u64, timeout_ms: u64, target: Target) -> Entry {
             service: Arc::clone(&empty),
             labels: vec![],
             prober: empty,
+            side_effects: false,
         }),
         cadence,
         maintenance: Arc::default(),
         timeout: Duration::from_millis(timeout_ms),
         grace: Duration::ZERO,
         probe: Arc::new(target),
+        lease: None,
     }
 }
 

@@ -96,6 +96,7 @@ impl World {
                 service: "shop".into(),
                 labels: vec![],
                 prober: "p1".into(),
+                side_effects: false,
             })
         };
         let count = regions as u64;

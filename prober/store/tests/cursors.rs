@@ -52,6 +52,7 @@ fn batches_from_memory_and_from_the_files_are_the_same() {
                 step_ms: 1_000,
                 count,
                 recorded: first,
+                maybe_sent: false,
             };
             slots.extend((0..count).map(|index| run.slot(index)));
             let scheduled = first.plus(Duration::from_secs(500));

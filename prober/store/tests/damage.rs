@@ -235,6 +235,7 @@ fn write_fixture() {
         step_ms: 60_000,
         count: 3,
         recorded: midnight,
+        maybe_sent: false,
     };
     let mut manual = super::sample::event(&shop, midnight, Reason::Ok);
     manual.trigger = model::event::Trigger::Manual;

@@ -94,6 +94,7 @@ impl World {
                         step_ms,
                         count: u32::try_from(count).unwrap(),
                         recorded: self.now,
+                        maybe_sent: false,
                     }));
                     index += count;
                 } else {

@@ -123,14 +123,8 @@ fn questions_of_people() {
     desk.event(&shop, second(0), Reason::Ok); // 1
     desk.event(&other, second(1), Reason::Failed); // 2
     desk.event(&shop, second(10), Reason::Slow); // 3
-    let run = MissedSlots {
-        origin: Arc::clone(&shop),
-        reason: Reason::Late,
-        first: second(20),
-        step_ms: 10_000,
-        count: 5,
-        recorded: second(70),
-    };
+    let one = MissedSlots::one(Arc::clone(&shop), Reason::Late, second(20), second(70));
+    let run = MissedSlots { step_ms: 10_000, count: 5, ..one };
     desk.write(vec![Record::Missed(run)]); // 4..=8
     desk.clock.set(at("2026-03-02T00:00:01Z"));
     desk.event(&shop, second(70), Reason::Ok); // 9

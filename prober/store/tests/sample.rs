@@ -46,6 +46,7 @@ pub(crate) fn origin(scenario: &str) -> Arc<Origin> {
         service: scenario.into(),
         labels: vec![("tier".into(), "gold".into())],
         prober: "p1".into(),
+        side_effects: false,
     })
 }
 

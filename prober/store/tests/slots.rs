@@ -66,6 +66,7 @@ fn duplicates_are_dropped_wherever_the_slot_is() {
         step_ms: 5_000,
         count: 4,
         recorded: late,
+        maybe_sent: false,
     };
     desk.write(vec![Record::Missed(run.clone()), Record::Event(event(&shop, run.last(), Reason::Ok))]);
     assert_eq!(desk.store.stats().duplicates(), 3);
@@ -180,7 +181,7 @@ fn a_gap_becomes_missed_slots_with_the_right_reason() {
     // The crash: 10 s and from 30 s on are unrecorded.
     let mut after = Desk::open(crashed.path(), at("2026-03-01T12:03:00Z"));
     let recovered = after.writer.recover(at("2026-03-01T12:03:00Z"), &expected).unwrap();
-    assert_eq!(recovered, Recovered { interrupted: 16 + 2, drained: 0 });
+    assert_eq!(recovered, Recovered { interrupted: 16 + 2, drained: 0, maybe_sent: 0 });
     assert_eq!(after.writer.recover(at("2026-03-01T12:03:00Z"), &expected).unwrap(), Recovered::default());
     let account =
         after.store.account(at("2026-03-01T12:00:05Z"), at("2026-03-01T12:03:00Z"), &expected).unwrap();
@@ -191,12 +192,12 @@ fn a_gap_becomes_missed_slots_with_the_right_reason() {
     drop(desk.end());
     let mut after = Desk::open(dir.path(), at("2026-03-01T12:03:00Z"));
     let recovered = after.writer.recover(at("2026-03-01T12:03:00Z"), &expected).unwrap();
-    assert_eq!(recovered, Recovered { interrupted: 7 + 1, drained: 9 + 1 });
+    assert_eq!(recovered, Recovered { interrupted: 7 + 1, drained: 9 + 1, maybe_sent: 0 });
     // The note is spent: the next crash is a crash.
     drop(after.end());
     let mut after = Desk::open(dir.path(), at("2026-03-01T12:04:00Z"));
     let recovered = after.writer.recover(at("2026-03-01T12:04:00Z"), &expected).unwrap();
-    assert_eq!(recovered, Recovered { interrupted: 6 + 1, drained: 0 });
+    assert_eq!(recovered, Recovered { interrupted: 6 + 1, drained: 0, maybe_sent: 0 });
     assert_eq!(after.store.boots().unwrap(), 3);
 }
 
@@ -223,7 +224,10 @@ fn a_clock_that_steps_back_leaves_no_slot_out_and_none_twice() {
     assert_eq!(desk.writer.recover(back, &expected).unwrap(), Recovered::default());
     let now = at("2026-03-01T12:02:00Z");
     desk.clock.set(now);
-    assert_eq!(desk.writer.recover(now, &expected).unwrap(), Recovered { interrupted: 3, drained: 0 });
+    assert_eq!(
+        desk.writer.recover(now, &expected).unwrap(),
+        Recovered { interrupted: 3, drained: 0, maybe_sent: 0 }
+    );
     let account = desk.store.account(at("2026-03-01T11:00:00Z"), now, &expected).unwrap();
     assert_eq!(account.violations, 0, "{account:?}");
 }

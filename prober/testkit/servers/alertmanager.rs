@@ -17,11 +17,11 @@ pub struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// Tells the webhook at `receiver` (a URL) of groups by `slo` within 200 ms; a page inhibits the tickets of its
-    /// objective.
+    /// Tells the webhook at `receiver` (a URL) of groups by `slo` within a second; a page inhibits the tickets of its
+    /// objective. Not at once: Alertmanager inhibits a moment after it has taken an alert.
     pub fn start(receiver: &str) -> Self {
         let config = format!(
-            "route: {{ receiver: test, group_by: [slo], group_wait: 100ms, group_interval: 200ms, repeat_interval: 1h }}\n\
+            "route: {{ receiver: test, group_by: [slo], group_wait: 1s, group_interval: 200ms, repeat_interval: 1h }}\n\
              receivers: [{{ name: test, webhook_configs: [{{ url: '{receiver}', send_resolved: true }}] }}]\n\
              inhibit_rules:\n\
              - {{ source_matchers: ['severity=page'], target_matchers: ['severity=ticket'], equal: [slo] }}\n"

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use super::process::{Process, accepts};
@@ -23,7 +24,7 @@ pub fn nats_server() -> PathBuf {
 /// A running server; dropping it ends it.
 pub struct ConfiguredNats {
     addr: SocketAddr,
-    _process: Process,
+    process: Process,
 }
 
 impl ConfiguredNats {
@@ -34,7 +35,18 @@ impl ConfiguredNats {
     pub fn start(folder: &Path, name: &str, addr: SocketAddr) -> Result<Self, String> {
         let mut process = Process::start("nats-server", &nats_server(), &["-c", name], folder, None);
         process.wait_until(|| accepts(addr))?;
-        Ok(Self { addr, _process: process })
+        Ok(Self { addr, process })
+    }
+
+    /// Has it read its configuration again, as somebody does who operates it.
+    ///
+    /// # Panics
+    /// It cannot be told.
+    pub fn reload(&self) {
+        let number = self.process.number("nats-server").expect("the server runs");
+        let told = Command::new(nats_server()).args(["--signal", &format!("reload={number}")]).output();
+        let told = told.expect("the server can be told");
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     }
 
     /// Logs in.

@@ -129,6 +129,18 @@ impl Process {
         let _reaped = self.child.wait();
     }
 
+    /// The number of the program that is called so, which the guard has started.
+    pub(super) fn number(&self, program: &str) -> Option<u32> {
+        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let children = std::fs::read_to_string(children).unwrap_or_default();
+        let called =
+            |number: &u32| std::fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
+        children
+            .split_whitespace()
+            .filter_map(|number| number.parse().ok())
+            .find(|number| called(number).trim() == program)
+    }
+
     /// What the server wrote.
     pub(super) fn output(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

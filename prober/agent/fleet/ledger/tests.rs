@@ -7,6 +7,7 @@ use store::{Account, Opened, Store};
 
 use super::*;
 use fleet::BatchId;
+use fleet::assign::shard_of;
 use fleet::batch::{Head, pack};
 
 use crate::agent::account::expected;
@@ -29,6 +30,7 @@ fn origin(scenario: &str, prober: &str) -> Arc<Origin> {
         service: scenario.into(),
         labels: vec![],
         prober: prober.into(),
+        side_effects: false,
     })
 }
 
@@ -304,4 +306,60 @@ fn holes_are_asked_for_and_state_survives() {
     for rubbish in ["null", "{}", "{\"position\":1}", "{\"position\":1,\"probers\":[{}],\"shards\":[]}"] {
         assert!(next.take_up(&serde_json::from_str(rubbish).unwrap()).is_none(), "{rubbish}");
     }
+}
+
+#[test]
+fn a_dark_shard_holds_back_no_other_and_what_it_says_late_counts() {
+    let mut bench = Bench::new();
+    let dark = shard_of("s0", SHARDS);
+    let now = end().plus(Duration::from_mins(2));
+    let mut sender = Sender::new("a-1");
+    for shard in (0..SHARDS).filter(|shard| *shard != dark) {
+        for name in of_shard(shard) {
+            let records: Vec<_> =
+                starts(&name).into_iter().map(|at| event(&origin(&name, "a-1"), at, Reason::Ok)).collect();
+            sender.send(shard, Token(1), &records, None);
+        }
+        sender.send(shard, Token(1), &[], Some(end().plus(Duration::from_mins(1))));
+    }
+    for batch in std::mem::take(&mut sender.sent) {
+        bench.hear(&batch, now);
+    }
+    let of = |account: &Account| {
+        let streams = account.streams.iter();
+        let there: Vec<_> =
+            streams.filter(|one| shard_of(&one.stream.scenario, SHARDS) == dark).cloned().collect();
+        let sum = |count: fn(&store::StreamAccount) -> u64| there.iter().map(count).sum::<u64>();
+        (sum(|one| one.good), sum(|one| one.missed), account.violations)
+    };
+    let slots = of_shard(dark).len() as u64 * SLOTS;
+    // As long as batches may lie there unread, nothing is said of whoever was not heard.
+    bench.declare(now);
+    assert_eq!(of(&bench.account()), (0, 0, slots));
+    assert_eq!(bench.ledger.dark(now), Closed::new());
+    bench.ledger.listen(true, now.minus(Duration::from_secs(59)));
+    bench.declare(now);
+    assert_eq!(of(&bench.account()), (0, 0, slots));
+    let later = now.plus(Duration::from_secs(1));
+    bench.declare(later);
+    assert_eq!(of(&bench.account()), (0, slots, 0));
+    assert!(bench.ledger.closed()[REGION] >= end() && bench.ledger.dark(later).contains_key(REGION));
+    // Slots after the story are dark as well.
+    assert!(bench.numbers.dark.load(Ordering::Relaxed) >= slots);
+    // One of them is missed after all, by its owner's own word.
+    let mut owned = 0;
+    for name in of_shard(dark) {
+        for (index, at) in starts(&name).into_iter().enumerate() {
+            let reason = if index == 0 { Reason::Late } else { Reason::Ok };
+            sender.send(dark, Token(1), &[event(&origin(&name, "a-1"), at, reason)], None);
+            owned += u64::from(index == 0);
+        }
+    }
+    sender.send(dark, Token(1), &[], Some(later));
+    for batch in std::mem::take(&mut sender.sent) {
+        bench.hear(&batch, later);
+    }
+    bench.declare(later);
+    assert_eq!(of(&bench.account()), (slots - owned, owned, 0));
+    assert_eq!(bench.ledger.dark(later), Closed::new());
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::expect::Expect;
 use super::super::secrets::is_secret;
 use super::super::words::variable;
-use super::entry::{Body, Entry, Section};
+use super::entry::{Body, Entry, Section, quoted_variables};
 use super::{Flow, said};
 
 impl Flow<'_> {
@@ -25,10 +25,15 @@ impl Flow<'_> {
         }
         match &entry.answer_body {
             Body::Nothing => {}
-            Body::Json(text) => match serde_json::from_str::<Value>(text) {
-                Ok(value) if expect.add_under("json", "$", json!({ "equals": value })) => {}
-                _ => self.draft.lose("the body of an answer: it is compared with `json`"),
-            },
+            Body::Json(text) => {
+                let wanted = serde_json::from_str::<Value>(&quoted_variables(text)).ok().map(|mut value| {
+                    self.fill(&mut value);
+                    json!({ "equals": value })
+                });
+                if !wanted.is_some_and(|wanted| expect.add_under("json", "$", wanted)) {
+                    self.draft.lose("the body of an answer: it is compared with `json`");
+                }
+            }
             Body::Text(text) => {
                 let text = self.own(text);
                 if !expect.add("body", json!({ "equals": text })) {

@@ -167,7 +167,9 @@ impl<'a> Reader<'a> {
         match self.section {
             None if self.is_unknown => {}
             Some(section) if !is_body(line) || section == Section::Asserts => {
-                entry.sections.push((section, line.to_owned()));
+                let line = self.whole(line)?;
+                let entry = self.entries.last_mut().expect("it was there before the line");
+                entry.sections.push((section, line));
             }
             _ if is_body(line) => {
                 let body = self.body(line)?;
@@ -181,6 +183,19 @@ impl<'a> Reader<'a> {
             },
         }
         Ok(())
+    }
+
+    /// A line of a section, with the lines of a text that begins in it.
+    fn whole(&mut self, line: &str) -> Result<String, String> {
+        let mut whole = line.to_owned();
+        let begin = self.at;
+        while whole.matches("```").count() % 2 == 1 {
+            let next = self.lines.get(self.at).ok_or_else(|| format!("{begin}: ``` is never closed"))?;
+            self.at += 1;
+            whole.push('\n');
+            whole += next;
+        }
+        Ok(whole)
     }
 
     /// A body that begins with this line.

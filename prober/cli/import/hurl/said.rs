@@ -31,6 +31,7 @@ pub(super) fn capture(text: &str) -> Result<Value, String> {
         tokens.pop();
     }
     let (query, rest) = query(&tokens)?;
+    let (query, rest) = filtered(query, rest);
     if !rest.is_empty() {
         return Err("its filters are not known here".to_owned());
     }
@@ -52,12 +53,14 @@ pub(super) fn capture(text: &str) -> Result<Value, String> {
 /// Why it cannot be said here, for people.
 pub(super) fn assert(text: &str) -> Result<Told, String> {
     let tokens = tokens(text)?;
-    let (mut told, mut rest) = query(&tokens)?;
+    let (told, rest) = query(&tokens)?;
+    let (mut told, mut rest) = filtered(told, rest);
     let mut is_count = false;
     if let [Token::Word(filter), more @ ..] = rest
         && filter == "count"
     {
-        (is_count, rest) = (true, more);
+        // Redirects and bytes are counts already.
+        (is_count, rest) = (!matches!(told.subject, "redirects" | "size"), more);
     }
     let is_not = matches!(rest.first(), Some(Token::Word(word)) if word == "not");
     if is_not {
@@ -67,6 +70,36 @@ pub(super) fn assert(text: &str) -> Result<Told, String> {
     let wanted = if is_count { json!({ "len": wanted }) } else { wanted };
     told.wanted = if is_not { negated(&wanted) } else { wanted };
     Ok(told)
+}
+
+/// A query with what its filters make of it, as far as our paths can say that, and the rest.
+fn filtered(mut told: Told, mut rest: &[Token]) -> (Told, &[Token]) {
+    // Of a path to several values it is the list of them, which our paths cannot name.
+    let is_one =
+        told.part.as_ref().is_some_and(|path| !path.contains(['*', '?', ',', ':']) && !path.contains(".."));
+    if told.subject == "json" && !is_one {
+        return (told, rest);
+    }
+    loop {
+        let index = match (told.subject, rest) {
+            ("json", [Token::Word(filter), ..]) if filter == "first" => ("0".to_owned(), 1),
+            ("json", [Token::Word(filter), ..]) if filter == "last" => ("-1".to_owned(), 1),
+            ("json", [Token::Word(filter), Token::Word(number), ..])
+                if filter == "nth" && number.parse::<u32>().is_ok() =>
+            {
+                (number.clone(), 2)
+            }
+            ("body", [Token::Word(filter), Token::Text(pattern) | Token::Pattern(pattern), more @ ..])
+                if filter == "regex" =>
+            {
+                (told.subject, told.part, rest) = ("regex", Some(pattern.clone()), more);
+                continue;
+            }
+            _ => return (told, rest),
+        };
+        told.part = told.part.map(|path| format!("{path}[{}]", index.0));
+        rest = &rest[index.1..];
+    }
 }
 
 fn negated(wanted: &Value) -> Value {
@@ -94,7 +127,9 @@ fn query(tokens: &[Token]) -> Result<(Told, &[Token]), String> {
         "body" => plain("body"),
         "version" => plain("http_version"),
         "url" => plain("url"),
+        "bytes" if rest.first() == Some(&Token::Word("count".to_owned())) => plain("size"),
         "bytes" => Err("bytes are not compared; `size` looks at how many there are".to_owned()),
+        "redirects" if rest.first() == Some(&Token::Word("count".to_owned())) => plain("redirects"),
         "duration" => plain("latency"),
         "header" => with("headers", first),
         "jsonpath" => with("json", first),
@@ -107,6 +142,12 @@ fn query(tokens: &[Token]) -> Result<(Told, &[Token]), String> {
         }
         "cookie" => Err("cookies are not looked at; the header Set-Cookie is".to_owned()),
         "xpath" => Err("xpath is another language than the paths under `xml` and `css`".to_owned()),
+        "certificate" if first.as_deref() == Some("Expire-Date") => match rest.get(1) {
+            Some(Token::Word(filter)) if filter == "daysAfterNow" => {
+                Ok((Told { subject: "expires_in", part: None, wanted: Value::Null }, &rest[2..]))
+            }
+            _ => Err("only in how many days it ends is looked at, by `daysAfterNow`".to_owned()),
+        },
         "certificate" => Err("the kind `tls` looks at certificates, and `expires_in` here".to_owned()),
         other => Err(format!("{other} is not looked at here")),
     }
@@ -145,6 +186,12 @@ fn predicate(tokens: &[Token], subject: &str) -> Result<Value, String> {
         "isIsoDate" => {
             json!({ "matches": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$" })
         }
+        "isUuid" => {
+            json!({ "matches": "^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" })
+        }
+        "isIpv4" => {
+            json!({ "matches": "^(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})(\\.(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})){3}$" })
+        }
         other => return Err(format!("{other} is not known here")),
     })
 }
@@ -157,6 +204,10 @@ fn value(token: &Token, subject: &str) -> Result<Value, String> {
             let ms = super::super::words::millis(word, Some(1.0)).ok_or("it has no length of time")?;
             Ok(json!(duration(ms)))
         }
+        Token::Word(word) if subject == "expires_in" => {
+            let days: u64 = word.parse().map_err(|_| format!("{word} is no number of days"))?;
+            Ok(json!(format!("{days}d")))
+        }
         Token::Word(word) if word.starts_with("{{") => Ok(json!(word)),
         Token::Word(word) => match serde_json::from_str::<Value>(word) {
             Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => Ok(value),
@@ -168,7 +219,15 @@ fn value(token: &Token, subject: &str) -> Result<Value, String> {
 fn tokens(line: &str) -> Result<Vec<Token>, String> {
     let (mut tokens, mut rest) = (Vec::new(), line.trim_start());
     while let Some(first) = rest.chars().next() {
-        if first == '"' || first == '/' {
+        if let Some(block) = rest.strip_prefix("```") {
+            // What stands behind the first marks on their line is a kind of text.
+            let (inside, after) = block.split_once("```").ok_or("a text in it never ends")?;
+            tokens.push(Token::Text(inside.split_once('\n').map_or(inside, |(_, text)| text).to_owned()));
+            rest = after.trim_start();
+        } else if let Some((inside, after)) = rest.strip_prefix('`').and_then(|rest| rest.split_once('`')) {
+            tokens.push(Token::Text(inside.to_owned()));
+            rest = after.trim_start();
+        } else if first == '"' || first == '/' {
             let (inside, after) = delimited(&rest[1..], first).ok_or("a text in it never ends")?;
             tokens.push(if first == '"' { Token::Text(text_of(&inside)) } else { Token::Pattern(inside) });
             rest = after.trim_start();
@@ -234,6 +293,18 @@ mod tests {
             ("duration < 1000", told("latency", None, json!({ "lt": "1s" }))),
             ("regex \"v([0-9]+)\" == \"7\"", told("regex", Some("v([0-9]+)"), json!("7"))),
             ("jsonpath \"$.n\" isInteger", told("json", Some("$.n"), json!({ "type": "integer" }))),
+            ("jsonpath \"$.a\" nth 2 == 1", told("json", Some("$.a[2]"), json!(1))),
+            ("jsonpath \"$.a\" first count == 1", told("json", Some("$.a[0]"), json!({ "len": 1 }))),
+            ("jsonpath \"$.a\" last exists", told("json", Some("$.a[-1]"), json!({ "exists": true }))),
+            ("body regex /v([0-9])/ == \"7\"", told("regex", Some("v([0-9])"), json!("7"))),
+            ("body == ```\na\nb\n```", told("body", None, json!("a\nb\n"))),
+            ("body contains `a \"b\"`", told("body", None, json!({ "contains": "a \"b\"" }))),
+            ("bytes count <= 10", told("size", None, json!({ "lte": 10 }))),
+            ("redirects count == 2", told("redirects", None, json!(2))),
+            (
+                "certificate \"Expire-Date\" daysAfterNow > 15",
+                told("expires_in", None, json!({ "gt": "15d" })),
+            ),
         ] {
             assert_eq!(assert(line), Ok(wanted), "{line}");
         }
@@ -246,7 +317,12 @@ mod tests {
             "status == ",
             "jsonpath \"$.a",
             "sha256 == hex,00;",
-            "jsonpath \"$\" nth 2 == 1",
+            "jsonpath \"$\" nth x == 1",
+            "jsonpath \"$.a[*].b\" nth 1 == 1",
+            "jsonpath \"$\" split \",\" == 1",
+            "certificate \"Expire-Date\" format \"%Y\" == \"2030\"",
+            "certificate \"Subject\" == \"x\"",
+            "body == ```open",
         ] {
             assert!(assert(line).is_err(), "{line}");
         }
@@ -260,6 +336,8 @@ mod tests {
             ("regex \"token=(.*)\"", json!({ "regex": "token=(.*)" })),
             ("status", json!({ "status": true })),
             ("jsonpath \"$.token\" redact", json!({ "json": "$.token" })),
+            ("jsonpath \"$.items\" first", json!({ "json": "$.items[0]" })),
+            ("body regex \"id=(\\\\d+)\"", json!({ "regex": "id=(\\d+)" })),
         ] {
             assert_eq!(capture(text), Ok(wanted), "{text}");
         }

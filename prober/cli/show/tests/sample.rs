@@ -37,6 +37,7 @@ pub(super) fn event(scenario: &str, kind: &str, outcome: Outcome) -> SliEvent {
             service: "shop".into(),
             labels: vec![("tier".into(), "1".into())],
             prober: "host-1".into(),
+            side_effects: false,
         }),
         slot,
         attempt: 0,
@@ -118,8 +119,8 @@ fn https(mut step: StepRecord, method: &str, url: &str, status: i64) -> StepReco
     let facts = &mut step.attributes;
     facts.set("server.address", "shop.example");
     facts.set("server.port", 443);
-    facts.set("url.full", url);
-    facts.set("http.request.method", method);
+    facts.set("url.full", url.to_owned());
+    facts.set("http.request.method", method.to_owned());
     facts.set("network.peer.address", "203.0.113.7");
     facts.set("network.protocol.version", "2");
     facts.set("http.response.status_code", status);

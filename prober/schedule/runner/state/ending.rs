@@ -33,8 +33,9 @@ impl<S: Sink, C: Clock> State<S, C> {
         for number in 0..self.streams.len() {
             let Some((scheduled, entry)) = self.free_stream(number, None) else { continue };
             let step_ms = entry.timetable.step_ms();
-            let missed = Missed { origin: &entry.origin, reason: Reason::Interrupted, scheduled, step_ms };
-            self.misses.add(&missed, now);
+            let (origin, reason) = (&entry.origin, Reason::Interrupted);
+            let maybe_sent = origin.side_effects;
+            self.misses.add(&Missed { origin, reason, scheduled, step_ms, maybe_sent }, now);
             aborted += 1;
         }
         aborted
