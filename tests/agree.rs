@@ -145,7 +145,7 @@ fn a_rule_that_was_altered_disagrees() {
         only("SLOBudgetBurn")
     );
     assert_eq!(altered(") > 150)", ") > 300)"), only("SLOBlind"));
-    assert_eq!(altered(" < 0.5\n", " < 0.3\n"), only("SLOEligibilityLow"));
+    assert_eq!(altered("< 0.8\n", "< 0.3\n"), only("SLOEligibilityLow"));
     assert!(altered("(prober_maintenance_active == 1)", "(prober_maintenance_active == 2)").len() > 1);
     // And what was not altered agrees.
     let theirs = engine::fired(&story, &told, REAL, &rules);

@@ -14,6 +14,7 @@ use model::time::{Clock as _, SystemClock};
 use probe::flow::Scenario;
 use probe::{Canary, Shared, Sung};
 use schedule::distrust::Doubts;
+use schedule::distrust::family::{Tried, tried};
 use schedule::distrust::watch::{Round, fails};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -136,7 +137,7 @@ impl Look {
         let anchor = self.shared.reach_anchor(self.anchor, controls.timeout);
         // Told before the round is: what a round settles has both.
         let (own, targets, sung, ()) = tokio::join!(anchor, self.targets(began), canary, self.names(began));
-        let failed: Vec<_> = targets.iter().filter_map(|target| target.as_ref().err()).collect();
+        let failed: Vec<_> = targets.iter().filter_map(|(_, target)| target.as_ref().err()).collect();
         let why = match own {
             Err(why) => Some(format!("its own control target on loopback: {why}")),
             Ok(()) if fails(failed.len(), targets.len()) => {
@@ -146,6 +147,8 @@ impl Look {
             Ok(()) => None,
         };
         let round = Round { began, ended: Instant::now(), passed: why.is_none() };
+        let said = targets.iter().map(|(tried, target)| (*tried, target.as_ref().err().map(String::as_str)));
+        self.doubts.note_families(&controls.region, round, &said.collect::<Vec<_>>());
         self.doubts.note_controls(&controls.region, round, why.as_deref().unwrap_or_default());
         let mut passed = round.passed;
         if let Some(sung) = sung {
@@ -172,19 +175,19 @@ impl Look {
                 continue;
             };
             let timeout = self.controls.timeout;
-            asked.spawn(async move { (probe::is_unknown_to(server, &name, timeout).await, name) });
+            asked.spawn(async move { (probe::word_of(server, &name, timeout).await, name) });
         }
         while let Some(answered) = asked.join_next().await {
             // A panic ends the process; nobody else ends these tasks.
-            if let Ok((same, name)) = answered {
-                doubts.note_name(region, &name, same, began);
+            if let Ok((word, name)) = answered {
+                doubts.note_name(region, &name, word, began);
             }
         }
     }
 
     /// Runs every target at once; a target that says nothing of the network, such as one without its secret, is
     /// left out.
-    async fn targets(&self, began: Instant) -> Vec<Result<(), String>> {
+    async fn targets(&self, began: Instant) -> Vec<Told> {
         let mut runs = JoinSet::new();
         for target in &self.controls.targets {
             let (target, timeout) = (Arc::clone(target), self.controls.timeout);
@@ -204,13 +207,17 @@ impl Look {
     }
 }
 
-fn told(target: &Scenario, outcome: &Outcome) -> Option<Result<(), String>> {
+/// What a control target tried, and why it failed if it did.
+type Told = (Tried, Result<(), String>);
+
+fn told(target: &Scenario, outcome: &Outcome) -> Option<Told> {
+    let tried = tried(outcome);
     match outcome.verdict() {
-        Verdict::Good => return Some(Ok(())),
+        Verdict::Good => return Some((tried, Ok(()))),
         Verdict::Bad => {}
         _ if outcome.reason == Reason::ProberFault => {}
         _ => return None,
     }
     let why = outcome.failure.as_ref().map_or("it was not good", |failure| failure.message.as_str());
-    Some(Err(format!("{}: {why}", target.plan().targets().join(", "))))
+    Some((tried, Err(format!("{}: {why}", target.plan().targets().join(", ")))))
 }

@@ -59,7 +59,7 @@ impl MetricsPage {
                 doubts: self.doubts.standing().into_iter().map(doubt).collect(),
                 correlated: (held, settled.to_vec()),
                 tests: self.doubts.suspensions().tests().map(|(one, count)| (one.as_str(), count)).to_vec(),
-                suspensions: self.doubts.suspensions().all().into_iter().map(suspension).collect(),
+                suspensions: self.doubts.suspensions().all().iter().map(suspension).collect(),
                 held: self.gauges.held.load(Ordering::Relaxed) as u64,
                 clock: kernel_clock().map(clock),
             }),
@@ -74,7 +74,7 @@ fn doubt(standing: Standing) -> DoubtNumbers {
     DoubtNumbers { signal, region, doubted, looks, failed }
 }
 
-fn suspension(one: Suspension) -> (Reason, bool, u64) {
+fn suspension(one: &Suspension) -> (Reason, bool, u64) {
     (one.cause.reason(), one.why.is_some(), one.times)
 }
 

@@ -104,7 +104,7 @@ pub(crate) async fn serve(
     let store = (opened, from, pumping);
     let (mut parts, mut reloads) = start(store, (loader, &loaded, client), limits, (pages, anchor))?;
     audit(&mut parts, from);
-    settle(&mut parts, queue);
+    settle(&mut parts, queue, false);
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
@@ -345,8 +345,9 @@ pub(super) fn start(
 }
 
 /// Settles what is held, where all regions are known.
-pub(super) fn settle(parts: &mut Parts, queue: mpsc::WeakSender<Record>) {
-    let settling = Settling { store: parts.store.clone(), queue, doubts: Arc::clone(&parts.doubts) };
+pub(super) fn settle(parts: &mut Parts, queue: mpsc::WeakSender<Record>, of_others: bool) {
+    let (store, doubts) = (parts.store.clone(), Arc::clone(&parts.doubts));
+    let settling = Settling { store, queue, doubts, of_others };
     parts.rest.spawn(settling.run(parts.rest_stop.clone()));
 }
 

@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The most slots that are held; an event is some kilobytes.
 const HELD_MAX: usize = 10_000;
+/// How long after the last target that may be held is gone what was sent of it may still come.
+const TAIL: Duration = Duration::from_mins(10);
 /// Events of one batch, and its bytes.
 const BATCH: (usize, usize) = (500, 1 << 20);
 
@@ -35,6 +37,8 @@ pub(crate) struct Settling {
     pub(crate) queue: mpsc::WeakSender<Record>,
     /// Told how many are held, and what became of others.
     pub(crate) doubts: Arc<Doubts>,
+    /// Whether others hold what is in this store: then it cannot be told from here whether anything may be.
+    pub(crate) of_others: bool,
 }
 
 /// What is held, by its slot.
@@ -48,6 +52,7 @@ impl Settling {
             reader: self.store.reader(),
             settling: self,
             held: None,
+            possible: None,
         };
         loop {
             tokio::select! {
@@ -76,6 +81,8 @@ struct Work {
     reader: Reader,
     /// `None` until what was held before the start is known.
     held: Option<Held>,
+    /// When something could last be held.
+    possible: Option<Timestamp>,
 }
 
 impl Work {
@@ -85,10 +92,23 @@ impl Work {
             Some(held) => held,
             None => self.before(now)?,
         };
-        let done = self.hear(&mut held).and_then(|()| self.settle(&mut held, now));
+        let done = if self.is_quiet(&held, now) {
+            self.cursor = self.settling.store.cursor_at_end();
+            Ok(true)
+        } else {
+            self.hear(&mut held).and_then(|()| self.settle(&mut held, now))
+        };
         self.settling.doubts.note_held(held.len());
         self.held = Some(held);
         done
+    }
+
+    /// Whether nothing is held, and nothing can be: with one region there is nothing to read for.
+    fn is_quiet(&mut self, held: &Held, now: Timestamp) -> bool {
+        if self.settling.of_others || self.settling.doubts.may_hold() {
+            self.possible = Some(now);
+        }
+        held.is_empty() && self.possible.is_none_or(|at| now.since(at) > TAIL)
     }
 
     /// What was held before the start and may still be settled.

@@ -126,7 +126,11 @@ fn peers() {
     for (voters, failing, expected) in
         [(5, 3, false), (5, 4, true), (10, 7, false), (10, 8, true), (1, 1, false)]
     {
-        assert_eq!(Tally { voters, failing }.is_unvouched(), expected, "{failing} of {voters}");
+        assert_eq!(
+            Tally { voters, failing, is_void: false }.is_unvouched(),
+            expected,
+            "{failing} of {voters}"
+        );
     }
 }
 
@@ -163,6 +167,7 @@ fn mass_change() {
     ] {
         assert_eq!(settle(at, std::slice::from_ref(&others), reach, now), expected, "{others:?}");
     }
+    assert_eq!(settle(at, &[], reach, at), Settled::Bad, "nobody else will ever tell");
 }
 
 fn resolver() {
@@ -176,9 +181,10 @@ fn resolver() {
         assert_eq!(prober.comes_to("a", outcome), expected, "{rounds:?}");
     }
     for (rounds, second, expected) in [
-        (&[false, false][..], Some(true), "bad failed dns.nxdomain"),
-        (&[false, false], Some(false), "ineligible prober_fault local.resolver"),
-        (&[true, true], Some(false), "ineligible prober_fault local.resolver"),
+        (&[false, false][..], Some("dns.nxdomain"), "bad failed dns.nxdomain"),
+        (&[false, false], Some("dns.servfail"), "ineligible prober_fault local.resolver"),
+        (&[false, false], Some(""), "ineligible prober_fault local.resolver"),
+        (&[true, true], Some(""), "ineligible prober_fault local.resolver"),
         (&[true, true], None, "bad failed dns.nxdomain"),
         (&[false, false], None, "ineligible prober_fault local.resolver"),
     ] {
@@ -221,17 +227,23 @@ fn processor() {
         (Shares { steal: Some(0.10), ..none }, false),
         (Shares { steal: Some(0.101), ..none }, true),
     ] {
-        machine(Own::Processor, shares.busy(), busy, &slow(), "ineligible prober_fault local.overload");
-        machine(Own::Processor, shares.busy(), false, &refused(), "");
+        machine(
+            Own::Processor,
+            shares.busy().as_deref(),
+            busy,
+            &slow(),
+            "ineligible prober_fault local.overload",
+        );
+        machine(Own::Processor, shares.busy().as_deref(), false, &refused(), "");
     }
 }
 
 /// Notes what a look at the machine said, and what a run comes to.
-fn machine(own: Own, why: Option<String>, expected: bool, outcome: &Outcome, comes_to: &str) {
+fn machine(own: Own, why: Option<&str>, expected: bool, outcome: &Outcome, comes_to: &str) {
     let prober = Prober::new();
     prober.controls(&[(0, 3), (0, 3)]);
     for other in [Own::Processor, Own::Clock, Own::Files, Own::Memory] {
-        prober.doubts.note(other, prober.at(0), prober.at(20), why.as_deref().filter(|_| other == own));
+        prober.doubts.note(other, prober.at(0), prober.at(20), why.filter(|_| other == own));
     }
     let before = told(outcome);
     let after = prober.comes_to("a", outcome.clone());
@@ -249,7 +261,7 @@ fn files_and_memory() {
     for (open, short) in [(800, false), (801, true)] {
         machine(
             Own::Files,
-            room(open, 0).short_of_files(),
+            room(open, 0).short_of_files().as_deref(),
             short,
             &refused(),
             "ineligible prober_fault local.fd",
@@ -261,7 +273,7 @@ fn files_and_memory() {
         later.at = before.at + Duration::from_millis(passed);
         machine(
             Own::Memory,
-            later.short_of_memory(&before),
+            later.short_of_memory(&before).as_deref(),
             short,
             &slow(),
             "ineligible prober_fault local.memory",
@@ -295,8 +307,14 @@ fn clock() {
     {
         for Look { dates: of_dates, slots: of_slots } in [kernel(ms), measured(i64::try_from(ms).unwrap())] {
             assert_eq!(of_slots.is_some(), slots, "{ms} ms");
-            machine(Own::Clock, of_dates.clone(), dates, &expired(), "ineligible prober_fault local.clock");
-            machine(Own::Clock, of_dates, false, &slow(), "");
+            machine(
+                Own::Clock,
+                of_dates.as_deref(),
+                dates,
+                &expired(),
+                "ineligible prober_fault local.clock",
+            );
+            machine(Own::Clock, of_dates.as_deref(), false, &slow(), "");
             let prober = Prober::new();
             prober.doubts.suspensions().set(Cause::Clock, of_slots.as_deref());
             assert_eq!(prober.doubts.suspensions().reason(), slots.then_some(Reason::Clock), "{ms} ms");
@@ -329,5 +347,7 @@ const TABLE: [Row; 9] = [
 fn every_row_of_the_table_of_self_distrust_holds() {
     let names: std::collections::BTreeSet<_> = TABLE.iter().map(|(row, _)| row).collect();
     assert_eq!(names.len(), TABLE.len());
-    TABLE.iter().for_each(|(_, check)| check());
+    for (_, check) in TABLE {
+        check();
+    }
 }

@@ -157,7 +157,7 @@ impl FleetView {
             }
             if one.unvouched {
                 troubles.push(format!(
-                    "{}: {} of {} other agents do not reach it; its runs start no alert",
+                    "{}: {} of {} other agents do not reach it: its runs start no alert, for 12 minutes of an hour at most",
                     one.prober, one.peers_failing, one.peers
                 ));
             }

@@ -1,7 +1,7 @@
 //! Is it the target or is it us? What is known of the prober's own health, and what that does to a run.
 //!
-//! Only local evidence counts: control targets of the operator's own choice, the resolver, the machine's own
-//! counters and clocks; never an answer of the target. What is doubted makes a `bad` run ineligible, and never
+//! Evidence is local: control targets of the operator's own choice, the resolver, the machine's own
+//! counters and clocks; never an answer of the target. Where only others can tell, as in a mass change, distrust is bounded. What is doubted makes a `bad` run ineligible, and never
 //! touches a good one. Distrust reaches back to the last time that all was well, so a `bad` run waits
 //! ([`hold`]) until a later look settles it.
 //!
@@ -13,6 +13,8 @@
 //! | [`room`] | PURE: do open files or memory run out? |
 //! | [`clock`] | PURE: was the wall clock stepped, and does anything keep it? |
 //! | [`hold`] | runs that wait to be settled |
+//! | [`bound`] | PURE: how long may be hidden what only others can tell |
+//! | [`family`] | the same for one address family alone |
 //! | [`mass`] | PURE: most targets turned bad at once; what other regions say of it |
 //! | `targets` | the targets as a whole: who turned bad together, and who gives way |
 //! | `standing` | every signal as pages and metrics show it |
@@ -26,9 +28,12 @@
 //! | the processor | late timers, throttling, steal, waiting | `bad` for a reason of time |
 //! | the memory | waiting for memory | `bad` for a reason of time |
 //! | the clock | a step against the monotonic clock, the kernel's own estimate of its error | `bad` for a reason of dates |
+//! | the place | most targets turn bad at once, on ten hosts or more, and other regions see them well | `bad` of those |
 //! | open files | four fifths of the limit in use, or a run that got none | `bad` without an answer; slots of what is not promised |
 
+pub mod bound;
 pub mod clock;
+pub mod family;
 pub mod hold;
 pub mod judge;
 pub mod mass;
@@ -140,6 +145,8 @@ struct Machine {
 struct Region {
     controls: Watch,
     why_controls: String,
+    /// The same of IPv4 alone, and of IPv6.
+    families: [family::Known; 2],
     /// `None` if the region has no canary.
     resolver: Option<Resolver>,
     hold_max: Duration,
@@ -195,6 +202,8 @@ impl Doubts {
         let mut inner = self.lock();
         let region = inner.regions.entry(Arc::clone(region)).or_default();
         region.hold_max = hold_max;
+        // Whether there are still control targets of each is known after the next round.
+        region.families = Default::default();
         if region.resolver.is_some() != has_canary {
             region.resolver = has_canary.then(Resolver::default);
         }
@@ -307,7 +316,8 @@ impl Doubts {
         let resolver = known.and_then(|known| known.resolver.as_ref());
         let on_resolver = resolver.filter(|_| rests.lookup || rests.looked_up);
         let named = if on_resolver.is_some() { second::name_of(outcome) } else { None };
-        let second = named.map(|name| self.lock_second().says(region, name, ran.began));
+        let error_type = outcome.failure.as_ref().map_or("", |failure| &*failure.error_type);
+        let second = named.map(|name| self.lock_second().says(region, (name, error_type), ran.began));
         if let (Some(Opinion::Otherwise), Some(name)) = (second, named) {
             return Judgement::Doubted(Doubt::resolver(&format!("a second resolver knows {name}")));
         }
@@ -336,6 +346,11 @@ impl Doubts {
                 Some(_) => {}
                 None => waits = true,
             }
+        }
+        match known.and_then(|known| known.of_families(outcome, ran)) {
+            Some(Judgement::Wait(_)) => waits = true,
+            Some(judged) => return judged,
+            None => {}
         }
         match (waits, known) {
             (false, _) => Judgement::Stands,

@@ -378,6 +378,12 @@ pub(crate) fn holds_held(conn: &Connection, stream: i64, at_ms: i64) -> rusqlite
     conn.prepare_cached(sql)?.exists(params![at_ms, stream, Reason::Correlated.as_str()])
 }
 
+/// Whether the part holds an event of the slot that is not held.
+pub(crate) fn holds_other(conn: &Connection, stream: i64, at_ms: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM events WHERE manual = 0 AND scheduled = ?1 AND stream = ?2 AND reason <> ?3";
+    conn.prepare_cached(sql)?.exists(params![at_ms, stream, Reason::Correlated.as_str()])
+}
+
 /// Whether the part holds an event of the slot, or says that it was paused: then it is not upgraded.
 pub(crate) fn holds_event(conn: &Connection, stream: i64, at_ms: i64) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM events WHERE manual = 0 AND scheduled = ?1 AND stream = ?2";

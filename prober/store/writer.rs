@@ -282,7 +282,12 @@ impl Writer {
         match here {
             (true, _) => Ok(true),
             (false, true) => Ok(false),
-            _ => Ok(self.older.older_part_holds(&self.part.info.name, (stream, at_ms), part::holds_held)?),
+            _ => {
+                // In which older part the held one stayed says nothing of what has taken its place in another one.
+                let (slot, name) = ((stream, at_ms), &self.part.info.name);
+                let is_taken = self.older.older_part_holds(name, slot, part::holds_other)?;
+                Ok(!is_taken && self.older.older_part_holds(name, slot, part::holds_held)?)
+            }
         }
     }
 

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::kept::durable;
 use super::ledger::{Closed, Judged, Ledger};
+use super::peers::Unvouched;
 use super::refusals::Refusals;
-use super::shown::Unvouched;
 use crate::agent::account::{Audit, Horizon, expected};
 use crate::exit::Stop;
 
@@ -256,6 +256,7 @@ mod tests {
             owner: Arc::clone(&empty),
             service: empty,
             labels: vec![],
+            side_effects: false,
             prober: prober.into(),
         });
         let at = Timestamp::default();

@@ -1,18 +1,22 @@
 //! Peers: agents of one region look whether others answer, and say so; whom most of its peers do not reach is in a place of
 //! its own, and what it finds is not counted in the quorum.
 //!
+//! Half of a region that nobody reaches is no place of its own: then it is the way between them, a port that is not open,
+//! and votes say nothing. And what nobody vouches for is kept from alerts for no longer than its [`Bound`] lets it.
+//!
 //! Each agent looks at up to [`PEERS`] others, those of other zones first, chosen so that everybody knows by whom. It
 //! takes an agent that tells where it answers, and an agent that tells may be looked at by any number of others. Nothing
 //! is decided here: votes travel in what a member says of itself, and a hub counts them.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fleet::{Member, Ownership};
 use probe::{Anchor, Shared};
+use schedule::distrust::bound::Bound;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -29,6 +33,9 @@ const FAILS: u64 = 2;
 const SHARE_MIN: u64 = 80;
 /// … and there must be so many: one that fails alone may be the one that is cut off.
 const VOTERS_MIN: u64 = 2;
+
+/// How long it is kept who was not vouched for.
+const KEPT: Duration = Duration::from_hours(2);
 
 /// Rounds in a row in which each peer was not reached, by its name.
 pub(super) type Votes = BTreeMap<String, u64>;
@@ -66,12 +73,14 @@ pub(in crate::agent) struct Tally {
     pub(in crate::agent) voters: u64,
     /// Who has not reached it in two rounds.
     pub(in crate::agent) failing: u64,
+    /// Whether so many of its region are not reached that this says nothing.
+    pub(in crate::agent) is_void: bool,
 }
 
 impl Tally {
     /// Whether its runs are not counted in the quorum.
     pub(in crate::agent) const fn is_unvouched(self) -> bool {
-        self.voters >= VOTERS_MIN && self.failing * 100 >= self.voters * SHARE_MIN
+        !self.is_void && self.voters >= VOTERS_MIN && self.failing * 100 >= self.voters * SHARE_MIN
     }
 }
 
@@ -80,7 +89,64 @@ pub(super) fn votes(who: &(String, String), members: &[Said]) -> Tally {
     let others = members.iter().filter(|said| said.who.0 == who.0 && said.who.1 != who.1);
     let fails: Vec<u64> = others.filter_map(|said| said.votes.get(&who.1)).copied().collect();
     let failing = fails.iter().filter(|fails| **fails >= FAILS).count() as u64;
-    Tally { voters: fails.len() as u64, failing }
+    Tally { voters: fails.len() as u64, failing, is_void: false }
+}
+
+/// What they say of each of them, in their order: where half of a region or more is not reached, nobody is doubted for it.
+pub(super) fn tallies(members: &[Said]) -> Vec<Tally> {
+    let mut all: Vec<_> = members.iter().map(|said| votes(&said.who, members)).collect();
+    let mut regions: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (said, tally) in members.iter().zip(&all) {
+        let (voted, unvouched) = regions.entry(&said.who.0).or_default();
+        *voted += usize::from(tally.voters > 0);
+        *unvouched += usize::from(tally.is_unvouched());
+    }
+    for (said, tally) in members.iter().zip(&mut all) {
+        let (voted, unvouched) = regions[said.who.0.as_str()];
+        tally.is_void = unvouched * 2 >= voted;
+    }
+    all
+}
+
+/// The agents, by region and name, whose runs are not counted in the quorum.
+pub(super) type Unvouched = Arc<BTreeSet<(String, String)>>;
+
+/// Who was not vouched for, and for how long.
+#[derive(Debug, Default)]
+pub(super) struct Vouching {
+    bounds: BTreeMap<(String, String), (Bound, Instant)>,
+    before: BTreeSet<(String, String)>,
+}
+
+impl Vouching {
+    /// Takes in who is not vouched for at `at`; gives those whose runs start no alert.
+    pub(super) fn turn(&mut self, now: &BTreeSet<(String, String)>, at: Instant) -> Unvouched {
+        for who in now {
+            let (bound, seen) = self.bounds.entry(who.clone()).or_insert_with(|| (Bound::default(), at));
+            bound.begin(at);
+            *seen = at;
+        }
+        for (who, (bound, _)) in &mut self.bounds {
+            if !now.contains(who) {
+                bound.end(at);
+            }
+        }
+        self.bounds.retain(|_, (_, seen)| at.saturating_duration_since(*seen) < KEPT);
+        let hides = |who: &&(String, String)| self.bounds[*who].0.hides(at);
+        let now: BTreeSet<_> = now.iter().filter(hides).cloned().collect();
+        for (region, prober) in now.difference(&self.before) {
+            tracing::warn!(region, prober, "most of its peers do not reach it: its runs start no alert");
+        }
+        for (region, prober) in self.before.difference(&now) {
+            tracing::info!(
+                region,
+                prober,
+                "its runs start alerts again: its peers reach it, or it is gone, or that has lasted too long to hide anything"
+            );
+        }
+        self.before.clone_from(&now);
+        Arc::new(now)
+    }
 }
 
 /// Whom `me` of `zone` looks at, of its region's members: other zones first, and in an order that is its own.
@@ -192,6 +258,58 @@ mod tests {
             members.push(stranger);
             let tally = votes(&("eu".to_owned(), "me".to_owned()), &members);
             assert_eq!((tally.voters, tally.failing, tally.is_unvouched()), expected, "{fails:?}");
+        }
+    }
+
+    /// Agents by name, and whom each does not reach.
+    fn region(fails: &[(&str, &[&str])]) -> Vec<Said> {
+        let names: Vec<_> = fails.iter().map(|(name, _)| *name).collect();
+        let one = |(name, failing): &(&str, &[&str])| {
+            let others = names.iter().filter(|other| *other != name);
+            let votes: Vec<_> =
+                others.map(|other| (*other, u64::from(failing.contains(other)) * 2)).collect();
+            said(name, name, &votes)
+        };
+        fails.iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_region_whose_agents_cannot_reach_each_other_vouches_for_all() {
+        for (fails, expected) in [
+            (&[("a", &["b", "c"][..]), ("b", &["a"]), ("c", &["a"])][..], &["a"][..]),
+            // A port that is open nowhere.
+            (&[("a", &["b", "c"]), ("b", &["a", "c"]), ("c", &["a", "b"])], &[]),
+            // Open in one place only.
+            (&[("a", &["b", "c"]), ("b", &["c"]), ("c", &["b"])], &[]),
+            // Two halves that see themselves only: each is vouched for by its own.
+            (&[("a", &["c", "d"]), ("b", &["c", "d"]), ("c", &["a", "b"]), ("d", &["a", "b"])], &[]),
+            (&[("a", &["b"]), ("b", &["a"])], &[]),
+            (&[("a", &[])], &[]),
+        ] {
+            let members = region(fails);
+            let tallies = tallies(&members);
+            let found: Vec<_> =
+                members.iter().zip(tallies).filter(|(_, tally)| tally.is_unvouched()).collect();
+            let found: Vec<_> = found.into_iter().map(|(said, _)| said.who.1.as_str()).collect();
+            assert_eq!(found, expected, "{fails:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_kept_from_alerts_for_more_than_a_fifth_of_an_hour() {
+        let begin = Instant::now();
+        let one = ("eu".to_owned(), "eu-1".to_owned());
+        for (what, period) in [("it stays so", u64::MAX), ("it comes and goes", 60)] {
+            let (mut vouching, mut kept) = (Vouching::default(), 0);
+            for second in 0..3_600 {
+                let now: BTreeSet<_> =
+                    (second % period < period / 2).then(|| one.clone()).into_iter().collect();
+                kept += vouching.turn(&now, begin + Duration::from_secs(second)).len();
+            }
+            assert!((700..=721).contains(&kept), "{what}: {kept}");
+            let day = begin + Duration::from_hours(24);
+            assert_eq!(vouching.turn(&BTreeSet::new(), day).len(), 0);
+            assert!(vouching.bounds.is_empty(), "nobody is remembered for ever");
         }
     }
 

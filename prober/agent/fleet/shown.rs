@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dashboard::{FleetView, LedgerView, MemberView, OwnFact, RegionView};
 use export::prometheus::FleetFamily;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::peers::{Said, votes};
+use super::peers::{Said, Unvouched, Vouching, tallies};
 use super::{HUBS, layout};
 
 /// The greatest version that a member is believed to apply.
@@ -24,6 +24,9 @@ const VERSION_MAX: u64 = 1 << 48;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often a clock is compared with the servers'.
 const CLOCK_EVERY: Duration = Duration::from_secs(10);
+/// After so many looks without an answer what was measured before says nothing any more: nobody stays suspended for the
+/// word of servers that are away.
+const SILENT_MAX: u32 = 6;
 
 /// A clock that differs by more than this is told of, in milliseconds.
 const CLOCK_WARN_MS: u64 = 250;
@@ -60,10 +63,10 @@ pub(crate) async fn look(nats: &Nats, role: &'static str, named: &[String]) -> R
     tell_closed(&mut view.regions, &members);
     view.members = members.iter().map(member_view).collect();
     let said: Vec<_> = members.iter().map(Said::of).collect();
-    for (member, said_of) in view.members.iter_mut().zip(&said) {
-        let votes = votes(&said_of.who, &said);
+    let tallies = tallies(&said);
+    for (member, tally) in view.members.iter_mut().zip(tallies) {
         (member.peers, member.peers_failing, member.unvouched) =
-            (votes.voters, votes.failing, votes.is_unvouched());
+            (tally.voters, tally.failing, tally.is_unvouched());
     }
     view.members.sort_by(|a, b| (&a.region, &a.prober).cmp(&(&b.region, &b.prober)));
     Ok(view)
@@ -175,26 +178,6 @@ fn ledger_view(said: &Value) -> LedgerView {
     }
 }
 
-/// The agents, by region and name, that most of their peers do not reach.
-pub(super) type Unvouched = Arc<BTreeSet<(String, String)>>;
-
-/// Tells who is vouched for no more, or again.
-fn tell(doubted: &watch::Sender<Unvouched>, now: Unvouched) {
-    let before = Arc::clone(&doubted.borrow());
-    for (region, prober) in now.difference(&before) {
-        tracing::warn!(region, prober, "most of its peers do not reach it: its runs start no alert");
-    }
-    for (region, prober) in before.difference(&now) {
-        tracing::info!(region, prober, "its peers reach it again, or it is gone");
-    }
-    doubted.send_replace(now);
-}
-
-fn unvouched(view: &FleetView) -> Unvouched {
-    let those = view.members.iter().filter(|member| member.unvouched);
-    Arc::new(those.map(|member| (member.region.clone(), member.prober.clone())).collect())
-}
-
 /// What every member says of itself.
 pub(super) fn words(set_version: u64, sets_refused: u64, (offset, servers): &Looks) -> Value {
     let offset = *offset.borrow();
@@ -218,12 +201,15 @@ pub(super) async fn watch_fleet(
     stop: CancellationToken,
 ) {
     let watching = async {
+        let mut vouching = Vouching::default();
         loop {
             let named = regions.borrow().clone();
             match look(&nats, "hub", &named).await {
                 Ok(view) => {
                     let view = FleetView { id: id.clone(), ..view };
-                    tell(&doubted, unvouched(&view));
+                    let those = view.members.iter().filter(|member| member.unvouched);
+                    let those = those.map(|member| (member.region.clone(), member.prober.clone())).collect();
+                    doubted.send_replace(vouching.turn(&those, Instant::now()));
                     out.send_replace(Some(Arc::new(view)));
                 }
                 Err(fault) => tracing::debug!("the fleet cannot be looked at: {fault}"),
@@ -242,8 +228,13 @@ pub(super) async fn compare_clocks(
     stop: CancellationToken,
 ) {
     let comparing = async {
+        let mut silent = 0;
         loop {
             let offset = nats.clock_offset().await.ok();
+            silent = if offset.is_some() { 0 } else { silent + 1 };
+            if silent >= SILENT_MAX {
+                doubts.note_measured(None);
+            }
             if let Some((offset, error)) = offset {
                 let is_off = offset.unsigned_abs().saturating_sub(error) > CLOCK_WARN_MS;
                 // Asked only when it matters: whether it is this clock or the servers'.

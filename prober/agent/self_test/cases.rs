@@ -74,7 +74,7 @@ pub(super) fn all(targets: &Targets) -> Vec<Case> {
     let case = |name, text, expected| Case { name, text, timeout: TIMEOUT, expected };
     vec![
         case("http-good", page("good"), good(Phase::Receive)),
-        case("http-bad", page("bad"), failed("500", Phase::Receive)),
+        case("http-bad", page("bad"), failed("assert.status", Phase::Receive)),
         case("http-wrong", page("wrong"), failed("assert.body", Phase::Receive)),
         case("http-cut", page("cut"), failed("http.truncated", Phase::Receive)),
         case("http-slow", slow, slow_is),

@@ -20,6 +20,7 @@ fn origin(region: &str) -> Arc<Origin> {
         owner: Arc::clone(&empty),
         service: Arc::clone(&empty),
         labels: vec![],
+        side_effects: false,
         prober: empty,
     })
 }
@@ -49,8 +50,9 @@ impl Bench {
         let config = store::Config::new(folder.path());
         let Opened { store, queue, writer } = Store::open(config, Arc::new(SystemClock)).unwrap();
         let doubts = Arc::new(Doubts::default());
-        let settling = Settling { store: store.clone(), queue: queue.downgrade(), doubts };
-        let work = Work { cursor: store.cursor_at_end(), reader: store.reader(), settling, held: None };
+        let settling = Settling { store: store.clone(), queue: queue.downgrade(), doubts, of_others: true };
+        let (cursor, reader) = (store.cursor_at_end(), store.reader());
+        let work = Work { cursor, reader, settling, held: None, possible: None };
         let writer = Some(std::thread::spawn(move || writer.run()));
         Self { folder, store, queue: Some(queue), writer, work, begin }
     }
@@ -135,11 +137,13 @@ const HELD: Reason = Reason::Correlated;
 
 /// A region, one of its slots, and what that came to.
 type Said = (&'static str, usize, Reason);
+/// A region, what was said, how much later it is looked at, and what then is good, bad and held there.
+type Case = (&'static str, &'static [Said], Duration, (u64, u64, u64));
 
 #[test]
 fn what_other_regions_say_settles_in_any_order_and_once() {
     let later = Duration::from_hours(1);
-    let cases: [(&str, &[Said], Duration, (u64, u64, u64)); 5] = [
+    let cases: [Case; 5] = [
         (
             "eu",
             &[("eu", 1, HELD), ("us", 1, Reason::Failed), ("us", 2, Reason::Failed)],

@@ -1,5 +1,6 @@
 //! Words of the roles of a fleet.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;

@@ -57,13 +57,15 @@ impl Shared {
     }
 }
 
-/// Whether a name server says of a name that there is none, or that its zone does not answer; `None` if it says nothing.
-pub async fn is_unknown_to(server: SocketAddr, name: &str, patience: Duration) -> Option<bool> {
+/// What a name server says of a name: the `error.type` of a name that is not there, or whose zone does not answer; empty if
+/// the name is there, and `None` if the server says nothing.
+pub async fn word_of(server: SocketAddr, name: &str, patience: Duration) -> Option<&'static str> {
     let mut name = Name::from_ascii(name).ok()?;
     name.set_fqdn(true);
     match stub::addresses(server, &name, RecordType::A, patience).await {
-        Ok(_) => Some(false),
-        Err(AskError::Code(ResponseCode::NXDomain | ResponseCode::ServFail)) => Some(true),
+        Ok(_) => Some(""),
+        Err(AskError::Code(ResponseCode::NXDomain)) => Some("dns.nxdomain"),
+        Err(AskError::Code(ResponseCode::ServFail)) => Some("dns.servfail"),
         Err(_) => None,
     }
 }

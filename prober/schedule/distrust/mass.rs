@@ -3,7 +3,8 @@
 //! That is likelier the prober's place in the world than all of them; only another place can tell. So what turned bad in
 //! such a change is held as `correlated` where another region looks at the same scenario, and [`settle`] says what
 //! becomes of it: bad as soon as another region sees it too, or if none disagrees in time; else it stays held. Where nobody
-//! else looks nothing is held: a real outage is never hidden.
+//! else looks nothing is held, and what targets have in common may really break, in this region alone: so a change holds
+//! only as long as its [`Bound`] lets it, and then what is bad is bad. A real outage is never hidden for long.
 //!
 //! Nothing here reads a clock. Memory is bounded by the number of targets.
 
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 use model::outcome::{Outcome, Reason, Verdict};
 use model::slot::Stream;
 use model::time::Timestamp;
+
+use super::bound::{Bound, HIDES_MAX};
 
 /// Targets that turn bad within this time change together.
 pub const WITHIN: Duration = Duration::from_mins(1);
@@ -65,8 +68,12 @@ struct Region {
     bad: usize,
     /// Who turned bad, and when; those within [`WITHIN`] of the newest.
     turns: VecDeque<(Instant, Stream)>,
-    /// When the change that goes on began.
-    since: Option<Instant>,
+    /// The change that goes on, and how long changes may hide what is bad.
+    bound: Bound,
+    /// When the last run ended.
+    last: Option<Instant>,
+    /// Whether it was told that the change hides nothing any more.
+    is_told: bool,
     why: String,
     /// Turns and changes so far.
     counted: (u64, u64),
@@ -77,8 +84,8 @@ struct Region {
 pub struct Change {
     /// The region.
     pub region: Arc<str>,
-    /// Whether a mass change goes on.
-    pub goes_on: bool,
+    /// Whether a mass change goes on and holds what is bad.
+    pub holds: bool,
     /// What the last one was.
     pub why: String,
     /// How many targets have turned bad so far, and how many mass changes there were.
@@ -104,9 +111,9 @@ impl Mass {
             region.judged += usize::from(known.is_bad.is_some());
             region.bad += usize::from(known.is_bad == Some(true));
         }
-        for region in self.regions.values_mut() {
+        for (name, region) in &mut self.regions {
             region.turns.retain(|(_, stream)| targets.contains_key(stream));
-            region.look_whether_over();
+            region.look_whether_over(name);
         }
     }
 
@@ -120,6 +127,7 @@ impl Mass {
             return;
         };
         let Some(region) = self.regions.get_mut(&stream.region) else { return };
+        region.last = region.last.max(Some(at));
         let before = known.is_bad.replace(is_bad);
         region.judged += usize::from(before.is_none());
         region.bad += usize::from(is_bad && before != Some(true));
@@ -132,17 +140,23 @@ impl Mass {
             }
             (_, false) => {
                 known.turned = None;
-                region.look_whether_over();
+                region.look_whether_over(&stream.region);
             }
-            _ => {}
+            _ => region.tell_once(&stream.region, at),
         }
     }
 
-    /// Why a bad run of the stream is held; `None` if it is not.
-    pub fn holds(&self, stream: &Stream) -> Option<&str> {
+    /// Why a bad run of the stream that ended at `at` is held; `None` if it is not.
+    pub fn holds(&self, stream: &Stream, at: Instant) -> Option<&str> {
         let known = self.targets.get(stream).filter(|known| known.elsewhere)?;
         let region = self.regions.get(&stream.region)?;
-        (known.turned? >= region.since?).then_some(region.why.as_str())
+        let is_part = known.turned? >= region.bound.since()?;
+        (is_part && region.bound.hides(at)).then_some(region.why.as_str())
+    }
+
+    /// Whether anything may be held at all.
+    pub fn may_hold(&self) -> bool {
+        self.targets.values().any(|known| known.elsewhere)
     }
 
     /// Whether the stream gives way to others when there is not enough for all: nothing is promised of it, and something is
@@ -156,7 +170,7 @@ impl Mass {
     pub fn changes(&self) -> Vec<Change> {
         let change = |(name, region): (&Arc<str>, &Region)| Change {
             region: Arc::clone(name),
-            goes_on: region.since.is_some(),
+            holds: region.last.is_some_and(|at| region.bound.hides(at)),
             why: region.why.clone(),
             counted: region.counted,
         };
@@ -169,7 +183,9 @@ impl Mass {
     fn look_whether_many(&mut self, name: &Arc<str>) {
         let Some(region) = self.regions.get_mut(name) else { return };
         // Cheap first: with ten thousand targets this is asked ten thousand times in a change.
-        if region.since.is_some() || region.turns.len() < HOSTS_MIN || region.turns.len() * 2 <= region.judged
+        if region.bound.since().is_some()
+            || region.turns.len() < HOSTS_MIN
+            || region.turns.len() * 2 <= region.judged
         {
             return;
         }
@@ -182,7 +198,9 @@ impl Mass {
         if hosts.len() < HOSTS_MIN || count * 2 <= judged {
             return;
         }
-        region.since = turned.first().map(|(at, _)| *at);
+        let Some((first, _)) = turned.first() else { return };
+        region.bound.begin(*first);
+        region.is_told = false;
         region.counted.1 += 1;
         region.why = format!(
             "{count} of {judged} targets on {} hosts turned bad within {} s; what other regions see decides",
@@ -204,11 +222,26 @@ impl Region {
     }
 
     /// A change is over when most targets are good again.
-    fn look_whether_over(&mut self) {
-        if self.since.is_some() && self.bad * 2 <= self.judged {
-            self.since = None;
+    fn look_whether_over(&mut self, name: &str) {
+        if let Some(since) = self.bound.since()
+            && self.bad * 2 <= self.judged
+        {
+            self.bound.end(self.last.unwrap_or(since));
             self.turns.clear();
-            tracing::info!("the mass change is over");
+            tracing::info!(region = name, "the mass change is over");
+        }
+    }
+
+    /// Says once that a change has lasted for too long to hide anything.
+    fn tell_once(&mut self, name: &str, at: Instant) {
+        if self.bound.since().is_some() && !self.is_told && !self.bound.hides(at) {
+            self.is_told = true;
+            let minutes = HIDES_MAX.as_secs() / 60;
+            tracing::warn!(
+                region = name,
+                minutes,
+                "a mass change has held runs for as long as it may in an hour: they count"
+            );
         }
     }
 }
@@ -241,8 +274,11 @@ pub fn reach(interval: Duration) -> Option<Duration> {
 /// What becomes of a held slot that began at `at`, as known at `now`: `others` are the slots of each other region.
 ///
 /// It depends on what the regions saw and not on when that became known: a region that agrees is enough, whenever it
-/// comes, and until all had their time nothing else is decided.
+/// comes, and until all had their time nothing else is decided. Without another region nobody will ever disagree.
 pub fn settle(at: Timestamp, others: &[Vec<Seen>], reach: Duration, now: Timestamp) -> Settled {
+    if others.is_empty() {
+        return Settled::Bad;
+    }
     let speaks = |seen: &&Seen| at.minus(reach) <= seen.scheduled && seen.scheduled <= at.plus(reach);
     let is_bad = |seen: &&Seen| seen.reason.verdict() == Verdict::Bad || seen.reason == Reason::Correlated;
     let agrees = |region: &Vec<Seen>| region.iter().filter(speaks).filter(is_bad).count() >= AGREES;
@@ -286,8 +322,8 @@ mod tests {
         }
     }
 
-    fn held(mass: &Mass) -> usize {
-        mass.targets.keys().filter(|stream| mass.holds(stream).is_some()).count()
+    fn held(mass: &Mass, at: Instant) -> usize {
+        mass.targets.keys().filter(|stream| mass.holds(stream, at).is_some()).count()
     }
 
     #[test]
@@ -307,7 +343,7 @@ mod tests {
             let later = begin + Duration::from_secs(seconds);
             say(&mut mass, 0..1, Reason::Failed, begin);
             say(&mut mass, 1..turned, Reason::Failed, later);
-            assert_eq!(held(&mass), expected, "{what}");
+            assert_eq!(held(&mass, later), expected, "{what}");
         }
     }
 
@@ -321,30 +357,54 @@ mod tests {
         say(&mut one, 6..29, Reason::Ok, at(0));
         say(&mut one, 29..30, Reason::Failed, at(0));
         say(&mut one, 6..20, Reason::Failed, at(10));
-        assert_eq!(held(&one), 0, "14 of 30");
+        assert_eq!(held(&one, at(10)), 0, "14 of 30");
         say(&mut one, 20..23, Reason::Failed, at(30));
-        assert_eq!(held(&one), 17);
+        assert_eq!(held(&one, at(30)), 17);
         // What turns bad later in it is held, too, and what is good again is not.
         say(&mut one, 23..24, Reason::Failed, at(300));
         say(&mut one, 6..8, Reason::Ok, at(310));
         say(&mut one, 6..8, Reason::ProberFault, at(311));
-        assert_eq!(held(&one), 16);
+        assert_eq!(held(&one, at(311)), 16);
         assert!(
-            one.changes()[0].goes_on && one.changes()[0].why.starts_with("16 of 30 targets on 16 hosts"),
+            one.changes()[0].holds && one.changes()[0].why.starts_with("16 of 30 targets on 16 hosts"),
             "{:?}",
             one.changes()
         );
         say(&mut one, 8..24, Reason::Ok, at(320));
-        assert_eq!((held(&one), one.changes()[0].goes_on, one.changes()[0].counted), (0, false, (18, 1)));
+        assert_eq!(held(&one, at(320)), 0);
+        assert_eq!((one.changes()[0].holds, one.changes()[0].counted), (false, (18, 1)));
         // With nobody else to look nothing is held.
         let mut alone = mass(20, 20, NOBODY);
         say(&mut alone, 0..20, Reason::Ok, at(0));
         say(&mut alone, 0..20, Reason::Failed, at(1));
-        assert_eq!(held(&alone), 0);
-        assert!(alone.changes()[0].goes_on);
+        assert_eq!(held(&alone, at(1)), 0);
+        assert!(alone.changes()[0].holds && !alone.may_hold());
         // Targets that are taken away end it.
         alone.watch(Vec::new());
-        assert!(!alone.changes()[0].goes_on);
+        assert!(!alone.changes()[0].holds);
+    }
+
+    /// Everything behind one thing really breaks, in a way that no other region sees: what it answers with in this region.
+    #[test]
+    fn a_real_outage_of_one_region_is_not_hidden_for_more_than_a_fifth_of_an_hour() {
+        let begin = Instant::now();
+        for (what, is_down) in [
+            ("it stays down", (|_| true) as fn(u64) -> bool),
+            ("it comes and goes", |minute| minute % 6 < 4),
+            ("most of it comes and goes with each look", |minute| minute % 2 == 0),
+        ] {
+            let mut mass = mass(20, 20, true);
+            say(&mut mass, 0..20, Reason::Ok, begin);
+            let (mut bad, mut hidden) = (0, 0);
+            for minute in 0..60 {
+                let at = begin + WITHIN * u32::try_from(minute).unwrap();
+                say(&mut mass, 0..20, if is_down(minute) { Reason::Failed } else { Reason::Ok }, at);
+                bad += usize::from(is_down(minute)) * 20;
+                hidden += held(&mass, at);
+            }
+            assert!((20..=20 * 13).contains(&hidden), "{what}: {hidden} of {bad} bad runs");
+            assert!(bad - hidden >= 20 * 17, "{what}: {hidden} of {bad} bad runs");
+        }
     }
 
     #[test]
@@ -355,6 +415,7 @@ mod tests {
         let (bad, good, held, none) = (Reason::Failed, Reason::Ok, Reason::Correlated, Reason::ProberFault);
         let late = 2 * i64::try_from(reach.as_secs()).unwrap();
         for (what, others, after, expected) in [
+            ("there is nobody else", vec![], 10, Settled::Bad),
             ("nobody has said anything", vec![vec![]], 10, Settled::Waits),
             ("good so far", vec![vec![seen(5, good)]], 100, Settled::Waits),
             ("once is not enough", vec![vec![seen(5, bad)]], 100, Settled::Waits),

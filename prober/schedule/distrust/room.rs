@@ -117,8 +117,8 @@ mod tests {
         };
         for (own_files, all_files, expected) in [
             (files(100, 1_024), files(1_000, 1_000_000), None),
-            (files(90, 100), None, None),
-            (files(91, 100), None, Some("91 of 100 of the prober's open files are in use")),
+            (files(80, 100), None, None),
+            (files(81, 100), None, Some("81 of 100 of the prober's open files are in use")),
             (files(1, 100), files(95, 100), Some("95 of 100 of the machine's open files are in use")),
             (None, None, None),
             (files(0, 0), None, None),

@@ -1,7 +1,8 @@
 //! What a second resolver says of names that the first one did not find.
 //!
 //! That two resolvers say that there is no such name, or that its zone does not answer, is a fault of the target, whatever is
-//! doubted of the first; that the second finds it is one of the first. Nothing here asks anybody. Memory is bounded.
+//! doubted of the first; that the second finds it is one of the first. They must say the same: that a server of the whole
+//! world does not know a name of one's own house confirms no resolver that fails. Nothing here asks anybody. Memory is bounded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,9 +17,12 @@ const NAMES_MAX: usize = 256;
 /// A region, and a name that its runs did not find.
 type Key = (Arc<str>, Arc<str>);
 
-/// Names of regions, and what a second resolver said of them and when; `None` while it has not been asked.
+/// What was said of a name, as an `error.type` that is empty if it is there, and when.
+type Said = (&'static str, Instant);
+
+/// Names of regions, and what a second resolver said of them; `None` while it has not been asked.
 #[derive(Debug, Default)]
-pub struct Second(HashMap<Key, Option<(bool, Instant)>>);
+pub struct Second(HashMap<Key, Option<Said>>);
 
 impl Second {
     /// Notes that a run that began at `began` did not find a name.
@@ -42,21 +46,21 @@ impl Second {
         wanted.map(|((_, name), _)| Arc::clone(name)).collect()
     }
 
-    /// Notes what the second resolver said: whether it did not find the name either; `None` if it said nothing.
-    pub fn answered(&mut self, region: &str, name: &str, same: Option<bool>, at: Instant) {
+    /// Notes what the second resolver said: an `error.type`, empty if the name is there; `None` if it said nothing.
+    pub fn answered(&mut self, region: &str, name: &str, word: Option<&'static str>, at: Instant) {
         let key = (region.into(), name.into());
-        match same {
-            Some(same) => drop(self.0.insert(key, Some((same, at)))),
+        match word {
+            Some(word) => drop(self.0.insert(key, Some((word, at)))),
             None => drop(self.0.remove(&key)),
         }
     }
 
-    /// What it said of the name since a run began.
-    pub fn says(&self, region: &str, name: &str, began: Instant) -> Opinion {
+    /// What it said of the name since a run began that came to `error_type`.
+    pub fn says(&self, region: &str, (name, error_type): (&str, &str), began: Instant) -> Opinion {
         match self.0.get(&(region.into(), name.into())) {
             Some(None) => Opinion::Waits,
-            Some(Some((true, at))) if *at >= began => Opinion::Same,
-            Some(Some((false, at))) if *at >= began => Opinion::Otherwise,
+            Some(Some(("", at))) if *at >= began => Opinion::Otherwise,
+            Some(Some((word, at))) if *at >= began && *word == error_type => Opinion::Same,
             _ => Opinion::Nothing,
         }
     }
@@ -71,7 +75,7 @@ pub enum Opinion {
     Same,
     /// It finds it.
     Otherwise,
-    /// There is none, or it is silent.
+    /// There is none, it is silent, or it says something else.
     Nothing,
 }
 
@@ -101,22 +105,25 @@ mod tests {
         let begin = Instant::now();
         let at = |second| begin + Duration::from_secs(second);
         let mut second = Second::default();
+        let name = ("a.example", "dns.nxdomain");
         second.hear("eu", "a.example", at(10));
         assert_eq!(second.wanted("eu"), [Arc::<str>::from("a.example")]);
-        assert_eq!(second.says("eu", "a.example", at(10)), Opinion::Waits);
+        assert_eq!(second.says("eu", name, at(10)), Opinion::Waits);
         assert!(second.wanted("us").is_empty());
-        second.answered("eu", "a.example", Some(false), at(12));
-        assert_eq!(second.says("eu", "a.example", at(10)), Opinion::Otherwise);
-        second.answered("eu", "a.example", Some(true), at(12));
-        assert_eq!(second.says("eu", "a.example", at(10)), Opinion::Same);
-        assert_eq!(second.says("eu", "a.example", at(13)), Opinion::Nothing);
+        second.answered("eu", "a.example", Some(""), at(12));
+        assert_eq!(second.says("eu", name, at(10)), Opinion::Otherwise);
+        second.answered("eu", "a.example", Some("dns.servfail"), at(12));
+        assert_eq!(second.says("eu", name, at(10)), Opinion::Nothing, "it fails for itself");
+        second.answered("eu", "a.example", Some("dns.nxdomain"), at(12));
+        assert_eq!(second.says("eu", name, at(10)), Opinion::Same);
+        assert_eq!(second.says("eu", name, at(13)), Opinion::Nothing);
         assert!(second.wanted("eu").is_empty());
         second.hear("eu", "a.example", at(11));
         assert!(second.wanted("eu").is_empty());
         second.hear("eu", "a.example", at(20));
         assert_eq!(second.wanted("eu").len(), 1);
         second.answered("eu", "a.example", None, at(21));
-        assert_eq!(second.says("eu", "a.example", at(20)), Opinion::Nothing);
+        assert_eq!(second.says("eu", name, at(20)), Opinion::Nothing);
         for number in 0..3 * NAMES_MAX {
             second.hear("eu", &format!("n{number}"), at(30));
         }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::family::SIGNALS;
 use super::watch::Watch;
 use super::{Doubts, Machine, Own};
 
 /// One doubt that holds now, for pages and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// `network`, `resolver`, `processor`, `clock`, `files`, `memory`, `vantage`.
+    /// `network`, `ipv4`, `ipv6`, `resolver`, `processor`, `clock`, `files`, `memory`, `vantage`.
     pub signal: &'static str,
     /// The region; empty if it is about the whole machine.
     pub region: Arc<str>,
@@ -67,13 +68,15 @@ impl Doubts {
                 failed: watch.looks().1,
             };
             all.push(one("network", &region.controls, &region.why_controls));
+            let watched = SIGNALS.iter().zip(&region.families).filter(|(_, known)| known.watch.looks().0 > 0);
+            all.extend(watched.map(|(signal, known)| one(signal, &known.watch, &known.why)));
             all.extend(region.resolver.as_ref().map(|known| one("resolver", &known.watch, &known.why)));
         }
         drop(inner);
         all.extend(self.lock_mass().changes().into_iter().map(|change| Standing {
             signal: "vantage",
             region: change.region,
-            doubted: change.goes_on,
+            doubted: change.holds,
             why: change.why,
             looks: change.counted.0,
             failed: change.counted.1,

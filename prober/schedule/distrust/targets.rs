@@ -24,8 +24,13 @@ impl Doubts {
         if judgement != Judgement::Stands || outcome.verdict() != Verdict::Bad {
             return judgement;
         }
-        let held = self.lock_mass().holds(stream).map(Doubt::correlated);
+        let held = self.lock_mass().holds(stream, ran.ended).map(Doubt::correlated);
         held.map_or(Judgement::Stands, Judgement::Doubted)
+    }
+
+    /// Whether a run may be held as part of a mass change at all.
+    pub fn may_hold(&self) -> bool {
+        self.lock_mass().may_hold()
     }
 
     /// Whether a slot of the stream is not run now, so that those that matter more get open files.
@@ -38,9 +43,10 @@ impl Doubts {
         self.lock_second().wanted(region)
     }
 
-    /// Notes whether a second resolver did not find the name either; `None` if it said nothing.
-    pub fn note_name(&self, region: &str, name: &str, same: Option<bool>, at: Instant) {
-        self.lock_second().answered(region, name, same, at);
+    /// Notes what a second resolver said of the name: the `error.type` that it comes to, empty if it is there; `None` if it
+    /// said nothing.
+    pub fn note_name(&self, region: &str, name: &str, word: Option<&'static str>, at: Instant) {
+        self.lock_second().answered(region, name, word, at);
     }
 
     pub(super) fn lock_second(&self) -> MutexGuard<'_, Second> {
