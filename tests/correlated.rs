@@ -76,7 +76,7 @@ fn what_one_region_alone_sees_of_most_targets_is_held_until_another_sees_it_too(
         })
     };
     for region in ["eu", "us"] {
-        wait_for(&serving, "all to be good", &format!("region={region}&verdict=good&limit=1000"), all_of);
+        wait_for(&serving, "all to be good", &format!("region={region}&verdict=good"), all_of);
     }
     // Only eu: its targets are bad, us sees them well.
     World::answer(&world.eu, 500);
@@ -94,7 +94,7 @@ fn what_one_region_alone_sees_of_most_targets_is_held_until_another_sees_it_too(
     serving.kill();
     let serving = world.project.serve();
     World::answer(&world.us, 500);
-    let settled = wait_for(&serving, "runs to become bad", "region=eu&verdict=bad&limit=1000", |events| {
+    let settled = wait_for(&serving, "runs to become bad", "region=eu&verdict=bad", |events| {
         events.iter().filter(|event| event["prober.marks"].to_string().contains("settled")).count() > 5
     });
     for event in settled.iter().filter(|event| event["prober.marks"].to_string().contains("settled")) {
