@@ -89,6 +89,7 @@ fn what_one_region_alone_sees_of_most_targets_is_held_until_another_sees_it_too(
     let api = serving.api();
     assert!(api.get("/metrics").contains("prober_distrust_active{signal=\"vantage\",region=\"eu\"} 1"));
     assert!(api.events("region=us&verdict=bad").is_empty());
+    assert!(serving.err().contains("a mass change"), "{}", serving.err());
     let some = text(&held[0], "prober.slot.id").to_owned();
     // Killed in the middle of it: what is held is settled by the next process.
     serving.kill();
@@ -122,7 +123,6 @@ fn what_one_region_alone_sees_of_most_targets_is_held_until_another_sees_it_too(
     assert_eq!(account["violations"], 0, "{account:#}");
     let (code, err) = serving.stop();
     assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("a mass change"), "{err}");
 }
 
 #[test]

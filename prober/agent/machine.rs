@@ -126,7 +126,7 @@ pub(crate) async fn watch(doubts: Arc<Doubts>, stop: CancellationToken) {
             doubts.note_measured(None);
         }
         let measured = doubts.measured().map_or_else(Look::default, Measured::look);
-        let Look { dates, slots } = clock.look(kernel, now.at).or(measured);
+        let Look { dates, slots } = clock.look(kernel).or(measured);
         note(Own::Clock, stepped.why.or(dates));
         doubts.suspensions().set(Cause::Clock, slots.as_deref());
         (before, room_before) = (now, room_now);

@@ -299,7 +299,7 @@ fn clock() {
     let kernel = |ms| {
         let error = Duration::from_millis(ms);
         let mut clock = WallClock::new(Timestamp::default(), begin);
-        clock.look(Some(KernelClock { estimated: error, possible: error }), begin)
+        clock.look(Some(KernelClock { estimated: error, possible: error }))
     };
     let measured = |ms| Measured::against(ms, 0, &mut []).look();
     for (ms, dates, slots) in

@@ -375,11 +375,6 @@ async fn start_peers(
     agent: &AgentSettings,
 ) -> Result<watch::Receiver<Value>, Stop> {
     let anchor = match agent.peer_listen {
-        Some(at) if at.ip().is_unspecified() => {
-            return Err(Stop::file(format!(
-                "--peer-listen {at}: give the address by which other agents reach this one"
-            )));
-        }
         Some(at) => {
             let anchor = Anchor::listen_at(at).await;
             Some(anchor.map_err(|error| Stop::environment(format!("cannot listen on {at}: {error}")))?)
