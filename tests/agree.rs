@@ -54,7 +54,14 @@ fn agree(story: &Story, pace: Pace) -> Told {
     let theirs = engine::fired(story, &told, pace, &engine::rules(story));
     let found = differences(story, &told.fired, &theirs, pace);
     // What is expected is counted when its window is closed: until then there is nothing to divide by.
-    let is_unexplained = |(at, (name, ..)): &(Second, Key)| name != "SLOBudgetBurn" || *at > 90;
+    // And the window of an objective that is younger than an hour is not full: what `increase()` makes up for it moves a share
+    // that sinks slowly over its limit by minutes.
+    let explained = |name: &str| match name {
+        "SLOBudgetBurn" => 90,
+        "SLOEligibilityLow" => 3_600,
+        _ => 0,
+    };
+    let is_unexplained = |(at, (name, ..)): &(Second, Key)| *at > explained(name);
     let unexplained: Vec<_> = found.into_iter().filter(is_unexplained).collect();
     assert!(unexplained.is_empty(), "{story:?}: {unexplained:?}");
     told
@@ -145,7 +152,7 @@ fn a_rule_that_was_altered_disagrees() {
         only("SLOBudgetBurn")
     );
     assert_eq!(altered(") > 150)", ") > 300)"), only("SLOBlind"));
-    assert_eq!(altered(" < 0.5\n", " < 0.3\n"), only("SLOEligibilityLow"));
+    assert_eq!(altered("< 0.8\n", "< 0.3\n"), only("SLOEligibilityLow"));
     assert!(altered("(prober_maintenance_active == 1)", "(prober_maintenance_active == 2)").len() > 1);
     // And what was not altered agrees.
     let theirs = engine::fired(&story, &told, REAL, &rules);

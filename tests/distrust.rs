@@ -428,6 +428,14 @@ fn the_kernel_s_clock_is_shown() {
         let head = format!("prober_distrust_active{{signal=\"{signal}\",region=\"\"}} ");
         assert!(metrics.lines().any(|line| line.starts_with(&head)), "{signal}: {metrics}");
     }
+    // Its own test has ended before the first slot, and nothing keeps slots from being run.
+    let tests = ["passed", "undecided"]
+        .map(|result| value(&format!("prober_self_tests_total{{result=\"{result}\"}} ")));
+    assert!(tests.iter().sum::<f64>() >= 1.0, "{tests:?}");
+    for reason in ["self_test", "clock"] {
+        let line = format!("prober_suspended{{reason=\"{reason}\"}} 0");
+        assert!(metrics.lines().any(|found| found == line), "{reason}: {metrics}");
+    }
     assert_eq!(serving.stop().0, Some(0));
     let told = project.prober(&["doctor", "--format", "json"]).out;
     let words = if kept > 0.0 { "wrong by at most" } else { "nothing keeps it" };

@@ -7,6 +7,7 @@ mod dark;
 mod effects;
 mod faults;
 mod notified;
+mod peers;
 mod refusals;
 mod replicas;
 mod whole;

@@ -55,6 +55,7 @@ mod chain;
 mod codes;
 mod command_line;
 mod compared;
+mod correlated;
 mod demo_project;
 mod deploy;
 mod diff;

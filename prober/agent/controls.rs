@@ -14,6 +14,7 @@ use model::time::{Clock as _, SystemClock};
 use probe::flow::Scenario;
 use probe::{Canary, Shared, Sung};
 use schedule::distrust::Doubts;
+use schedule::distrust::family::{Tried, tried};
 use schedule::distrust::watch::{Round, fails};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,6 +26,9 @@ const GAP_PART: u32 = 10;
 const GAP_MAX: Duration = Duration::from_secs(1);
 /// What a round may take beyond its timeout before a run that waits for it gives up.
 const SLACK: Duration = Duration::from_secs(2);
+
+/// Names that a second resolver is asked for in one round.
+const NAMES_MAX: usize = 32;
 
 /// What is looked at for one region.
 #[derive(Debug)]
@@ -131,8 +135,9 @@ impl Look {
             }
         };
         let anchor = self.shared.reach_anchor(self.anchor, controls.timeout);
-        let (own, targets, sung) = tokio::join!(anchor, self.targets(began), canary);
-        let failed: Vec<_> = targets.iter().filter_map(|target| target.as_ref().err()).collect();
+        // Told before the round is: what a round settles has both.
+        let (own, targets, sung, ()) = tokio::join!(anchor, self.targets(began), canary, self.names(began));
+        let failed: Vec<_> = targets.iter().filter_map(|(_, target)| target.as_ref().err()).collect();
         let why = match own {
             Err(why) => Some(format!("its own control target on loopback: {why}")),
             Ok(()) if fails(failed.len(), targets.len()) => {
@@ -142,6 +147,8 @@ impl Look {
             Ok(()) => None,
         };
         let round = Round { began, ended: Instant::now(), passed: why.is_none() };
+        let said = targets.iter().map(|(tried, target)| (*tried, target.as_ref().err().map(String::as_str)));
+        self.doubts.note_families(&controls.region, round, &said.collect::<Vec<_>>());
         self.doubts.note_controls(&controls.region, round, why.as_deref().unwrap_or_default());
         let mut passed = round.passed;
         if let Some(sung) = sung {
@@ -156,9 +163,31 @@ impl Look {
         passed
     }
 
+    /// Asks the second resolver for the names that runs did not find.
+    async fn names(&self, began: Instant) {
+        let (doubts, region) = (&self.doubts, &self.controls.region);
+        let wanted = doubts.names_wanted(region);
+        let second = self.controls.canary.as_ref().and_then(|canary| canary.second);
+        let mut asked = JoinSet::new();
+        for name in wanted.into_iter().take(NAMES_MAX) {
+            let Some(server) = second else {
+                doubts.note_name(region, &name, None, began);
+                continue;
+            };
+            let timeout = self.controls.timeout;
+            asked.spawn(async move { (probe::word_of(server, &name, timeout).await, name) });
+        }
+        while let Some(answered) = asked.join_next().await {
+            // A panic ends the process; nobody else ends these tasks.
+            if let Ok((word, name)) = answered {
+                doubts.note_name(region, &name, word, began);
+            }
+        }
+    }
+
     /// Runs every target at once; a target that says nothing of the network, such as one without its secret, is
     /// left out.
-    async fn targets(&self, began: Instant) -> Vec<Result<(), String>> {
+    async fn targets(&self, began: Instant) -> Vec<Told> {
         let mut runs = JoinSet::new();
         for target in &self.controls.targets {
             let (target, timeout) = (Arc::clone(target), self.controls.timeout);
@@ -178,13 +207,17 @@ impl Look {
     }
 }
 
-fn told(target: &Scenario, outcome: &Outcome) -> Option<Result<(), String>> {
+/// What a control target tried, and why it failed if it did.
+type Told = (Tried, Result<(), String>);
+
+fn told(target: &Scenario, outcome: &Outcome) -> Option<Told> {
+    let tried = tried(outcome);
     match outcome.verdict() {
-        Verdict::Good => return Some(Ok(())),
+        Verdict::Good => return Some((tried, Ok(()))),
         Verdict::Bad => {}
         _ if outcome.reason == Reason::ProberFault => {}
         _ => return None,
     }
     let why = outcome.failure.as_ref().map_or("it was not good", |failure| failure.message.as_str());
-    Some(Err(format!("{}: {why}", target.plan().targets().join(", "))))
+    Some((tried, Err(format!("{}: {why}", target.plan().targets().join(", ")))))
 }

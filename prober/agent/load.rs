@@ -22,6 +22,7 @@ use scenario::redact::SECRET_BYTES_MIN;
 use scenario::scope::Scope;
 use scenario::source::Source;
 use scenario::template::Secrets;
+use schedule::distrust::mass::{Target, reach};
 use schedule::entry::Entry;
 use schedule::maintenance::Calendar;
 use schedule::slots::Timetable;
@@ -33,6 +34,7 @@ use super::files::{FindError, Found, Patterns, Place, beside};
 use super::on_demand::Ground;
 use super::promises::Promises;
 use super::secrets::{MissingSecrets, Vault};
+use super::settle;
 use crate::exit::{Exit, Stop};
 
 /// What is to be loaded, and from where; the same at the start and at every reload.
@@ -69,6 +71,8 @@ pub(crate) struct Loaded {
     pub(crate) warnings: String,
     /// What is looked at, region by region, to know of the prober's own health.
     pub(crate) controls: controls::Current,
+    /// What may turn bad together.
+    targets: Vec<Target>,
     /// What is promised.
     pub(crate) promises: Promises,
     /// The routes that alerts name.
@@ -223,6 +227,7 @@ impl Loader {
             promises,
             routes: Routes::default(),
             controls: self.controls(&compiled.project, compiled.controls, &secrets),
+            targets: Vec::new(),
             ground,
             root,
             project: compiled.project,
@@ -369,6 +374,20 @@ impl Loaded {
         self.streams_of(&self.entries)
     }
 
+    /// What may turn bad together. Whether another region looks at a target, too, is known where all regions run; a part of
+    /// a fleet leaves that to whoever knows all.
+    pub(crate) fn targets(&self, is_part: bool) -> Vec<Target> {
+        let mut regions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for target in &self.targets {
+            regions.entry(&target.stream.scenario).or_default().insert(&target.stream.region);
+        }
+        let known = |target: &Target| Target {
+            elsewhere: target.elsewhere && (is_part || regions[&*target.stream.scenario].len() > 1),
+            ..target.clone()
+        };
+        self.targets.iter().map(known).collect()
+    }
+
     /// The same of entries that were taken out of it.
     pub(crate) fn streams_of(&self, entries: &[Entry]) -> Vec<StreamInfo> {
         let stream = |entry: &Entry| StreamInfo {
@@ -400,6 +419,7 @@ impl Loaded {
             let timetable = Timetable::new(plan.cadence(), &origin.stream);
             let timetable = Arc::new(timetable.expect("the compiler has checked the cadence"));
             self.catalogue.cards.push(card(plan, &origin.stream, &timetable));
+            self.targets.push(self.target(plan, &origin.stream, &timetable));
             self.entries.push(Entry {
                 origin,
                 cadence: plan.cadence().clone(),
@@ -410,6 +430,19 @@ impl Loaded {
                 probe: Arc::clone(&probe),
                 lease: None,
             });
+        }
+    }
+
+    /// What is asked when many targets turn bad at once.
+    fn target(&self, plan: &Plan<Net>, stream: &Stream, timetable: &Timetable) -> Target {
+        let endpoints = plan.steps().iter().flat_map(|step| step.action.endpoints());
+        let hosts: BTreeSet<Arc<str>> = endpoints.map(|one| one.host.to_ascii_lowercase().into()).collect();
+        let distance = settle::distance(timetable, SystemClock.now());
+        Target {
+            stream: stream.clone(),
+            hosts: hosts.into_iter().collect(),
+            elsewhere: distance.and_then(reach).is_some(),
+            promised: self.promises.own_of(&stream.scenario).is_some(),
         }
     }
 }

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use model::time::{Clock as _, SystemClock};
 use rtime_clock::adjtime::{Timex, adjtimex};
-use schedule::distrust::clock::{KernelClock, WallClock};
+use schedule::distrust::clock::{KernelClock, Look, Measured, WallClock};
 use schedule::distrust::pressure::{self, Sample, Shares};
 use schedule::distrust::room::{self, Files, Room};
+use schedule::distrust::suspend::Cause;
 use schedule::distrust::{Doubts, Own};
-use schedule::lag;
+use schedule::lag::{self, Lateness};
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::open_files_max;
@@ -106,8 +107,9 @@ fn waited_ns() -> Option<(u64, u64)> {
 pub(crate) async fn watch(doubts: Arc<Doubts>, stop: CancellationToken) {
     let Some((mut before, mut room_before)) = blocking(|| (sample(), room())).await else { return };
     let mut clock = WallClock::new(SystemClock.now(), SystemClock.monotonic());
+    let mut lateness = Lateness::new(before.at);
     loop {
-        if !pause(&doubts, before.at + EVERY, &stop).await {
+        if !pause((&doubts, &mut lateness), before.at + EVERY, &stop).await {
             return;
         }
         let looked = blocking(|| (sample(), room(), kernel_clock(), keeper().is_some())).await;
@@ -119,13 +121,20 @@ pub(crate) async fn watch(doubts: Arc<Doubts>, stop: CancellationToken) {
         // A step makes the kernel forget that its clock was kept, until its keeper says so again.
         let kept = kernel.map_or(has_keeper, KernelClock::is_kept);
         let stepped = clock.compare(SystemClock.now(), SystemClock.monotonic(), kept);
-        note(Own::Clock, stepped.or(clock.look(kernel)));
+        if stepped.is_new {
+            // What was measured before says nothing of the clock that it is now.
+            doubts.note_measured(None);
+        }
+        let measured = doubts.measured().map_or_else(Look::default, Measured::look);
+        let Look { dates, slots } = clock.look(kernel).or(measured);
+        note(Own::Clock, stepped.why.or(dates));
+        doubts.suspensions().set(Cause::Clock, slots.as_deref());
         (before, room_before) = (now, room_now);
     }
 }
 
 /// Waits until `end`, and notes timers that fire too late meanwhile; `false` once stopped.
-async fn pause(doubts: &Doubts, end: Instant, stop: &CancellationToken) -> bool {
+async fn pause((doubts, lateness): (&Doubts, &mut Lateness), end: Instant, stop: &CancellationToken) -> bool {
     loop {
         let planned = Instant::now() + TICK;
         tokio::select! {
@@ -134,6 +143,12 @@ async fn pause(doubts: &Doubts, end: Instant, stop: &CancellationToken) -> bool 
         }
         let woke = Instant::now();
         let late = woke.saturating_duration_since(planned);
+        if let Some(most) = lateness.note(late, woke) {
+            tracing::warn!(
+                most_seconds = most.as_secs_f64(),
+                "more than one timer of a hundred fired over 50 ms late in the last minute: give the prober more processors, or less to do"
+            );
+        }
         if late > lag::LIMIT {
             doubts.note_seen(Own::Processor, planned, woke, &format!("a timer fired {late:.1?} late"));
         }

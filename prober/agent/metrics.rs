@@ -7,8 +7,10 @@ use std::sync::atomic::Ordering;
 use export::prometheus::{
     Around, Chunks, ClockNumbers, DoubtNumbers, Format, Metrics, OwnHealth, Process, StoreNumbers,
 };
+use model::outcome::Reason;
 use model::time::Timestamp;
 use schedule::distrust::clock::KernelClock;
+use schedule::distrust::suspend::Suspension;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::Gauges;
 use store::Store;
@@ -46,6 +48,7 @@ impl MetricsPage {
     }
 
     fn around(&self) -> Around {
+        let (held, settled) = self.doubts.held();
         Around {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sinks: self.sinks.borrow().to_vec(),
@@ -54,6 +57,9 @@ impl MetricsPage {
             alerts: self.board.numbers(),
             health: Some(OwnHealth {
                 doubts: self.doubts.standing().into_iter().map(doubt).collect(),
+                correlated: (held, settled.to_vec()),
+                tests: self.doubts.suspensions().tests().map(|(one, count)| (one.as_str(), count)).to_vec(),
+                suspensions: self.doubts.suspensions().all().iter().map(suspension).collect(),
                 held: self.gauges.held.load(Ordering::Relaxed) as u64,
                 clock: kernel_clock().map(clock),
             }),
@@ -66,6 +72,10 @@ impl MetricsPage {
 fn doubt(standing: Standing) -> DoubtNumbers {
     let Standing { signal, region, doubted, looks, failed, .. } = standing;
     DoubtNumbers { signal, region, doubted, looks, failed }
+}
+
+fn suspension(one: &Suspension) -> (Reason, bool, u64) {
+    (one.cause.reason(), one.why.is_some(), one.times)
 }
 
 fn clock(clock: KernelClock) -> ClockNumbers {

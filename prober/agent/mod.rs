@@ -8,6 +8,8 @@
 //! | `parts`, `again` | the parts while they run; when their files are read again by themselves |
 //! | `pumps` | the exporters' pumps, exchanged by a reload |
 //! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
+//! | `self_test` | the prober's own test against targets of its own |
+//! | `settle` | what becomes of slots that are held, as other regions see the target |
 //! | `sink` | the runner's way into the store |
 //! | `promises`, `slo` | what is promised, and the task that judges it |
 //! | `recall` | stored events again, for adjustments that are learnt of later |
@@ -37,9 +39,13 @@ pub(crate) mod promises;
 pub(crate) mod pumps;
 pub(crate) mod recall;
 pub(crate) mod secrets;
+pub(crate) mod self_test;
 pub(crate) mod serve;
 pub(crate) mod sets;
+pub(crate) mod settle;
 pub(crate) mod shutdown;
 pub(crate) mod sink;
 pub(crate) mod slo;
+#[cfg(test)]
+mod table;
 pub(crate) mod telemetry;

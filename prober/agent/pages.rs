@@ -148,13 +148,26 @@ fn own(page: &MetricsPage) -> Vec<OwnFact> {
         );
     }
     all.extend(page.fleet.borrow().as_ref().map(|view| shown::facts(view)).unwrap_or_default());
-    let mut add = |group: &'static str, name: &str, value: String, is_bad: bool| {
-        all.push(OwnFact { group, name: name.to_owned(), value, is_bad });
+    all.extend(distrust(page));
+    all
+}
+
+/// What it doubts of itself.
+fn distrust(page: &MetricsPage) -> Vec<OwnFact> {
+    let mut all = Vec::new();
+    let mut add = |name: &str, value: String, is_bad: bool| {
+        all.push(OwnFact { group: "Self-distrust", name: name.to_owned(), value, is_bad });
     };
     for doubt in page.doubts.standing() {
         let place = if doubt.region.is_empty() { String::new() } else { format!(" ({})", doubt.region) };
         let value = format!("{} looks, {} failed", doubt.looks, doubt.failed);
-        add("Self-distrust", &format!("{}{place}", doubt.signal), value, doubt.doubted);
+        add(&format!("{}{place}", doubt.signal), value, doubt.doubted);
+    }
+    for one in page.doubts.suspensions().all() {
+        let reason = one.cause.reason().as_str().replace('_', " ");
+        let is_bad = one.why.is_some();
+        let value = one.why.unwrap_or_else(|| format!("slots are run; they were not {} times", one.times));
+        add(&format!("suspension ({reason})"), value, is_bad);
     }
     all
 }

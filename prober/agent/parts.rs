@@ -66,6 +66,7 @@ impl Parts {
     pub(crate) async fn apply(&mut self, mut loaded: Loaded) -> Result<Timestamp, String> {
         let entries = std::mem::take(&mut loaded.entries);
         let streams = loaded.streams_of(&entries);
+        self.doubts.watch_targets(loaded.targets(false));
         self.apply_parts(loaded, streams, Some((entries, None))).await
     }
 
@@ -76,6 +77,7 @@ impl Parts {
         run: Option<(Vec<Entry>, Option<Timestamp>)>,
     ) -> Result<Timestamp, String> {
         let streams = loaded.streams();
+        self.doubts.watch_targets(if run.is_some() { loaded.targets(true) } else { Vec::new() });
         self.apply_parts(loaded, streams, run).await
     }
 

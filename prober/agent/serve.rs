@@ -13,6 +13,7 @@ use export::pump::{Pump, PumpConfig, PumpStats};
 use model::time::{Clock as _, SystemClock, Timestamp};
 use post::Client;
 use scenario::compile::Options;
+use schedule::distrust::suspend::Suspension;
 use schedule::distrust::{Doubts, Standing};
 use schedule::runner::{Command, Gauges, Limits, Runner, Stopped};
 use store::{Cursor, NewNote, Opened, Record, Store, Writer, WriterEnd};
@@ -35,6 +36,8 @@ use super::pages::Pages;
 use super::parts::{Parts, ReloadRequest};
 use super::pumps::Pumps;
 use super::secrets::Vault;
+use super::self_test;
+use super::settle::Settling;
 use super::shutdown::{Asked, Signals};
 use super::sink::StoreSink;
 use super::slo::Judging;
@@ -97,13 +100,16 @@ pub(crate) async fn serve(
     let OpenStore { opened, from, counted_from, dir } = opened;
     let pumping = start_pumping((&opened.store, from, counted_from), (&loader, &loaded)).await?;
     let pages = (listener, settings.pages, dir);
+    let queue = opened.queue.downgrade();
     let store = (opened, from, pumping);
     let (mut parts, mut reloads) = start(store, (loader, &loaded, client), limits, (pages, anchor))?;
     audit(&mut parts, from);
+    settle(&mut parts, queue, false);
     started(address, &loaded);
     if !loaded.warnings.is_empty() {
         tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
     }
+    self_test::begin(&mut parts).await;
     parts.apply(loaded).await.map_err(Stop::environment)?;
     parts.readiness.send_replace(Readiness::Ready);
     notify.ready(parts.scenarios());
@@ -338,6 +344,13 @@ pub(super) fn start(
     Ok((parts, reloads))
 }
 
+/// Settles what is held, where all regions are known.
+pub(super) fn settle(parts: &mut Parts, queue: mpsc::WeakSender<Record>, of_others: bool) {
+    let (store, doubts) = (parts.store.clone(), Arc::clone(&parts.doubts));
+    let settling = Settling { store, queue, doubts, of_others };
+    parts.rest.spawn(settling.run(parts.rest_stop.clone()));
+}
+
 /// Looks at the account of what is run here, from `from` on.
 pub(super) fn audit(parts: &mut Parts, from: Timestamp) {
     let horizon = Horizon::All(Arc::clone(&parts.gauges));
@@ -475,6 +488,7 @@ fn sources_of(parts: &Parts, page: MetricsPage, ask: mpsc::Sender<ReloadRequest>
             }))
         }),
         doubts: Arc::new(move || OwnDoubts {
+            suspended: doubts.suspensions().all().into_iter().filter_map(Suspension::shown).collect(),
             doubts: doubts.standing().into_iter().filter_map(Standing::shown).collect(),
             hidden: metrics.over_limit(),
             undelivered: board.troubles(),

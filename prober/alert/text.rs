@@ -49,7 +49,7 @@ fn plain(alert: &Alert) -> String {
         (Rule::RegionDown, Some(region)) => format!("{slo} is down in {region}"),
         (Rule::RegionDown, None) => format!("{slo} is down in one region"),
         (Rule::Blind, _) => format!("nobody knows whether {slo} works: no run counts"),
-        (Rule::EligibilityLow, _) => format!("fewer than half of the runs of {slo} count"),
+        (Rule::EligibilityLow, _) => format!("too few of the runs of {slo} count"),
     }
 }
 

@@ -20,9 +20,17 @@ use crate::exit::{Exit, Stop};
 /// Probes for a region until a signal.
 pub(crate) fn agent(args: &Agent, out: &Out) -> Result<Exit, Stop> {
     telemetry::start(env("PROBER_LOG").as_deref(), out.quiet, out.colour);
+    if let Some(at) = args.peer_listen.filter(|at| at.ip().is_unspecified()) {
+        // What it listens on is what it tells the others.
+        return Err(Stop::file(format!("--peer-listen {at}: write the address that the other agents reach")));
+    }
     let settings = settings(&args.fleet)?;
-    let agent =
-        AgentSettings { region: args.region.clone(), zone: args.zone.clone(), in_flight: args.in_flight };
+    let agent = AgentSettings {
+        region: args.region.clone(),
+        zone: args.zone.clone(),
+        in_flight: args.in_flight,
+        peer_listen: args.peer_listen,
+    };
     let runtime = runtime(args.fleet.lasting.threads)?;
     let encrypted = settings.pages.tls.is_some();
     let started = |address, loaded: &Loaded| greet(out, (address, encrypted), loaded);

@@ -58,6 +58,12 @@ pub struct MemberView {
     pub clock_offset_ms: Option<i64>,
     /// How wrong that may be, in milliseconds.
     pub clock_error_ms: Option<u64>,
+    /// How many other agents look whether it answers, and how many of those have not reached it in two rounds.
+    pub peers: u64,
+    /// See [`MemberView::peers`].
+    pub peers_failing: u64,
+    /// Whether so many of them fail that its runs are not counted in the quorum.
+    pub unvouched: bool,
     /// What it sees that is wrong with the servers, in a sentence each.
     pub server_troubles: Vec<String>,
     /// A hub's account.
@@ -202,6 +208,12 @@ impl FleetView {
                 troubles.push(format!(
                     "{}: applies an older version of the set, {}",
                     one.prober, one.set_version
+                ));
+            }
+            if one.unvouched {
+                troubles.push(format!(
+                    "{}: {} of {} other agents do not reach it: its runs start no alert, for 12 minutes of an hour at most",
+                    one.prober, one.peers_failing, one.peers
                 ));
             }
             if one.sets_refused > 0 {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::outcome::Reason;
 use model::probe::BoxFuture;
 use model::slot::{Cadence, Stream};
 use model::time::{Clock, Timestamp};
@@ -138,6 +139,8 @@ pub type DoubtsFn = dyn Fn() -> OwnDoubts + Send + Sync;
 /// What the prober doubts of itself, whom that hides, and who is not told.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnDoubts {
+    /// Why no slot is run at all, and what slots are missed for meanwhile.
+    pub suspended: Vec<(Reason, String)>,
     /// What is doubted, where (empty for the whole machine), and why.
     pub doubts: Vec<(&'static str, Arc<str>, String)>,
     /// The streams of which too many of the last hour's runs say nothing, and the share of those.

@@ -140,6 +140,10 @@ reasons! {
     NoLease = "no_lease" => Missed,
     /// The store could take no more events.
     Spool = "spool" => Missed,
+    /// The prober's clock is too wrong to choose slots by.
+    Clock = "clock" => Missed,
+    /// The prober failed its own test: it measures wrongly.
+    SelfTest = "self_test" => Missed,
 }
 
 impl Reason {
@@ -278,6 +282,10 @@ pub enum Mark {
     TeardownFailed,
     /// The prober's own lag was over its limit while the run was going.
     Lagged,
+    /// It was held as `correlated` at first, and no other region saw the target well.
+    Settled,
+    /// Most other probers could not reach the one that made it: it counts, and starts no alert.
+    Unvouched,
 }
 
 /// What one run showed.
@@ -332,6 +340,17 @@ impl Outcome {
         self.reason.verdict()
     }
 
+    /// What the run came to by itself, if it is held as `correlated`: it counts as that now, and is marked.
+    ///
+    /// The failure was kept, and for the reasons that are not plainly `failed` its type is the reason's word.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        let said = self.failure.as_ref().and_then(|failure| failure.error_type.parse::<Reason>().ok());
+        self.reason = said.filter(|said| said.verdict() == Verdict::Bad).unwrap_or(Reason::Failed);
+        self.marks.push(Mark::Settled);
+        self
+    }
+
     /// The step whose attributes stand for the run.
     pub fn main_step(&self) -> Option<&StepRecord> {
         self.main.and_then(|index| self.steps.get(index))
@@ -351,6 +370,23 @@ mod tests {
             assert_eq!(verdict.as_str().parse(), Ok(verdict));
         }
         assert!("fine".parse::<Reason>().is_err());
+    }
+
+    #[test]
+    fn a_held_outcome_comes_to_what_it_was() {
+        for (reason, class, error_type) in [
+            (Reason::Failed, FailureClass::Connect, "connect.refused"),
+            (Reason::Failed, FailureClass::Protocol, "500"),
+            (Reason::Slow, FailureClass::Slow, "slow"),
+            (Reason::Stale, FailureClass::Stale, "stale"),
+            (Reason::FutureDated, FailureClass::Stale, "future_dated"),
+        ] {
+            let mut held = Outcome::empty(Reason::Correlated);
+            held.failure = Some(Failure::new(class, error_type, "it said so"));
+            let settled = held.clone().settled();
+            assert_eq!((settled.reason, settled.marks.as_slice()), (reason, [Mark::Settled].as_slice()));
+            assert_eq!(settled.failure, held.failure);
+        }
     }
 
     #[test]

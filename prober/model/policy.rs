@@ -87,6 +87,10 @@ impl Policy {
     pub const BLIND_FOR: Duration = MINUTE;
     /// The share of expected runs below which too few are eligible, over [`Policy::ELIGIBILITY_WINDOW`].
     pub const ELIGIBILITY_LEAST: f64 = 0.5;
+    /// The same for enough runs to be a pattern: whoever says nothing for more than a fifth of an hour may hide an outage.
+    pub const ELIGIBILITY_ENOUGH: f64 = 0.8;
+    /// How many runs must be missing for that.
+    pub const ELIGIBILITY_MISSING: u32 = 3;
     /// Over how long the share of eligible runs is looked at.
     pub const ELIGIBILITY_WINDOW: Duration = Duration::from_hours(1);
     /// How long the share must be too low before that is a ticket.

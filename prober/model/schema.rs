@@ -69,7 +69,7 @@ pub const FIELDS: &[Field] = &[
     field("error.type", Text, false, "The stable error type, such as `connect.refused`"),
     field("prober.failure.message", Text, false, "What went wrong, for people; at most 512 bytes"),
     field("prober.failure.step", Text, false, "The step that failed"),
-    field("prober.marks", Texts, false, "flaky, warned, teardown_failed, lagged"),
+    field("prober.marks", Texts, false, "flaky, warned, teardown_failed, lagged, settled, unvouched"),
     field(
         "prober.slot.maybe_sent",
         Bool,

@@ -41,7 +41,7 @@ use scenario::kind::Kind;
 
 pub use net::anchor::Anchor;
 pub use net::aside::THREADS_MAX;
-pub use net::canary::{Canary, Sung};
+pub use net::canary::{Canary, Sung, word_of};
 pub use net::resolve::Servers;
 pub use net::shared::{Net, NetConfig, Shared};
 

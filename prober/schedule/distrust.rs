@@ -1,7 +1,7 @@
 //! Is it the target or is it us? What is known of the prober's own health, and what that does to a run.
 //!
-//! Only local evidence counts: control targets of the operator's own choice, the resolver, the machine's own
-//! counters and clocks; never an answer of the target. What is doubted makes a `bad` run ineligible, and never
+//! Evidence is local: control targets of the operator's own choice, the resolver, the machine's own
+//! counters and clocks; never an answer of the target. Where only others can tell, as in a mass change, distrust is bounded. What is doubted makes a `bad` run ineligible, and never
 //! touches a good one. Distrust reaches back to the last time that all was well, so a `bad` run waits
 //! ([`hold`]) until a later look settles it.
 //!
@@ -13,6 +13,13 @@
 //! | [`room`] | PURE: do open files or memory run out? |
 //! | [`clock`] | PURE: was the wall clock stepped, and does anything keep it? |
 //! | [`hold`] | runs that wait to be settled |
+//! | [`bound`] | PURE: how long may be hidden what only others can tell |
+//! | [`family`] | the same for one address family alone |
+//! | [`mass`] | PURE: most targets turned bad at once; what other regions say of it |
+//! | `targets` | the targets as a whole: who turned bad together, and who gives way |
+//! | `standing` | every signal as pages and metrics show it |
+//! | [`second`] | PURE: what a second resolver says of names that were not found |
+//! | [`suspend`] | why no slot is run at all |
 //!
 //! | doubt | rests on | touches |
 //! | --- | --- | --- |
@@ -21,23 +28,39 @@
 //! | the processor | late timers, throttling, steal, waiting | `bad` for a reason of time |
 //! | the memory | waiting for memory | `bad` for a reason of time |
 //! | the clock | a step against the monotonic clock, the kernel's own estimate of its error | `bad` for a reason of dates |
-//! | open files | nine tenths of the limit in use, or a run that got none | `bad` without an answer |
+//! | the place | most targets turn bad at once, on ten hosts or more, and other regions see them well | `bad` of those |
+//! | open files | four fifths of the limit in use, or a run that got none | `bad` without an answer; slots of what is not promised |
 
+pub mod bound;
 pub mod clock;
+pub mod family;
 pub mod hold;
 pub mod judge;
+pub mod mass;
 pub mod pressure;
 pub mod room;
+pub mod second;
+mod standing;
+pub mod suspend;
+mod targets;
 pub mod watch;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::outcome::Outcome;
+use model::slot::Stream;
 use tokio::sync::watch as latest;
 
+use clock::Measured;
 use judge::{Doubt, Rests};
+use mass::Mass;
+use second::{Opinion, Second};
+use standing::SettledCounts;
+pub use standing::Standing;
+use suspend::Suspensions;
 use watch::{Round, Samples, Says, Watch};
 
 /// What is known of the prober's own health; shared by those who look and by the runner.
@@ -50,6 +73,14 @@ pub struct Doubts {
     changed: latest::Sender<u64>,
     /// Counts the wishes for a round of control targets.
     wanted: latest::Sender<u64>,
+    suspensions: Suspensions,
+    mass: Mutex<Mass>,
+    second: Mutex<Second>,
+    /// Whether open files were short at the last look.
+    files_short: AtomicBool,
+    settled: SettledCounts,
+    /// What was last measured of the wall clock against those of others; nobody measures on one machine alone.
+    measured: Mutex<Option<Measured>>,
 }
 
 #[derive(Debug, Default)]
@@ -114,6 +145,8 @@ struct Machine {
 struct Region {
     controls: Watch,
     why_controls: String,
+    /// The same of IPv4 alone, and of IPv6.
+    families: [family::Known; 2],
     /// `None` if the region has no canary.
     resolver: Option<Resolver>,
     hold_max: Duration,
@@ -147,33 +180,19 @@ pub enum Judgement {
     Wait(Duration),
 }
 
-/// One doubt that holds now, for pages and metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// `network`, `resolver`, `processor`, `clock`, `files`, `memory`.
-    pub signal: &'static str,
-    /// The region; empty if it is about the whole machine.
-    pub region: Arc<str>,
-    /// Whether it is doubted now.
-    pub doubted: bool,
-    /// Why, or why it last was.
-    pub why: String,
-    /// How often it was looked at.
-    pub looks: u64,
-    /// How often that did not go well.
-    pub failed: u64,
-}
-
-impl Standing {
-    /// What, where and why, if it is doubted now.
-    pub fn shown(self) -> Option<(&'static str, Arc<str>, String)> {
-        self.doubted.then_some((self.signal, self.region, self.why))
-    }
-}
-
 impl Default for Doubts {
     fn default() -> Self {
-        Self { inner: Mutex::default(), changed: latest::Sender::new(0), wanted: latest::Sender::new(0) }
+        Self {
+            inner: Mutex::default(),
+            changed: latest::Sender::new(0),
+            wanted: latest::Sender::new(0),
+            suspensions: Suspensions::default(),
+            mass: Mutex::default(),
+            second: Mutex::default(),
+            files_short: AtomicBool::default(),
+            settled: SettledCounts::default(),
+            measured: Mutex::default(),
+        }
     }
 }
 
@@ -183,6 +202,8 @@ impl Doubts {
         let mut inner = self.lock();
         let region = inner.regions.entry(Arc::clone(region)).or_default();
         region.hold_max = hold_max;
+        // Whether there are still control targets of each is known after the next round.
+        region.families = Default::default();
         if region.resolver.is_some() != has_canary {
             region.resolver = has_canary.then(Resolver::default);
         }
@@ -230,6 +251,9 @@ impl Doubts {
         let mut inner = self.lock();
         let known = &mut inner.machine[own as usize];
         let before = known.samples.is_doubted();
+        if own == Own::Files {
+            self.files_short.store(why.is_some(), Ordering::Relaxed);
+        }
         known.samples.note(from, to, why.is_some());
         if let Some(why) = why {
             why.clone_into(&mut known.why);
@@ -250,8 +274,29 @@ impl Doubts {
         self.tell();
     }
 
-    /// Notes what a run says of the machine: that it lacked something is told by the system, not by a target.
-    pub fn hear(&self, outcome: &Outcome, ran: Ran) {
+    /// What keeps slots from being run.
+    pub const fn suspensions(&self) -> &Suspensions {
+        &self.suspensions
+    }
+
+    /// Notes what was measured of the wall clock; it holds until it is measured again, or until the clock is stepped.
+    pub fn note_measured(&self, measured: Option<Measured>) {
+        *self.measured.lock().unwrap_or_else(PoisonError::into_inner) = measured;
+    }
+
+    /// What was last measured of the wall clock.
+    pub fn measured(&self) -> Option<Measured> {
+        *self.measured.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what a run of a stream says of the machine, and of the targets as a whole.
+    ///
+    /// That the machine lacked something is told by the system, not by a target.
+    pub fn hear(&self, stream: &Stream, outcome: &Outcome, ran: Ran) {
+        self.lock_mass().note(stream, outcome, ran.ended);
+        if let Some(name) = second::name_of(outcome) {
+            self.lock_second().hear(&stream.region, name, ran.began);
+        }
         let Some(failure) = &outcome.failure else { return };
         let own = match &*failure.error_type {
             "local.fd" => Own::Files,
@@ -270,6 +315,14 @@ impl Doubts {
         let known = inner.regions.get(region);
         let resolver = known.and_then(|known| known.resolver.as_ref());
         let on_resolver = resolver.filter(|_| rests.lookup || rests.looked_up);
+        let named = if on_resolver.is_some() { second::name_of(outcome) } else { None };
+        let error_type = outcome.failure.as_ref().map_or("", |failure| &*failure.error_type);
+        let second = named.map(|name| self.lock_second().says(region, (name, error_type), ran.began));
+        if let (Some(Opinion::Otherwise), Some(name)) = (second, named) {
+            return Judgement::Doubted(Doubt::resolver(&format!("a second resolver knows {name}")));
+        }
+        // Two say the same: what is doubted of the first does not matter. Nor does it before the second was asked.
+        let on_resolver = on_resolver.filter(|_| second.is_none_or(|said| said == Opinion::Nothing));
         let mut asked: Vec<Asked<'_>> = Vec::with_capacity(6);
         for own in Own::ALL {
             let Machine { samples, why } = &inner.machine[own as usize];
@@ -286,7 +339,7 @@ impl Doubts {
         if let Some(known) = known {
             asked.push((&known.controls, true, Doubt::network, &known.why_controls));
         }
-        let mut waits = false;
+        let mut waits = second == Some(Opinion::Waits);
         for (watched, applies, doubt, why) in asked {
             match watched.says(ran.began, ran.ended) {
                 Some(true) if applies => return Judgement::Doubted(doubt(why)),
@@ -294,10 +347,26 @@ impl Doubts {
                 None => waits = true,
             }
         }
+        match known.and_then(|known| known.of_families(outcome, ran)) {
+            Some(Judgement::Wait(_)) => waits = true,
+            Some(judged) => return judged,
+            None => {}
+        }
         match (waits, known) {
             (false, _) => Judgement::Stands,
             (true, known) => Judgement::Wait(known.map_or(SAMPLE_WAIT, |known| known.hold_max)),
         }
+    }
+
+    /// Whether the machine was short of something from `from` to `to`; `None` if that is not known yet.
+    pub fn was_short(&self, from: Instant, to: Instant) -> Option<bool> {
+        let inner = self.lock();
+        let said = Own::ALL.iter().filter(|own| !matches!(own, Own::Clock));
+        let said: Vec<_> = said.map(|own| inner.machine[*own as usize].samples.says(from, to)).collect();
+        if said.contains(&Some(true)) {
+            return Some(true);
+        }
+        said.iter().all(Option::is_some).then_some(false)
     }
 
     /// Asks for a round of control targets as soon as may be.
@@ -313,39 +382,6 @@ impl Doubts {
     /// Sees what becomes known from now on.
     pub fn changes(&self) -> latest::Receiver<u64> {
         self.changed.subscribe()
-    }
-
-    /// Every signal and whether it is doubted now.
-    pub fn standing(&self) -> Vec<Standing> {
-        let inner = self.lock();
-        let nowhere: Arc<str> = Arc::default();
-        let machine = |own: Own| {
-            let Machine { samples, why } = &inner.machine[own as usize];
-            Standing {
-                signal: own.signal(),
-                region: Arc::clone(&nowhere),
-                doubted: samples.is_doubted(),
-                why: why.clone(),
-                looks: samples.looks().0,
-                failed: samples.looks().1,
-            }
-        };
-        let mut all: Vec<_> = Own::ALL.into_iter().map(machine).collect();
-        let mut regions: Vec<_> = inner.regions.iter().collect();
-        regions.sort_by_key(|(name, _)| Arc::clone(name));
-        for (name, region) in regions {
-            let one = |signal, watch: &Watch, why: &str| Standing {
-                signal,
-                region: Arc::clone(name),
-                doubted: watch.is_doubted(),
-                why: why.to_owned(),
-                looks: watch.looks().0,
-                failed: watch.looks().1,
-            };
-            all.push(one("network", &region.controls, &region.why_controls));
-            all.extend(region.resolver.as_ref().map(|known| one("resolver", &known.watch, &known.why)));
-        }
-        all
     }
 
     fn tell(&self) {

@@ -13,6 +13,40 @@ use crate::distrust::judge::is_of_time;
 /// How late a wake-up may be before latencies measured meanwhile are not believed.
 pub const LIMIT: Duration = Duration::from_millis(250);
 
+/// How late a wake-up may be without being worth a word.
+pub const WORTH_A_WORD: Duration = Duration::from_millis(50);
+/// How long wake-ups are counted before something is said of them.
+const COUNTED: Duration = Duration::from_mins(1);
+
+/// How late the wake-ups of a while came.
+#[derive(Clone, Debug)]
+pub struct Lateness {
+    since: Instant,
+    all: u64,
+    late: u64,
+    most: Duration,
+}
+
+impl Lateness {
+    /// Counts from `since` on.
+    pub const fn new(since: Instant) -> Self {
+        Self { since, all: 0, late: 0, most: Duration::ZERO }
+    }
+
+    /// Counts a wake-up that came `late`; once a minute it gives the latest one, if more than one of a hundred was over
+    /// [`WORTH_A_WORD`].
+    pub fn note(&mut self, late: Duration, now: Instant) -> Option<Duration> {
+        self.all += 1;
+        self.late += u64::from(late > WORTH_A_WORD);
+        self.most = self.most.max(late);
+        if now.saturating_duration_since(self.since) < COUNTED {
+            return None;
+        }
+        let done = std::mem::replace(self, Self::new(now));
+        (done.late * 100 > done.all).then_some(done.most)
+    }
+}
+
 /// The recent late wake-ups of one runner.
 #[derive(Clone, Debug, Default)]
 pub struct Lag {
@@ -74,6 +108,22 @@ mod tests {
         assert!(lag.touches(at(1_500), at(9_000)));
         assert!(!lag.touches(at(0), at(1_000)));
         assert!(!lag.touches(at(1_600), at(2_000)));
+    }
+
+    #[test]
+    fn one_wake_up_of_a_hundred_may_be_late() {
+        let begin = Instant::now();
+        for (late, of, expected) in [(0, 200, None), (2, 200, None), (3, 200, Some(51)), (200, 200, Some(51))]
+        {
+            let mut lateness = Lateness::new(begin);
+            let told: Vec<_> = (1..=of)
+                .filter_map(|number| {
+                    let by = Duration::from_millis(if number <= late { 51 } else { 50 });
+                    lateness.note(by, begin + COUNTED * number / of)
+                })
+                .collect();
+            assert_eq!(told, expected.map(Duration::from_millis).into_iter().collect::<Vec<_>>(), "{late}");
+        }
     }
 
     #[test]

@@ -187,7 +187,8 @@ impl Evaluator {
             let slo = &mut self.slos[index];
             let slot = slo.own(&slot);
             let limit = slo.promise.feeds.iter().find(|one| (&*one.scenario, &*one.region) == feed);
-            let late = limit.is_some_and(|one| event.recorded.since(slot.scheduled) > late_after(one));
+            let late = slot.unvouched
+                || limit.is_some_and(|one| event.recorded.since(slot.scheduled) > late_after(one));
             let about = |one: &&mut Adjusted| one.adjustment.is_about(feed, slot.scheduled);
             let Some(one) = slo.adjusted.iter_mut().find(about) else { continue };
             if one.wants_to_be_told() && slot.count.can_be_taken_out() {

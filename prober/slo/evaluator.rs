@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::alert::Alert;
 use model::event::SliEvent;
-use model::outcome::{Reason, Verdict};
+use model::outcome::{Mark, Reason, Verdict};
 use model::slot::{SlotId, Stream};
 use model::time::Timestamp;
 
@@ -339,5 +339,6 @@ pub(crate) fn slot(event: &SliEvent) -> Slot {
         id: event.slot.id,
         took: Took::of(event),
         evidence: bad.then(|| Evidence::of(event)),
+        unvouched: event.outcome.marks.contains(&Mark::Unvouched),
     }
 }

@@ -19,7 +19,8 @@ impl Slo {
         if self.kept.going.is_some_and(|going| slot.scheduled >= going.to) {
             self.begin_period(now);
         }
-        let late = now.since(slot.scheduled) > late_after;
+        // What nobody vouches for is history and budget and starts no alert, as what comes late.
+        let late = slot.unvouched || now.since(slot.scheduled) > late_after;
         let count = self.adjusted_count(feed, &slot, late);
         self.kept.count(slot.scheduled, count, late);
         // What an adjustment takes out was seen all the same: it ends a streak, or makes it longer.

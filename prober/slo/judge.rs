@@ -45,7 +45,7 @@ pub(crate) fn conditions(slo: &Slo, now: Timestamp, awake: Timestamp) -> Vec<Con
     if is_blind(slo, now, awake) {
         add(Rule::Blind, Severity::Page, None, true, Policy::BLIND_FOR);
     }
-    if slo.eligibility(now).is_some_and(|(share, _)| share < Policy::ELIGIBILITY_LEAST) {
+    if is_ineligible(slo, now) {
         add(Rule::EligibilityLow, Severity::Ticket, None, true, Policy::ELIGIBILITY_FOR);
     }
     if slo.promise.objective.is_some() {
@@ -71,6 +71,15 @@ fn is_blind(slo: &Slo, now: Timestamp, awake: Timestamp) -> bool {
     let since = [last.map(Timestamp::from_millis), slo.quiet_until, Some(slo.begin()), Some(awake)];
     let since = since.into_iter().flatten().max().unwrap_or(now);
     now.since(since) > slo.blind_after
+}
+
+/// Too much of what was planned says nothing: half of it, or a fifth if that is more than a run or two.
+fn is_ineligible(slo: &Slo, now: Timestamp) -> bool {
+    let Some((share, (eligible, expected))) = slo.eligibility(now) else { return false };
+    // Half a run less, as the exported rules have it.
+    let least_missing = f64::from(Policy::ELIGIBILITY_MISSING) - 0.5;
+    let is_pattern = expected - eligible as f64 > least_missing;
+    share < Policy::ELIGIBILITY_LEAST || (share < Policy::ELIGIBILITY_ENOUGH && is_pattern)
 }
 
 fn burns(slo: &Slo, now: Timestamp, holding: &mut Vec<Condition>) {

@@ -31,6 +31,8 @@ use crate::watch::{self, Watch};
 
 /// The format that this version writes.
 pub const FORMAT: u8 = 2;
+/// Beside the number of a count: nobody vouches for the run. States of versions that did not know it have smaller numbers.
+const UNVOUCHED: u64 = 64;
 /// The format that had everything in one.
 const WHOLE: u8 = 1;
 const MAGIC: &[u8] = b"prober.slo";
@@ -312,7 +314,8 @@ fn write_waiting((recorded, id): (Timestamp, SlotId), waiting: &Waiting, out: &m
     let slot = &waiting.slot;
     out.signed(slot.scheduled.as_nanos());
     out.signed(slot.finished.as_nanos());
-    out.number(COUNTS.iter().position(|count| *count == slot.count).unwrap_or(0) as u64);
+    let count = COUNTS.iter().position(|count| *count == slot.count).unwrap_or(0) as u64;
+    out.number(if slot.unvouched { count + UNVOUCHED } else { count });
     out.some(slot.took, |out, took| took.write(out));
     out.some(slot.evidence.as_ref(), |out, evidence| evidence.write(out));
 }
@@ -322,7 +325,9 @@ fn read_waiting(from: &mut In<'_>, format: u8) -> Result<(Turn, Waiting), Broken
     let (scenario, region) = (from.text()?, from.text()?);
     let scheduled = Timestamp::from_nanos(from.signed()?);
     let finished = Timestamp::from_nanos(from.signed()?);
-    let count = *COUNTS.get(usize::try_from(from.number()?).map_err(|_| Broken)?).ok_or(Broken)?;
+    let number = from.number()?;
+    let (unvouched, number) = number.checked_sub(UNVOUCHED).map_or((false, number), |number| (true, number));
+    let count = *COUNTS.get(usize::try_from(number).map_err(|_| Broken)?).ok_or(Broken)?;
     let took = if format == WHOLE {
         // A part of the id, which is there already.
         from.raw(8)?;
@@ -331,6 +336,6 @@ fn read_waiting(from: &mut In<'_>, format: u8) -> Result<(Turn, Waiting), Broken
         from.some(Took::read)?
     };
     let evidence = from.some(Evidence::read)?;
-    let slot = Slot { scheduled, finished, count, id, took, evidence };
+    let slot = Slot { scheduled, finished, count, id, took, evidence, unvouched };
     Ok(((recorded, scheduled, id), Waiting { scenario, region, slot }))
 }

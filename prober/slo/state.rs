@@ -68,6 +68,8 @@ pub(crate) struct Slot {
     pub(crate) took: Option<Took>,
     /// Of a bad run.
     pub(crate) evidence: Option<Evidence>,
+    /// Whether it was made by a prober that most others could not reach: it is not counted in the quorum.
+    pub(crate) unvouched: bool,
 }
 
 /// Hours over which a steady background of bad runs is looked for, and how many of them there must be.

@@ -136,8 +136,8 @@ fn blind(slo: &Slo, now: Timestamp) -> (String, String) {
 
 fn unjudged(slo: &Slo, now: Timestamp) -> (String, String) {
     let (share, (eligible, expected)) = slo.eligibility(now).unwrap_or_default();
-    let summary = format!("most runs of {} say nothing about it", slo.promise.name);
-    let least = percent(Policy::ELIGIBILITY_LEAST);
+    let summary = format!("too many runs of {} say nothing about it", slo.promise.name);
+    let least = percent(Policy::ELIGIBILITY_ENOUGH);
     (
         summary,
         format!("{eligible} of {expected:.0} expected runs count in 1h = {}, limit {least}", percent(share)),

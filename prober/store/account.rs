@@ -31,11 +31,23 @@ pub struct StreamAccount {
     pub planned: u64,
     /// Slots that were missed first and had an event after all; the miss is counted no more.
     pub upgraded: u64,
+    /// Held events in an older part whose place a later event has taken; the held one is counted no more.
+    pub settled: u64,
 }
 
 impl StreamAccount {
     fn new(stream: Stream) -> Self {
-        Self { stream, expected: 0, good: 0, bad: 0, ineligible: 0, missed: 0, planned: 0, upgraded: 0 }
+        Self {
+            stream,
+            expected: 0,
+            good: 0,
+            bad: 0,
+            ineligible: 0,
+            missed: 0,
+            planned: 0,
+            upgraded: 0,
+            settled: 0,
+        }
     }
 
     /// Good and bad, ineligible and missed together.
@@ -110,6 +122,7 @@ impl Store {
         for account in &mut streams {
             // Which part holds the miss and which the event is chance, so this comes when all are counted.
             account.missed = account.missed.saturating_sub(account.upgraded);
+            account.ineligible = account.ineligible.saturating_sub(account.settled);
             account.expected = account.expected.saturating_sub(account.planned);
         }
         streams.retain(|account| account.expected + account.recorded() + account.planned > 0);
@@ -165,6 +178,11 @@ fn count_part(
     while let Some(row) = rows.next()? {
         let run = StoredRun::read(row)?;
         count(run.stream, run.reason, run.count_in(from_ms, to_ms));
+    }
+    for stream in part::settled(conn, from_ms, to_ms)? {
+        if let Some(account) = by_id.get_mut(&stream) {
+            account.settled += 1;
+        }
     }
     for stream in part::upgraded(conn, from_ms, to_ms)? {
         if let Some(account) = by_id.get_mut(&stream) {

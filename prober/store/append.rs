@@ -100,6 +100,8 @@ pub(crate) struct Group {
     pub(crate) checkpoint: Option<i64>,
     /// Slots (stream number, start in ms) that are on record as missed and have an event in `rows`.
     pub(crate) upgraded: Vec<(i64, i64)>,
+    /// Slots whose event is held as correlated and has its place taken by one in `rows`.
+    pub(crate) settled: Vec<(i64, i64)>,
     /// Events in `rows`, each slot of a missed run counted.
     pub(crate) events: u64,
     pub(crate) duplicates: u64,
@@ -114,6 +116,7 @@ impl Group {
         self.new_streams.clear();
         self.marks.clear();
         self.upgraded.clear();
+        self.settled.clear();
         self.checkpoint = None;
         self.events = 0;
         self.duplicates = 0;

@@ -184,6 +184,7 @@ impl Part {
             conn.execute_batch(SCHEMA)?;
             conn.execute_batch(marks::SCHEMA)?;
             conn.execute_batch(UPGRADED)?;
+            conn.execute_batch(SETTLED)?;
             conn.execute_batch(INDEXES)?;
             set_state(conn, "first_seq", first_seq)?;
             if let Some(at) = checkpoint {
@@ -202,6 +203,7 @@ impl Part {
             let conn = sqlite::open_write(&path, Promise::Durable)?;
             conn.execute_batch(marks::SCHEMA)?;
             conn.execute_batch(UPGRADED)?;
+            conn.execute_batch(SETTLED)?;
             // On a full disk they wait for the next start: without them answers only take longer.
             let _ = conn.execute_batch(INDEXES);
             let info = PartInfo::read(files, name, &conn)?;
@@ -249,6 +251,9 @@ impl Part {
         if !group.marks.is_empty() {
             group.marks.write(&self.conn)?;
         }
+        for slot in &group.settled {
+            self.set_aside(*slot)?;
+        }
         self.write_events(group)?;
         for row in &group.rows {
             if let Row::Missed(missed) = row {
@@ -263,6 +268,17 @@ impl Part {
             set_state(&self.conn, "checkpoint_ms", at)?;
         }
         self.conn.execute_batch("COMMIT")
+    }
+
+    /// Takes a held event out of the account, as if it were one by hand; in an older part it stays, and is noted here.
+    fn set_aside(&self, (stream, at_ms): (i64, i64)) -> rusqlite::Result<()> {
+        let sql = "UPDATE events SET manual = 1
+                   WHERE manual = 0 AND scheduled = ?1 AND stream = ?2 AND reason = ?3";
+        if self.conn.prepare_cached(sql)?.execute(params![at_ms, stream, Reason::Correlated.as_str()])? == 0 {
+            let sql = "INSERT OR IGNORE INTO settled VALUES (?1, ?2)";
+            self.conn.prepare_cached(sql)?.execute([at_ms, stream])?;
+        }
+        Ok(())
     }
 
     fn write_events(&self, group: &Group) -> rusqlite::Result<()> {
@@ -349,6 +365,25 @@ CREATE TABLE IF NOT EXISTS upgraded(
   scheduled INTEGER NOT NULL, stream INTEGER NOT NULL, PRIMARY KEY(scheduled, stream)) STRICT, WITHOUT ROWID;
 ";
 
+/// The slots whose held event is in an older part and has its place taken by one here. The table came later than the
+/// format.
+pub(crate) const SETTLED: &str = "
+CREATE TABLE IF NOT EXISTS settled(
+  scheduled INTEGER NOT NULL, stream INTEGER NOT NULL, PRIMARY KEY(scheduled, stream)) STRICT, WITHOUT ROWID;
+";
+
+/// Whether the part holds an event of the slot that is held as correlated.
+pub(crate) fn holds_held(conn: &Connection, stream: i64, at_ms: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM events WHERE manual = 0 AND scheduled = ?1 AND stream = ?2 AND reason = ?3";
+    conn.prepare_cached(sql)?.exists(params![at_ms, stream, Reason::Correlated.as_str()])
+}
+
+/// Whether the part holds an event of the slot that is not held.
+pub(crate) fn holds_other(conn: &Connection, stream: i64, at_ms: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM events WHERE manual = 0 AND scheduled = ?1 AND stream = ?2 AND reason <> ?3";
+    conn.prepare_cached(sql)?.exists(params![at_ms, stream, Reason::Correlated.as_str()])
+}
+
 /// Whether the part holds an event of the slot, or says that it was paused: then it is not upgraded.
 pub(crate) fn holds_event(conn: &Connection, stream: i64, at_ms: i64) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM events WHERE manual = 0 AND scheduled = ?1 AND stream = ?2";
@@ -362,11 +397,20 @@ pub(crate) fn holds_event(conn: &Connection, stream: i64, at_ms: i64) -> rusqlit
 
 /// The streams of the upgraded slots in a window, one entry a slot.
 pub(crate) fn upgraded(conn: &Connection, from_ms: i64, to_ms: i64) -> rusqlite::Result<Vec<i64>> {
-    if !conn.table_exists(None, "upgraded")? {
+    noted(conn, "upgraded", (from_ms, to_ms))
+}
+
+/// The streams of the slots in a window whose held event in an older part does not count, one entry a slot.
+pub(crate) fn settled(conn: &Connection, from_ms: i64, to_ms: i64) -> rusqlite::Result<Vec<i64>> {
+    noted(conn, "settled", (from_ms, to_ms))
+}
+
+fn noted(conn: &Connection, table: &str, (from_ms, to_ms): (i64, i64)) -> rusqlite::Result<Vec<i64>> {
+    if !conn.table_exists(None, table)? {
         return Ok(Vec::new());
     }
-    let sql = "SELECT stream FROM upgraded WHERE scheduled >= ?1 AND scheduled < ?2";
-    let mut select = conn.prepare_cached(sql)?;
+    let sql = format!("SELECT stream FROM {table} WHERE scheduled >= ?1 AND scheduled < ?2");
+    let mut select = conn.prepare_cached(&sql)?;
     select.query_map([from_ms, to_ms], |row| row.get(0))?.collect()
 }
 

@@ -12,5 +12,6 @@ mod keeping;
 mod kill;
 mod outbox;
 pub(crate) mod sample;
+mod settled;
 mod slots;
 mod spool;

@@ -25,6 +25,8 @@ pub enum Record {
     Event(Box<SliEvent>),
     /// One slot's event that also counts if the slot is on record as missed: what a ledger hears late.
     Late(Box<SliEvent>),
+    /// One slot's event that takes the place of the one that is on record as `correlated`; dropped if there is none.
+    Settled(Box<SliEvent>),
     /// Slots that nobody ran.
     Missed(MissedSlots),
     /// Every slot scheduled before this time has had its record sent before this message.
@@ -195,6 +197,7 @@ impl Writer {
             match record {
                 Record::Event(event) => self.add_event(*event)?,
                 Record::Late(event) => self.add_late(*event)?,
+                Record::Settled(event) => self.add_settled(*event)?,
                 Record::Missed(run) => self.add_missed(&run)?,
                 Record::Checkpoint(at) => {
                     self.group.checkpoint = self.group.checkpoint.max(Some(at.as_millis()));
@@ -244,6 +247,48 @@ impl Writer {
             self.tail.add_event(&mut self.group, Arc::new(event));
         }
         Ok(())
+    }
+
+    /// Adds the event in the place of the one that its slot has, if that is held.
+    ///
+    /// The held one stays stored, and readers that follow the sequence see both; in the account only the later counts.
+    fn add_settled(&mut self, event: SliEvent) -> Result<(), WriteError> {
+        // What it takes the place of may still be in the group.
+        self.insist(Self::commit)?;
+        let at_ms = event.slot.scheduled.as_millis();
+        let stream = self.tail.heads.get(&event.origin.stream).map(|head| head.id);
+        let held = match stream {
+            Some(stream) if event.trigger.is_scheduled() => {
+                self.insist(|writer| writer.look_up_held(stream, at_ms))?.then_some(stream)
+            }
+            _ => None,
+        };
+        match held {
+            Some(stream) => {
+                self.group.settled.push((stream, at_ms));
+                self.tail.add_event(&mut self.group, Arc::new(event));
+            }
+            None => self.group.duplicates += 1,
+        }
+        Ok(())
+    }
+
+    /// Whether the slot's event is one that is held and that nothing has taken the place of.
+    fn look_up_held(&mut self, stream: i64, at_ms: i64) -> Result<bool, WriteError> {
+        let conn = &self.part.conn;
+        let here = part::holds_held(conn, stream, at_ms)
+            .and_then(|held| Ok((held, part::holds_event(conn, stream, at_ms)?)));
+        let here = here.map_err(|error| ReadError::of(&self.part.info.path, error))?;
+        match here {
+            (true, _) => Ok(true),
+            (false, true) => Ok(false),
+            _ => {
+                // In which older part the held one stayed says nothing of what has taken its place in another one.
+                let (slot, name) = ((stream, at_ms), &self.part.info.name);
+                let is_taken = self.older.older_part_holds(name, slot, part::holds_other)?;
+                Ok(!is_taken && self.older.older_part_holds(name, slot, part::holds_held)?)
+            }
+        }
     }
 
     /// Whether a file holds an event of the slot, or a reason why it must have none.

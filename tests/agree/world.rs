@@ -366,6 +366,7 @@ impl Page {
             missed: 0,
             planned: 0,
             upgraded: 0,
+            settled: 0,
         };
         let streams = streams.into_iter().map(one).collect();
         self.metrics.add_account(&Account { from: at(self.closed), to: at(to), streams, violations: 0 });

@@ -25,6 +25,7 @@ use super::begin::{Begun, begin, client, manager, nothing_to_reload, until_begun
 use super::ingest::{Ingest, prepare};
 use super::kept::{Checked, Kept};
 use super::ledger::{Closed, Ledger, Numbers, Planned};
+use super::peers::Unvouched;
 use super::refusals::Refusals;
 use super::seats::{Seats, Turn};
 use super::seeds::Seeds;
@@ -35,7 +36,7 @@ use super::{HUBS, Settings, engine, environment};
 use crate::agent::alerts;
 use crate::agent::load::Loaded;
 use crate::agent::parts::{Parts, ReloadRequest};
-use crate::agent::serve::{OpenStore, enter, second};
+use crate::agent::serve::{OpenStore, enter, second, settle};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
 
@@ -120,9 +121,11 @@ impl Hub {
         let mut book = Book::default();
         book.apply(&mut parts, loaded, &first).await.map_err(Stop::environment)?;
         let (stop, active) = (CancellationToken::new(), watch::Sender::new(false));
-        let numbers = Arc::<Numbers>::default();
+        let (numbers, doubted) = (Arc::<Numbers>::default(), watch::Sender::new(Unvouched::default()));
+        settle(&mut parts, queue.downgrade(), true);
         let ingest = Ingest {
             nats: nats.clone(),
+            doubted: doubted.subscribe(),
             replicas,
             store: parts.store.clone(),
             queue,
@@ -144,9 +147,11 @@ impl Hub {
         let seeds = Seeds::new(nats.clone(), held, parts.store.clone(), settings.id.clone());
         rest.spawn(seeds.run(told.regions.subscribe(), stop.clone()));
         let me = Beat { prober: settings.id, boot: parts.store.boots().map_err(environment)? };
-        rest.spawn(compare_clocks(nats.clone(), offset, stop.clone()));
+        let who = (nats.clone(), "*".to_owned(), me.prober.clone());
+        rest.spawn(compare_clocks(who, offset, Arc::clone(&parts.doubts), stop.clone()));
         rest.spawn(watch_servers(nats.clone(), servers, stop.clone()));
-        let (id, regions, shown) = (me.prober.clone(), told.regions.subscribe(), parts.fleet.clone());
+        let (id, regions, shown) =
+            (me.prober.clone(), told.regions.subscribe(), (parts.fleet.clone(), doubted));
         rest.spawn(watch_fleet(nats.clone(), id, regions, shown, stop.clone()));
         rest.spawn(seat(&nats, me, told.about.subscribe(), turn, &stop).run(stop.clone()));
         rest.spawn(hear_sets(nats.clone(), ALL_REGIONS.to_owned(), manifest, stop.clone()));

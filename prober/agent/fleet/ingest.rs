@@ -1,11 +1,13 @@
 //! The task that reads batches into the ledger, declares what nobody reported, and tells the probers.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use export::prometheus::Metrics;
 use fleet::nats::Nats;
 use fleet::{Entry, EventLog as _, EventReader as _, Fault};
+use model::outcome::Mark;
 use model::time::{Clock as _, SystemClock, Timestamp};
 use serde_json::Value;
 use store::{Record, Store};
@@ -14,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::kept::durable;
 use super::ledger::{Closed, Judged, Ledger};
+use super::peers::Unvouched;
 use super::refusals::Refusals;
 use crate::agent::account::{Audit, Horizon, expected};
 use crate::exit::Stop;
@@ -52,6 +55,8 @@ pub(super) struct Ingest {
     /// Where the ledger's own state is kept.
     pub(super) path: PathBuf,
     pub(super) active: watch::Receiver<bool>,
+    /// The agents whose runs are not counted in the quorum now.
+    pub(super) doubted: watch::Receiver<Unvouched>,
     /// Up to where each region's account is closed, and which are dark since when.
     pub(super) closed: watch::Sender<(Closed, Closed)>,
     pub(super) refusals: Refusals,
@@ -144,7 +149,9 @@ impl Ingest {
         for refused in refused {
             self.refusals.add(refused, Instant::now());
         }
-        for record in records {
+        let doubted = Arc::clone(&self.doubted.borrow());
+        for mut record in records {
+            mark(&mut record, &doubted);
             self.queue.send(record).await.map_err(|_| gone())?;
         }
         Ok(())
@@ -218,6 +225,66 @@ impl Ingest {
     }
 }
 
+/// Marks a run of an agent that most of its peers do not reach.
+fn mark(record: &mut Record, doubted: &Unvouched) {
+    let (Record::Event(event) | Record::Late(event)) = record else { return };
+    let by = (event.origin.stream.region.to_string(), event.origin.prober.to_string());
+    if !doubted.is_empty() && event.verdict().is_eligible() && doubted.contains(&by) {
+        event.outcome.marks.push(Mark::Unvouched);
+    }
+}
+
 fn gone() -> Fault {
     Fault::Away("the store's writer has ended".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::event::{Origin, SliEvent, Trigger};
+    use model::outcome::{Outcome, Reason};
+    use model::slot::Stream;
+    use model::time::Timestamp;
+
+    use super::*;
+
+    fn of(prober: &str, reason: Reason) -> Record {
+        let empty: Arc<str> = "".into();
+        let origin = Arc::new(Origin {
+            stream: Stream::new("shop", "eu"),
+            version: Arc::clone(&empty),
+            kind: Arc::clone(&empty),
+            owner: Arc::clone(&empty),
+            service: empty,
+            labels: vec![],
+            side_effects: false,
+            prober: prober.into(),
+        });
+        let at = Timestamp::default();
+        Record::Late(Box::new(SliEvent {
+            slot: origin.stream.slot(at),
+            origin,
+            attempt: 0,
+            trigger: Trigger::Schedule,
+            started: Some(at),
+            finished: Some(at),
+            recorded: at,
+            outcome: Outcome::empty(reason),
+        }))
+    }
+
+    #[test]
+    fn only_what_counts_and_nobody_vouches_for_is_marked() {
+        let doubted: Unvouched = Arc::new([("eu".to_owned(), "eu-1".to_owned())].into());
+        for (prober, reason, expected) in [
+            ("eu-1", Reason::Failed, true),
+            ("eu-1", Reason::Ok, true),
+            ("eu-1", Reason::ProberFault, false),
+            ("eu-2", Reason::Failed, false),
+        ] {
+            let mut record = of(prober, reason);
+            mark(&mut record, &doubted);
+            let Record::Late(event) = record else { unreachable!("it was one") };
+            assert_eq!(event.outcome.marks.contains(&Mark::Unvouched), expected, "{prober} {reason}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use fleet::manifest::Manifest;
 use fleet::nats::Nats;
 use fleet::{Beat, Ownership as _, Shard, StoredManifest, Token};
 use model::time::{Clock as _, SystemClock};
+use probe::Anchor;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::begin::{Begun, begin, client, manager, nothing_to_reload, until_begun};
 use super::kept::{Checked, Kept};
+use super::peers::Peers;
 use super::probing::Probing;
 use super::publish::{CURSOR, Numbers, Publisher};
 use super::refusals::Refusals;
@@ -31,6 +33,7 @@ use super::tenures::Tenures;
 use super::{Settings, engine, environment, layout, only_probing};
 use crate::agent::load::Loaded;
 use crate::agent::parts::{Parts, ReloadRequest};
+use crate::agent::self_test;
 use crate::agent::serve::{audit, in_flight_max, open_store, second};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
@@ -41,6 +44,8 @@ pub(crate) struct AgentSettings {
     /// What fails together with this machine; empty if nobody says.
     pub(crate) zone: String,
     pub(crate) in_flight: Option<usize>,
+    /// Where other agents look whether this one answers.
+    pub(crate) peer_listen: Option<SocketAddr>,
 }
 
 /// How long before a set holds the runner is told of it.
@@ -134,6 +139,8 @@ struct Member {
     tasks: Tasks,
     about: watch::Sender<Value>,
     looks: Looks,
+    /// What it says of its peers.
+    peers: watch::Receiver<Value>,
     me: Beat,
     sets_refused: u64,
     refusals: Refusals,
@@ -210,10 +217,9 @@ impl Member {
         let here = (layout(&agent.region, *replicas.borrow()), me.clone(), agent.zone.clone(), before);
         let told = (about.subscribe(), replicas.subscribe());
         let (mut tasks, turns, manifests) = Tasks::start(&nats, here, told, publisher);
-        let (clock, servers) = (watch::Sender::new(None), watch::Sender::default());
-        let looks = (clock.subscribe(), servers.subscribe());
-        tasks.sets.spawn(compare_clocks(nats.clone(), clock, tasks.stop.clone()));
-        tasks.sets.spawn(watch_servers(nats.clone(), servers, tasks.stop.clone()));
+        let looks = start_looking(&mut tasks, (&nats, &parts), &me, agent);
+        let peers = start_peers(&mut tasks, (&nats, &parts), &me, agent).await?;
+        self_test::begin(&mut parts).await;
         let probing = Probing::new(loaded.entries.clone(), owned, tenures, first.manifest.effective);
         parts.apply_entries(loaded, Some((Vec::new(), None))).await.map_err(Stop::environment)?;
         parts.readiness.send_replace(Readiness::Ready);
@@ -231,6 +237,7 @@ impl Member {
             tasks,
             about,
             looks,
+            peers,
             refusals: Refusals::new(&me.prober),
             me,
             sets_refused: 0,
@@ -313,6 +320,9 @@ impl Member {
         if replicas > 1 {
             about["replicas"] = replicas.into();
         }
+        if let Value::Object(peers) = self.peers.borrow().clone() {
+            peers.into_iter().for_each(|(name, value)| about[name] = value);
+        }
         self.about.send_replace(about.clone());
         // The pages here tell of this agent alone; the hub's tell of all.
         about["region"] = self.kept.region().into();
@@ -357,6 +367,49 @@ impl Member {
         while self.tasks.publisher.join_next().await.is_some() {}
         stopped
     }
+}
+
+/// Starts what looks at the servers, and compares the clock with theirs.
+fn start_looking(
+    tasks: &mut Tasks,
+    (nats, parts): (&Nats, &Parts),
+    me: &Beat,
+    agent: &AgentSettings,
+) -> Looks {
+    let (clock, servers) = (watch::Sender::new(None), watch::Sender::default());
+    let looks = (clock.subscribe(), servers.subscribe());
+    let who = (nats.clone(), agent.region.clone(), me.prober.clone());
+    tasks.sets.spawn(compare_clocks(who, clock, Arc::clone(&parts.doubts), tasks.stop.clone()));
+    tasks.sets.spawn(watch_servers(nats.clone(), servers, tasks.stop.clone()));
+    looks
+}
+
+/// Starts what looks at other agents, and answers them if it is told where.
+async fn start_peers(
+    tasks: &mut Tasks,
+    (nats, parts): (&Nats, &Parts),
+    me: &Beat,
+    agent: &AgentSettings,
+) -> Result<watch::Receiver<Value>, Stop> {
+    let anchor = match agent.peer_listen {
+        Some(at) => {
+            let anchor = Anchor::listen_at(at).await;
+            Some(anchor.map_err(|error| Stop::environment(format!("cannot listen on {at}: {error}")))?)
+        }
+        None => None,
+    };
+    let out = watch::Sender::new(json!({ "answers_at": anchor.as_ref().map(Anchor::at) }));
+    let said = out.subscribe();
+    let peers = Peers {
+        engine: nats.clone(),
+        region: agent.region.clone(),
+        me: (me.prober.clone(), agent.zone.clone()),
+        shared: Arc::clone(&parts.loader.shared),
+        anchor,
+        out,
+    };
+    tasks.sets.spawn(peers.run(tasks.stop.clone()));
+    Ok(said)
 }
 
 /// Ends shortly before the set holds; never if there is none.

@@ -12,6 +12,7 @@
 //! | `tenures` | under which token this prober owned which shard, and from when |
 //! | `publish` | from the prober's store to the engine, until the ledger confirms |
 //! | `begin` | what both roles do to begin |
+//! | `peers` | whether other agents of the region answer, and what that makes of their runs |
 //! | `probing` | the plans of what is owned, from when it is |
 //! | `member` | the parts of an agent, and the order in which they end |
 //! | `ledger` | from batches to the account: duplicates, fencing, misses |
@@ -26,6 +27,7 @@ mod ingest;
 mod kept;
 mod ledger;
 pub(crate) mod member;
+pub(super) mod peers;
 mod probing;
 mod publish;
 mod refusals;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dashboard::{FleetView, LedgerView, MemberView, OwnFact, OwnerView, RegionView, ReplicaView};
 use export::prometheus::FleetFamily;
@@ -10,10 +10,13 @@ use fleet::assign::{Layout, REPLICAS_MAX};
 use fleet::nats::Nats;
 use fleet::{ConfigSource as _, Fault, Member, Ownership as _, SetVersion, Shard};
 use model::time::{Clock as _, SystemClock, Timestamp};
+use schedule::distrust::Doubts;
+use schedule::distrust::clock::Measured;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::peers::{Said, Unvouched, Vouching, tallies};
 use super::{HUBS, layout};
 
 /// The greatest version that a member is believed to apply.
@@ -22,6 +25,12 @@ const VERSION_MAX: u64 = 1 << 48;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often a clock is compared with the servers'.
 const CLOCK_EVERY: Duration = Duration::from_secs(10);
+/// After so many looks without an answer what was measured before says nothing any more: nobody stays suspended for the
+/// word of servers that are away.
+const SILENT_MAX: u32 = 6;
+
+/// A clock that differs by more than this is told of, in milliseconds.
+const CLOCK_WARN_MS: u64 = 250;
 
 /// A clock minus the servers', and how wrong that may be, in milliseconds.
 pub(super) type Offset = Option<(i64, u64)>;
@@ -54,6 +63,12 @@ pub(crate) async fn look(nats: &Nats, role: &'static str, named: &[String]) -> R
     }
     tell_closed(&mut view.regions, &members);
     view.members = members.iter().map(member_view).collect();
+    let said: Vec<_> = members.iter().map(Said::of).collect();
+    let tallies = tallies(&said);
+    for (member, tally) in view.members.iter_mut().zip(tallies) {
+        (member.peers, member.peers_failing, member.unvouched) =
+            (tally.voters, tally.failing, tally.is_unvouched());
+    }
     view.members.sort_by(|a, b| (&a.region, &a.prober).cmp(&(&b.region, &b.prober)));
     Ok(view)
 }
@@ -163,6 +178,9 @@ pub(super) fn member_view(member: &Member) -> MemberView {
         unsendable_events: number("unsendable_events"),
         clock_offset_ms: about["clock_offset_ms"].as_i64(),
         clock_error_ms: about["clock_error_ms"].as_u64(),
+        peers: 0,
+        peers_failing: 0,
+        unvouched: false,
         server_troubles: about["server_troubles"]
             .as_array()
             .into_iter()
@@ -216,15 +234,19 @@ pub(super) async fn watch_fleet(
     nats: Nats,
     id: String,
     regions: watch::Receiver<Vec<String>>,
-    out: watch::Sender<Shown>,
+    (out, doubted): (watch::Sender<Shown>, watch::Sender<Unvouched>),
     stop: CancellationToken,
 ) {
     let watching = async {
+        let mut vouching = Vouching::default();
         loop {
             let named = regions.borrow().clone();
             match look(&nats, "hub", &named).await {
                 Ok(view) => {
                     let view = FleetView { id: id.clone(), ..view };
+                    let those = view.members.iter().filter(|member| member.unvouched);
+                    let those = those.map(|member| (member.region.clone(), member.prober.clone())).collect();
+                    doubted.send_replace(vouching.turn(&those, Instant::now()));
                     out.send_replace(Some(Arc::new(view)));
                 }
                 Err(fault) => tracing::debug!("the fleet cannot be looked at: {fault}"),
@@ -235,23 +257,42 @@ pub(super) async fn watch_fleet(
     let _stopped = Box::pin(stop.run_until_cancelled(watching)).await;
 }
 
-/// Compares the clock with the servers' until `stop`.
-pub(super) async fn compare_clocks(nats: Nats, out: watch::Sender<Offset>, stop: CancellationToken) {
+/// Compares the clock with the servers' until `stop`, and tells whoever doubts it.
+pub(super) async fn compare_clocks(
+    (nats, region, id): (Nats, String, String),
+    out: watch::Sender<Offset>,
+    doubts: Arc<Doubts>,
+    stop: CancellationToken,
+) {
     let comparing = async {
+        let mut silent = 0;
         loop {
             let offset = nats.clock_offset().await.ok();
-            let sure = offset.map_or(0, |(offset, error)| offset.unsigned_abs().saturating_sub(error));
-            if sure > 250 {
-                tracing::warn!(
-                    offset_ms = offset.map(|(offset, _)| offset),
-                    "this clock is not that of the fleet's servers"
-                );
+            silent = if offset.is_some() { 0 } else { silent + 1 };
+            if silent >= SILENT_MAX {
+                doubts.note_measured(None);
+            }
+            if let Some((offset, error)) = offset {
+                let is_off = offset.unsigned_abs().saturating_sub(error) > CLOCK_WARN_MS;
+                // Asked only when it matters: whether it is this clock or the servers'.
+                let mut others = if is_off { offsets(&nats, &region, &id).await } else { Vec::new() };
+                if is_off {
+                    tracing::warn!(offset_ms = offset, "this clock is not that of the fleet's servers");
+                }
+                doubts.note_measured(Some(Measured::against(offset, error, &mut others)));
             }
             out.send_replace(offset);
             tokio::time::sleep(CLOCK_EVERY).await;
         }
     };
     let _stopped = stop.run_until_cancelled(comparing).await;
+}
+
+/// What the other members measured of their clocks against the servers', in milliseconds.
+async fn offsets(nats: &Nats, region: &str, id: &str) -> Vec<i64> {
+    let members = nats.members(region).await.unwrap_or_default();
+    let others = members.iter().filter(|member| member.who.prober != id);
+    others.filter_map(|member| about(member)["clock_offset_ms"].as_i64()).collect()
 }
 
 /// Takes a number from a member.
@@ -262,7 +303,7 @@ type OfLedger = fn(&LedgerView) -> f64;
 /// Takes a number from a region.
 type OfRegion = fn(&RegionView) -> Option<f64>;
 
-const MEMBERS: [(&str, &str, OfMember); 9] = [
+const MEMBERS: [(&str, &str, OfMember); 12] = [
     ("prober_fleet_member_shards", "Shards that a member owns.", |one| Some(one.shards as f64)),
     ("prober_fleet_member_set_version", "The version of the scenario set that a member applies.", |one| {
         Some(one.set_version as f64)
@@ -282,6 +323,17 @@ const MEMBERS: [(&str, &str, OfMember); 9] = [
     ("prober_fleet_unsendable_events_total", "Events of a member that fit into no batch.", |one| {
         Some(one.unsendable_events as f64)
     }),
+    ("prober_fleet_member_peers", "Other agents that look whether a member answers.", |one| {
+        Some(one.peers as f64)
+    }),
+    ("prober_fleet_member_failing_peers", "Those of them that have not reached it in two rounds.", |one| {
+        Some(one.peers_failing as f64)
+    }),
+    (
+        "prober_fleet_member_unvouched",
+        "Whether so many of them fail that the member's runs are not counted in the quorum: 1 or 0.",
+        |one| Some(f64::from(u8::from(one.unvouched))),
+    ),
     (
         "prober_fleet_server_troubles",
         "What a member sees that is wrong with the servers: too old, or not set up as a fleet needs it.",

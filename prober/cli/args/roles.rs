@@ -1,5 +1,6 @@
 //! Words of the roles of a fleet.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -36,6 +37,10 @@ pub(crate) struct Agent {
     /// Runs in flight at once; default: from the limit on open files
     #[arg(long, value_name = "N")]
     pub(crate) in_flight: Option<usize>,
+    /// Address where other agents of the region look whether this one answers: the runs of an agent that most of those who
+    /// look do not reach start no alert; default: none
+    #[arg(long, value_name = "ADDRESS:PORT", env = "PROBER_PEER_LISTEN")]
+    pub(crate) peer_listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) fleet: FleetPlace,
 }

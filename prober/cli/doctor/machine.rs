@@ -36,7 +36,7 @@ pub(super) fn clock(_: &Patient) -> Finding {
     match kernel_clock() {
         Some(clock) if clock.is_kept() => {
             let seen = format!("{shown}, kept{by}, wrong by at most {}", error(clock.possible));
-            match clock.is_off() {
+            match clock.look().dates {
                 Some(why) => {
                     warn(NAME, format!("{seen}: {why}"), "dates do not count meanwhile; look at its keeper")
                 }

@@ -44,6 +44,8 @@ pub(super) const fn meaning(reason: Reason) -> &'static str {
         Reason::Dark => "nothing was heard of the prober that had it",
         Reason::NoLease => "the owner's lease had run out",
         Reason::Spool => "the store could take no more events",
+        Reason::Clock => "the prober's clock was too wrong to choose slots by",
+        Reason::SelfTest => "the prober had failed its own test",
     }
 }
 
@@ -54,6 +56,8 @@ pub(super) const fn mark(mark: Mark) -> &'static str {
         Mark::Warned => "with a warning",
         Mark::TeardownFailed => "the teardown failed",
         Mark::Lagged => "the prober was too busy to measure well",
+        Mark::Unvouched => "other probers could not reach the one that ran it; it starts no alert",
+        Mark::Settled => "held at first, as most targets turned bad at once; it counts",
     }
 }
 

@@ -88,6 +88,10 @@ fn one(banner: &Banner, now: Timestamp) -> Markup {
             ", in " (count(losses.scenarios.len() as u64, "scenario")) ". They count neither as good nor as bad."
         },
         Banner::Doubts(own) => html! {
+            @for (reason, why) in &own.suspended {
+                strong { "No slot is run: " }
+                "they are missed (" (reason.as_str().replace('_', " ")) "). " (user(why, SENTENCE_MAX)) " "
+            }
             @for (signal, region, why) in &own.doubts {
                 strong { "The prober doubts its own " (signal) @if !region.is_empty() { " (" (user(region, 60)) ")" } ". " }
                 "What is bad for that reason does not count. " (user(why, SENTENCE_MAX)) " "
@@ -147,6 +151,7 @@ mod tests {
         assert_eq!(doubts(OwnDoubts::default()), None);
         let stream = |name: &str| model::slot::Stream::new(name, "eu");
         let own = OwnDoubts {
+            suspended: vec![(Reason::SelfTest, "good was <bad>".to_owned())],
             doubts: vec![
                 ("network", "eu".into(), "2 of 3 control targets failed; <b>".to_owned()),
                 ("clock", "".into(), "it was stepped".to_owned()),
@@ -156,6 +161,8 @@ mod tests {
         };
         let text = shown(&[doubts(own).unwrap()]);
         for part in [
+            "No slot is run: </strong>they are missed (self test). ",
+            "good was &lt;bad&gt;",
             "doubts its own network (<bdi>eu</bdi>). ",
             "failed; &lt;b&gt;",
             "doubts its own clock. ",

@@ -294,6 +294,8 @@ pub(super) fn tags(event: &SliEvent) -> Markup {
                     Mark::Warned => { "warned" },
                     Mark::TeardownFailed => { "teardown failed" },
                     Mark::Lagged => { "prober was busy" },
+                    Mark::Settled => { "held at first" },
+                    Mark::Unvouched => { "nobody vouches for the prober" },
                 }
             } " "
         }

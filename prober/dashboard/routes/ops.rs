@@ -97,12 +97,17 @@ fn health_answer(health: &Health) -> Response {
 /// Slots are being run.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let readiness = app.sources.readiness.borrow().clone();
-    match readiness {
-        Readiness::Ready => "ready\n".into_response(),
-        Readiness::Starting(why) => {
+    let suspended = (app.sources.doubts)().suspended;
+    match (readiness, suspended.first()) {
+        (Readiness::Ready, Some((reason, why))) => {
+            let why = format!("suspended: slots are missed ({reason}): {why}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+        }
+        (Readiness::Ready, None) => "ready\n".into_response(),
+        (Readiness::Starting(why), _) => {
             (StatusCode::SERVICE_UNAVAILABLE, format!("starting: {why}\n")).into_response()
         }
-        Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
+        (Readiness::Draining, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) const INELIGIBLE: [Reason; 7] = [
     Reason::Paused,
     Reason::Correlated,
 ];
-pub(super) const MISSED: [Reason; 10] = [
+pub(super) const MISSED: [Reason; 12] = [
     Reason::Late,
     Reason::Overlap,
     Reason::Overload,
@@ -58,6 +58,8 @@ pub(super) const MISSED: [Reason; 10] = [
     Reason::NoOwner,
     Reason::NoLease,
     Reason::Dark,
+    Reason::Clock,
+    Reason::SelfTest,
 ];
 
 /// Series that each stream has from the start: runs, info, streak, flaky runs, failed teardowns, 4 of the SLI,
@@ -125,11 +127,11 @@ impl Extras {
 
 const EXTRA_PHASE: u32 = 0; // to 6
 const EXTRA_INELIGIBLE: u32 = 7; // to 13
-const EXTRA_MISSED: u32 = 14; // to 22
-const EXTRA_FRESHNESS: u32 = 23;
-const EXTRA_NOT_AFTER: u32 = 24;
-const EXTRA_LAST: u32 = 25;
-const EXTRA_SHARE: u32 = 26;
+const EXTRA_MISSED: u32 = 14; // to 27
+const EXTRA_FRESHNESS: u32 = 28;
+const EXTRA_NOT_AFTER: u32 = 29;
+const EXTRA_LAST: u32 = 30;
+const EXTRA_SHARE: u32 = 31;
 
 /// A measured value; none is told by NaN, which no measurement gives.
 #[derive(Copy, Clone, Debug)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use model::outcome::Reason;
 use store::{DropCause, Health, Stats};
 
 use super::Metrics;
@@ -52,6 +53,12 @@ pub struct FleetFamily {
 pub struct OwnHealth {
     /// Each signal that is looked at.
     pub doubts: Vec<DoubtNumbers>,
+    /// Each reason for which no slot is run at all, whether it holds now, and how often it has begun to.
+    pub suspensions: Vec<(Reason, bool, u64)>,
+    /// Slots that are held as correlated, and how many others became what.
+    pub correlated: (u64, Vec<(&'static str, u64)>),
+    /// How many of the prober's own tests ended how.
+    pub tests: Vec<(&'static str, u64)>,
     /// Runs that wait until it is known whether the prober was at fault.
     pub held: u64,
     /// What the kernel says of its clock; `None` if it does not tell.
@@ -417,6 +424,32 @@ fn health_families(out: &mut Writer, health: &OwnHealth) {
             out.name(name, "", &[("signal", doubt.signal), ("region", &escape(&doubt.region))]);
             out.count(value(doubt));
         }
+    }
+    let help = "Whether no slot is run for this reason; those that come due are missed for it: 1 or 0.";
+    out.header("prober_suspended", Kind::Gauge, help);
+    for (reason, holds, _) in &health.suspensions {
+        out.name("prober_suspended", "", &[("reason", reason.as_str())]);
+        out.count(u64::from(*holds));
+    }
+    let help = "How often the prober has stopped to run slots for this reason.";
+    out.header("prober_suspensions_total", Kind::Counter, help);
+    for (reason, _, times) in &health.suspensions {
+        out.name("prober_suspensions_total", "", &[("reason", reason.as_str())]);
+        out.count(*times);
+    }
+    let help = "Slots that are held as correlated until other regions have told.";
+    one(out, ("prober_correlated_slots_held", Kind::Gauge, help), health.correlated.0);
+    let help = "Slots that were held as correlated, by what became of them.";
+    out.header("prober_correlated_slots_settled_total", Kind::Counter, help);
+    for (verdict, count) in &health.correlated.1 {
+        out.name("prober_correlated_slots_settled_total", "", &[("verdict", *verdict)]);
+        out.count(*count);
+    }
+    let help = "The prober's own tests against targets of its own, by how they ended.";
+    out.header("prober_self_tests_total", Kind::Counter, help);
+    for (result, count) in &health.tests {
+        out.name("prober_self_tests_total", "", &[("result", *result)]);
+        out.count(*count);
     }
     let help = "Runs that wait until it is known whether the prober was at fault.";
     one(out, ("prober_runs_held", Kind::Gauge, help), health.held);

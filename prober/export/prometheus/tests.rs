@@ -24,6 +24,9 @@ fn around() -> Around {
             start_seconds: 1.5,
         }),
         health: Some(OwnHealth {
+            correlated: (2, vec![("bad", 5), ("ineligible", 6)]),
+            tests: vec![("passed", 4), ("failed", 0), ("undecided", 1)],
+            suspensions: vec![(Reason::SelfTest, false, 0), (Reason::Clock, true, 3)],
             doubts: vec![DoubtNumbers {
                 signal: "network",
                 region: "us".into(),
@@ -272,6 +275,7 @@ fn accounts_and_values_from_steps() {
         missed: 0,
         planned: 0,
         upgraded: 0,
+        settled: 0,
     };
     let to = start().plus(Duration::from_mins(1));
     metrics.add_account(&Account { from: start(), to, streams: vec![stream], violations: 1 });

@@ -32,7 +32,15 @@ impl Anchor {
     /// # Errors
     /// The machine gives no port.
     pub async fn listen() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::listen_at((Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// Listens where others can reach it.
+    ///
+    /// # Errors
+    /// The address is taken, or not this machine's.
+    pub async fn listen_at(at: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(at).await?;
         let at = listener.local_addr()?;
         Ok(Self { listener, at })
     }

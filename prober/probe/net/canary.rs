@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
 
 use crate::net::fault;
 use crate::net::phases::Phases;
 use crate::net::resolve::Family;
 use crate::net::shared::Shared;
-use crate::net::stub;
+use crate::net::stub::{self, AskError};
 
 /// A name whose addresses are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,19 @@ impl Shared {
             None => Err(format!("looking up {} took longer than {patience:?}", canary.name)),
         };
         judge(canary, ours, theirs)
+    }
+}
+
+/// What a name server says of a name: the `error.type` of a name that is not there, or whose zone does not answer; empty if
+/// the name is there, and `None` if the server says nothing.
+pub async fn word_of(server: SocketAddr, name: &str, patience: Duration) -> Option<&'static str> {
+    let mut name = Name::from_ascii(name).ok()?;
+    name.set_fqdn(true);
+    match stub::addresses(server, &name, RecordType::A, patience).await {
+        Ok(_) => Some(""),
+        Err(AskError::Code(ResponseCode::NXDomain)) => Some("dns.nxdomain"),
+        Err(AskError::Code(ResponseCode::ServFail)) => Some("dns.servfail"),
+        Err(_) => None,
     }
 }
 

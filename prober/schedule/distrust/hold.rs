@@ -70,7 +70,7 @@ impl Hold {
                 self.waiting.push_back(held);
                 continue;
             }
-            match doubts.judge(&held.event.origin.stream.region, &held.event.outcome, held.ran) {
+            match doubts.judge_of(&held.event.origin.stream, &held.event.outcome, held.ran) {
                 Judgement::Stands => {
                     moved.push((held.stream, held.event.outcome.high_marks.clone()));
                     self.release(held.stream, held.event);
@@ -89,7 +89,7 @@ impl Hold {
     /// Settles everything: nobody will know more.
     pub fn settle_all(&mut self, doubts: &Doubts) {
         for held in std::mem::take(&mut self.waiting) {
-            match doubts.judge(&held.event.origin.stream.region, &held.event.outcome, held.ran) {
+            match doubts.judge_of(&held.event.origin.stream, &held.event.outcome, held.ran) {
                 Judgement::Stands => self.release(held.stream, held.event),
                 Judgement::Doubted(doubt) => self.release(held.stream, doubted(held.event, &doubt)),
                 Judgement::Wait(_) => self.give_up(held),

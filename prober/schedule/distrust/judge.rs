@@ -66,10 +66,13 @@ fn asks_system(step: &StepRecord) -> bool {
     step.attributes.get(SYSTEM_RESOLVER) == Some(&AttributeValue::Bool(true))
 }
 
+/// The error type of the doubt that holds a run, and changes nothing of what it said.
+const CORRELATED: &str = "";
+
 /// Why a run says nothing about its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doubt {
-    /// The `error.type`, of class `local`.
+    /// The `error.type`, of class `local`; empty if what the run said is kept as it is.
     pub error_type: &'static str,
     /// What is wrong with the prober, in words.
     pub why: String,
@@ -100,6 +103,10 @@ impl Doubt {
         Self { error_type: "local.clock", why: format!("the prober's clock is in doubt: {why}") }
     }
 
+    pub(super) fn correlated(why: &str) -> Self {
+        Self { error_type: CORRELATED, why: why.to_owned() }
+    }
+
     /// No look at the prober's own health came in time to settle the run.
     pub fn unsettled() -> Self {
         let why = "no round of control targets ended in time to tell the target's fault from the prober's";
@@ -109,13 +116,17 @@ impl Doubt {
     /// The outcome of a run that is doubted; what it showed is kept, and so is what it said.
     #[must_use]
     pub fn apply(&self, mut outcome: Outcome) -> Outcome {
+        outcome.high_marks.clear();
+        if self.error_type == CORRELATED {
+            outcome.reason = Reason::Correlated;
+            return outcome;
+        }
         let before = outcome.failure.take();
         let step = before.as_ref().map(|failure| failure.step.clone()).unwrap_or_default();
         let said = before.map_or_else(String::new, |failure| format!("; it said: {}", failure.message));
         let failure = Failure::new(FailureClass::Local, self.error_type, format!("{}{said}", self.why));
         outcome.reason = Reason::ProberFault;
         outcome.failure = Some(Failure { step, ..failure });
-        outcome.high_marks.clear();
         outcome
     }
 }

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 /// The share of a limit on open files above which runs may get none: between two looks many are opened.
-pub const FILES_MAX: f64 = 0.9;
+pub const FILES_MAX: f64 = 0.8;
 /// The share of the time in which something waited for memory above which latencies are not believed.
 pub const STALLED_MAX: f64 = 0.10;
 
@@ -117,8 +117,8 @@ mod tests {
         };
         for (own_files, all_files, expected) in [
             (files(100, 1_024), files(1_000, 1_000_000), None),
-            (files(90, 100), None, None),
-            (files(91, 100), None, Some("91 of 100 of the prober's open files are in use")),
+            (files(80, 100), None, None),
+            (files(81, 100), None, Some("81 of 100 of the prober's open files are in use")),
             (files(1, 100), files(95, 100), Some("95 of 100 of the machine's open files are in use")),
             (None, None, None),
             (files(0, 0), None, None),

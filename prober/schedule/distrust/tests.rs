@@ -244,7 +244,7 @@ fn a_run_that_got_no_file_speaks_for_those_beside_it() {
     assert_eq!(judged(10, 11), "stands");
     let mut ours = bad(FailureClass::Local, "local.fd", Phase::Connect);
     ours.reason = Reason::ProberFault;
-    doubts.hear(&ours, times.ran(10, 12));
+    doubts.hear(&Stream::new("a", "eu"), &ours, times.ran(10, 12));
     assert_eq!(judged(11, 13), "local.fd");
     // Nobody waits for the next look at files, and what is answered needs none.
     assert_eq!(judged(12, 13), "stands");
@@ -252,6 +252,6 @@ fn a_run_that_got_no_file_speaks_for_those_beside_it() {
     assert_eq!(said(&doubts.judge("eu", &answered, times.ran(11, 12))), "stands");
     // What a target says about itself is no evidence.
     let doubts = Doubts::default();
-    doubts.hear(&refused(), times.ran(10, 12));
+    doubts.hear(&Stream::new("a", "eu"), &refused(), times.ran(10, 12));
     assert_eq!(said(&doubts.judge("eu", &refused(), times.ran(10, 12))), "stands");
 }

@@ -160,8 +160,9 @@ impl<S: Sink, C: Clock> Run<S, C> {
     fn settled(&self, outcome: Outcome, ran: Ran) -> (Outcome, Option<Duration>) {
         let behind = self.behind.then_some(Duration::ZERO);
         let Some(doubts) = &self.doubts else { return (outcome, None) };
-        doubts.hear(&outcome, ran);
-        match doubts.judge(&self.entry.origin.stream.region, &outcome, ran) {
+        let stream = &self.entry.origin.stream;
+        doubts.hear(stream, &outcome, ran);
+        match doubts.judge_of(stream, &outcome, ran) {
             Judgement::Stands => (outcome, behind),
             Judgement::Doubted(doubt) => (doubt.apply(outcome), behind),
             Judgement::Wait(wait) => {

@@ -253,18 +253,33 @@ impl<S: Sink, C: Clock> State<S, C> {
         let known = &self.streams[stream];
         if self.draining {
             self.miss(index, scheduled, Reason::Drain, now);
+        } else if let Some(reason) = self.suspended() {
+            self.miss(index, scheduled, reason, now);
         } else if self.sink.is_full() {
             self.miss(index, scheduled, Reason::Spool, now);
         } else if known.running.is_some() {
             self.miss(index, scheduled, Reason::Overlap, now);
         } else if self.is_fenced(index, scheduled) {
             self.miss(index, scheduled, Reason::NoLease, now);
+        } else if self.sheds(index) {
+            self.miss(index, scheduled, Reason::Overload, now);
         } else if self.may_start(known.slow) {
             self.start(index, scheduled);
         } else {
             let queue = if known.slow { &mut self.waiting_slow } else { &mut self.waiting };
             queue.push_back(Waiting { index, scheduled });
         }
+    }
+
+    /// What slots are missed for though they could be run.
+    fn suspended(&self) -> Option<Reason> {
+        self.doubts.as_ref()?.0.suspensions().reason()
+    }
+
+    /// Whether the place's stream gives way to others because open files are short.
+    fn sheds(&self, index: usize) -> bool {
+        let stream = self.scheduled[index].as_ref().map(|place| &place.entry.origin.stream);
+        self.doubts.as_ref().zip(stream).is_some_and(|((doubts, _), stream)| doubts.sheds(stream))
     }
 
     fn may_start(&self, slow: bool) -> bool {
@@ -345,13 +360,16 @@ impl<S: Sink, C: Clock> State<S, C> {
         for slow in [false, true] {
             while let Some(first) = if slow { self.waiting_slow.front() } else { self.waiting.front() } {
                 let expired = now >= self.expires(first);
-                if !expired && !self.draining && !self.may_start(slow) {
+                let suspended = self.suspended();
+                if !expired && !self.draining && suspended.is_none() && !self.may_start(slow) {
                     break;
                 }
                 let queue = if slow { &mut self.waiting_slow } else { &mut self.waiting };
                 let Some(Waiting { index, scheduled }) = queue.pop_front() else { break };
                 if self.draining {
                     self.miss(index, scheduled, Reason::Drain, now);
+                } else if let Some(reason) = suspended {
+                    self.miss(index, scheduled, reason, now);
                 } else if expired {
                     self.miss(index, scheduled, Reason::Overload, now);
                 } else if self.is_running(index) {

@@ -145,16 +145,18 @@ fn blind(subject: &Subject) -> PromRule {
     alert(subject, (Rule::Blind, Severity::Page), &condition, &window(Policy::BLIND_FOR))
 }
 
-/// Most of what was planned says nothing.
+/// Too much of what was planned says nothing.
 fn eligibility(subject: &Subject) -> PromRule {
     let (slo, over) = (&subject.name, window(Policy::ELIGIBILITY_WINDOW));
+    let (eligible, expected) = (increase(ELIGIBLE, slo, &over), increase(EXPECTED, slo, &over));
     let condition = format!(
-        "label_replace(\n  {}\n  / ({} > 0),\n  \"slo\", \"{}\", \"\", \"\"\n) < {}",
-        increase(ELIGIBLE, slo, &over),
-        increase(EXPECTED, slo, &over),
+        "label_replace(\n  {eligible}\n  / ({expected} > 0)\n  < {}\n  or\n  {eligible}\n  / ({expected} > 0)\n  < {}\n  \
+         and\n  {expected} - {eligible} > {},\n  \"slo\", \"{}\", \"\", \"\"\n)",
+        Policy::ELIGIBILITY_LEAST,
+        Policy::ELIGIBILITY_ENOUGH,
+        floor(Policy::ELIGIBILITY_MISSING),
         // A `$` would name a group.
         escaped(&slo.replace('$', "$$")),
-        Policy::ELIGIBILITY_LEAST,
     );
     alert(subject, (Rule::EligibilityLow, Severity::Ticket), &condition, &window(Policy::ELIGIBILITY_FOR))
 }

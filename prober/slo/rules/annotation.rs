@@ -128,7 +128,7 @@ fn blind(subject: &Subject) -> (String, String) {
 
 fn eligibility(subject: &Subject) -> (String, String) {
     (
-        format!("most runs of {} say nothing about it", plain(&subject.name)),
+        format!("too many runs of {} say nothing about it", plain(&subject.name)),
         "Only {{ $value | humanizePercentage }} of the runs that were planned in the last hour were good or bad; the \
          others were missed or ineligible, and their reasons are in prober_run_missed_slots_total and \
          prober_run_ineligible_total."

@@ -306,16 +306,20 @@ fn blips_wake_nobody() {
     let two_apart: fn(u32, u64) -> Run = |_, k| if k == 20 || k == 60 { Run::Bad } else { Run::Good };
     let at_once: fn(u32, u64) -> Run = |region, k| if region == 0 && k == 4 { Run::Bad } else { Run::Good };
     let ineligible: fn(u32, u64) -> Run =
-        |_, k| if k.is_multiple_of(3) { Run::Ineligible } else { Run::Good };
+        |_, k| if k.is_multiple_of(6) { Run::Ineligible } else { Run::Good };
+    let too_many: fn(u32, u64) -> Run = |_, k| if k.is_multiple_of(4) { Run::Ineligible } else { Run::Good };
     for regions in [1, 4] {
         for (what, run) in [
             ("one failed run", one_run),
             ("one failed round", one_round),
             ("a young objective", at_once),
-            ("a third ineligible", ineligible),
+            ("a sixth ineligible", ineligible),
         ] {
             check(what, Story::new(subject(regions, 60, 999_000), 3_000, run).silent());
         }
+        // More than a fifth is a ticket: it may hide something.
+        let story = Story::new(subject(regions, 60, 999_000), 3_000, too_many);
+        check("a quarter ineligible", story.fires(&[(3_000, &[ELIGIBILITY])]));
     }
     check("two runs 40 minutes apart", Story::new(subject(1, 60, 999_000), HOUR + 1_200, two_apart).silent());
     // Intervals longer than Prometheus looks back are no silence.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::outcome::Mark;
 use model::outcome::Reason::{self, Failed, Maintenance, Ok, ProberFault};
+
+use crate::evaluator::Evaluator;
 
 use super::world::{Once, Spot, World, at, times, told};
 
@@ -380,8 +383,9 @@ fn late_events_only_clear_or_strengthen() {
         evaluator.fold(&event, &mut changes);
     }
     evaluator.finish(at(1_810), &mut changes);
-    let wrong: Vec<_> =
-        changes.iter().filter(|change| change.alert.id.rule != model::alert::Rule::Blind).collect();
+    // That nobody knew anything for so long is told, of course.
+    let unknown = [model::alert::Rule::Blind, model::alert::Rule::EligibilityLow];
+    let wrong: Vec<_> = changes.iter().filter(|change| !unknown.contains(&change.alert.id.rule)).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(evaluator.standings()[0].budget.unwrap().bad, 40);
     // The same known in time fires, so that the test can fail.
@@ -406,4 +410,60 @@ fn late_events_only_clear_or_strengthen() {
         "{:#?}",
         told(&changes)
     );
+}
+
+/// What the prober doubts of itself is bounded: a fifth of an hour may say nothing, and more is told, whatever hides it.
+#[test]
+fn more_than_a_fifth_that_says_nothing_is_a_ticket_and_ends_with_it() {
+    let share = |part: i64, reason: Reason| {
+        move |spot: Spot| Some(if spot.second >= 0 && (spot.second / 60) % 60 < part { reason } else { Ok })
+    };
+    for (part, reason, tickets) in [
+        (11, Reason::Correlated, 0),
+        (24, Reason::Correlated, 1),
+        (24, ProberFault, 1),
+        (60, Reason::Correlated, 1),
+    ] {
+        let (changes, _) = World::new(1, 60, 999_000).run(58 * MINUTE, share(part, reason));
+        let found = times(&changes, "ticket", "SLOEligibilityLow");
+        assert_eq!(found.len(), tickets, "{part} {reason}: {:?}", told(&changes));
+    }
+    // A run or two are no pattern, however seldom it runs.
+    for (ineligible, tickets) in [(1, 0), (2, 0), (3, 1)] {
+        let one = move |spot: Spot| {
+            Some(if (0..ineligible * 600).contains(&spot.second) { ProberFault } else { Ok })
+        };
+        let (changes, _) = World::new(1, 600, 999_000).run(100 * MINUTE, one);
+        let found = times(&changes, "ticket", "SLOEligibilityLow");
+        assert_eq!(found.len(), tickets, "{ineligible}: {:?}", told(&changes));
+        assert!(found.iter().all(|(_, ends)| ends.is_some()), "{ineligible}: {:?}", told(&changes));
+    }
+}
+
+/// A region whose prober nobody vouches for is not counted in the quorum: its runs are history and budget alone.
+#[test]
+fn what_nobody_vouches_for_starts_no_alert_and_counts_all_the_same() {
+    for (unvouched, pages) in [(&[][..], 1), (&["r0"], 0), (&["r0", "r1"], 0)] {
+        let world = World::new(2, 60, 999_000);
+        let mut events = world.events(6 * MINUTE, |spot| bad_from(spot.second, 0, DAY));
+        for event in &mut events {
+            if unvouched.contains(&&*event.origin.stream.region) {
+                event.outcome.marks.push(Mark::Unvouched);
+            }
+        }
+        let (mut evaluator, mut changes) = (world.evaluator(), Vec::new());
+        for (number, event) in events.iter().enumerate() {
+            evaluator.fold(event, &mut changes);
+            // A restart in between keeps what was not judged yet.
+            if number == events.len() / 2 {
+                let promises = vec![world.promise.clone()];
+                let restored = Evaluator::restore(&evaluator.snapshot(), promises, event.recorded).unwrap();
+                changes.extend(restored.changes);
+                evaluator = restored.evaluator;
+            }
+        }
+        evaluator.finish(at(6 * MINUTE), &mut changes);
+        assert_eq!(times(&changes, "page", "SLOOutage").len(), pages, "{unvouched:?}: {:?}", told(&changes));
+        assert_eq!(evaluator.standings()[0].budget.unwrap().bad, 12, "{unvouched:?}");
+    }
 }

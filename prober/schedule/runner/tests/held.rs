@@ -3,6 +3,9 @@
 use model::outcome::Verdict;
 
 use super::*;
+use crate::distrust::Own;
+use crate::distrust::mass;
+use crate::distrust::suspend::Cause;
 use crate::distrust::watch::Round;
 
 /// How long a run is held at most.
@@ -140,5 +143,47 @@ async fn settled_runs_wait_for_a_full_store() {
     bench.records.full.store(false, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(counts(&bench.records)[1..], [1, 0]);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_slot_is_run_while_the_prober_is_suspended_and_each_is_missed_for_that() {
+    for cause in Cause::ALL {
+        let (bench, doubts) = doubting();
+        bench.load(vec![entry("good", 10_000, 1_000, Target::Answers(ms(5)))]).await;
+        tokio::time::sleep(Duration::from_secs(31)).await;
+        assert_eq!(counts(&bench.records), [3, 0, 0]);
+        doubts.suspensions().set(cause, Some("it is wrong"));
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!((counts(&bench.records), bench.records.count(cause.reason())), ([3, 0, 0], 3));
+        doubts.suspensions().set(cause, None);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!((counts(&bench.records), bench.records.count(cause.reason())), ([5, 0, 0], 3));
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_promised_gives_way_while_open_files_are_short() {
+    let (bench, doubts) = doubting();
+    bench.load(two()).await;
+    let target = |name: &str, promised| mass::Target {
+        stream: Stream::new(name, "eu"),
+        hosts: Vec::new(),
+        elsewhere: false,
+        promised,
+    };
+    let short = |why| doubts.note(Own::Files, bench.clock.monotonic(), bench.clock.monotonic(), why);
+    for (targets, why, missed) in [
+        (vec![target("good", false)], Some("900 of 1024"), 0),
+        (vec![target("good", false), target("bad", true)], None, 0),
+        (vec![target("good", false), target("bad", true)], Some("900 of 1024"), 1),
+        (vec![target("good", true), target("bad", true)], Some("900 of 1024"), 1),
+    ] {
+        doubts.watch_targets(targets);
+        short(why);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(bench.records.count(Reason::Overload), missed, "{why:?}");
+    }
     bench.stop().await;
 }
