@@ -1,4 +1,5 @@
-//! The table of self-distrust, row by row: each signal on both sides of its threshold, and what it does to a slot.
+//! The table of self-distrust, row by row: each signal on both sides of its threshold, what it does to a slot, and that a
+//! slot counts again once all is well.
 //!
 //! How each signal is read from the machine or the network, and how the runner acts on it, is tested where that is done.
 
@@ -57,16 +58,27 @@ impl Prober {
     }
 
     fn rounds(&self, passed: impl ExactSizeIterator<Item = bool>, note: impl Fn(Round)) {
-        let all = [true].into_iter().chain(passed).chain([true]);
+        let all = [true].into_iter().chain(passed).chain([true; 3]);
         for (number, passed) in (0..).zip(all) {
             let began = self.at(number * 10);
             note(Round { began, ended: began + Duration::from_secs(1), passed });
         }
     }
 
-    /// What a run from second 15 to 16 comes to.
+    /// What a run in the middle of it comes to.
     fn comes_to(&self, name: &str, outcome: Outcome) -> String {
-        let ran = Ran { began: self.at(15), ended: self.at(16) };
+        self.comes_at(15, name, outcome)
+    }
+
+    /// One that begins after two rounds and the next one, in which all was well again, counts as it is.
+    fn counts_again(&self, outcome: Outcome) {
+        let expected = told(&outcome);
+        assert_eq!(self.comes_at(42, "a", outcome), expected);
+    }
+
+    /// What a run from that second to the next one comes to.
+    fn comes_at(&self, second: u64, name: &str, outcome: Outcome) -> String {
+        let ran = Ran { began: self.at(second), ended: self.at(second + 1) };
         let outcome = match self.doubts.judge_of(&stream(name), &outcome, ran) {
             Judgement::Stands => outcome,
             Judgement::Doubted(doubt) => doubt.apply(outcome),
@@ -118,7 +130,8 @@ fn control_targets() {
     ] {
         let prober = Prober::new();
         prober.controls(rounds);
-        assert_eq!(prober.comes_to("a", outcome), expected, "{rounds:?}");
+        assert_eq!(prober.comes_to("a", outcome.clone()), expected, "{rounds:?}");
+        prober.counts_again(outcome);
     }
 }
 
@@ -154,6 +167,10 @@ fn mass_change() {
         (0..turned).for_each(|number| hear(number, &refused(), 14));
         prober.controls(&[(0, 3), (0, 3)]);
         assert_eq!(prober.comes_to("s0", refused()), expected, "{turned}");
+        // All are good again, and one is not.
+        (0..20).for_each(|number| hear(number, &Outcome::empty(Reason::Ok), 40));
+        hear(0, &refused(), 42);
+        assert_eq!(prober.comes_at(42, "s0", refused()), STANDS);
     }
     let at = Timestamp::from_seconds(1_000);
     let reach = reach(Duration::from_secs(30)).unwrap();
@@ -178,7 +195,8 @@ fn resolver() {
     ] {
         let prober = Prober::new();
         prober.canary(rounds);
-        assert_eq!(prober.comes_to("a", outcome), expected, "{rounds:?}");
+        assert_eq!(prober.comes_to("a", outcome.clone()), expected, "{rounds:?}");
+        prober.counts_again(outcome);
     }
     for (rounds, second, expected) in [
         (&[false, false][..], Some("dns.nxdomain"), "bad failed dns.nxdomain"),
@@ -196,6 +214,7 @@ fn resolver() {
         assert_eq!(prober.doubts.names_wanted("eu"), [Arc::<str>::from("shop.example")]);
         prober.doubts.note_name("eu", "shop.example", second, prober.at(20));
         assert_eq!(prober.comes_to("a", nobody()), expected, "{rounds:?} {second:?}");
+        prober.counts_again(nobody());
     }
 }
 
@@ -244,7 +263,9 @@ fn machine(own: Own, why: Option<&str>, expected: bool, outcome: &Outcome, comes
     prober.controls(&[(0, 3), (0, 3)]);
     for other in [Own::Processor, Own::Clock, Own::Files, Own::Memory] {
         prober.doubts.note(other, prober.at(0), prober.at(20), why.filter(|_| other == own));
+        prober.doubts.note(other, prober.at(20), prober.at(60), None);
     }
+    prober.counts_again(outcome.clone());
     let before = told(outcome);
     let after = prober.comes_to("a", outcome.clone());
     assert_eq!(after, if expected { comes_to } else { before.as_str() }, "{own:?} {why:?}");
@@ -292,6 +313,8 @@ fn files_and_memory() {
     assert!(!prober.doubts.sheds(&stream("b")));
     prober.doubts.note(Own::Files, prober.at(0), prober.at(1), Some("900 of 1024"));
     assert!(prober.doubts.sheds(&stream("b")) && !prober.doubts.sheds(&stream("a")));
+    prober.doubts.note(Own::Files, prober.at(1), prober.at(2), None);
+    assert!(!prober.doubts.sheds(&stream("b")));
 }
 
 fn clock() {
@@ -318,6 +341,8 @@ fn clock() {
             let prober = Prober::new();
             prober.doubts.suspensions().set(Cause::Clock, of_slots.as_deref());
             assert_eq!(prober.doubts.suspensions().reason(), slots.then_some(Reason::Clock), "{ms} ms");
+            prober.doubts.suspensions().set(Cause::Clock, None);
+            assert_eq!(prober.doubts.suspensions().reason(), None);
         }
     }
 }
@@ -326,6 +351,8 @@ fn build() {
     let prober = Prober::new();
     prober.doubts.suspensions().set(Cause::SelfTest, Some("http-good should be good"));
     assert_eq!(prober.doubts.suspensions().reason(), Some(Reason::SelfTest));
+    prober.doubts.suspensions().set(Cause::SelfTest, None);
+    assert_eq!(prober.doubts.suspensions().reason(), None);
 }
 
 /// A row's name, and what is checked of it.
