@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use regex::Regex;
 use serde_json::Value;
-use testkit::http::{Reply, Seen, Server};
+use testkit::http::{Reply, Server};
 use testkit::servers::Blackbox;
 
 use crate::support::{Project, text};
@@ -183,11 +183,16 @@ fn at(server: &Server, text: &str) -> String {
     address.replace_all(text, server.url("").trim_end_matches('/')).into_owned()
 }
 
-fn shown(seen: &[Seen]) -> Vec<String> {
-    seen.iter()
+/// What a server was asked for; its own address, which [`at`] may have put into a body, left out.
+fn shown(server: &Server) -> Vec<String> {
+    let own = server.url("");
+    let asked = server.seen();
+    asked
+        .iter()
         .map(|one| {
             let query = one.query.as_deref().unwrap_or_default();
-            format!("{} {}?{query} {}", one.method, one.path, String::from_utf8_lossy(&one.body))
+            let body = String::from_utf8_lossy(&one.body).replace(own.trim_end_matches('/'), "");
+            format!("{} {}?{query} {body}", one.method, one.path)
         })
         .collect()
 }
@@ -221,7 +226,7 @@ fn both(hurl: &Path, path: &Path, manner: usize) -> Option<(bool, bool, usize, [
     with_secrets(&mut place, "made");
     let lost = lost(&fs::read_to_string(place.path("made/scenarios/ours.yaml")).unwrap());
     let ours = verdict(&place, &["-C", "made", "run"])?;
-    Some((theirs, ours, lost, [shown(&servers[0].seen()), shown(&servers[1].seen())]))
+    Some((theirs, ours, lost, [shown(&servers[0]), shown(&servers[1])]))
 }
 
 #[test]
