@@ -7,7 +7,7 @@ use model::policy::{BurnRule, Policy};
 
 use super::Subject;
 use super::annotation;
-use super::expression::{budget, escaped, floor, increase, indented, selector, window};
+use super::expression::{budget, escaped, floor, increase, increase_before, indented, selector, window};
 use super::recording::{ELIGIBLE, EXPECTED, REMAINING};
 use super::yaml::PromRule;
 
@@ -15,6 +15,10 @@ use super::yaml::PromRule;
 const LAST: &str = "prober_sli_last_event_timestamp_seconds";
 const STREAK: &str = "prober_sli_consecutive_bad_events";
 const MAINTENANCE: &str = "prober_maintenance_active";
+
+/// A slot is counted as expected when its window is closed: at least so much later than its run is counted, and up to
+/// twice as much. More would find runs missing that are only not yet asked for.
+const EXPECTED_AFTER: Duration = Duration::from_secs(30);
 
 /// The rules; without an objective those that need no budget.
 pub(super) fn rules(subject: &Subject) -> Vec<PromRule> {
@@ -145,10 +149,12 @@ fn blind(subject: &Subject) -> PromRule {
     alert(subject, (Rule::Blind, Severity::Page), &condition, &window(Policy::BLIND_FOR))
 }
 
-/// Too much of what was planned says nothing.
+/// Too much of what was planned says nothing: the runs are asked for as of when the expected slots are from, or an hour
+/// whose share sinks slowly would pass its limit minutes apart in the two.
 fn eligibility(subject: &Subject) -> PromRule {
     let (slo, over) = (&subject.name, window(Policy::ELIGIBILITY_WINDOW));
-    let (eligible, expected) = (increase(ELIGIBLE, slo, &over), increase(EXPECTED, slo, &over));
+    let eligible = increase_before(ELIGIBLE, slo, &over, &window(EXPECTED_AFTER));
+    let expected = increase(EXPECTED, slo, &over);
     let condition = format!(
         "label_replace(\n  {eligible}\n  / ({expected} > 0)\n  < {}\n  or\n  {eligible}\n  / ({expected} > 0)\n  < {}\n  \
          and\n  {expected} - {eligible} > {},\n  \"slo\", \"{}\", \"\", \"\"\n)",

@@ -48,6 +48,11 @@ pub(super) fn increase(metric: &str, slo: &str, over: &str) -> String {
     format!("sum(increase({metric}{}[{over}]))", selector(slo))
 }
 
+/// `sum(increase(METRIC{slo="checkout"}[1h] offset 30s))`
+pub(super) fn increase_before(metric: &str, slo: &str, over: &str, ago: &str) -> String {
+    format!("sum(increase({metric}{}[{over}] offset {ago}))", selector(slo))
+}
+
 /// `sum(rate(METRIC{slo="checkout"}[5m]))`
 pub(super) fn rate(metric: &str, slo: &str, over: &str) -> String {
     format!("sum(rate({metric}{}[{over}]))", selector(slo))

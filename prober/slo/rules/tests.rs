@@ -126,12 +126,17 @@ impl Story {
         let every = self.subject.interval.as_secs();
         for region in 0..self.subject.regions {
             let phase = u64::from(region) * every / u64::from(self.subject.regions);
-            let (mut counts, mut k, mut seen) = (Counts::default(), 0, Vec::new());
+            let (mut counts, mut k, mut closed, mut seen) = (Counts::default(), 0, 0, Vec::new());
             let mut at = 0;
             while at <= self.length {
                 while phase + k * every < at {
                     counts.add((self.run)(region, k), phase + k * every + 1);
                     k += 1;
+                }
+                // As the account does: each half minute what was closed at the one before.
+                while phase + closed * every < (at / 30 * 30).saturating_sub(30) {
+                    counts.expected += u64::from((self.run)(region, closed) != Run::Planned);
+                    closed += 1;
                 }
                 seen.push(counts);
                 at += self.every;
@@ -222,9 +227,6 @@ impl Story {
 
 impl Counts {
     fn add(&mut self, run: Run, at: u64) {
-        if run != Run::Planned {
-            self.expected += 1;
-        }
         match run {
             Run::Good => (self.good, self.streak) = (self.good + 1, 0),
             Run::Bad => (self.bad, self.streak) = (self.bad + 1, self.streak + 1),
