@@ -302,6 +302,8 @@
     }
   }
   function listen() {
+    // A page for everybody does not keep a line to the server: it asks now and then.
+    if (document.body.dataset.again) setInterval(reload, Number(document.body.dataset.again) * 1000);
     if (document.body.dataset.live === undefined || typeof EventSource === "undefined") return;
     const source = new EventSource("/live");
     source.addEventListener("change", reload);

@@ -9,6 +9,9 @@ use super::mark;
 use crate::text::{NAME_MAX, clean, count, moment, user};
 use crate::view::public::{DAYS, Day, PublicScenario, PublicState};
 
+/// How often the status page looks for news, in seconds.
+const AGAIN_SECONDS: u32 = 60;
+
 /// The status page.
 pub(crate) fn page(all: &[PublicScenario], project: &str, now: Timestamp) -> String {
     let broken = all.iter().filter(|one| one.state == PublicState::Broken).count();
@@ -19,14 +22,18 @@ pub(crate) fn page(all: &[PublicScenario], project: &str, now: Timestamp) -> Str
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                meta http-equiv="refresh" content="60";
+                noscript { meta http-equiv="refresh" content=(AGAIN_SECONDS); }
                 title { "Status – " (clean(project, NAME_MAX)) }
                 link rel="stylesheet" href="/assets/style.css";
                 link rel="icon" type="image/svg+xml" href="/assets/icon.svg";
+                script src="/assets/app.js" {}
             }
-            body {
+            body data-again=(AGAIN_SECONDS) {
                 (PreEscaped(mark::DEFINITIONS))
-                header.top { span.home { (user(project, NAME_MAX)) } span.now { "as of " (moment(now, now)) " UTC" } }
+                header.top { span.home { (user(project, NAME_MAX)) } span.now {
+                    span #stale hidden { "not up to date · " }
+                    "as of " time datetime=(now.to_string()) { (moment(now, now)) } " UTC"
+                } }
                 main #main {
                     div.sentence.bad[broken > 0] { h1 {
                         @if all.is_empty() { "Nothing is public here." }
