@@ -38,6 +38,8 @@ pub(crate) mod parts;
 pub(crate) mod promises;
 pub(crate) mod pumps;
 pub(crate) mod recall;
+#[cfg(test)]
+mod sample;
 pub(crate) mod secrets;
 pub(crate) mod self_test;
 pub(crate) mod serve;

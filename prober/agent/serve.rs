@@ -331,17 +331,28 @@ pub(super) fn start(
         alerts,
         alerts_stop,
         rest,
-        rest_stop: rest_stop.clone(),
+        rest_stop,
     };
+    let reloads = serve_pages(&mut parts, (listener, pages, dir), page);
+    Ok((parts, reloads))
+}
+
+/// Serves the pages until the rest stops; gives what they ask to be loaded again.
+fn serve_pages(
+    parts: &mut Parts,
+    (listener, pages, dir): (TcpListener, Pages, PathBuf),
+    page: MetricsPage,
+) -> mpsc::Receiver<ReloadRequest> {
     let (ask, reloads) = mpsc::channel(4);
-    let mut sources = sources_of(&parts, page.clone(), ask);
+    let mut sources = sources_of(parts, page.clone(), ask);
     pages.fill(&mut sources, (&parts.loader, page, dir));
+    let stop = parts.rest_stop.clone();
     parts.rest.spawn(async move {
-        if let Err(error) = dashboard::serve(listener, sources, rest_stop).await {
+        if let Err(error) = dashboard::serve(listener, sources, stop).await {
             tracing::error!("the pages are gone: {error}");
         }
     });
-    Ok((parts, reloads))
+    reloads
 }
 
 /// Settles what is held, where all regions are known.

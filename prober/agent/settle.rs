@@ -150,17 +150,22 @@ impl Work {
         }
         let Some(queue) = self.settling.queue.upgrade() else { return Ok(false) };
         let spans = self.settling.store.spans();
+        let mut of_scenario: HashMap<&str, Vec<&Span>> = HashMap::new();
+        for span in &spans {
+            of_scenario.entry(&span.stream.scenario).or_default().push(span);
+        }
         let mut seen = Others::default();
         let mut decided = Vec::new();
         let surplus = held.len().saturating_sub(HELD_MAX);
         for (number, (key, event)) in held.iter().enumerate() {
             let stream = &event.origin.stream;
-            let reach = gap(&spans, stream, key.0).and_then(reach).filter(|_| number >= surplus);
+            let spans = of_scenario.get(&*stream.scenario).map_or(&[][..], Vec::as_slice);
+            let reach = gap(spans, stream, key.0).and_then(reach).filter(|_| number >= surplus);
             let settled = match reach {
                 // It cannot wait: what is not known is not hidden.
                 None => Settled::Bad,
                 Some(reach) => {
-                    let others = seen.of(&mut self.reader, &spans, stream, key.0.minus(reach))?;
+                    let others = seen.of(&mut self.reader, spans, stream, key.0.minus(reach))?;
                     settle(key.0, &others, reach, now)
                 }
             };
@@ -188,20 +193,17 @@ impl Work {
 struct Others(HashMap<Stream, Vec<Seen>>);
 
 impl Others {
-    /// The slots since some time of each region but the stream's own, a region's replicas together; asked for the
-    /// oldest held slot of a scenario first.
+    /// The slots since some time of each region but the stream's own, a region's replicas together; `spans` are the
+    /// scenario's. Asked for the oldest held slot of a scenario first.
     fn of(
         &mut self,
         reader: &mut Reader,
-        spans: &[Span],
+        spans: &[&Span],
         stream: &Stream,
         since: Timestamp,
     ) -> Result<Vec<Vec<Seen>>, ReadError> {
-        let is_other = |span: &&Span| {
-            span.stream.scenario == stream.scenario
-                && span.stream.region != stream.region
-                && span.to.is_none_or(|to| to > since)
-        };
+        let is_other =
+            |span: &&&Span| span.stream.region != stream.region && span.to.is_none_or(|to| to > since);
         let mut regions: BTreeMap<&str, Vec<Seen>> = BTreeMap::new();
         // A stream whose cadence changed has several spans.
         let others: BTreeSet<_> = spans.iter().filter(is_other).map(|span| &span.stream).collect();
@@ -222,8 +224,8 @@ impl Others {
 }
 
 /// How far apart the stream's slots are at `at`; `None` if it has no plan then.
-fn gap(spans: &[Span], stream: &Stream, at: Timestamp) -> Option<Duration> {
-    let holds = |span: &&Span| span.stream == *stream && span.from <= at && span.to.is_none_or(|to| at < to);
+fn gap(spans: &[&Span], stream: &Stream, at: Timestamp) -> Option<Duration> {
+    let holds = |span: &&&Span| span.stream == *stream && span.from <= at && span.to.is_none_or(|to| at < to);
     let span = spans.iter().find(holds)?;
     distance(&Timetable::new(&span.cadence, stream).ok()?, at)
 }

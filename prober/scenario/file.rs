@@ -144,10 +144,7 @@ pub(crate) fn read<'t, N>(
     let (good, ineligible, retried) = sli::read(root, &mut Binder { report, names: &mut names });
     sli::is_ever_retried(retried.as_ref(), steps.iter().any(|step| step.retry.is_some()), report);
     let regions = regions(&mut fields, around.project, report);
-    let rhythm = Rhythm {
-        interval: interval.filter(|_| root.get("slo").is_some()).map(|_| mean_interval(&cadence)),
-        regions: u32::try_from(regions.len()).unwrap_or(u32::MAX),
-    };
+    let rhythm = rhythm(root, interval.map(|_| &cadence), &regions);
     let head = Head { root, scenario: &name.value, quorum: fields.int("quorum"), rhythm };
     let slo = slo::read(head, around.project, own, report);
     let aim = line(&mut fields, "aim", 2_000, report).unwrap_or_default();
@@ -179,6 +176,14 @@ pub(crate) fn read<'t, N>(
         retried_is_bad: retried.is_some_and(|retried| retried.value == "bad"),
         side_effects: once,
     })
+}
+
+/// How often it runs, for the objective if it has one; the mean of a cadence costs something.
+fn rhythm(root: &Node, cadence: Option<&Cadence>, regions: &[Arc<str>]) -> Rhythm {
+    Rhythm {
+        interval: cadence.filter(|_| root.get("slo").is_some()).map(mean_interval),
+        regions: u32::try_from(regions.len()).unwrap_or(u32::MAX),
+    }
 }
 
 fn no_scenario(root: &Node) -> Diagnostic {

@@ -29,9 +29,9 @@ use super::peers::Unvouched;
 use super::refusals::Refusals;
 use super::seats::{Seats, Turn};
 use super::seeds::Seeds;
-use super::servers::watch_servers;
+use super::servers::{Looks, start_looking};
 use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
-use super::shown::{Looks, compare_clocks, watch_fleet, words};
+use super::shown::{watch_fleet, words};
 use super::{HUBS, Settings, engine, environment};
 use crate::agent::alerts;
 use crate::agent::load::Loaded;
@@ -103,12 +103,7 @@ impl Hub {
         (nats, mut kept, first): (Nats, Kept, Checked),
         started: impl FnOnce(SocketAddr, &Loaded),
     ) -> Result<Self, Stop> {
-        let compiler = Compiler {
-            region: None,
-            id: settings.id.clone(),
-            vault: Arc::new(settings.vault),
-            shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
-        };
+        let compiler = Compiler::new(None, &settings.id, settings.vault);
         let client = client().await?;
         let (loader, mut loaded) = compiler.compile(&kept, &first).await.map_err(Stop::environment)?;
         loader.equip(&mut loaded, &client)?;
@@ -136,20 +131,17 @@ impl Hub {
             refusals: Refusals::new(&settings.id),
         };
         let ingest = ingest.take_up()?;
-        let (offset, servers) = (watch::Sender::new(None), watch::Sender::default());
-        let looks = (offset.subscribe(), servers.subscribe());
+        let (mut ingesting, mut rest) = (JoinSet::new(), JoinSet::new());
+        let who = (&nats, "*", settings.id.as_str());
+        let looks = start_looking(&mut rest, who, &parts.doubts, &stop);
         let told = Told::new(&book, (numbers, ingest.closed.subscribe()), looks, &settings.id);
         parts.rest.spawn(ingest.audit(&parts.metrics).run(parts.rest_stop.clone()));
-        let (mut ingesting, mut rest) = (JoinSet::new(), JoinSet::new());
         ingesting.spawn(ingest.run(stop.clone()));
         let ((turn, turns), (manifest, manifests)) = (mpsc::channel(16), mpsc::channel(4));
         let held = (settings.data.join("fleet/seeds"), settings.trust);
         let seeds = Seeds::new(nats.clone(), held, parts.store.clone(), settings.id.clone());
         rest.spawn(seeds.run(told.regions.subscribe(), stop.clone()));
         let me = Beat { prober: settings.id, boot: parts.store.boots().map_err(environment)? };
-        let who = (nats.clone(), "*".to_owned(), me.prober.clone());
-        rest.spawn(compare_clocks(who, offset, Arc::clone(&parts.doubts), stop.clone()));
-        rest.spawn(watch_servers(nats.clone(), servers, stop.clone()));
         let (id, regions, shown) =
             (me.prober.clone(), told.regions.subscribe(), (parts.fleet.clone(), doubted));
         rest.spawn(watch_fleet(nats.clone(), id, regions, shown, stop.clone()));

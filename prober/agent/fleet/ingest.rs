@@ -228,8 +228,11 @@ impl Ingest {
 /// Marks a run of an agent that most of its peers do not reach.
 fn mark(record: &mut Record, doubted: &Unvouched) {
     let (Record::Event(event) | Record::Late(event)) = record else { return };
+    if doubted.is_empty() || !event.verdict().is_eligible() {
+        return;
+    }
     let by = (event.origin.stream.region.to_string(), event.origin.prober.to_string());
-    if !doubted.is_empty() && event.verdict().is_eligible() && doubted.contains(&by) {
+    if doubted.contains(&by) {
         event.outcome.marks.push(Mark::Unvouched);
     }
 }
@@ -240,36 +243,15 @@ fn gone() -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use model::event::{Origin, SliEvent, Trigger};
     use model::outcome::{Outcome, Reason};
-    use model::slot::Stream;
     use model::time::Timestamp;
 
     use super::*;
+    use crate::agent::sample;
 
     fn of(prober: &str, reason: Reason) -> Record {
-        let empty: Arc<str> = "".into();
-        let origin = Arc::new(Origin {
-            stream: Stream::new("shop", "eu"),
-            version: Arc::clone(&empty),
-            kind: Arc::clone(&empty),
-            owner: Arc::clone(&empty),
-            service: empty,
-            labels: vec![],
-            side_effects: false,
-            prober: prober.into(),
-        });
-        let at = Timestamp::default();
-        Record::Late(Box::new(SliEvent {
-            slot: origin.stream.slot(at),
-            origin,
-            attempt: 0,
-            trigger: Trigger::Schedule,
-            started: Some(at),
-            finished: Some(at),
-            recorded: at,
-            outcome: Outcome::empty(reason),
-        }))
+        let origin = sample::origin("shop", "eu", prober);
+        Record::Late(Box::new(sample::event(&origin, Timestamp::default(), Outcome::empty(reason))))
     }
 
     #[test]

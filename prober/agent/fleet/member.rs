@@ -23,12 +23,12 @@ use super::begin::{Begun, begin, client, manager, nothing_to_reload, until_begun
 use super::kept::{Checked, Kept};
 use super::peers::Peers;
 use super::probing::Probing;
-use super::publish::{CURSOR, Numbers, Publisher};
+use super::publish::{CURSOR, Numbers, Owned, Publisher};
 use super::refusals::Refusals;
 use super::seats::{Seats, Turn};
-use super::servers::watch_servers;
+use super::servers::{Looks, start_looking};
 use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
-use super::shown::{Looks, compare_clocks, member_view, words};
+use super::shown::{member_view, words};
 use super::tenures::Tenures;
 use super::{Settings, engine, environment, layout, only_probing};
 use crate::agent::load::Loaded;
@@ -176,12 +176,7 @@ impl Member {
         (nats, mut kept, first): (Nats, Kept, Checked),
         started: impl FnOnce(SocketAddr, &Loaded),
     ) -> Result<Self, Stop> {
-        let compiler = Compiler {
-            region: Some(agent.region.clone()),
-            id: settings.id.clone(),
-            vault: Arc::new(settings.vault),
-            shared: Arc::new(probe::Shared::new(probe::NetConfig::default())),
-        };
+        let compiler = Compiler::new(Some(agent.region.clone()), &settings.id, settings.vault);
         let (loader, loaded) = compiler.compile(&kept, &first).await.map_err(Stop::environment)?;
         let loaded = stored_for_a_while(only_probing(loaded));
         kept.keep(&first).map_err(environment)?;
@@ -197,18 +192,8 @@ impl Member {
         let boot = parts.store.boots().map_err(environment)?;
         let me = Beat { prober: settings.id.clone(), boot };
         let owned = watch::Sender::new(Arc::new(BTreeMap::new()));
-        let publisher = Publisher {
-            engine: nats.clone(),
-            store: parts.store.clone(),
-            region: agent.region.clone(),
-            shards: SHARDS,
-            me: me.clone(),
-            tenures: Arc::clone(&tenures),
-            owned: owned.subscribe(),
-            gauges: Arc::clone(&parts.gauges),
-            queue: queue.downgrade(),
-            numbers: Arc::default(),
-        };
+        let work = (owned.subscribe(), Arc::clone(&tenures));
+        let publisher = publisher(&nats, &parts, (&agent.region, &me), work, &queue);
         // The runner's is the last way into the store: the writer ends with it.
         drop(queue);
         let (about, numbers) = (watch::Sender::new(json!({})), Arc::clone(&publisher.numbers));
@@ -217,7 +202,8 @@ impl Member {
         let here = (layout(&agent.region, *replicas.borrow()), me.clone(), agent.zone.clone(), before);
         let told = (about.subscribe(), replicas.subscribe());
         let (mut tasks, turns, manifests) = Tasks::start(&nats, here, told, publisher);
-        let looks = start_looking(&mut tasks, (&nats, &parts), &me, agent);
+        let who = (&nats, agent.region.as_str(), me.prober.as_str());
+        let looks = start_looking(&mut tasks.sets, who, &parts.doubts, &tasks.stop);
         let peers = start_peers(&mut tasks, (&nats, &parts), &me, agent).await?;
         self_test::begin(&mut parts).await;
         let probing = Probing::new(loaded.entries.clone(), owned, tenures, first.manifest.effective);
@@ -369,19 +355,26 @@ impl Member {
     }
 }
 
-/// Starts what looks at the servers, and compares the clock with theirs.
-fn start_looking(
-    tasks: &mut Tasks,
-    (nats, parts): (&Nats, &Parts),
-    me: &Beat,
-    agent: &AgentSettings,
-) -> Looks {
-    let (clock, servers) = (watch::Sender::new(None), watch::Sender::default());
-    let looks = (clock.subscribe(), servers.subscribe());
-    let who = (nats.clone(), agent.region.clone(), me.prober.clone());
-    tasks.sets.spawn(compare_clocks(who, clock, Arc::clone(&parts.doubts), tasks.stop.clone()));
-    tasks.sets.spawn(watch_servers(nats.clone(), servers, tasks.stop.clone()));
-    looks
+/// What sends the events of an agent.
+fn publisher(
+    nats: &Nats,
+    parts: &Parts,
+    (region, me): (&str, &Beat),
+    (owned, tenures): (watch::Receiver<Owned>, Arc<Mutex<Tenures>>),
+    queue: &mpsc::Sender<store::Record>,
+) -> Publisher<Nats> {
+    Publisher {
+        engine: nats.clone(),
+        store: parts.store.clone(),
+        region: region.to_owned(),
+        shards: SHARDS,
+        me: me.clone(),
+        tenures,
+        owned,
+        gauges: Arc::clone(&parts.gauges),
+        queue: queue.downgrade(),
+        numbers: Arc::default(),
+    }
 }
 
 /// Starts what looks at other agents, and answers them if it is told where.

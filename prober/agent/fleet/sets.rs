@@ -88,13 +88,19 @@ pub(super) async fn hear_sets(
 /// What a set is compiled with.
 pub(super) struct Compiler {
     /// The region whose plans are wanted; every region's if `None`, and then without their secrets.
-    pub(super) region: Option<String>,
-    pub(super) id: String,
-    pub(super) vault: Arc<Vault>,
-    pub(super) shared: Arc<probe::Shared>,
+    region: Option<String>,
+    id: String,
+    vault: Arc<Vault>,
+    shared: Arc<probe::Shared>,
 }
 
 impl Compiler {
+    /// For a region, or for all without their secrets.
+    pub(super) fn new(region: Option<String>, id: &str, vault: Vault) -> Self {
+        let shared = Arc::new(probe::Shared::new(probe::NetConfig::default()));
+        Self { region, id: id.to_owned(), vault: Arc::new(vault), shared }
+    }
+
     /// Unpacks and compiles a set; says why it cannot be used.
     pub(super) async fn compile(&self, kept: &Kept, set: &Checked) -> Result<(Arc<Loader>, Loaded), String> {
         let folder = kept.unpack(set).map_err(|refusal| refusal.to_string())?;

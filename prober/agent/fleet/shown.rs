@@ -10,34 +10,18 @@ use fleet::assign::{Layout, REPLICAS_MAX};
 use fleet::nats::Nats;
 use fleet::{ConfigSource as _, Fault, Member, Ownership as _, SetVersion, Shard};
 use model::time::{Clock as _, SystemClock, Timestamp};
-use schedule::distrust::Doubts;
-use schedule::distrust::clock::Measured;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::peers::{Said, Unvouched, Vouching, tallies};
+use super::servers::Looks;
 use super::{HUBS, layout};
 
 /// The greatest version that a member is believed to apply.
 const VERSION_MAX: u64 = 1 << 48;
 /// How often a hub looks at the fleet.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How often a clock is compared with the servers'.
-const CLOCK_EVERY: Duration = Duration::from_secs(10);
-/// After so many looks without an answer what was measured before says nothing any more: nobody stays suspended for the
-/// word of servers that are away.
-const SILENT_MAX: u32 = 6;
-
-/// A clock that differs by more than this is told of, in milliseconds.
-const CLOCK_WARN_MS: u64 = 250;
-
-/// A clock minus the servers', and how wrong that may be, in milliseconds.
-pub(super) type Offset = Option<(i64, u64)>;
-
-/// How its clock is, and what is wrong with the servers, as somebody sees it.
-pub(super) type Looks = (watch::Receiver<Offset>, watch::Receiver<Vec<String>>);
-
 /// Troubles with the servers of which a member tells.
 const TROUBLES_TOLD: usize = 6;
 
@@ -151,7 +135,7 @@ async fn region(nats: &Nats, region: String, members: &[Member]) -> Result<Regio
     Ok(RegionView { members, shards, owned_shards, replicas, set_version, region, closed, dark_since })
 }
 
-fn about(member: &Member) -> Value {
+pub(super) fn about(member: &Member) -> Value {
     serde_json::from_slice(&member.about).unwrap_or_default()
 }
 
@@ -255,44 +239,6 @@ pub(super) async fn watch_fleet(
         }
     };
     let _stopped = Box::pin(stop.run_until_cancelled(watching)).await;
-}
-
-/// Compares the clock with the servers' until `stop`, and tells whoever doubts it.
-pub(super) async fn compare_clocks(
-    (nats, region, id): (Nats, String, String),
-    out: watch::Sender<Offset>,
-    doubts: Arc<Doubts>,
-    stop: CancellationToken,
-) {
-    let comparing = async {
-        let mut silent = 0;
-        loop {
-            let offset = nats.clock_offset().await.ok();
-            silent = if offset.is_some() { 0 } else { silent + 1 };
-            if silent >= SILENT_MAX {
-                doubts.note_measured(None);
-            }
-            if let Some((offset, error)) = offset {
-                let is_off = offset.unsigned_abs().saturating_sub(error) > CLOCK_WARN_MS;
-                // Asked only when it matters: whether it is this clock or the servers'.
-                let mut others = if is_off { offsets(&nats, &region, &id).await } else { Vec::new() };
-                if is_off {
-                    tracing::warn!(offset_ms = offset, "this clock is not that of the fleet's servers");
-                }
-                doubts.note_measured(Some(Measured::against(offset, error, &mut others)));
-            }
-            out.send_replace(offset);
-            tokio::time::sleep(CLOCK_EVERY).await;
-        }
-    };
-    let _stopped = stop.run_until_cancelled(comparing).await;
-}
-
-/// What the other members measured of their clocks against the servers', in milliseconds.
-async fn offsets(nats: &Nats, region: &str, id: &str) -> Vec<i64> {
-    let members = nats.members(region).await.unwrap_or_default();
-    let others = members.iter().filter(|member| member.who.prober != id);
-    others.filter_map(|member| about(member)["clock_offset_ms"].as_i64()).collect()
 }
 
 /// Takes a number from a member.

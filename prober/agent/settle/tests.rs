@@ -1,28 +1,19 @@
 //! Held slots in a real store: settled by what other regions say, in any order, once, and after a restart.
 
-use model::event::{Origin, Trigger};
+use model::event::Origin;
 use model::outcome::{Failure, FailureClass, Mark, Outcome, Verdict};
 use model::slot::Cadence;
 use store::{Opened, StreamAccount};
 
 use super::*;
 use crate::agent::account::expected;
+use crate::agent::sample;
 
 const INTERVAL: Duration = Duration::from_secs(30);
 const REGIONS: [&str; 3] = ["ap", "eu", "us"];
 
 fn origin(region: &str) -> Arc<Origin> {
-    let empty: Arc<str> = "".into();
-    Arc::new(Origin {
-        stream: Stream::new("shop", region),
-        version: Arc::clone(&empty),
-        kind: "http".into(),
-        owner: Arc::clone(&empty),
-        service: Arc::clone(&empty),
-        labels: vec![],
-        side_effects: false,
-        prober: empty,
-    })
+    sample::origin("shop", region, "")
 }
 
 /// A store, its writer, and what settles in it.
@@ -85,17 +76,7 @@ impl Bench {
         if reason != Reason::Ok {
             outcome.failure = Some(Failure::new(FailureClass::Connect, "connect.refused", "refused"));
         }
-        let origin = origin(region);
-        let event = SliEvent {
-            slot: origin.stream.slot(at),
-            origin,
-            attempt: 0,
-            trigger: Trigger::Schedule,
-            started: Some(at),
-            finished: Some(at),
-            recorded: at,
-            outcome,
-        };
+        let event = sample::event(&origin(region), at, outcome);
         let record = Record::Late(Box::new(event));
         self.queue.as_ref().unwrap().blocking_send(record).unwrap();
     }

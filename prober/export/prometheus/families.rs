@@ -3,7 +3,8 @@
 use model::outcome::FailureClass;
 use model::step::Phase;
 
-use super::fold::{Cell, DURATION_EDGES, INELIGIBLE, MISSED, Seen, State};
+use super::counts::{DURATION_EDGES, INELIGIBLE, MISSED, Seen};
+use super::fold::{Cell, State};
 use super::text::{Kind, Writer, escape};
 
 /// One family with a series or more a stream.

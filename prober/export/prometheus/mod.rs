@@ -3,8 +3,8 @@
 //! Every series of a known stream is there from the moment the stream is, at 0: a counter that is born at its first
 //! failure loses that failure. A removed stream's series disappear at the next scrape. No sample carries a timestamp.
 //!
-//! Series by reason are many, so only those that can occur on one machine are born: see [`fold::BORN_INELIGIBLE`] and
-//! [`fold::BORN_MISSED`]; any other appears with its first event. Streams of one scenario and region (replicas) share
+//! Series by reason are many, so only those that can occur on one machine are born: see [`counts::BORN_INELIGIBLE`] and
+//! [`counts::BORN_MISSED`]; any other appears with its first event. Streams of one scenario and region (replicas) share
 //! their series. Deliberately absent: HTTP, compression, and reading `/proc`; the caller passes [`Around`].
 
 use std::collections::HashMap;
@@ -18,12 +18,14 @@ use model::time::Timestamp;
 use store::Account;
 
 use crate::{Delivery, Exporter};
-use fold::{Cell, Histogram, LAG_EDGES};
+use counts::{Histogram, LAG_EDGES};
+use fold::Cell;
 
 mod alerts;
 pub mod blackbox;
+pub mod counts;
 mod families;
-pub mod fold;
+mod fold;
 mod hour;
 mod joint;
 pub(crate) mod read;

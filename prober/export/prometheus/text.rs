@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::fold::Exemplar;
+use super::counts::Exemplar;
 
 /// A text format of metrics.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -47,6 +47,9 @@ pub struct Target {
 #[derive(Debug, Default)]
 pub struct Mass {
     targets: HashMap<Stream, Known>,
+    /// Whether another region looks at any of them, and whether something is promised of any: asked for each slot.
+    any_elsewhere: bool,
+    any_promised: bool,
     regions: HashMap<Arc<str>, Region>,
 }
 
@@ -95,6 +98,8 @@ pub struct Change {
 impl Mass {
     /// Knows these targets from now on, and no others; what is known of those that stay is kept.
     pub fn watch(&mut self, targets: Vec<Target>) {
+        self.any_elsewhere = targets.iter().any(|target| target.elsewhere);
+        self.any_promised = targets.iter().any(|target| target.promised);
         let mut before = std::mem::take(&mut self.targets);
         for Target { stream, hosts, elsewhere, promised } in targets {
             let (is_bad, turned) =
@@ -156,14 +161,13 @@ impl Mass {
 
     /// Whether anything may be held at all.
     pub fn may_hold(&self) -> bool {
-        self.targets.values().any(|known| known.elsewhere)
+        self.any_elsewhere
     }
 
     /// Whether the stream gives way to others when there is not enough for all: nothing is promised of it, and something is
     /// of others.
     pub fn gives_way(&self, stream: &Stream) -> bool {
-        self.targets.get(stream).is_some_and(|known| !known.promised)
-            && self.targets.values().any(|known| known.promised)
+        self.any_promised && self.targets.get(stream).is_some_and(|known| !known.promised)
     }
 
     /// How every region stands.

@@ -1,6 +1,6 @@
 //! The ledger's rules, with a real store behind it.
 
-use model::event::{Origin, SliEvent, Trigger};
+use model::event::Origin;
 use model::outcome::Outcome;
 use model::slot::{Cadence, Stream};
 use store::{Account, Opened, Store};
@@ -11,6 +11,7 @@ use fleet::assign::shard_of;
 use fleet::batch::{Head, pack};
 
 use crate::agent::account::expected;
+use crate::agent::sample;
 
 const REGION: &str = "eu";
 const SHARDS: u16 = 4;
@@ -22,16 +23,7 @@ fn begin() -> Timestamp {
 }
 
 fn origin(scenario: &str, prober: &str) -> Arc<Origin> {
-    Arc::new(Origin {
-        stream: Stream::new(scenario, REGION),
-        version: "0123456789ab".into(),
-        kind: "http".into(),
-        owner: "".into(),
-        service: scenario.into(),
-        labels: vec![],
-        prober: prober.into(),
-        side_effects: false,
-    })
+    sample::origin(scenario, REGION, prober)
 }
 
 fn cadence() -> Cadence {
@@ -42,16 +34,7 @@ fn event(origin: &Arc<Origin>, at: Timestamp, reason: Reason) -> Record {
     if reason.verdict() == model::outcome::Verdict::Missed {
         return Record::Missed(MissedSlots::one(Arc::clone(origin), reason, at, at));
     }
-    Record::Event(Box::new(SliEvent {
-        origin: Arc::clone(origin),
-        slot: origin.stream.slot(at),
-        attempt: 0,
-        trigger: Trigger::Schedule,
-        started: Some(at),
-        finished: Some(at),
-        recorded: at,
-        outcome: Outcome::empty(reason),
-    }))
+    Record::Event(Box::new(sample::event(origin, at, Outcome::empty(reason))))
 }
 
 /// The batches of one prober: records of one shard each, under a token.

@@ -95,27 +95,12 @@ impl Flow<'_> {
                 None => self.draft.lose(format!("max-time: {value}")),
             },
             "http3" if is_true => drop(keys.insert("http_version".to_owned(), "3".into())),
-            "header" => match value.split_once(':') {
-                Some((name, value)) => {
-                    let (name, value) = (name.trim(), value.trim());
-                    let value = self.value(name, value);
-                    let headers = keys.entry("headers").or_insert_with(|| json!({}));
-                    headers[name] = value.into();
-                }
-                None => self.draft.lose("the option header: it has no value"),
-            },
+            "header" => self.header(value, keys),
             "user-agent" => {
                 let value = self.own(value);
                 keys.entry("headers").or_insert_with(|| json!({}))["User-Agent"] = value.into();
             }
-            // `HOST:PORT:TO:TO_PORT`.
-            "connect-to" => match value.rsplitn(3, ':').collect::<Vec<_>>().as_slice() {
-                [port, host, _] if !host.is_empty() && !port.is_empty() => {
-                    self.imported.target(host);
-                    keys.insert("connect_to".to_owned(), literal(&format!("{host}:{port}")).into());
-                }
-                _ => self.draft.lose("the option connect-to: it names no host and port to connect to"),
-            },
+            "connect-to" => self.connect_to(value, keys),
             // Behind a colon stands a password.
             "cert" | "key" if value.contains([':', '{']) => {
                 self.draft.lose(format!(
@@ -133,6 +118,26 @@ impl Flow<'_> {
                 }
             }
             other => self.draft.lose(format!("the option {other}")),
+        }
+    }
+
+    fn header(&mut self, value: &str, keys: &mut Map<String, Value>) {
+        let Some((name, value)) = value.split_once(':') else {
+            return self.draft.lose("the option header: it has no value");
+        };
+        let (name, value) = (name.trim(), value.trim());
+        let value = self.value(name, value);
+        keys.entry("headers").or_insert_with(|| json!({}))[name] = value.into();
+    }
+
+    /// `HOST:PORT:TO:TO_PORT`
+    fn connect_to(&mut self, value: &str, keys: &mut Map<String, Value>) {
+        match value.rsplitn(3, ':').collect::<Vec<_>>().as_slice() {
+            [port, host, _] if !host.is_empty() && !port.is_empty() => {
+                self.imported.target(host);
+                keys.insert("connect_to".to_owned(), literal(&format!("{host}:{port}")).into());
+            }
+            _ => self.draft.lose("the option connect-to: it names no host and port to connect to"),
         }
     }
 }
