@@ -222,8 +222,12 @@ impl<E: Ownership> Seats<E> {
         self.was_there = true;
         for (seat, known) in &world.owners {
             // A claim whose answer was lost is ours as well; what may still be another's is not.
+            let token = known.owner.token;
             if known.owner.holder.as_ref() == Some(&self.me) && !self.effects.is_unsure(*seat) {
-                self.mine.insert(*seat, known.owner.token);
+                // Given before this was looked at: until the border it is the giver's.
+                if self.mine.insert(*seat, token) != Some(token) {
+                    self.effects.gained(*seat, border(token));
+                }
             } else {
                 self.mine.remove(seat);
             }
@@ -393,3 +397,6 @@ impl<E: Ownership> Seats<E> {
 pub(super) fn border(token: Token) -> Timestamp {
     Timestamp::from_millis(i64::try_from(token.0).unwrap_or(i64::MAX)).plus(HANDOVER)
 }
+
+#[cfg(test)]
+mod tests;
