@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::{Project, Ran, text};
 
 /// Codes whose file cannot be kept: the example is words, and the file is made here or is no text.
-const BY_HAND: [&str; 2] = ["E001", "E002"];
+const BY_HAND: [&str; 3] = ["E001", "E002", "E020"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -63,9 +63,9 @@ fn files(code: &str) -> Vec<(PathBuf, String)> {
     paths.into_iter().map(read).collect()
 }
 
-/// Every code but the one whose file is made by its own test.
+/// Every code but those whose files are made by their own tests.
 fn kept() -> impl Iterator<Item = &'static str> {
-    CODES.iter().map(|code| code.code).filter(|code| *code != "E002")
+    CODES.iter().map(|code| code.code).filter(|code| !["E002", "E020"].contains(code))
 }
 
 #[test]
@@ -131,6 +131,16 @@ fn a_file_that_is_too_large() {
     let ran = project.prober(&["validate"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert_eq!(ran.err, fs::read_to_string(folder().join("E002.txt")).unwrap());
+}
+
+#[test]
+fn a_file_that_cannot_be_read() {
+    let project = Project::new("");
+    project.write("scenarios/example.yaml", "name: example\nevery: 1m\nhttp: https://shop.example/\n");
+    std::os::unix::fs::symlink("../old/shop.yaml", project.path("scenarios/shop.yaml")).unwrap();
+    let ran = project.prober(&["validate"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert_eq!(ran.err, fs::read_to_string(folder().join("E020.txt")).unwrap());
 }
 
 /// `explain` has all of it: what, why, the wrong lines and the right ones.

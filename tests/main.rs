@@ -17,6 +17,7 @@
 //! | `editor` | what an editor says of files: its mistakes, its offers, its help |
 //! | `environment` | what the machine lacks is one sentence, exit code 3, and nothing overwritten |
 //! | `export` | the NDJSON exporter writes every event, rotates, and survives a kill |
+//! | `files` | which files are read; nothing is left out without a word |
 //! | `fleet` | agents, a hub and NATS servers on one machine: kills, wiped data, standing still; the account at the end |
 //! | `fleet_access` | what each login of a fleet can do at real servers, and what it cannot |
 //! | `fleet_init` | what `prober fleet init` writes, taken by a real server |
@@ -64,6 +65,7 @@ mod documentation;
 mod editor;
 mod environment;
 mod export;
+mod files;
 mod fleet;
 mod fleet_access;
 mod fleet_init;

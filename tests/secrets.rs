@@ -475,3 +475,16 @@ fn a_literal_that_looks_like_a_secret_is_shown_in_no_format() {
         }
     }
 }
+
+#[test]
+fn a_literal_where_others_are_told_is_noticed_and_not_shown() {
+    let project = Project::new(
+        "routes: { hook: { webhook: \"https://me:hunter2-hunter2@hook.example/x\" } }\n\
+         exporters:\n  - remote_write:\n      url: http://me:hunter2-hunter2@store.example/w\n      \
+         headers: { Authorization: Bearer hunter2-hunter2 }\n",
+    );
+    project.scenario("shop", "http: https://shop.example/");
+    let ran = project.prober(&["validate"]);
+    assert_eq!(ran.err.matches("W303]").count(), 3, "{}", ran.err);
+    assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+}

@@ -1,12 +1,17 @@
 //! The files of a project: where they are, and their texts.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use scenario::diagnostic::Diagnostic;
 use scenario::own::BESIDE_BYTES_MAX;
-use scenario::source::Source;
+use scenario::source::{Source, Span, Spanned};
+
+use walk::{Finds, collect};
+
+mod walk;
 
 /// The name of a project file.
 pub(crate) const PROJECT_FILE: &str = "prober.yaml";
@@ -42,16 +47,48 @@ pub(crate) struct Found {
     pub(crate) whole: bool,
     /// The patterns of scenario files, if no file matches them.
     pub(crate) unmatched: Option<String>,
-    /// The files that are not UTF-8, by their shown path, and their first wrong byte.
-    pub(crate) not_text: Vec<(String, usize)>,
+    /// The files that cannot be used as they are, by their shown path.
+    pub(crate) faults: Vec<(String, Fault)>,
+    /// What is told of the patterns, at their places in the project file.
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// Why a file cannot be used; it is an empty one then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is not UTF-8, from this byte on.
+    NotText(usize),
+    /// It cannot be read.
+    Unread(String),
+}
+
+impl Fault {
+    /// The same as a mistake of the file with this number.
+    pub(crate) fn diagnostic(&self, file: u32) -> Diagnostic {
+        match self {
+            Self::NotText(at) => scenario::tree::not_utf8(file, *at),
+            Self::Unread(why) => {
+                let place = Span { file, start: 0, end: 0 };
+                Diagnostic::error("E020", place, format!("this file cannot be read: {why}"))
+                    .help("make it a file that can be read, or take it out of the folder")
+            }
+        }
+    }
 }
 
 /// The file patterns of a project file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Patterns {
-    pub(crate) scenarios: Vec<String>,
+    pub(crate) scenarios: Vec<Spanned<String>>,
     /// Files that these match are templates, whatever else matches them.
-    pub(crate) include: Vec<String>,
+    pub(crate) include: Vec<Spanned<String>>,
+}
+
+impl Patterns {
+    /// Where scenario files are if nobody says.
+    pub(crate) fn by_default(pattern: &str) -> Vec<Spanned<String>> {
+        vec![Spanned::new(pattern.to_owned(), Span::default())]
+    }
 }
 
 /// Why files could not be found or read.
@@ -103,45 +140,44 @@ impl Place {
             Some(path) => path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned),
             None => self.base.clone(),
         };
-        let mut not_text = Vec::new();
-        let project = project_path.as_deref().map(|path| self.read_file(path, &mut not_text)).transpose()?;
-        let alone = || Patterns { scenarios: vec!["*.yaml".to_owned()], include: Vec::new() };
+        let mut faults = Vec::new();
+        let project = project_path.as_deref().map(|path| self.project_file(path, &mut faults)).transpose()?;
+        let alone = || Patterns { scenarios: Patterns::by_default("*.yaml"), include: Vec::new() };
         let patterns = project.as_ref().map_or_else(alone, patterns);
-        let (mut paths, mut unmatched, mut templates) = (BTreeSet::new(), None, BTreeSet::new());
-        for pattern in &patterns.include {
-            collect(&root, pattern, &mut templates)?;
-        }
-        let whole = self.whole_project();
+        let mut chosen = Chosen::default();
+        let templates = chosen.take(&root, &patterns.include, true)?;
+        let (whole, mut unmatched) = (self.whole_project(), None);
+        let mut paths = Finds::default();
         if whole {
-            for pattern in &patterns.scenarios {
-                collect(&root, pattern, &mut paths)?;
-            }
-            paths.retain(|path| !templates.contains(path));
-            unmatched = paths.is_empty().then(|| patterns.scenarios.join(", "));
+            paths = chosen.take(&root, &patterns.scenarios, false)?;
+            let none = paths.files.is_empty() && paths.unread.is_empty();
+            let texts = || patterns.scenarios.iter().map(|pattern| &*pattern.value).collect::<Vec<_>>();
+            unmatched = none.then(|| texts().join(", "));
+            // One word for all of them then.
+            chosen.idle.retain(|(_, _, are_templates)| *are_templates || !none);
         }
         self.collect_named(&mut paths)?;
-        if paths.len() > FILES_MAX {
+        if paths.files.len() > FILES_MAX {
             return Err(FindError::TooMany);
         }
-        paths.retain(|path| !templates.contains(path));
-        let mut read = |paths: &BTreeSet<PathBuf>| {
-            paths.iter().map(|path| self.read_file(path, &mut not_text)).collect::<Result<Vec<_>, _>>()
-        };
-        let scenarios = read(&paths)?;
+        paths.files.retain(|path| !templates.files.contains(path));
+        let warnings = chosen.warnings(&root, [&templates, &paths]).filter(|_| whole && project.is_some());
+        let warnings = warnings.collect();
+        let scenarios = self.read_all(paths, &mut faults);
         // Of a few files it matters only what they use.
         let needed = whole || scenarios.iter().any(|scenario| scenario.text.contains("use:"));
-        let templates = if needed { read(&templates)? } else { Vec::new() };
-        Ok(Found { root, project, templates, scenarios, whole, unmatched, not_text })
+        let templates = if needed { self.read_all(templates, &mut faults) } else { Vec::new() };
+        Ok(Found { root, project, templates, scenarios, whole, unmatched, faults, warnings })
     }
 
     /// Every file that was named, whatever it is; if that is the project, then all of its files.
     ///
-    /// Files that are not UTF-8 come with their first wrong byte.
+    /// Files that cannot be used come with the reason.
     pub(crate) fn each(
         &self,
         patterns: impl Fn(&Source) -> Patterns,
-    ) -> Result<Vec<(Source, Option<usize>)>, FindError> {
-        let Found { project, templates, scenarios, whole, mut not_text, .. } = self.read(patterns)?;
+    ) -> Result<Vec<(Source, Option<Fault>)>, FindError> {
+        let Found { project, templates, scenarios, whole, mut faults, .. } = self.read(patterns)?;
         let mut sources: Vec<Source> = Vec::new();
         // Without names, or with only the project's, everything is wanted.
         if self.paths.is_empty() || self.paths.iter().any(|path| is_project(path)) {
@@ -151,51 +187,74 @@ impl Place {
             sources.extend(templates);
         }
         sources.extend(scenarios);
-        let mut named = BTreeSet::new();
+        let mut named = Finds::default();
         self.collect_named(&mut named)?;
-        for path in named {
-            let more = self.read_file(&path, &mut not_text)?;
+        for more in self.read_all(named, &mut faults) {
             // A template that was named is no scenario.
             if sources.iter().all(|source| source.path != more.path) {
                 sources.push(more);
             }
         }
-        let wrong =
-            |source: &Source| not_text.iter().find(|(path, _)| *path == source.path).map(|(_, at)| *at);
-        Ok(sources
-            .into_iter()
-            .map(|source| (wrong(&source), source))
-            .map(|(at, source)| (source, at))
-            .collect())
+        let fault = |source: &Source| {
+            faults.iter().find(|(path, _)| *path == source.path).map(|(_, fault)| fault.clone())
+        };
+        Ok(sources.into_iter().map(|source| (fault(&source), source)).map(|(why, one)| (one, why)).collect())
     }
 
     /// The files below the paths that were named, but for the project's.
-    fn collect_named(&self, paths: &mut BTreeSet<PathBuf>) -> Result<(), FindError> {
+    fn collect_named(&self, paths: &mut Finds) -> Result<(), FindError> {
         for path in self.paths.iter().filter(|path| !is_project(path)) {
             if path.is_dir() {
                 collect(path, "**/*.yaml", paths)?;
                 collect(path, "**/*.yml", paths)?;
             } else {
-                paths.insert(path.clone());
+                paths.files.insert(path.clone());
             }
         }
         Ok(())
     }
 
-    fn read_file(&self, path: &Path, not_text: &mut Vec<(String, usize)>) -> Result<Source, FindError> {
-        let cannot = |source| FindError::Read { path: path.to_owned(), source };
+    /// The project file; without it nothing can be said of the others.
+    fn project_file(&self, path: &Path, faults: &mut Vec<(String, Fault)>) -> Result<Source, FindError> {
+        self.read_file(path, faults).map_err(|source| FindError::Read { path: path.to_owned(), source })
+    }
+
+    /// The texts of files; those that cannot be read are empty, and among the faults.
+    fn read_all(&self, finds: Finds, faults: &mut Vec<(String, Fault)>) -> Vec<Source> {
+        let Finds { files, mut unread, .. } = finds;
+        let mut sources = Vec::with_capacity(files.len());
+        for path in files {
+            match self.read_file(&path, faults) {
+                Ok(source) => sources.push(source),
+                Err(error) => drop(unread.insert(path, error.to_string())),
+            }
+        }
+        for (path, why) in unread {
+            let path = self.shown(&path);
+            faults.push((path.clone(), Fault::Unread(why)));
+            sources.push(Source { path, text: String::new() });
+        }
+        sources.sort_by(|a, b| a.path.cmp(&b.path));
+        sources
+    }
+
+    fn read_file(&self, path: &Path, faults: &mut Vec<(String, Fault)>) -> std::io::Result<Source> {
         let mut bytes = Vec::new();
-        File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(cannot)?;
-        let shown = path.strip_prefix(&self.base).unwrap_or(path).to_string_lossy().into_owned();
+        File::open(path)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        let shown = self.shown(path);
         let text = String::from_utf8(bytes).unwrap_or_else(|error| {
             // At the limit only the cut is not text; the compiler refuses the length.
             let cut = error.as_bytes().len() as u64 > BYTES_MAX && error.utf8_error().error_len().is_none();
             if !cut {
-                not_text.push((shown.clone(), error.utf8_error().valid_up_to()));
+                faults.push((shown.clone(), Fault::NotText(error.utf8_error().valid_up_to())));
             }
             String::from_utf8_lossy(error.as_bytes()).into_owned()
         });
         Ok(Source { path: shown, text })
+    }
+
+    fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.base).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     /// Whether all files of the project are wanted.
@@ -235,31 +294,56 @@ fn above(begin: &Path) -> Option<PathBuf> {
     begin.ancestors().map(|folder| folder.join(PROJECT_FILE)).find(|file| file.is_file())
 }
 
-fn collect(root: &Path, pattern: &str, paths: &mut BTreeSet<PathBuf>) -> Result<(), FindError> {
-    let wrong =
-        |error: glob::PatternError| FindError::Pattern { pattern: pattern.to_owned(), message: error.msg };
-    let prefix = glob::Pattern::escape(&root.to_string_lossy());
-    let full =
-        if prefix.is_empty() || prefix == "." { pattern.to_owned() } else { format!("{prefix}/{pattern}") };
-    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-    for entry in glob::glob_with(&full, options).map_err(wrong)? {
-        let path = entry.map_err(|error| FindError::Read {
-            path: error.path().to_owned(),
-            source: again(error.error()),
-        })?;
-        if path.is_file() && path.file_name().is_some_and(|name| name != PROJECT_FILE) {
-            paths.insert(path);
-        }
-        if paths.len() > FILES_MAX {
-            return Err(FindError::TooMany);
-        }
-    }
-    Ok(())
+/// What patterns chose, and what is to be said of them.
+#[derive(Debug, Default)]
+struct Chosen {
+    /// Patterns that name nothing.
+    idle: Vec<(Span, String, bool)>,
+    /// Files that a pattern would name if they ended as it does.
+    overlooked: BTreeMap<PathBuf, Span>,
 }
 
-/// The same error, which only lends itself.
-fn again(error: &std::io::Error) -> std::io::Error {
-    error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error)
+impl Chosen {
+    fn take(
+        &mut self,
+        root: &Path,
+        patterns: &[Spanned<String>],
+        are_templates: bool,
+    ) -> Result<Finds, FindError> {
+        let mut all = Finds::default();
+        for Spanned { value: pattern, span } in patterns {
+            let mut finds = Finds::default();
+            if !collect(root, pattern, &mut finds)? {
+                self.idle.push((*span, pattern.clone(), are_templates));
+            }
+            self.overlooked.extend(finds.other_ending.into_iter().map(|path| (path, *span)));
+            all.files.extend(finds.files);
+            all.unread.extend(finds.unread);
+            if all.files.len() > FILES_MAX {
+                return Err(FindError::TooMany);
+            }
+        }
+        Ok(all)
+    }
+
+    /// What is wrong with the patterns, in the project file; `read` is what others of them name.
+    fn warnings<'a>(self, root: &'a Path, read: [&'a Finds; 2]) -> impl Iterator<Item = Diagnostic> + 'a {
+        let idle = self.idle.into_iter().map(|(span, pattern, are_templates)| {
+            let what = if are_templates { "template" } else { "scenario" };
+            Diagnostic::warning("W357", span, format!("no {what} file matches {pattern}"))
+                .help("mend the pattern, or leave it out")
+        });
+        let is_read = move |path: &PathBuf| read.iter().any(|finds| finds.files.contains(path));
+        let overlooked = self.overlooked.into_iter().filter(move |(path, _)| !is_read(path));
+        let overlooked = overlooked.map(move |(path, span)| {
+            let shown = path.strip_prefix(root).unwrap_or(&path).display();
+            let better = path.with_extension("yaml");
+            let better = better.file_name().unwrap_or_default().display();
+            Diagnostic::warning("W358", span, format!("{shown} is not read: no pattern names it"))
+                .help(format!("call it {better}, or add a pattern for it"))
+        });
+        idle.chain(overlooked)
+    }
 }
 
 /// The text of a file that a scenario names and that is read with it.

@@ -24,7 +24,7 @@ use schedule::entry::Entry;
 use super::alerts::{self, RouteError, Routes};
 use super::controls::{self, RegionControls};
 use super::exporters;
-use super::files::{FindError, Found, Patterns, Place, beside};
+use super::files::{Fault, FindError, Found, Patterns, Place, beside};
 use super::on_demand::Ground;
 use super::promises::Promises;
 use super::secrets::{MissingSecrets, Vault};
@@ -107,7 +107,7 @@ impl From<LoadError> for Stop {
 
 /// Reads and compiles the files; mistakes are part of the answer.
 pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindError> {
-    let Read { root, mut sources, unmatched, not_text } = sources(place)?;
+    let Read { root, mut sources, unmatched, faults, warnings } = sources(place)?;
     let noted = Noted::default();
     sources.beside = noted.note(sources.beside);
     // What is over is so by the day of this reading, not of the start.
@@ -116,12 +116,13 @@ pub(crate) fn check(place: &Place, options: &Options) -> Result<Checked, FindErr
     let mut compiled = compile(sources, &KINDS, &options);
     let (_, mistakes) = exporters::plan(&compiled.project, &root);
     compiled.diagnostics.extend(mistakes);
-    for (path, at) in not_text {
+    compiled.diagnostics.extend(warnings);
+    for (path, fault) in faults {
         let Some(file) = compiled.sources.iter().position(|source| source.path == path) else { continue };
         let file = u32::try_from(file).unwrap_or(u32::MAX);
         // What the compiler says of letters that nobody wrote is of no use.
         compiled.diagnostics.retain(|one| one.span.file != file);
-        compiled.diagnostics.push(scenario::tree::not_utf8(file, at));
+        compiled.diagnostics.push(fault.diagnostic(file));
     }
     compiled.diagnostics.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.code));
     // A mistake in the project file comes first: it may be why no file is found.
@@ -167,28 +168,30 @@ struct Read {
     sources: Sources,
     /// The patterns of scenario files, if no file matches them.
     unmatched: Option<String>,
-    /// The files that are not UTF-8, and their first wrong byte.
-    not_text: Vec<(String, usize)>,
+    /// The files that cannot be used.
+    faults: Vec<(String, Fault)>,
+    /// What is wrong with the patterns.
+    warnings: Vec<Diagnostic>,
 }
 
 fn sources(place: &Place) -> Result<Read, FindError> {
-    let Found { root, project, templates, scenarios, whole, unmatched, not_text } = place.read(patterns)?;
+    let Found { root, project, templates, scenarios, whole, unmatched, faults, warnings } =
+        place.read(patterns)?;
     let folder = root.clone();
     let beside = Beside::new(move |path| beside(&folder.join(path)));
-    Ok(Read { root, sources: Sources { project, templates, scenarios, whole, beside }, unmatched, not_text })
+    let sources = Sources { project, templates, scenarios, whole, beside };
+    Ok(Read { root, sources, unmatched, faults, warnings })
 }
 
 /// The globs of a project file.
 pub(crate) fn patterns(source: &Source) -> Patterns {
     let alone = Sources { project: Some(source.clone()), ..Sources::default() };
     let project = compile(alone, &KINDS, &Options::default()).project;
-    let texts =
-        |list: Vec<scenario::source::Spanned<String>>| list.into_iter().map(|item| item.value).collect();
-    let mut scenarios: Vec<String> = texts(project.scenarios);
+    let mut scenarios = project.scenarios;
     if scenarios.is_empty() {
-        scenarios.push("scenarios/**/*.yaml".to_owned());
+        scenarios = Patterns::by_default("scenarios/**/*.yaml");
     }
-    Patterns { scenarios, include: texts(project.include) }
+    Patterns { scenarios, include: project.include }
 }
 
 impl Loader {

@@ -9,7 +9,7 @@ use probe::{KINDS, Net};
 use scenario::compile::{Compiled, Options, Sources, compile};
 use scenario::own::Beside;
 use scenario::region_part::region_part;
-use scenario::source::Source;
+use scenario::source::{Source, Spanned};
 
 use super::files::{PROJECT_FILE, Patterns, Place};
 use super::load::{Checked, Noted, patterns};
@@ -203,9 +203,9 @@ pub(crate) fn from_files(mut files: BTreeMap<String, String>) -> Result<Sources,
     })
 }
 
-fn compiled_patterns(patterns: &[String]) -> Result<Vec<glob::Pattern>, String> {
-    let pattern = |text: &String| {
-        let text = text.strip_prefix("./").unwrap_or(text);
+fn compiled_patterns(patterns: &[Spanned<String>]) -> Result<Vec<glob::Pattern>, String> {
+    let pattern = |text: &Spanned<String>| {
+        let text = text.value.strip_prefix("./").unwrap_or(&text.value);
         glob::Pattern::new(text).map_err(|error| format!("`{text}` is not a file pattern: {}", error.msg))
     };
     patterns.iter().map(pattern).collect()

@@ -9,7 +9,7 @@ use scenario::diagnostic::Diagnostic;
 use scenario::fmt::{Refusal, VERSION, format, upgrade};
 use scenario::render::{self, Style};
 use scenario::source::Source;
-use scenario::tree::{FILE_BYTES_MAX, not_utf8};
+use scenario::tree::FILE_BYTES_MAX;
 use similar::TextDiff;
 
 use super::args::{Fmt, Global};
@@ -35,9 +35,9 @@ pub(crate) fn fmt(global: &Global, args: &Fmt, out: &Out) -> Result<Exit, Stop> 
     };
     let base = place.as_ref().map(|place| &*place.base);
     let mut work = Work { args, out, base, changed: 0, kept: 0, refused: 0, mistakes: Vec::new() };
-    for (index, (source, not_text)) in found.iter().enumerate() {
-        match not_text {
-            Some(at) => work.refuse(source, Refusal::Mistakes(vec![not_utf8(number(index), *at)])),
+    for (index, (source, fault)) in found.iter().enumerate() {
+        match fault {
+            Some(fault) => work.refuse(source, Refusal::Mistakes(vec![fault.diagnostic(number(index))])),
             None => work.file(index, source)?,
         }
     }

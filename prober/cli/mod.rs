@@ -68,6 +68,13 @@ pub(crate) fn main() -> ExitCode {
         out.complain(stop.message.trim_end());
         stop.exit
     });
+    let exit = match out.lost() {
+        Some(error) if exit == Exit::Good => {
+            out.complain(&format!("not all of it could be written to standard output: {error}"));
+            Exit::Environment
+        }
+        _ => exit,
+    };
     ExitCode::from(exit as u8)
 }
 

@@ -1,6 +1,7 @@
 //! Where commands write: data on stdout, progress and mistakes on stderr.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::sync::OnceLock;
 
 use super::args::{Color, Global};
 use super::place::env;
@@ -14,6 +15,8 @@ pub(crate) struct Out {
     /// Colours on stderr.
     pub(crate) colour_errors: bool,
     pub(crate) quiet: bool,
+    /// Why not all of the data was written.
+    lost: OnceLock<io::Error>,
 }
 
 #[expect(clippy::unused_self, reason = "every command writes through the value that decided how to write")]
@@ -26,16 +29,16 @@ impl Out {
             Color::Auto => auto != anstream::ColorChoice::Never,
         };
         Self {
-            colour: colours(anstream::AutoStream::choice(&std::io::stdout())),
-            colour_errors: colours(anstream::AutoStream::choice(&std::io::stderr())),
+            colour: colours(anstream::AutoStream::choice(&io::stdout())),
+            colour_errors: colours(anstream::AutoStream::choice(&io::stderr())),
             quiet: global.quiet,
+            lost: OnceLock::new(),
         }
     }
 
     /// How texts are laid out: the terminal's width, or 100 columns where there is none.
     pub(crate) fn look(&self) -> Look {
-        let width =
-            rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+        let width = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
         let ascii = env("LC_ALL")
             .or_else(|| env("LC_CTYPE"))
             .or_else(|| env("LANG"))
@@ -57,13 +60,27 @@ impl Out {
 
     /// A line of data on stdout. A reader that has gone away ends the writing, not the command.
     pub(crate) fn line(&self, text: &str) {
-        drop(writeln!(std::io::stdout().lock(), "{text}"));
+        self.note_lost(writeln!(io::stdout().lock(), "{text}"));
     }
 
     /// Text on stdout as it is.
     pub(crate) fn raw(&self, text: &[u8]) {
-        let mut out = std::io::stdout().lock();
-        drop(out.write_all(text).and_then(|()| out.flush()));
+        let mut out = io::stdout().lock();
+        self.note_lost(out.write_all(text).and_then(|()| out.flush()));
+    }
+
+    /// Why data is missing on stdout, if it is: half a report must not pass for a whole one.
+    pub(crate) fn lost(&self) -> Option<&io::Error> {
+        self.lost.get()
+    }
+
+    fn note_lost(&self, written: io::Result<()>) {
+        // Whoever reads only the first lines has what it wants.
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            let _first = self.lost.set(error);
+        }
     }
 
     /// A line for people on stderr; nothing if quiet.
@@ -75,7 +92,7 @@ impl Out {
 
     /// Text on stderr as it is.
     pub(crate) fn complain_raw(&self, text: &str) {
-        drop(std::io::stderr().lock().write_all(text.as_bytes()));
+        drop(io::stderr().lock().write_all(text.as_bytes()));
     }
 
     /// A value as JSON on stdout, for programs and readable.
@@ -85,6 +102,6 @@ impl Out {
 
     /// A line on stderr that must be seen.
     pub(crate) fn complain(&self, text: &str) {
-        drop(writeln!(std::io::stderr().lock(), "{text}"));
+        drop(writeln!(io::stderr().lock(), "{text}"));
     }
 }

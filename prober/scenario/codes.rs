@@ -63,6 +63,7 @@ codes! {
     "E017" "number that begins with 0" "YAML 1.1 read 0123 as 83, YAML 1.2 reads 123, and a postcode or a number of an account is a text. Say which."
     "E018" "name without a value" "In YAML, `&` at the start of a value begins a name for it, to be used again with `*`. A text that begins so must be in quotes."
     "E019" "character that nobody sees" "A non-breaking space looks like a space and is none to YAML, so that a key is no key. Such letters come along when text is copied from a web page."
+    "E020" "file that cannot be read" "A pattern names it, or it was named: a link to nowhere, a pipe, a file or a folder of another user, a name that is not UTF-8. The other files are checked all the same."
     "E101" "missing key" "The key must be there; the help shows what to add."
     "E102" "unknown key" "The key has no meaning here. Unknown keys are errors, so that a typing mistake never turns into a check that is not made."
     "E103" "wrong type" "The value is of another type than the key needs."
@@ -187,4 +188,6 @@ codes! {
     "W354" "many instances" "The matrix stands for more than 200 scenarios. Each has a schedule, a history and alerts of its own."
     "W355" "long maintenance" "Slots inside a maintenance do not count, so an outage in it is seen by nobody. A recurring one of more than a day, or a single one of more than a week, is seldom meant."
     "W356" "maintenance is over" "A maintenance with an end in the past does nothing any more."
+    "W357" "pattern that names nothing" "No file matches this pattern of `scenarios` or `include`, while others match some: perhaps a folder was renamed."
+    "W358" "file that no pattern names" "It ends as YAML files may, and only for that ending no pattern names it: what stands in it is never run."
 }

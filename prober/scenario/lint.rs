@@ -2,6 +2,7 @@
 
 use crate::bind::Binder;
 use crate::diagnostic::{Diagnostic, Report};
+use crate::source::Span;
 use crate::tree::{Node, NodeValue, Scalar, ScalarKind};
 
 /// Names of keys whose value is usually a secret.
@@ -48,18 +49,7 @@ fn visit(key: &str, node: &Node, binder: &mut Binder<'_, '_>) {
         NodeValue::Map(entries) => entries.iter().for_each(|(key, node)| visit(&key.value, node, binder)),
         NodeValue::List(items) => items.iter().for_each(|node| visit(key, node, binder)),
         NodeValue::Scalar(scalar) => {
-            if is_literal_secret(key, &scalar.text) {
-                let problem = Diagnostic::warning(
-                    "W303",
-                    node.span,
-                    format!("the value of `{key}` looks like a secret"),
-                );
-                binder.report.push(
-                    problem.masked().help(
-                        "name its source under `secrets` in prober.yaml and write ${secrets.NAME} here",
-                    ),
-                );
-            }
+            literal_secret(key, node.span, &scalar.text, binder.report);
             secret_in_host(node, scalar, binder);
             if let Some(at) = scalar.text.find("{{") {
                 let end = scalar.text[at..].find("}}").map_or(at + 2, |end| at + end + 2);
@@ -67,6 +57,33 @@ fn visit(key: &str, node: &Node, binder: &mut Binder<'_, '_>) {
                 binder.report.push(problem.help("to fill in a value write ${vars.NAME}"));
             }
         }
+    }
+}
+
+/// Looks for secrets that are written down in the settings of an exporter.
+pub(crate) fn written_down(key: &str, node: &Node, report: &mut Report) {
+    match &node.value {
+        NodeValue::Map(entries) => {
+            for (key, node) in entries {
+                written_down(&key.value, node, report);
+            }
+        }
+        NodeValue::List(items) => {
+            for node in items {
+                written_down(key, node, report);
+            }
+        }
+        NodeValue::Scalar(scalar) => literal_secret(key, node.span, &scalar.text, report),
+    }
+}
+
+/// The same for one value.
+pub(crate) fn literal_secret(key: &str, at: Span, text: &str, report: &mut Report) {
+    if is_literal_secret(key, text) {
+        let message = format!("the value of `{key}` looks like a secret");
+        let problem = Diagnostic::warning("W303", at, message).masked();
+        let help = "name its source under `secrets` in prober.yaml and write ${secrets.NAME} here";
+        report.push(problem.help(help));
     }
 }
 

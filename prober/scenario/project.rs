@@ -235,6 +235,7 @@ impl Project {
         project.read_names(root, report);
         if let Some(node) = root.get("exporters") {
             project.read_exporters(node, report);
+            crate::lint::written_down("exporters", node, report);
         }
         if let Some(node) = root.get("routes") {
             project.routes = routes::read(node, &project.shared, report);

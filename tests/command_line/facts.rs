@@ -126,6 +126,25 @@ fn every_shell_gets_completions_and_packages_get_manual_pages() {
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
 }
 
+/// A report that was cut off passes for a whole one in no pipeline; a reader that has enough is no mistake.
+#[test]
+fn what_cannot_be_written_to_standard_output_is_said() {
+    let (_server, project) = shop();
+    let piped = |args: &str, to: &str| {
+        let program = env!("CARGO_BIN_EXE_prober");
+        let line = format!("set -o pipefail; {program} {args} {to}");
+        let mut shell = std::process::Command::new("bash");
+        shell.args(["-c", &line]).current_dir(project.path("")).output().unwrap()
+    };
+    for args in ["list", "validate --format json", "schema", "explain E101"] {
+        let full = piped(args, "> /dev/full");
+        let said = String::from_utf8_lossy(&full.stderr);
+        assert_eq!(full.status.code(), Some(3), "{args}: {said}");
+        assert!(said.contains("not all of it could be written to standard output"), "{args}: {said}");
+        assert_eq!(piped(args, "| true").status.code(), Some(0), "{args}");
+    }
+}
+
 #[test]
 fn colours_go_only_where_somebody_wants_them() {
     let (_server, mut project) = shop();

@@ -79,7 +79,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let roots = keys::trust(&mut fields, report);
     let follow = fields.int("follow").and_then(|given| u32::try_from(given.value).ok()).unwrap_or(FOLLOW);
     let auth = sign_in(&mut fields, headers.as_deref(), report);
-    let content_type = fields.template("content_type").map(|given| given.value);
+    let content_type = content_type(&mut fields, report);
     let compression = fields.bool("compression").is_none_or(|given| given.value);
     let (name, mut headers, insecure) = (host.ok()?, headers?, insecure.ok()?);
     let version = version(&mut fields, report)?;
@@ -97,7 +97,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         query,
         headers,
         body: body?,
-        content_type,
+        content_type: content_type.ok()?,
         compression,
         kept: OnceLock::new(),
     };
@@ -208,6 +208,22 @@ fn body(fields: &mut Fields, report: &mut Report) -> Option<BodyPlan> {
     Some(fields.template("body").map_or(BodyPlan::None, |text| BodyPlan::Text(text.value)))
 }
 
+/// What the body is called, if that is said.
+fn content_type(fields: &mut Fields, report: &mut Report) -> Result<Option<Template>, Refused> {
+    match fields.template("content_type") {
+        Some(given) if !given::fits(&given.value) => {
+            report.push(no_content_type(given.span));
+            Err(Refused)
+        }
+        given => Ok(given.map(|given| given.value)),
+    }
+}
+
+fn no_content_type(at: Span) -> Diagnostic {
+    let message = "the content type has a line break or control character in it";
+    Diagnostic::error("E209", at, message).help("like image/png")
+}
+
 /// One part of a multipart body.
 fn part_of(given: Spanned<Bound>, report: &mut Report) -> Option<PartPlan> {
     let Bound::Record(mut fields) = given.value else { return None };
@@ -217,8 +233,7 @@ fn part_of(given: Spanned<Bound>, report: &mut Report) -> Option<PartPlan> {
     if let Some(kind) = &content_type
         && HeaderValue::from_str(&kind.value).is_err()
     {
-        let message = "the content type has a line break or control character in it";
-        report.push(Diagnostic::error("E209", kind.span, message).help("like image/png"));
+        report.push(no_content_type(kind.span));
         return None;
     }
     let content = match (fields.template("value"), fields.template("file")) {

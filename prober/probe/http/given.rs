@@ -60,16 +60,20 @@ fn one(name: &Spanned<String>, value: &Template, reserved: &Reserved) -> Result<
         let message = format!("the header {parsed} belongs to the {} and cannot be set", reserved.whose);
         return Err(Box::new(wrong("E173", message).help(reserved.help)));
     }
-    let fits = value.parts().iter().all(|part| match part {
-        Part::Text(text) => HeaderValue::from_str(text).is_ok(),
-        Part::Hole(..) => true,
-    });
-    if fits {
+    if fits(value) {
         Ok(parsed)
     } else {
         let message = format!("the value of header {parsed} has a line break or control character in it");
         Err(Box::new(wrong("E209", message).help("a header is one line")))
     }
+}
+
+/// Whether what is written of a header's value can be sent.
+pub(super) fn fits(value: &Template) -> bool {
+    value.parts().iter().all(|part| match part {
+        Part::Text(text) => HeaderValue::from_str(text).is_ok(),
+        Part::Hole(..) => true,
+    })
 }
 
 /// The headers of this run.

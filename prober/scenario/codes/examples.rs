@@ -116,6 +116,11 @@ http: ${vars.shop}/",
         right: "owner: team-shop",
     },
     Example {
+        code: "E020",
+        wrong: "scenarios/shop.yaml -> ../old/shop.yaml   # a link to nowhere",
+        right: "scenarios/shop.yaml",
+    },
+    Example {
         code: "E101",
         wrong: r"name: example
 http: ${vars.shop}/",
@@ -814,5 +819,15 @@ http: https://shop.example/health",
     to: 2020-01-02T01:00:00+01:00",
         right: r"    from: 2099-01-01T22:00:00+01:00
     to: 2099-01-02T01:00:00+01:00",
+    },
+    Example {
+        code: "W357",
+        wrong: r#"scenarios: ["scenarios/*.yaml", "team-b/*.yaml"]"#,
+        right: r#"scenarios: ["scenarios/*.yaml"]"#,
+    },
+    Example {
+        code: "W358",
+        wrong: r#"scenarios: ["scenarios/*.yaml"]"#,
+        right: r#"scenarios: ["scenarios/*.yaml", "scenarios/*.yml"]"#,
     },
 ];

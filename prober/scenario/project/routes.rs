@@ -9,6 +9,7 @@ use super::map_of;
 use crate::bind::{Binder, Place};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, Key, KeyType, Need};
+use crate::lint;
 use crate::name;
 use crate::names::{NOTHING, Names, Shared};
 use crate::source::{Span, Spanned};
@@ -247,6 +248,8 @@ fn bind(kind: &RouteKind, at: Span, settings: &Node, binder: &mut Binder<'_, '_>
             if let Err(problem) = check(template, span, key.name, secret) {
                 binder.report.push(problem);
                 sound = false;
+            } else if let Some(text) = template.constant() {
+                lint::literal_secret(key.name, span, text, binder.report);
             }
         }
         fields.put(key.name, value);

@@ -105,6 +105,10 @@ fn a_part_has_one_content_and_a_request_one_body() {
             vec![("multipart", Bound::List(vec![lines]))],
             "E209: the content type has a line break or control character in it",
         ),
+        (
+            vec![("body", template("a")), ("content_type", template("a\r\nb"))],
+            "E209: the content type has a line break or control character in it",
+        ),
         (vec![("body", template("a")), ("file", template("b"))], "E175: `body` and `file` are both the body"),
     ] {
         assert_eq!(trial::compile(&KIND, [url(), rest].concat()).err(), Some(vec![mistake.to_owned()]));
