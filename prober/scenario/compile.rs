@@ -1,5 +1,6 @@
 //! From sources to plans: all files in one go, all mistakes of all files at once.
 
+mod ahead;
 mod controls;
 mod joint;
 mod parts;
@@ -120,14 +121,13 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         objectives: HashMap::new(),
     };
     let mut plans = Vec::new();
-    for (index, source) in files.iter().enumerate().skip(scenarios_from) {
-        let mut file_report = Report::default();
-        let made = compiler.file(index, source, &mut file_report);
+    ahead::each_parsed(&files, scenarios_from, |index, source, (root, mut file_report)| {
+        let made = root.map(|root| compiler.file(index, source, root, &mut file_report));
         if !file_report.has_errors() {
-            plans.extend(made);
+            plans.extend(made.into_iter().flatten());
         }
         report.append(file_report);
-    }
+    });
     let joint_slos = compiler.joint_slos(&files, is_whole, &mut report);
     compiler.adjustments(is_whole, &mut report);
     let controls = compiler.controls(&mut report);
@@ -242,9 +242,7 @@ struct Former {
 }
 
 impl<N> Compiler<'_, N> {
-    fn file(&mut self, index: usize, source: &Source, report: &mut Report) -> Vec<Plan<N>> {
-        let file = u32::try_from(index).unwrap_or(u32::MAX);
-        let Some(root) = parse(file, &source.text, report) else { return Vec::new() };
+    fn file(&mut self, index: usize, source: &Source, root: Node, report: &mut Report) -> Vec<Plan<N>> {
         let root = unwrap(root, report);
         if slo::is_slo_file(&root) {
             self.mentioned.note(&root);
