@@ -30,7 +30,7 @@ use crate::slo::{self, Head, Rhythm, Slo};
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
 use crate::tree::Node;
-use crate::units::show_duration;
+use crate::units::{show_duration, spell_duration};
 use naming::{former_names, own_labels, scenario_name, with_defaults};
 
 /// The limit of a run where neither the scenario nor the project sets one.
@@ -295,7 +295,8 @@ fn timeout(
         let problem = Diagnostic::error("E112", given.span, message)
             .label("a run would still be going when the next is due");
         report.push(
-            problem.help(format!("write timeout: {} or less, or a longer interval", shown.replace(' ', ""))),
+            problem
+                .help(format!("write timeout: {} or less, or a longer interval", spell_duration(interval))),
         );
     }
     // At the interval or just below it, the next run is missed whenever one takes its time.
@@ -307,9 +308,8 @@ fn timeout(
             format!("the timeout is as good as the interval of {shown}"),
         )
         .label("a run that takes its time makes the next one be missed");
-        let enough = show_duration(interval.mul_f64(0.5));
-        report
-            .push(problem.help(format!("write timeout: {}, or a longer interval", enough.replace(' ', ""))));
+        let enough = spell_duration(interval / 2);
+        report.push(problem.help(format!("write timeout: {enough}, or a longer interval")));
     }
     given.value
 }
@@ -323,7 +323,7 @@ fn grace(fields: &mut Fields, root: &Node, report: &mut Report) -> Duration {
             .push(problem.label("this is its limit").help("add teardown: with steps, or leave out `grace`"));
     }
     if given.value.is_zero() || given.value > GRACE_MAX {
-        let most = show_duration(GRACE_MAX).replace(' ', "");
+        let most = spell_duration(GRACE_MAX);
         let message = "the grace must be more than nothing, and a stop of the prober waits for it";
         report.push(Diagnostic::error("E104", given.span, message).help(format!("{most} is the most")));
         return GRACE_DEFAULT;
