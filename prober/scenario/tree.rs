@@ -75,6 +75,13 @@ pub enum ScalarKind {
     Float(f64),
 }
 
+impl Scalar {
+    /// The empty text.
+    pub(crate) fn empty() -> Self {
+        Self { text: "".into(), kind: ScalarKind::Quoted, verbatim: None }
+    }
+}
+
 impl Node {
     /// The scalar, if it is one.
     pub fn scalar(&self) -> Option<&Scalar> {
