@@ -215,12 +215,29 @@ pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Dia
             no_leading_zero(scalar, span)?;
             number.into()
         }
+        ScalarKind::Float(_) if is_whole(&scalar.text) => match scalar.text.parse::<u64>() {
+            Ok(number) => {
+                no_leading_zero(scalar, span)?;
+                number.into()
+            }
+            Err(_) => {
+                let problem =
+                    Diagnostic::error("E104", span, "this whole number is too large to be kept exactly");
+                return Err(problem.help(format!("put it in quotes, as a text: \"{}\"", scalar.text)));
+            }
+        },
         ScalarKind::Float(number) => match serde_json::Number::from_f64(number) {
             Some(number) => serde_json::Value::Number(number),
             None => return Err(Diagnostic::error("E104", span, "this number is too large")),
         },
         ScalarKind::Text | ScalarKind::Quoted => (&*scalar.text).into(),
     })
+}
+
+/// Whether the author wrote a whole number, digits and perhaps a sign.
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// "expected a duration like `30s`, found a list".
