@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::table::{ADVANCES_KEYS, JSON_TYPES, TOLERANCE_KEY, is_duration, is_list, item_type, type_words};
+use super::table::{
+    ADVANCES_KEYS, JSON_TYPES, TOLERANCE_KEY, is_duration, is_found, is_list, item_type, type_words,
+};
 use super::{ValueType, phrase};
 use crate::bind::{Binder, Place};
 use crate::diagnostic::Diagnostic;
@@ -27,6 +29,16 @@ impl Binder<'_, '_> {
             let limit = if key == crate::assertion::LATENCY { "lt" } else { "gte" };
             self.report.push(problem.help(format!("write {key}: {{ {limit}: {words} }}")));
             drop(literal);
+            return None;
+        }
+        if is_found(value) && node.list().is_some() {
+            let help = match value {
+                ValueType::FoundMany => {
+                    "write equals_set: […] for the same texts in any order, or in: […] for one of them"
+                }
+                _ => "for one of several texts write { in: […] }",
+            };
+            self.report.push(wrong(value, node).help(help));
             return None;
         }
         if let (ValueType::One(subject), NodeValue::List(items)) = (value, &node.value) {

@@ -6,6 +6,7 @@
 use model::objective::Share;
 
 use super::ValueType;
+use super::table::is_found;
 use crate::assertion::LATENCY;
 use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
@@ -62,7 +63,7 @@ impl Binder<'_, '_> {
             let problem =
                 Diagnostic::warning("W342", at, "this pattern matches every text, the empty one too");
             self.report.push(problem.help("write + in place of *, or what the text must have"));
-        } else if value == ValueType::Dynamic && looks_whole(regex.as_str()) {
+        } else if (value == ValueType::Dynamic || is_found(value)) && looks_whole(regex.as_str()) {
             let problem = Diagnostic::warning("W344", at, "this pattern may match anywhere in the value");
             let fixed =
                 format!("for the whole value write '^{}$'; if anywhere is meant, '.*{0}'", regex.as_str());

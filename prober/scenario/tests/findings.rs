@@ -43,3 +43,40 @@ fn suggested_durations_are_of_one_unit() {
         assert!(shown.contains(help), "{keys}: {shown}");
     }
 }
+
+/// Checks what is found in an `expect`.
+fn check_expect(expect: &str, codes: &[&str], texts: &[&str]) {
+    check(PROJECT, &format!("http: https://x.example\nexpect: {{ {expect} }}\n"), codes, texts);
+}
+
+#[test]
+fn what_a_key_finds_is_a_text() {
+    check_expect("headers: { Content-Length: 202 }", &[], &[]);
+    check_expect(
+        "headers: { X: { gt: 5 } }",
+        &["E308"],
+        &["cannot be used with a text", "matches: '^[1-9][0-9]*$'"],
+    );
+    check_expect("headers: { X: [a] }", &["E103"], &["{ in: [\u{2026}] }"]);
+    check_expect("headers: { X: true }", &["E103"], &["put it in quotes: X: \"true\""]);
+    check_expect("headers: { X: 1.10 }", &["E103"], &["put it in quotes: X: \"1.10\""]);
+    check_expect("headers: { X: { type: number } }", &["E308"], &[]);
+    check_expect("headers: { X: { any: a } }", &["E308"], &[]);
+    check_expect("headers: { X: { a: b } }", &["E306"], &[]);
+    check_expect("rows: { \"[0].a\": { gt: 5 } }", &[], &[]);
+}
+
+#[test]
+fn whole_numbers_that_cannot_be_kept() {
+    let large = "123456789012345678901234567890";
+    let texts = ["too large to be kept exactly", "\"123456789012345678901234567890\""];
+    check_expect(&format!("json: {{ $.a: {large} }}"), &["E104"], &texts);
+    check(
+        PROJECT,
+        &format!("http: {{ url: https://x.example, json: {{ d: {large} }} }}\n"),
+        &["E104"],
+        &texts,
+    );
+    check_expect("json: { $.a: 12345678901234567891 }", &[], &[]);
+    check_expect("json: { $.a: 1e300 }", &[], &[]);
+}
