@@ -1,8 +1,10 @@
 //! `expect`, `warn` and `sli` bound against a kind's subjects: wrong operands are found here, not in a run.
 
+mod clash;
 mod literal;
 mod operand;
 mod phrase;
+mod role;
 mod rule;
 mod select;
 mod sense;
@@ -130,8 +132,7 @@ impl Subjects {
 }
 
 impl Binder<'_, '_> {
-    /// The assertions of an `expect` and its kin; mistakes are reported and leave theirs out.
-    pub(crate) fn assertions(&mut self, node: &Node, subjects: &Subjects, part: &str) -> Vec<Assertion> {
+    fn each_assertion(&mut self, node: &Node, subjects: &Subjects, part: &str) -> Vec<Assertion> {
         let NodeValue::Map(entries) = &node.value else {
             let message = format!("expected a map of what to look at, found {}", node.describe());
             let help =
@@ -227,6 +228,9 @@ impl Binder<'_, '_> {
         };
         if entries.is_empty() {
             self.report.push(Diagnostic::error("E104", value.span, format!("`{subject}` is empty")));
+        }
+        if shape == Shape::Header {
+            self.header_once(entries);
         }
         for (key, value) in entries {
             let selected = self.report_err(select_key(subject, shape, key));

@@ -441,7 +441,8 @@ fn depth(node: &Node) -> usize {
     }
 }
 
-fn duplicate(name: &Spanned<String>, first: Span) -> Diagnostic {
+/// The mistake of a key that is in a map twice.
+pub(crate) fn duplicate(name: &Spanned<String>, first: Span) -> Diagnostic {
     Diagnostic::error("E007", name.span, format!("`{}` is there twice", name.value))
         .label("the second one")
         .other(first, "the first one")
