@@ -196,6 +196,26 @@ impl Assertion {
         }
     }
 
+    pub(crate) fn matchers(&self) -> &[Matcher] {
+        &self.0.matchers
+    }
+
+    /// Whether it holds wherever `other` does, as far as that is plain: of statuses, or if both say the same.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let (own, other) = (&*self.0, &*other.0);
+        if own.subject != other.subject || own.name != other.name {
+            return false;
+        }
+        let is_status =
+            |inner: &Inner| inner.matchers.iter().any(|matcher| matches!(matcher, Matcher::Status(_)));
+        if !is_status(other) {
+            return own.expected == other.expected;
+        }
+        let look = Look::new(Timestamp::from_nanos(0), None, "");
+        let holds = |inner: &Inner, status| Matcher::all(&inner.matchers, &Value::Int(status), look).pass;
+        (100..=599).all(|status| holds(own, status) || !holds(other, status))
+    }
+
     /// The subject's name, such as `status`.
     pub fn subject(&self) -> &'static str {
         self.0.subject

@@ -147,7 +147,7 @@ codes! {
     "E307" "status" "A whole number of 100–599, `2xx`, or a list of those."
     "E308" "operator does not fit" "The operator makes no sense for the type of what is looked at."
     "E309" "capture" "A capture takes one value from one place: { json: $.id }, { header: Location }, { regex: 'id=(\\d+)' }."
-    "E310" "contradiction" "Several operators in one map must all hold, and no value fulfils these."
+    "E310" "contradiction" "What is asked for can never come about: several operators in one map must all hold, and no value fulfils these; a limit that no value reaches; a rule of `sli.ineligible` or `poll.stop_if` that takes every run, or every good one."
     "E311" "nothing to look at" "The step can never show what is looked at: an answer to HEAD, say, has no body."
     "E312" "XML path" "Paths name elements from the top down: /feed/entry[1]/title, /feed/entry/@id."
     "E313" "CSS selector" "Elements of an HTML page are chosen by CSS selectors, and an attribute behind them: h1.title, a[rel=next] @href."

@@ -48,18 +48,18 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         let meant = duration_unit_meant(unit).map(|unit| format!("{number}{unit}"));
         return Err(UnitError::Unit(unit.to_owned(), meant));
     };
-    let duration = match number.parse::<u64>() {
-        // Exact where it can be: a suggestion must be read as what it was made from.
+    // Whole numbers exactly: a suggestion must be read as what it was made from.
+    let duration = if let Ok(whole) = number.parse::<u64>() {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a unit has whole milliseconds"
         )]
-        Ok(whole) => whole.checked_mul((seconds * 1e3).round() as u64).map(Duration::from_millis),
-        Err(_) => {
-            let value: f64 = number.parse().map_err(|_| UnitError::Shape)?;
-            Duration::try_from_secs_f64(value * seconds).ok()
-        }
+        let millis = (seconds * 1e3).round() as u64;
+        whole.checked_mul(millis).map(Duration::from_millis)
+    } else {
+        let value: f64 = number.parse().map_err(|_| UnitError::Shape)?;
+        Duration::try_from_secs_f64(value * seconds).ok()
     };
     let duration = duration.ok_or(UnitError::TooLarge)?;
     if duration > DURATION_MAX { Err(UnitError::TooLarge) } else { Ok(duration) }

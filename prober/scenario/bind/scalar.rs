@@ -215,17 +215,14 @@ pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Dia
             no_leading_zero(scalar, span)?;
             number.into()
         }
-        ScalarKind::Float(_) if is_whole(&scalar.text) => match scalar.text.parse::<u64>() {
-            Ok(number) => {
-                no_leading_zero(scalar, span)?;
-                number.into()
-            }
-            Err(_) => {
-                let problem =
-                    Diagnostic::error("E104", span, "this whole number is too large to be kept exactly");
-                return Err(problem.help(format!("put it in quotes, as a text: \"{}\"", scalar.text)));
-            }
-        },
+        ScalarKind::Float(_) if is_whole(&scalar.text) => {
+            no_leading_zero(scalar, span)?;
+            let number = scalar.text.parse::<u64>().map_err(|_| {
+                Diagnostic::error("E104", span, "this whole number is too large to be kept exactly")
+                    .help(format!("put it in quotes, as a text: \"{}\"", scalar.text))
+            })?;
+            number.into()
+        }
         ScalarKind::Float(number) => match serde_json::Number::from_f64(number) {
             Some(number) => serde_json::Value::Number(number),
             None => return Err(Diagnostic::error("E104", span, "this number is too large")),

@@ -80,3 +80,35 @@ fn whole_numbers_that_cannot_be_kept() {
     check_expect("json: { $.a: 12345678901234567891 }", &[], &[]);
     check_expect("json: { $.a: 1e300 }", &[], &[]);
 }
+
+#[test]
+fn rules_that_take_every_run() {
+    let http = "http: https://x.example\n";
+    let rule = |rule: &str, expect: &str| format!("{http}{expect}sli: {{ ineligible: [{rule}] }}\n");
+    for (clause, expect, codes, text) in [
+        ("{ status: { gte: 100 } }", "", &["E310"] as &[&str], "no run could ever be bad"),
+        ("{ status: [1xx, 2xx, 3xx, 4xx, 5xx] }", "", &["E310"], "no run could ever be bad"),
+        ("{ status: { exists: true } }", "", &["E310"], "no run could ever be bad"),
+        ("{ status: { gte: 100 }, headers: { X: y } }", "", &["W343"], "leave it out: the others decide"),
+        ("{ status: 2xx }", "", &["E310"], "none could be good"),
+        ("{ status: { lt: 300 } }", "", &["E310"], "none could be good"),
+        ("{ status: 200 }", "expect: { status: 200 }\n", &["E310"], "none could be good"),
+        ("{ headers: { X: y } }", "expect: { headers: { X: y } }\n", &["E310"], "none could be good"),
+        ("{ status: 200 }", "", &[], ""),
+        ("{ status: 503 }", "expect: { status: [200, 503] }\n", &[], ""),
+        ("{ status: 200, headers: { X: y } }", "expect: { status: 200 }\n", &[], ""),
+        ("{ status: 503, headers: { X: { exists: true } } }", "", &[], ""),
+    ] {
+        check(PROJECT, &rule(clause, expect), codes, &[text]);
+    }
+    let poll = |stop: &str| format!("{http}poll: {{ until: {{ status: 200 }}, stop_if: {{ {stop} }} }}\n");
+    check(PROJECT, &poll("status: { gte: 100 }"), &["E310"], &["the poll always ends with the first one"]);
+    check(PROJECT, &poll("status: 410"), &[], &[]);
+}
+
+#[test]
+fn names_of_headers_are_the_same_in_capital_letters() {
+    check_expect("headers: { X-A: a, x-a: b }", &["E007"], &["case does not matter"]);
+    let sent = "http: { url: https://x.example, headers: { X-A: a, x-a: b } }\n";
+    check(PROJECT, sent, &["E007"], &["case does not matter"]);
+}
