@@ -79,6 +79,7 @@ mod bind;
 mod capture_bind;
 mod history;
 mod interpolate;
+mod item_form;
 pub mod lint;
 mod matcher;
 mod moment;
