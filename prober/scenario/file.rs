@@ -233,10 +233,18 @@ pub(crate) fn check_version(fields: &mut Fields, report: &mut Report) {
 /// Where a key of a step would be right: under its kind, or under `expect`.
 fn step_elsewhere<N>(typed: &str, kinds: &'static [Kind<N>], step: &Node) -> Option<Elsewhere> {
     let kind = kinds.iter().find(|kind| step.get(kind.name).is_some())?;
-    if typed == crate::assertion::LATENCY || kind.subjects.iter().any(|subject| subject.name == typed) {
-        return Some(Elsewhere::Under("expect".to_owned()));
+    let is_shown =
+        typed == crate::assertion::LATENCY || kind.subjects.iter().any(|subject| subject.name == typed);
+    let is_sent = kind.keys.iter().any(|key| key.name == typed);
+    match (is_shown, is_sent) {
+        (true, true) => Some(Elsewhere::Hint(format!(
+            "what is sent belongs under `{}`, as a map with its other keys; what must come back under `expect`",
+            kind.name
+        ))),
+        (true, false) => Some(Elsewhere::Under("expect".to_owned())),
+        (false, true) => Some(Elsewhere::Under(kind.name.to_owned())),
+        (false, false) => None,
     }
-    kind.keys.iter().any(|key| key.name == typed).then(|| Elsewhere::Under(kind.name.to_owned()))
 }
 
 fn schedule<N>(

@@ -199,6 +199,10 @@ impl<'a> Names<'a> {
             Some(("run", _)) => run_fact(path, span).map(Meaning::Hole),
             Some(("params", name)) => self.param(name, span),
             Some(("matrix", name)) => self.matrix(name, span),
+            Some(("region", name)) => {
+                let message = format!("`region` is the region's name, and has no `{name}`");
+                Err(Diagnostic::error("E204", span, message).help("write ${region}"))
+            }
             Some(("env", name)) => {
                 Err(Diagnostic::error("E204", span, "the environment cannot be read here")
                     .help(format!("name it under `secrets` in prober.yaml: {name}: {{ env: {name} }}")))

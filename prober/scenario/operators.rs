@@ -3,6 +3,7 @@
 mod clash;
 mod literal;
 mod operand;
+mod path_help;
 mod phrase;
 mod role;
 mod rule;

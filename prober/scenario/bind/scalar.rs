@@ -32,6 +32,10 @@ pub(crate) fn text(scalar: &Scalar, key: &str, span: Span) -> Result<String, Dia
     let problem = wrong_type(&KeyType::Text, span, &describe(scalar));
     Err(match scalar.kind {
         ScalarKind::Null => problem,
+        // In quotes it would be refused too.
+        ScalarKind::Bool(_) if key == "insecure" => problem.help(
+            "write the reason why that is right, such as insecure: \"self-signed until the move\", or leave it out",
+        ),
         _ => problem.help(format!("put it in quotes: {key}: \"{}\"", scalar.text)),
     })
 }
@@ -265,5 +269,18 @@ pub(crate) fn wanted_words(wanted: &KeyType) -> String {
         KeyType::OneOrMany(item) => format!("{}, or a list of those", wanted_words(item)),
         KeyType::Formed(_, form) => form.words.to_owned(),
         KeyType::Map(_) | KeyType::Record(_) | KeyType::Held(_) => "a map".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_no_yes() {
+        let yes = Scalar { text: "true".into(), kind: ScalarKind::Bool(true), verbatim: None };
+        let help = |key: &str| text(&yes, key, Span::default()).unwrap_err().help.join("; ");
+        assert_eq!(help("owner"), "put it in quotes: owner: \"true\"");
+        assert!(help("insecure").starts_with("write the reason why that is right, such as insecure: \"self"));
     }
 }

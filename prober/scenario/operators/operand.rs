@@ -31,6 +31,15 @@ impl Binder<'_, '_> {
             drop(literal);
             return None;
         }
+        if let Some(item) = node.scalar().filter(|_| is_list(value)) {
+            let shown = model::outcome::cut(item.text.to_string(), 60);
+            let shown = if item.kind == ScalarKind::Quoted { format!("\"{shown}\"") } else { shown };
+            let problem = Diagnostic::error("E305", node.span, "say how the list is compared");
+            self.report.push(problem.help(format!(
+                "write {key}: {{ contains: {shown} }}, or equals_set: [{shown}] in its place"
+            )));
+            return None;
+        }
         if is_found(value) && node.list().is_some() {
             let help = match value {
                 ValueType::FoundMany => {

@@ -112,3 +112,20 @@ fn names_of_headers_are_the_same_in_capital_letters() {
     let sent = "http: { url: https://x.example, headers: { X-A: a, x-a: b } }\n";
     check(PROJECT, sent, &["E007"], &["case does not matter"]);
 }
+
+#[test]
+fn what_is_suggested_can_be_typed() {
+    let aa = "write answers: { contains: 192.0.2.1 }";
+    check_expect("answers: 192.0.2.1", &["E305"], &[aa]);
+    check_expect("answers: { contains: 192.0.2.1 }", &[], &[]);
+    check_expect("accepts: { not: old }", &["E305"], &["write not: { contains: old }"]);
+    check_expect("accepts: { not: { contains: old } }", &[], &[]);
+    check_expect("json: { a-b: 1 }", &["E302"], &["write \"$['a-b']\""]);
+    check_expect("json: { \"$['a-b']\": 1 }", &[], &[]);
+    check(PROJECT, "http: https://${region.name}.example/\n", &["E204"], &["write ${region}"]);
+    check(PROJECT, "http: https://x.example/ #top\n", &["W320"], &["write http: \"https://x.example/#top\""]);
+    for key in ["headers: { X: y }", "json: { a: b }"] {
+        let texts = ["what is sent belongs under `http`", "what must come back under `expect`"];
+        check(PROJECT, &format!("http: https://x.example\n{key}\n"), &["E102"], &texts);
+    }
+}
