@@ -187,4 +187,5 @@ codes! {
     "W354" "many instances" "The matrix stands for more than 200 scenarios. Each has a schedule, a history and alerts of its own."
     "W355" "long maintenance" "Slots inside a maintenance do not count, so an outage in it is seen by nobody. A recurring one of more than a day, or a single one of more than a week, is seldom meant."
     "W356" "maintenance is over" "A maintenance with an end in the past does nothing any more."
+    "W357" "cron that comes true otherwise than it looks" "With a day of the month and a weekday either is enough, so that `0 9 1-7 * MON` is every Monday and the first seven days. A step begins anew with each hour or day, so that `*/45` is at 0 and 45, and 15 minutes later at 0 again."
 }

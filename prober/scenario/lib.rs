@@ -46,6 +46,7 @@ pub mod cadence;
 pub mod capture;
 pub mod codes;
 pub mod compile;
+mod cron_doubts;
 pub mod diagnostic;
 pub mod explain;
 pub mod fields;

@@ -815,4 +815,9 @@ http: https://shop.example/health",
         right: r"    from: 2099-01-01T22:00:00+01:00
     to: 2099-01-02T01:00:00+01:00",
     },
+    Example {
+        code: "W357",
+        wrong: r#"cron: "0 9 1-7 * MON""#,
+        right: r#"cron: "0 9 * * MON#1""#,
+    },
 ];

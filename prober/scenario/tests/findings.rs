@@ -129,3 +129,18 @@ fn what_is_suggested_can_be_typed() {
         check(PROJECT, &format!("http: https://x.example\n{key}\n"), &["E102"], &texts);
     }
 }
+
+#[test]
+fn cron_that_comes_true_otherwise_than_it_looks() {
+    let scenario = |cron: &str| format!("name: a\naim: x\ncron: \"{cron}\"\nhttp: https://x.example\n");
+    for (cron, code, text) in [
+        ("*/61 * * * *", "E118", "write every: 61m"),
+        ("0 9 1-7 * MON", "W357", "on every MON too"),
+        ("*/45 * * * *", "W357", "write every: 45m for equal ones, or the values: 0,45"),
+    ] {
+        let shown = rendered(PROJECT, &[&scenario(cron)]);
+        assert!(shown.contains(&format!("[{code}]")) && shown.contains(text), "{shown}");
+    }
+    assert_eq!(rendered(PROJECT, &[&scenario("0 9 * * MON#1")]), "");
+    assert_eq!(rendered(PROJECT, &[&scenario("0,45 * * * *")]), "");
+}
