@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::own::Beside;
+use crate::pattern::Patterns;
 use crate::reuse::{Arguments, Cell};
 use crate::source::Span;
 use crate::suggest::nearest;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) regions: BTreeMap<Arc<str>, RegionNames>,
     /// How files are read that scenarios name.
     pub(crate) beside: Beside,
+    /// The patterns compiled so far.
+    pub(crate) patterns: Arc<Patterns>,
 }
 
 /// What belongs to one scenario, or to one instance of it.
@@ -139,6 +142,11 @@ impl<'a> Names<'a> {
     /// How files are read that the scenario names.
     pub(crate) const fn beside(&self) -> &'a Beside {
         &self.shared.beside
+    }
+
+    /// The patterns compiled so far.
+    pub(crate) fn patterns(&self) -> &'a Patterns {
+        &self.shared.patterns
     }
 
     pub(crate) fn declare(&mut self, captures: Vec<Capture>) {

@@ -7,7 +7,6 @@ use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
 use crate::matcher::{Literal, StatusRange};
-use crate::pattern;
 use crate::suggest::{nearest, one_of};
 use crate::tree::Node;
 use crate::value::SubjectType;
@@ -150,7 +149,8 @@ impl Binder<'_, '_> {
     /// A compiled regular expression.
     pub(crate) fn regex(&mut self, node: &Node, key: &str) -> Option<regex::Regex> {
         let Some(Bound::Text(text)) = self.value(node, &KeyType::Text, key) else { return None };
-        self.report_err(pattern::compile(&text, node.span))
+        let found = self.names.patterns().find(&text, node.span);
+        self.report_err(found).map(|known| known.regex)
     }
 }
 

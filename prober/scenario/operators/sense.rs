@@ -66,8 +66,8 @@ impl Binder<'_, '_> {
     }
 
     fn pattern(&mut self, regex: &regex::Regex, at: Span, value: ValueType) {
-        // Two texts that have nothing in common but that the pattern matches nothing in them.
-        if regex.is_match("") && regex.is_match("\u{1}") {
+        let known = self.names.patterns().find(regex.as_str(), at);
+        if known.is_ok_and(|known| known.matches_all) {
             let problem =
                 Diagnostic::warning("W342", at, "this pattern matches every text, the empty one too");
             self.report.push(problem.help("write + in place of *, or what the text must have"));
