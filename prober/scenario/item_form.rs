@@ -37,7 +37,9 @@ impl Binder<'_, '_> {
 
     fn items(&mut self, node: &Node, form: &dyn Fn(&str) -> Option<String>) {
         if let NodeValue::List(items) = &node.value {
-            items.iter().for_each(|item| self.items(item, form));
+            for item in items {
+                self.items(item, form);
+            }
             return;
         }
         // What cannot be resolved is reported where it is read.

@@ -1,6 +1,7 @@
 //! What single mistakes are found to be, and what is suggested: tables of a file and its findings.
 
-use crate::testing::{compiled, rendered};
+use crate::compile::{Options, Sources, compile};
+use crate::testing::{KINDS, compiled, rendered, source};
 
 /// The head of a scenario of one step.
 const HEAD: &str = "name: a\naim: x\nevery: 1m\n";
@@ -143,4 +144,39 @@ fn cron_that_comes_true_otherwise_than_it_looks() {
     }
     assert_eq!(rendered(PROJECT, &[&scenario("0 9 * * MON#1")]), "");
     assert_eq!(rendered(PROJECT, &[&scenario("0,45 * * * *")]), "");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_the_only_mistake() {
+    let broken = "version: 1\nregions: { eu: {}\nvars: { shop: https://shop.example }\n";
+    let scenario = "name: a\naim: x\nregions: [eu]\nuse: rest\nalerts: { page: oncall }\nquorum: 2\n\
+                    http: { url: \"${vars.shop}/\", headers: { X: \"${secrets.key}\" } }\n";
+    let shown = rendered(broken, &[scenario]);
+    let found: Vec<_> = compiled(broken, &[scenario]).diagnostics.iter().map(|one| one.code).collect();
+    assert_eq!(found.len(), 1, "{shown}");
+    assert!(
+        shown.contains("--> prober.yaml") && shown.contains("the other files were not held against"),
+        "{shown}"
+    );
+    // What is wrong whatever the project says is told.
+    let shown = rendered(broken, &["name: a\nevery: 1m\nhttp: https://x.example\nexpct: {}\n"]);
+    assert!(shown.contains("[E102]"), "{shown}");
+}
+
+#[test]
+fn a_template_that_cannot_be_read_is_there() {
+    let check = |template: &str, expected: &[&str]| {
+        let sources = Sources {
+            project: Some(source("prober.yaml", PROJECT)),
+            templates: vec![source("templates/rest.yaml", template)],
+            scenarios: vec![source("scenarios/a.yaml", "name: a\nuse: rest\n")],
+            ..Sources::default()
+        };
+        let compiled = compile(sources, KINDS, &Options::default());
+        let found: Vec<_> = compiled.diagnostics.iter().map(|one| one.code).collect();
+        assert_eq!(found, expected, "{template}");
+        assert!(compiled.plans.is_empty());
+    };
+    check("template: [rest]\nbody: { every: 1m, http: https://x.example }\n", &["E103"]);
+    check("template: other\nbody: { every: 1m, http: https://x.example }\n", &["E151"]);
 }

@@ -31,9 +31,10 @@ pub(super) fn cut_off(text: &str, span: Span, comment: &str, placement: Placemen
         Some((key, value)) => {
             let key = key.trim_start_matches([' ', '-']);
             // A URL has no spaces.
-            let quoted = match value.contains("://") {
-                true => format!("{}#{word}", value.trim()),
-                false => format!("{} #{}", value.trim(), comment.trim_end()),
+            let quoted = if value.contains("://") {
+                format!("{}#{word}", value.trim())
+            } else {
+                format!("{} #{}", value.trim(), comment.trim_end())
             };
             let quoted = quoted.trim_start().replace('\\', "\\\\").replace('"', "\\\"");
             problem.help(format!("write {key}: \"{}\"", model::outcome::cut(quoted, 100)))
