@@ -171,6 +171,10 @@ impl Assertion {
         let inner = &*self.0;
         let look = Look::new(observed.now, observed.earlier, &inner.name);
         match observed.read(inner.subject, &inner.selector) {
+            // One element of a document that may have several is a list of one.
+            Reading::One(value) if inner.looks_at_elements() => {
+                inner.check_many(&[value], look, &inner.sources(observed))
+            }
             Reading::One(value) => {
                 let finding = Matcher::all(&inner.matchers, &value, look);
                 inner.checked(finding, show_value(&value, inner.quoted), || inner.sources(observed))
@@ -190,6 +194,26 @@ impl Assertion {
                 Checked::broken(cut(why, SHOWN_MAX), message)
             }
         }
+    }
+
+    pub(crate) fn matchers(&self) -> &[Matcher] {
+        &self.0.matchers
+    }
+
+    /// Whether it holds wherever `other` does, as far as that is plain: of statuses, or if both say the same.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let (own, other) = (&*self.0, &*other.0);
+        if own.subject != other.subject || own.name != other.name {
+            return false;
+        }
+        let is_status =
+            |inner: &Inner| inner.matchers.iter().any(|matcher| matches!(matcher, Matcher::Status(_)));
+        if !is_status(other) {
+            return own.expected == other.expected;
+        }
+        let look = Look::new(Timestamp::from_nanos(0), None, "");
+        let holds = |inner: &Inner, status| Matcher::all(&inner.matchers, &Value::Int(status), look).pass;
+        (100..=599).all(|status| holds(own, status) || !holds(other, status))
     }
 
     /// The subject's name, such as `status`.
@@ -250,6 +274,12 @@ impl Inner {
     /// Who says what the subject is; empty where that goes without saying.
     fn sources(&self, observed: &Observed<'_>) -> Vec<String> {
         if self.subject == LATENCY { Vec::new() } else { observed.evidence.sources() }
+    }
+
+    fn looks_at_elements(&self) -> bool {
+        let lists =
+            |matcher: &Matcher| matches!(matcher, Matcher::Any(_) | Matcher::All(_) | Matcher::EqualsSet(_));
+        matches!(self.selector, Selector::Xml(_) | Selector::Own(_)) && self.matchers.iter().any(lists)
     }
 
     /// Several values: from a JSON path they are a list of nodes, otherwise each is an answer of its own.

@@ -184,9 +184,22 @@ impl Binder<'_, '_> {
             }
         }
         if key == "headers" {
+            self.header_once(entries);
             sound &= self.clean_headers(&bound);
         }
         sound.then_some(bound)
+    }
+
+    /// The names of headers, which are the same in capital and small letters.
+    pub(crate) fn header_once<T>(&mut self, headers: &[(Spanned<String>, T)]) {
+        let mut seen = std::collections::HashMap::with_capacity(headers.len());
+        for (name, _) in headers {
+            if let Some(first) = seen.insert(name.value.to_ascii_lowercase(), name.span) {
+                self.report.push(
+                    crate::tree::duplicate(name, first).help("case does not matter in the name of a header"),
+                );
+            }
+        }
     }
 
     /// Header values that would end the header and begin another one.

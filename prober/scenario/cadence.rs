@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use model::slot::Cadence;
 use model::time::Timestamp;
 
+use crate::cron_doubts::{doubts, oversized};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
@@ -52,7 +53,17 @@ pub(crate) struct Due {
 enum CronFault {
     Fields(usize),
     Nickname,
-    Field { index: usize, from: usize, to: usize },
+    Field {
+        index: usize,
+        from: usize,
+        to: usize,
+    },
+    /// A step that is larger than its field, with what helps.
+    Step {
+        from: usize,
+        to: usize,
+        help: String,
+    },
     Whole,
     Never,
 }
@@ -83,6 +94,7 @@ pub(crate) fn read(given: &Given, cache: &mut CronCache, report: &mut Report) ->
         }
         (None, Some(cron)) => {
             let interval = check_cron(cron, cache).map_err(|problem| report.push(problem)).ok()?;
+            doubts(cron, report);
             let expression = cron.value.split_whitespace().collect::<Vec<_>>().join(" ");
             Some(Due { cadence: Cadence::Cron { expression, timezone: zone? }, interval })
         }
@@ -179,21 +191,29 @@ fn explain(cron: &Spanned<String>, fault: &CronFault) -> Diagnostic {
         }
         CronFault::Field { index, from, to } => {
             let (name, range) = FIELDS[*index];
-            // The place inside the text is right only if the file has it byte for byte.
-            let exact = (cron.span.end - cron.span.start) as usize;
-            let span = match exact.checked_sub(text.len()) {
-                Some(0) => cron.span.part(*from, *to),
-                Some(2) => cron.span.part(from + 1, to + 1),
-                _ => cron.span,
-            };
             let shown = model::outcome::cut(text[*from..*to].to_owned(), 60);
-            Diagnostic::error("E118", span, format!("`{shown}` is not {name} of a cron expression"))
-                .help(range)
+            let message = format!("`{shown}` is not {name} of a cron expression");
+            Diagnostic::error("E118", part(cron, *from, *to), message).help(range)
+        }
+        CronFault::Step { from, to, help } => {
+            let shown = model::outcome::cut(text[*from..*to].to_owned(), 60);
+            let message = format!("the step of `{shown}` is larger than its field");
+            Diagnostic::error("E118", part(cron, *from, *to), message).help(help.clone())
         }
         CronFault::Whole => problem("this is not a cron expression")
             .help("minute hour day month weekday, such as \"*/5 6-20 * * MON-FRI\""),
         CronFault::Never => Diagnostic::error("E119", cron.span, "this cron expression never comes true")
             .help("there is no such day in such a month within eight years"),
+    }
+}
+
+/// The place of a field, which is inside the text only if the file has it byte for byte.
+fn part(cron: &Spanned<String>, from: usize, to: usize) -> Span {
+    let exact = (cron.span.end - cron.span.start) as usize;
+    match exact.checked_sub(cron.value.len()) {
+        Some(0) => cron.span.part(from, to),
+        Some(2) => cron.span.part(from + 1, to + 1),
+        _ => cron.span,
     }
 }
 
@@ -209,10 +229,14 @@ fn look_at(text: &str) -> Result<Duration, CronFault> {
     for (index, field) in fields.iter().enumerate() {
         let mut alone = ["*"; FIELDS.len()];
         alone[index] = field;
+        let from = field.as_ptr() as usize - text.as_ptr() as usize;
+        let to = from + field.len();
         // Longer than any sensible field: refused before it is expanded.
         if field.len() > 256 || parser.parse(&alone.join(" ")).is_err() {
-            let from = field.as_ptr() as usize - text.as_ptr() as usize;
-            return Err(CronFault::Field { index, from, to: from + field.len() });
+            return Err(CronFault::Field { index, from, to });
+        }
+        if let Some(help) = oversized(index, field) {
+            return Err(CronFault::Step { from, to, help });
         }
     }
     let cron = parser.parse(text).map_err(|_| CronFault::Whole)?;
@@ -336,6 +360,9 @@ mod tests {
         check("* * * *", Err("it has 4 fields"));
         check("0 */5 * * * *", Err("it has 6 fields"));
         check("61 * * * *", Err("`61` is not a minute"));
+        check("*/61 * * * *", Err("the step of `*/61` is larger than its field"));
+        check("0 */25 * * *", Err("every: 25h"));
+        check("0 9 * * MON#1", Ok(1_440));
         check("0 25 * * *", Err("hours go from 0 to 23"));
         check("0 0 * FOO *", Err("`FOO` is not a month"));
         check("0 0 * * MOO", Err("weekday"));

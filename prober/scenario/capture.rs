@@ -84,6 +84,7 @@ fn to_json(value: Value<'_>) -> Json {
         Value::Null => Json::Null,
         Value::Bool(value) => value.into(),
         Value::Int(value) => value.into(),
+        Value::Large(value) => value.into(),
         Value::Float(value) => value.into(),
         Value::Text(text) => text.into_owned().into(),
         Value::Duration(duration) => duration.as_secs_f64().into(),

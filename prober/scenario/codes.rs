@@ -148,7 +148,7 @@ codes! {
     "E307" "status" "A whole number of 100–599, `2xx`, or a list of those."
     "E308" "operator does not fit" "The operator makes no sense for the type of what is looked at."
     "E309" "capture" "A capture takes one value from one place: { json: $.id }, { header: Location }, { regex: 'id=(\\d+)' }."
-    "E310" "contradiction" "Several operators in one map must all hold, and no value fulfils these."
+    "E310" "contradiction" "What is asked for can never come about: several operators in one map must all hold, and no value fulfils these; a limit that no value reaches; a rule of `sli.ineligible` or `poll.stop_if` that takes every run, or every good one."
     "E311" "nothing to look at" "The step can never show what is looked at: an answer to HEAD, say, has no body."
     "E312" "XML path" "Paths name elements from the top down: /feed/entry[1]/title, /feed/entry/@id."
     "E313" "CSS selector" "Elements of an HTML page are chosen by CSS selectors, and an attribute behind them: h1.title, a[rel=next] @href."
@@ -190,4 +190,5 @@ codes! {
     "W356" "maintenance is over" "A maintenance with an end in the past does nothing any more."
     "W357" "pattern that names nothing" "No file matches this pattern of `scenarios` or `include`, while others match some: perhaps a folder was renamed."
     "W358" "file that no pattern names" "It ends as YAML files may, and only for that ending no pattern names it: what stands in it is never run."
+    "W359" "cron that comes true otherwise than it looks" "With a day of the month and a weekday either is enough, so that `0 9 1-7 * MON` is every Monday and the first seven days. A step begins anew with each hour or day, so that `*/45` is at 0 and 45, and 15 minutes later at 0 again."
 }

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod controls;
+mod follow;
 mod joint;
 mod parts;
 mod reach;
@@ -30,6 +31,7 @@ use crate::tree::{Node, parse};
 use crate::unused::Mentioned;
 use crate::version::version;
 use crate::waiver::{self, Waived};
+use follow::Unread;
 use parts::{Made, declared, effective};
 
 /// The files of a project as text.
@@ -101,7 +103,7 @@ impl<N> Compiled<N> {
 pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options) -> Compiled<N> {
     let mut report = Report::default();
     let is_whole = sources.whole;
-    let Read { project, templates, files, scenarios_from, mentioned } =
+    let Read { project, templates, files, scenarios_from, mentioned, unread } =
         Read::of(sources, options, &mut report);
     let mut compiler = Compiler {
         around: Surroundings { project: &project, kinds, cron: CronCache::default(), now: options.now },
@@ -134,7 +136,8 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
     compiler.former_names(&mut report);
     let unknown_vars = compiler.unused(is_whole, &mut report);
     report.append(twice(&plans));
-    let (left, waived) = waiver::apply(report.finish(), &files);
+    let found = unread.without_what_follows(report.finish(), files.len() > 1);
+    let (left, waived) = waiver::apply(found, &files);
     let diagnostics = left.into_iter().collect::<Report>().finish();
     Compiled { plans, controls, joint_slos, diagnostics, waived, project, sources: files, unknown_vars }
 }
@@ -177,19 +180,23 @@ pub(crate) struct Read {
     /// The index of the first scenario file.
     pub(crate) scenarios_from: usize,
     pub(crate) mentioned: Mentioned,
+    unread: Unread,
 }
 
 impl Read {
     pub(crate) fn of(sources: Sources, options: &Options, report: &mut Report) -> Self {
         let mut mentioned = Mentioned::default();
-        let mut project = read_project(sources.project.as_ref(), options, &mut mentioned, report);
+        let read = read_project(sources.project.as_ref(), options, &mut mentioned, report);
+        let is_unread = read.is_none() && sources.project.is_some();
+        let mut project = read.unwrap_or_else(|| Project::empty(given(options)));
         project.shared.beside = sources.beside;
         let templates_from = usize::from(sources.project.is_some());
         let templates = Templates::read(templates_from, &sources.templates, report);
         templates.nodes().for_each(|node| mentioned.note(node));
+        let unread = Unread { project: is_unread, template: templates.is_incomplete() };
         let scenarios_from = templates_from + sources.templates.len();
         let files = sources.project.into_iter().chain(sources.templates).chain(sources.scenarios);
-        Self { project, templates, files: files.collect(), scenarios_from, mentioned }
+        Self { project, templates, files: files.collect(), scenarios_from, mentioned, unread }
     }
 }
 
@@ -198,16 +205,16 @@ fn read_project(
     options: &Options,
     mentioned: &mut Mentioned,
     report: &mut Report,
-) -> Project {
-    let given: Vars = options.vars.iter().map(|(name, text)| (name.clone(), Var::from_text(text))).collect();
-    match source.and_then(|source| parse(0, &source.text, report)) {
-        Some(root) => {
-            mentioned.note(&root);
-            let mut cron = CronCache::default();
-            Project::read(&root, given, Context { cron: &mut cron, now: options.now }, report)
-        }
-        None => Project::empty(given),
-    }
+) -> Option<Project> {
+    let root = parse(0, &source?.text, report)?;
+    mentioned.note(&root);
+    let mut cron = CronCache::default();
+    Some(Project::read(&root, given(options), Context { cron: &mut cron, now: options.now }, report))
+}
+
+/// The variables of the command line.
+fn given(options: &Options) -> Vars {
+    options.vars.iter().map(|(name, text)| (name.clone(), Var::from_text(text))).collect()
 }
 
 struct Compiler<'a, N: 'static> {

@@ -248,8 +248,10 @@ fn takes_words(takes: &Takes) -> String {
 
 /// The types that an operator can be used with, for people.
 fn fitting(operator: &Operator) -> String {
-    const TYPES: [(ValueType, &str); 13] = [
-        (ValueType::Dynamic, "values in JSON, headers and rows"),
+    const TYPES: [(ValueType, &str); 15] = [
+        (ValueType::Dynamic, "values in JSON and rows"),
+        (ValueType::Found, "headers and matches"),
+        (ValueType::FoundMany, "elements of pages and documents"),
         (ValueType::One(SubjectType::Status), "statuses"),
         (ValueType::One(SubjectType::Int), "whole numbers"),
         (ValueType::One(SubjectType::Size), "sizes"),

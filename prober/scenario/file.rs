@@ -30,7 +30,7 @@ use crate::slo::{self, Head, Rhythm, Slo};
 use crate::source::{Span, Spanned};
 use crate::suggest::nearest;
 use crate::tree::Node;
-use crate::units::show_duration;
+use crate::units::{show_duration, spell_duration};
 use naming::{former_names, own_labels, scenario_name, with_defaults};
 
 /// The limit of a run where neither the scenario nor the project sets one.
@@ -233,10 +233,18 @@ pub(crate) fn check_version(fields: &mut Fields, report: &mut Report) {
 /// Where a key of a step would be right: under its kind, or under `expect`.
 fn step_elsewhere<N>(typed: &str, kinds: &'static [Kind<N>], step: &Node) -> Option<Elsewhere> {
     let kind = kinds.iter().find(|kind| step.get(kind.name).is_some())?;
-    if typed == crate::assertion::LATENCY || kind.subjects.iter().any(|subject| subject.name == typed) {
-        return Some(Elsewhere::Under("expect".to_owned()));
+    let is_shown =
+        typed == crate::assertion::LATENCY || kind.subjects.iter().any(|subject| subject.name == typed);
+    let is_sent = kind.keys.iter().any(|key| key.name == typed);
+    match (is_shown, is_sent) {
+        (true, true) => Some(Elsewhere::Hint(format!(
+            "what is sent belongs under `{}`, as a map with its other keys; what must come back under `expect`",
+            kind.name
+        ))),
+        (true, false) => Some(Elsewhere::Under("expect".to_owned())),
+        (false, true) => Some(Elsewhere::Under(kind.name.to_owned())),
+        (false, false) => None,
     }
-    kind.keys.iter().any(|key| key.name == typed).then(|| Elsewhere::Under(kind.name.to_owned()))
 }
 
 fn schedule<N>(
@@ -295,7 +303,8 @@ fn timeout(
         let problem = Diagnostic::error("E112", given.span, message)
             .label("a run would still be going when the next is due");
         report.push(
-            problem.help(format!("write timeout: {} or less, or a longer interval", shown.replace(' ', ""))),
+            problem
+                .help(format!("write timeout: {} or less, or a longer interval", spell_duration(interval))),
         );
     }
     // At the interval or just below it, the next run is missed whenever one takes its time.
@@ -307,9 +316,8 @@ fn timeout(
             format!("the timeout is as good as the interval of {shown}"),
         )
         .label("a run that takes its time makes the next one be missed");
-        let enough = show_duration(interval.mul_f64(0.5));
-        report
-            .push(problem.help(format!("write timeout: {}, or a longer interval", enough.replace(' ', ""))));
+        let enough = spell_duration(interval / 2);
+        report.push(problem.help(format!("write timeout: {enough}, or a longer interval")));
     }
     given.value
 }
@@ -323,7 +331,7 @@ fn grace(fields: &mut Fields, root: &Node, report: &mut Report) -> Duration {
             .push(problem.label("this is its limit").help("add teardown: with steps, or leave out `grace`"));
     }
     if given.value.is_zero() || given.value > GRACE_MAX {
-        let most = show_duration(GRACE_MAX).replace(' ', "");
+        let most = spell_duration(GRACE_MAX);
         let message = "the grace must be more than nothing, and a stop of the prober waits for it";
         report.push(Diagnostic::error("E104", given.span, message).help(format!("{most} is the most")));
         return GRACE_DEFAULT;

@@ -104,6 +104,7 @@ pub(crate) fn advances(within: Duration, tolerance: Duration, value: &Value<'_>,
 fn growing(value: &Value<'_>) -> Option<MarkValue> {
     match value {
         Value::Int(number) => Some(MarkValue::Int(*number)),
+        Value::Large(number) => Some(MarkValue::Float(*number as f64)),
         Value::Float(number) if number.is_finite() => Some(MarkValue::Float(*number)),
         Value::Text(_) | Value::Time(_) => moment(value).map(MarkValue::Time),
         _ => None,

@@ -123,6 +123,11 @@ pub trait Action<N>: Send + Sync + fmt::Debug {
         &[]
     }
 
+    /// How the step writes an item of a list, if not as the author did: compared as it is, it would never be the same.
+    fn item_form(&self, _subject: &str, _item: &str) -> Option<String> {
+        None
+    }
+
     /// How many sources are asked, if the file says so.
     fn sources(&self) -> Option<usize> {
         None

@@ -216,6 +216,7 @@ fn recurring(
         None => Some("UTC".to_owned()),
     };
     check_cron(cron, context.cron).map_err(|problem| report.push(problem)).ok()?;
+    crate::cron_doubts::doubts(cron, report);
     let timezone = timezone?;
     if duration.value.is_zero() {
         report.push(Diagnostic::error("E104", duration.span, "a maintenance of no time does nothing"));

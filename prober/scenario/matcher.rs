@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: any coercion. Comparing a text with a number fails and says so.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use model::high_mark::MarkValue;
@@ -94,19 +95,28 @@ pub(crate) struct Finding {
     pub(crate) age: Option<f64>,
     /// What is wrong in a few words; for a value that holds, a remark.
     pub(crate) note: Option<String>,
+    /// Whether the operator has no meaning for such a value, so that its opposite does not hold either.
+    pub(crate) senseless: bool,
     /// The greatest value so far, and since when.
     pub(crate) mark: Option<(MarkValue, Timestamp)>,
 }
 
 impl Finding {
-    pub(crate) const HOLDS: Self = Self { pass: true, reason: Reason::Ok, age: None, note: None, mark: None };
+    pub(crate) const HOLDS: Self =
+        Self { pass: true, reason: Reason::Ok, age: None, note: None, senseless: false, mark: None };
     const BROKEN: Self = Self { pass: false, reason: Reason::Failed, ..Self::HOLDS };
 
     pub(crate) fn of(pass: bool) -> Self {
         if pass { Self::HOLDS } else { Self::BROKEN }
     }
 
+    /// A value that the operator has no meaning for.
     pub(crate) fn mismatch(value: &Value<'_>, wanted: &str) -> Self {
+        Self { senseless: true, ..Self::unlike(value, wanted) }
+    }
+
+    /// A value of another type, which therefore is not the wanted one.
+    fn unlike(value: &Value<'_>, wanted: &str) -> Self {
         Self { note: Some(format!("{} is not {wanted}", family(value))), ..Self::BROKEN }
     }
 
@@ -164,7 +174,8 @@ impl Matcher {
             Self::Equals(literal) => equals(literal, value),
             Self::Not(matchers) => {
                 let inner = Self::all(matchers, value, look);
-                Finding { age: inner.age, ..Finding::of(!inner.pass) }
+                // What has no meaning has none with `not` before it either.
+                if inner.senseless { inner } else { Finding { age: inner.age, ..Finding::of(!inner.pass) } }
             }
             Self::In(literals) => Finding::of(literals.iter().any(|literal| literal.equals(value))),
             Self::NotIn(literals) => Finding::of(!literals.iter().any(|literal| literal.equals(value))),
@@ -183,9 +194,7 @@ impl Matcher {
                 }
                 None => Finding::mismatch(value, "a text, list or object"),
             },
-            Self::Any(matchers) => each(value, |items| {
-                Finding::of(items.iter().any(|item| Self::all(matchers, item, look).pass))
-            }),
+            Self::Any(matchers) => each(value, |items| any(matchers, items, look)),
             Self::All(matchers) => each(value, |items| {
                 items.iter().fold(Finding::HOLDS, |found, item| found.and(|| Self::all(matchers, item, look)))
             }),
@@ -231,15 +240,27 @@ impl Literal {
     }
 }
 
+/// Whether the matchers hold for an item; if they hold for none and have no meaning for one, that is said.
+fn any(matchers: &[Matcher], items: &[Value<'_>], look: Look<'_>) -> Finding {
+    let mut senseless = None;
+    for item in items {
+        let found = Matcher::all(matchers, item, look);
+        if found.pass {
+            return Finding::HOLDS;
+        }
+        senseless = senseless.or_else(|| Some(found).filter(|found| found.senseless));
+    }
+    senseless.unwrap_or(Finding::BROKEN)
+}
+
 fn json_equals(wanted: &serde_json::Value, found: &Value<'_>) -> bool {
     use serde_json::Value as Json;
     match (wanted, found) {
         (Json::Null, Value::Null) => true,
         (Json::Bool(wanted), Value::Bool(found)) => wanted == found,
-        (Json::Number(wanted), Value::Int(found)) => {
-            wanted.as_i64().map_or_else(|| wanted.as_f64() == Some(*found as f64), |wanted| wanted == *found)
+        (Json::Number(wanted), Value::Int(_) | Value::Large(_) | Value::Float(_)) => {
+            order(wanted, found) == Some(Ordering::Equal)
         }
-        (Json::Number(wanted), Value::Float(found)) => wanted.as_f64() == Some(*found),
         (Json::String(wanted), Value::Text(found)) => *wanted == **found,
         (Json::String(wanted), Value::Time(found)) => {
             moment(&Value::Text(wanted.as_str().into())) == Some(*found)
@@ -263,7 +284,7 @@ fn equals(literal: &Literal, value: &Value<'_>) -> Finding {
         return Finding::HOLDS;
     }
     let same = literal.family() == family(value) || matches!(value, Value::Time(_));
-    if same { Finding::BROKEN } else { Finding::mismatch(value, literal.family()) }
+    if same { Finding::BROKEN } else { Finding::unlike(value, literal.family()) }
 }
 
 /// The word for a value's type, as messages use it.
@@ -271,7 +292,7 @@ fn family(value: &Value<'_>) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
-        Value::Int(_) | Value::Float(_) => "a number",
+        Value::Int(_) | Value::Large(_) | Value::Float(_) => "a number",
         Value::Text(_) => "a text",
         Value::Duration(_) => "a duration",
         Value::Share(_) => "a share",
@@ -285,28 +306,41 @@ fn compare(comparison: Comparison, literal: &Literal, value: &Value<'_>) -> Find
     let order = match (literal, value) {
         (Literal::Duration(wanted), Value::Duration(found)) => found.partial_cmp(wanted),
         (Literal::Share(wanted), Value::Share(found)) => found.millionths().partial_cmp(&wanted.millionths()),
-        (Literal::Json(wanted), Value::Int(found)) => match wanted.as_i64() {
-            Some(wanted) => found.partial_cmp(&wanted),
-            None => wanted.as_f64().and_then(|wanted| (*found as f64).partial_cmp(&wanted)),
-        },
-        (Literal::Json(wanted), Value::Float(found)) => {
-            wanted.as_f64().and_then(|wanted| found.partial_cmp(&wanted))
-        }
+        (
+            Literal::Json(serde_json::Value::Number(wanted)),
+            Value::Int(_) | Value::Large(_) | Value::Float(_),
+        ) => order(wanted, value),
         _ => return Finding::mismatch(value, literal.family()),
     };
     Finding::of(order.is_some_and(|order| comparison.holds(order)))
+}
+
+/// How a number that was found lies to the wanted one: exactly, where both are whole numbers.
+fn order(wanted: &serde_json::Number, found: &Value<'_>) -> Option<Ordering> {
+    let whole = wanted.as_i64().map(i128::from).or_else(|| wanted.as_u64().map(i128::from));
+    let (exact, near) = match found {
+        Value::Int(found) => (i128::from(*found), *found as f64),
+        Value::Large(found) => (i128::from(*found), *found as f64),
+        Value::Float(found) => return found.partial_cmp(&wanted.as_f64()?),
+        _ => return None,
+    };
+    match whole {
+        Some(whole) => Some(exact.cmp(&whole)),
+        None => near.partial_cmp(&wanted.as_f64()?),
+    }
 }
 
 fn find_rank(comparison: Comparison, rank: usize, words: &[&str], value: &Value<'_>) -> Finding {
     let Value::Text(text) = value else { return Finding::mismatch(value, "a text") };
     match words.iter().position(|word| word == text) {
         Some(found) => Finding::of(comparison.holds(found.cmp(&rank))),
-        None => Finding::BROKEN.noted(|| format!("only {} can be compared", words.join(", "))),
+        None => Finding { senseless: true, ..Finding::BROKEN }
+            .noted(|| format!("only {} can be compared", words.join(", "))),
     }
 }
 
 impl Comparison {
-    fn holds(self, order: std::cmp::Ordering) -> bool {
+    fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Greater => order.is_gt(),
             Self::AtLeast => order.is_ge(),
@@ -352,7 +386,7 @@ impl JsonType {
         match value {
             Value::Null => self == Self::Null,
             Value::Bool(_) => self == Self::Boolean,
-            Value::Int(_) => matches!(self, Self::Number | Self::Integer),
+            Value::Int(_) | Value::Large(_) => matches!(self, Self::Number | Self::Integer),
             Value::Float(number) => {
                 self == Self::Number || (self == Self::Integer && number.fract().abs() < f64::EPSILON)
             }
@@ -429,7 +463,7 @@ impl Finding {
     /// "a text is not a time" would be wrong: some texts are.
     fn noted_text(self, value: &Value<'_>) -> Self {
         match value {
-            Value::Text(_) | Value::Int(_) | Value::Float(_) => {
+            Value::Text(_) | Value::Int(_) | Value::Large(_) | Value::Float(_) => {
                 Self { note: Some("this is not a time".to_owned()), ..self }
             }
             _ => self,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::own::Beside;
+use crate::pattern::Patterns;
 use crate::reuse::{Arguments, Cell};
 use crate::source::Span;
 use crate::suggest::nearest;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) regions: BTreeMap<Arc<str>, RegionNames>,
     /// How files are read that scenarios name.
     pub(crate) beside: Beside,
+    /// The patterns compiled so far.
+    pub(crate) patterns: Arc<Patterns>,
 }
 
 /// What belongs to one scenario, or to one instance of it.
@@ -141,6 +144,11 @@ impl<'a> Names<'a> {
         &self.shared.beside
     }
 
+    /// The patterns compiled so far.
+    pub(crate) fn patterns(&self) -> &'a Patterns {
+        &self.shared.patterns
+    }
+
     pub(crate) fn declare(&mut self, captures: Vec<Capture>) {
         self.captures = captures;
     }
@@ -199,6 +207,10 @@ impl<'a> Names<'a> {
             Some(("run", _)) => run_fact(path, span).map(Meaning::Hole),
             Some(("params", name)) => self.param(name, span),
             Some(("matrix", name)) => self.matrix(name, span),
+            Some(("region", name)) => {
+                let message = format!("`region` is the region's name, and has no `{name}`");
+                Err(Diagnostic::error("E204", span, message).help("write ${region}"))
+            }
             Some(("env", name)) => {
                 Err(Diagnostic::error("E204", span, "the environment cannot be read here")
                     .help(format!("name it under `secrets` in prober.yaml: {name}: {{ env: {name} }}")))

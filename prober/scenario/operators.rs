@@ -1,8 +1,11 @@
 //! `expect`, `warn` and `sli` bound against a kind's subjects: wrong operands are found here, not in a run.
 
+mod clash;
 mod literal;
 mod operand;
+mod path_help;
 mod phrase;
+mod role;
 mod rule;
 mod select;
 mod sense;
@@ -31,14 +34,33 @@ use operand::Operand;
 pub(crate) enum ValueType {
     /// A subject that is one value.
     One(SubjectType),
-    /// A value whose type is known only in the run: from JSON, a header, a row.
+    /// A value whose type is known only in the run: from JSON, a row.
     Dynamic,
+    /// A text that a key finds, which may be a time: a header, what a regular expression matches.
+    Found,
+    /// The same where a key may find several: elements of a page or a document.
+    FoundMany,
 }
 
 impl ValueType {
     /// Whether texts of this type are shown in quotes.
     fn is_quoted(self) -> bool {
-        matches!(self, Self::Dynamic | Self::One(SubjectType::Text | SubjectType::Texts | SubjectType::Any))
+        matches!(
+            self,
+            Self::Dynamic
+                | Self::Found
+                | Self::FoundMany
+                | Self::One(SubjectType::Text | SubjectType::Texts | SubjectType::Any)
+        )
+    }
+
+    /// The type of what a key finds in a subject of this shape.
+    pub(crate) const fn chosen(shape: Shape) -> Self {
+        match shape {
+            Shape::Header | Shape::Pattern => Self::Found,
+            Shape::XmlPath | Shape::Own(_) => Self::FoundMany,
+            Shape::One(_) | Shape::JsonPath | Shape::Row | Shape::Rule(_) | Shape::Agree => Self::Dynamic,
+        }
     }
 }
 
@@ -111,8 +133,7 @@ impl Subjects {
 }
 
 impl Binder<'_, '_> {
-    /// The assertions of an `expect` and its kin; mistakes are reported and leave theirs out.
-    pub(crate) fn assertions(&mut self, node: &Node, subjects: &Subjects, part: &str) -> Vec<Assertion> {
+    fn each_assertion(&mut self, node: &Node, subjects: &Subjects, part: &str) -> Vec<Assertion> {
         let NodeValue::Map(entries) = &node.value else {
             let message = format!("expected a map of what to look at, found {}", node.describe());
             let help =
@@ -209,9 +230,12 @@ impl Binder<'_, '_> {
         if entries.is_empty() {
             self.report.push(Diagnostic::error("E104", value.span, format!("`{subject}` is empty")));
         }
+        if shape == Shape::Header {
+            self.header_once(entries);
+        }
         for (key, value) in entries {
             let selected = self.report_err(select_key(subject, shape, key));
-            let matchers = self.matchers(value, ValueType::Dynamic, &key.value);
+            let matchers = self.matchers(value, ValueType::chosen(shape), &key.value);
             if let (Some(Selected { selector, name }), Some((matchers, expected))) = (selected, matchers) {
                 to.push(Assertion::new(Inner {
                     subject,
@@ -298,7 +322,12 @@ impl Binder<'_, '_> {
             let fitting: Vec<_> = operators_for(value).collect();
             let message = format!("`{typed}` cannot be used with {}", type_words(value));
             let problem = Diagnostic::error("E308", operator.span, message);
-            self.report.push(problem.help(format!("operators here are {}", fitting.join(", "))));
+            let problem = problem.help(format!("operators here are {}", fitting.join(", ")));
+            self.report.push(match (value, known.takes) {
+                (ValueType::Found | ValueType::FoundMany, Takes::Limit) => problem
+                    .help("it is a text, even one of digits: for a form write { matches: '^[1-9][0-9]*$' }, for a time newer_than"),
+                _ => problem,
+            });
             return None;
         }
         (known.bind)(self, operand, value, typed)

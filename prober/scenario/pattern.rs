@@ -1,5 +1,8 @@
 //! Regular expressions as authors write them: compiled once, within limits, in linear time.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use regex::{Regex, RegexBuilder, bytes};
 
 use crate::diagnostic::Diagnostic;
@@ -9,6 +12,42 @@ use crate::source::Span;
 const BYTES_MAX: usize = 256 * 1024;
 /// The deepest nesting of a regular expression.
 const NEST_MAX: u32 = 50;
+
+/// The most patterns that are kept: they come in groups, those of an instance one after another.
+const KEPT_MAX: usize = 512;
+
+/// Patterns already compiled: the steps, regions and instances of a scenario share a few.
+#[derive(Debug, Default)]
+pub(crate) struct Patterns(Mutex<HashMap<String, Known>>);
+
+/// A compiled pattern, and whether it matches every text.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) regex: Regex,
+    pub(crate) matches_all: bool,
+}
+
+impl Patterns {
+    /// The pattern `text`, which stands at `span`; compiled only if it is not known.
+    ///
+    /// # Errors
+    /// It is none, or too large.
+    pub(crate) fn find(&self, text: &str, span: Span) -> Result<Known, Diagnostic> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(text) {
+            return Ok(found.clone());
+        }
+        let regex = compile(text, span)?;
+        // Two texts that have nothing in common but that the pattern matches nothing in them.
+        let matches_all = regex.is_match("") && regex.is_match("\u{1}");
+        let found = Known { regex, matches_all };
+        if known.len() >= KEPT_MAX {
+            known.clear();
+        }
+        known.insert(text.to_owned(), found.clone());
+        Ok(found)
+    }
+}
 
 /// The regular expression `text`, which stands at `span`.
 ///
@@ -44,4 +83,21 @@ fn wrong(span: Span, error: &regex::Error) -> Diagnostic {
     problem.help(
         "a sign that is meant as itself has a `\\` before it, such as '\\(' or '\\['; single quotes keep it",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_patterns_are_kept_than_fit() {
+        let patterns = Patterns::default();
+        for number in 0..2 * KEPT_MAX {
+            let found = patterns.find(&format!("^{number}$"), Span::default()).unwrap();
+            assert!(found.regex.is_match(&number.to_string()) && !found.matches_all);
+            assert!(patterns.0.lock().unwrap().len() <= KEPT_MAX);
+        }
+        assert!(patterns.find("a*", Span::default()).unwrap().matches_all);
+        assert!(patterns.find("(", Span::default()).is_err());
+    }
 }

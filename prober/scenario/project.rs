@@ -28,7 +28,7 @@ use crate::name;
 use crate::names::{NOTHING, Names, Own, RegionNames, Shared, Var, Vars};
 use crate::network::Policy;
 use crate::source::{Span, Spanned};
-use crate::tree::{Node, NodeValue, ScalarKind};
+use crate::tree::{Node, NodeValue, Scalar, ScalarKind};
 use keys::{DEFAULTS_KEYS, SERVE_KEYS, STORE_KEYS};
 pub(crate) use keys::{REGION_KEYS, SECRET_KEYS};
 use policy::{BUDGET_POLICY, BUDGET_POLICY_KEYS};
@@ -385,13 +385,19 @@ pub(crate) fn read_vars(node: &Node, report: &mut Report) -> Vars {
             report.push(problem);
         }
         match value.scalar() {
+            // Put into a URL it would be the text `null`, or nothing at all.
+            Some(scalar) if scalar.kind == ScalarKind::Null => {
+                let message =
+                    format!("a variable is a text, number or yes-no value, found {}", value.describe());
+                let help = format!("write {}: \"\" for an empty text", name.value);
+                report.push(Diagnostic::error("E210", value.span, message).help(help));
+                // Known all the same: its uses are no mistakes of their own.
+                vars.insert(name.value.clone(), Var { value: Scalar::empty(), span: Some(name.span) });
+            }
             Some(scalar) if !scalar.text.contains("${") => {
                 vars.insert(
                     name.value.clone(),
-                    Var {
-                        value: crate::tree::Scalar { verbatim: None, ..scalar.clone() },
-                        span: Some(name.span),
-                    },
+                    Var { value: Scalar { verbatim: None, ..scalar.clone() }, span: Some(name.span) },
                 );
             }
             Some(_) => {

@@ -54,6 +54,7 @@ fn write_value(out: &mut String, value: &Value<'_>, quoted: bool) {
         Value::Null => write!(out, "null"),
         Value::Bool(value) => write!(out, "{value}"),
         Value::Int(value) => write!(out, "{value}"),
+        Value::Large(value) => write!(out, "{value}"),
         Value::Float(value) => write!(out, "{value}"),
         Value::Text(text) if quoted => {
             write_quoted(out, text);

@@ -87,6 +87,9 @@ impl<N> StepNode<'_, N> {
         });
         if let Some(action) = &action {
             self.check_shown(&**action, binder.report);
+            let polled = self.poll.as_ref().map(|poll| [Some(poll.until), poll.stop_if]);
+            let expected = [self.expect, self.warn].into_iter().chain(polled.into_iter().flatten());
+            expected.flatten().for_each(|node| binder.item_forms(node, self.kind, &**action));
         }
         let subjects = Subjects::of(self.kind);
         let mut part = |part: Part, node: Option<&Node>, binder: &mut Binder<'_, '_>| {

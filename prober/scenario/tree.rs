@@ -75,6 +75,13 @@ pub enum ScalarKind {
     Float(f64),
 }
 
+impl Scalar {
+    /// The empty text.
+    pub(crate) fn empty() -> Self {
+        Self { text: "".into(), kind: ScalarKind::Quoted, verbatim: None }
+    }
+}
+
 impl Node {
     /// The scalar, if it is one.
     pub fn scalar(&self) -> Option<&Scalar> {
@@ -434,7 +441,8 @@ fn depth(node: &Node) -> usize {
     }
 }
 
-fn duplicate(name: &Spanned<String>, first: Span) -> Diagnostic {
+/// The mistake of a key that is in a map twice.
+pub(crate) fn duplicate(name: &Spanned<String>, first: Span) -> Diagnostic {
     Diagnostic::error("E007", name.span, format!("`{}` is there twice", name.value))
         .label("the second one")
         .other(first, "the first one")

@@ -48,8 +48,20 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         let meant = duration_unit_meant(unit).map(|unit| format!("{number}{unit}"));
         return Err(UnitError::Unit(unit.to_owned(), meant));
     };
-    let value: f64 = number.parse().map_err(|_| UnitError::Shape)?;
-    let duration = Duration::try_from_secs_f64(value * seconds).map_err(|_| UnitError::TooLarge)?;
+    // Whole numbers exactly: a suggestion must be read as what it was made from.
+    let duration = if let Ok(whole) = number.parse::<u64>() {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a unit has whole milliseconds"
+        )]
+        let millis = (seconds * 1e3).round() as u64;
+        whole.checked_mul(millis).map(Duration::from_millis)
+    } else {
+        let value: f64 = number.parse().map_err(|_| UnitError::Shape)?;
+        Duration::try_from_secs_f64(value * seconds).ok()
+    };
+    let duration = duration.ok_or(UnitError::TooLarge)?;
     if duration > DURATION_MAX { Err(UnitError::TooLarge) } else { Ok(duration) }
 }
 
@@ -155,6 +167,21 @@ pub fn show_duration(duration: Duration) -> String {
     out
 }
 
+/// A duration as files spell it, one number and one unit: `182ms`, `90s`, `36h`; what is less than a
+/// millisecond is left out.
+pub(crate) fn spell_duration(duration: Duration) -> String {
+    const UNITS: [(&str, u128); 4] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+    let millis = duration.as_millis();
+    // As for people, a single day is 24 hours.
+    let fits =
+        |(unit, length): &&(&str, u128)| millis.is_multiple_of(*length) && (*unit != "d" || millis > *length);
+    match UNITS.iter().find(fits) {
+        _ if millis == 0 => "0s".to_owned(),
+        Some((unit, length)) => format!("{}{unit}", millis / length),
+        None => format!("{millis}ms"),
+    }
+}
+
 fn write_duration(out: &mut String, duration: Duration) {
     let seconds = duration.as_secs();
     let pair = |out: &mut String, (big, big_unit): (u64, &str), (small, small_unit): (u64, &str)| {
@@ -234,5 +261,29 @@ mod tests {
             assert_eq!(show_duration(Duration::from_millis(millis)), shown);
         }
         assert_eq!(show_duration(Duration::from_micros(250)), "250µs");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_suggested_is_read_as_the_same(millis in 0_u64..315_360_000_000, unit in 0_usize..5) {
+            let unit = [1, 1_000, 60_000, 3_600_000, 86_400_000][unit];
+            let duration = Duration::from_millis(millis / unit * unit);
+            proptest::prop_assert_eq!(parse_duration(&spell_duration(duration)), Ok(duration));
+        }
+    }
+
+    #[test]
+    fn durations_are_suggested_with_one_unit() {
+        for (millis, spelled) in [
+            (0, "0s"),
+            (1_250, "1250ms"),
+            (90_000, "90s"),
+            (120_000, "2m"),
+            (86_400_000, "24h"),
+            (129_600_000, "36h"),
+            (172_800_000, "2d"),
+        ] {
+            assert_eq!(spell_duration(Duration::from_millis(millis)), spelled);
+        }
     }
 }

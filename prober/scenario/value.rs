@@ -43,6 +43,8 @@ pub enum Value<'a> {
     Bool(bool),
     /// A whole number.
     Int(i64),
+    /// A whole number above those of `Int`.
+    Large(u64),
     /// Any other number.
     Float(f64),
     /// A text.
@@ -66,9 +68,11 @@ impl<'a> Value<'a> {
         match node {
             Json::Null => Self::Null,
             Json::Bool(value) => Self::Bool(*value),
-            Json::Number(number) => {
-                number.as_i64().map_or_else(|| Self::Float(number.as_f64().unwrap_or(f64::NAN)), Self::Int)
-            }
+            Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(whole), _) => Self::Int(whole),
+                (None, Some(large)) => Self::Large(large),
+                (None, None) => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
             Json::String(text) => Self::Text(Cow::Borrowed(text)),
             Json::Array(items) => Self::List(items.iter().map(Self::of_json).collect()),
             Json::Object(map) => Self::Object(map),

@@ -38,6 +38,9 @@ pub(super) const RCODES: &[&str] = &[
     "BADCOOKIE",
 ];
 
+/// The words of the subject `flags`, in the order of the protocol.
+pub(super) const FLAGS: &[&str] = &["aa", "tc", "rd", "ra", "ad", "cd"];
+
 /// Who answered.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
@@ -122,14 +125,14 @@ impl Answer {
     fn flags(&self) -> impl Iterator<Item = &'static str> {
         let head = self.message.metadata;
         let all = [
-            ("aa", head.authoritative),
-            ("tc", head.truncation),
-            ("rd", head.recursion_desired),
-            ("ra", head.recursion_available),
-            ("ad", head.authentic_data),
-            ("cd", head.checking_disabled),
+            head.authoritative,
+            head.truncation,
+            head.recursion_desired,
+            head.recursion_available,
+            head.authentic_data,
+            head.checking_disabled,
         ];
-        all.into_iter().filter_map(|(name, set)| set.then_some(name))
+        FLAGS.iter().zip(all).filter_map(|(name, set)| set.then_some(*name))
     }
 
     /// The subject's value; `None` if this answer has none.

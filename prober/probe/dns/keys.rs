@@ -62,7 +62,7 @@ macro_rules! subject {
     };
 }
 
-use SubjectType::{Bool, Choice, Duration, Int, Text, Texts};
+use SubjectType::{Bool, Choice, Duration, Int, Text, Texts, Words};
 
 /// What assertions may look at.
 #[rustfmt::skip]
@@ -71,7 +71,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
     subject!("answers", Texts, "The records of the asked type as zone files write them, names with their final dot.", "{ equals_set: [203.0.113.10] }"),
     subject!("ttl", Int, "The smallest time to live in the answer, in seconds.", "{ lte: 300 }"),
     subject!("ttl.max", Int, "The largest time to live in the answer, in seconds.", "{ lte: 86400 }"),
-    subject!("flags", Texts, "The flags of the reply that are set: aa, tc, rd, ra, ad, cd.", "{ contains: aa }"),
+    subject!("flags", Words(super::answer::FLAGS), "The flags of the reply that are set: aa, tc, rd, ra, ad, cd.", "{ contains: aa }"),
     subject!("authoritative", Bool, "Whether the server answers for the zone itself (the flag AA).", "true"),
     subject!("truncated", Bool, "Whether the reply over UDP was cut off.", "false"),
     subject!("recursion_desired", Bool, "Whether the server repeats that recursion was wanted (the flag RD).", "true"),

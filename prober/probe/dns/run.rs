@@ -98,6 +98,10 @@ impl Action<Net> for Dns {
         }
     }
 
+    fn item_form(&self, subject: &str, item: &str) -> Option<String> {
+        (subject == "answers").then(|| types::written(self.kind, item)).flatten()
+    }
+
     fn sources(&self) -> Option<usize> {
         // A zone has at least two name servers (RFC 1034, section 4.1); which, only the run shows. How many
         // name servers the system has is not in the file either.

@@ -2,6 +2,7 @@
 
 mod authority;
 mod dig;
+mod expected;
 mod secured;
 
 use std::net::{SocketAddr, UdpSocket};

@@ -108,6 +108,23 @@ fn name_of(number: u16) -> String {
     }
 }
 
+/// How [`text`] writes data that an author wrote as `given`; `None` if in the same way, or if that cannot be told.
+pub(super) fn written(kind: RecordType, given: &str) -> Option<String> {
+    let number = u16::from(kind);
+    let (.., fields) = TYPES.iter().find(|(known, ..)| *known == number)?;
+    match fields {
+        [V6] => {
+            let address = ip_text(given.parse::<Ipv6Addr>().ok()?.into());
+            (address != given).then_some(address)
+        }
+        [.., Host] => {
+            let whole = given.split_whitespace().count() == fields.len() && !given.ends_with('.');
+            whole.then(|| format!("{given}."))
+        }
+        _ => None,
+    }
+}
+
 /// A record's data as zone files have it.
 pub(super) fn text(record: &Record) -> String {
     match &record.data {

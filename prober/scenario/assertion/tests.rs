@@ -339,3 +339,93 @@ fn each_source_answers_for_itself() {
     let nobody = Several(Vec::new());
     assert!(!assertion("status", "200").check(&Observed::new(&nobody, Duration::ZERO, now())).pass);
 }
+
+#[test]
+fn what_has_no_meaning_has_none_with_not_before_it() {
+    check_json(
+        "{ not: { gt: 5 } }",
+        json!("7"),
+        r#"json $.v is "7", expected not > 5 (a text is not a number)"#,
+    );
+    check_json("{ not: { gt: 5 } }", json!(4), "");
+    check_json(
+        "{ not: { not: { gt: 5 } } }",
+        json!("7"),
+        r#"json $.v is "7", expected not not > 5 (a text is not a number)"#,
+    );
+    check_json(
+        "{ not: { contains: x } }",
+        json!(7),
+        "json $.v is 7, expected not containing \"x\" (a number is not a text or list that can contain it)",
+    );
+    check_json(
+        "{ not: { matches: x } }",
+        json!(7),
+        "json $.v is 7, expected not matching /x/ (a number is not a text)",
+    );
+    check_json(
+        "{ not: { any: { gt: 5 } } }",
+        json!([1, "7"]),
+        r#"json $.v is [1, "7"], expected not any item > 5 (a text is not a number)"#,
+    );
+    check_json("{ not: { any: { gt: 5 } } }", json!([1, 2]), "");
+    check_json(
+        "{ not: { newer_than: 1h } }",
+        json!("soon"),
+        r#"json $.v is "soon", expected not newer than 1h (this is not a time)"#,
+    );
+    // Of another type is not equal.
+    check_json("{ not: 7 }", json!("7"), "");
+    check_json("{ not_in: [7] }", json!("7"), "");
+    check_one(
+        "protocol",
+        "{ not: { gte: TLS1.3 } }",
+        Value::Text("SSL3".into()),
+        "protocol is SSL3, expected not ≥ TLS1.3 (only TLS1.2, TLS1.3 can be compared)",
+    );
+}
+
+#[test]
+fn headers_are_texts() {
+    let check = |yaml: &str, value: &'static str, expected: &str| {
+        check_one("headers", &format!("{{ X: {yaml} }}"), Value::Text(value.into()), expected);
+    };
+    check("202", "202", "");
+    check("202", "203", r#"header X is "203", expected "202""#);
+    check("{ not: 202 }", "202", r#"header X is "202", expected not "202""#);
+    check("{ in: [1, 202] }", "202", "");
+    check("{ not_in: [1, 202] }", "202", r#"header X is "202", expected none of "1", "202""#);
+    check("{ contains: 20 }", "202", "");
+    check("{ len: 3 }", "202", "");
+    check("{ newer_than: 1h }", "2026-02-01T11:30:00Z", "");
+}
+
+#[test]
+fn large_whole_numbers_are_compared_exactly() {
+    let large = json!(12_345_678_901_234_567_890_u64);
+    check_json("12345678901234567890", large.clone(), "");
+    check_json(
+        "12345678901234567891",
+        large.clone(),
+        "json $.v is 12345678901234567890, expected 12345678901234567891",
+    );
+    check_json("{ lt: 12345678901234567891 }", large.clone(), "");
+    check_json(
+        "{ gt: 12345678901234567891 }",
+        large.clone(),
+        "json $.v is 12345678901234567890, expected > 12345678901234567891",
+    );
+    check_json("{ gt: 5 }", large.clone(), "");
+    check_json("{ gt: 1e19 }", large.clone(), "");
+    check_json("{ type: integer }", large, "");
+    check_json(
+        "9007199254740993",
+        json!(9_007_199_254_740_992_i64),
+        "json $.v is 9007199254740992, expected 9007199254740993",
+    );
+    check_json(
+        "[12345678901234567891]",
+        json!([12_345_678_901_234_567_890_u64]),
+        "json $.v is [12345678901234567890], expected [12345678901234567891]",
+    );
+}

@@ -32,6 +32,10 @@ pub(crate) fn text(scalar: &Scalar, key: &str, span: Span) -> Result<String, Dia
     let problem = wrong_type(&KeyType::Text, span, &describe(scalar));
     Err(match scalar.kind {
         ScalarKind::Null => problem,
+        // In quotes it would be refused too.
+        ScalarKind::Bool(_) if key == "insecure" => problem.help(
+            "write the reason why that is right, such as insecure: \"self-signed until the move\", or leave it out",
+        ),
         _ => problem.help(format!("put it in quotes: {key}: \"{}\"", scalar.text)),
     })
 }
@@ -215,12 +219,26 @@ pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Dia
             no_leading_zero(scalar, span)?;
             number.into()
         }
+        ScalarKind::Float(_) if is_whole(&scalar.text) => {
+            no_leading_zero(scalar, span)?;
+            let number = scalar.text.parse::<u64>().map_err(|_| {
+                Diagnostic::error("E104", span, "this whole number is too large to be kept exactly")
+                    .help(format!("put it in quotes, as a text: \"{}\"", scalar.text))
+            })?;
+            number.into()
+        }
         ScalarKind::Float(number) => match serde_json::Number::from_f64(number) {
             Some(number) => serde_json::Value::Number(number),
             None => return Err(Diagnostic::error("E104", span, "this number is too large")),
         },
         ScalarKind::Text | ScalarKind::Quoted => (&*scalar.text).into(),
     })
+}
+
+/// Whether the author wrote a whole number, digits and perhaps a sign.
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// "expected a duration like `30s`, found a list".
@@ -251,5 +269,18 @@ pub(crate) fn wanted_words(wanted: &KeyType) -> String {
         KeyType::OneOrMany(item) => format!("{}, or a list of those", wanted_words(item)),
         KeyType::Formed(_, form) => form.words.to_owned(),
         KeyType::Map(_) | KeyType::Record(_) | KeyType::Held(_) => "a map".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_no_yes() {
+        let yes = Scalar { text: "true".into(), kind: ScalarKind::Bool(true), verbatim: None };
+        let help = |key: &str| text(&yes, key, Span::default()).unwrap_err().help.join("; ");
+        assert_eq!(help("owner"), "put it in quotes: owner: \"true\"");
+        assert!(help("insecure").starts_with("write the reason why that is right, such as insecure: \"self"));
     }
 }

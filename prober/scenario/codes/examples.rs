@@ -830,4 +830,9 @@ http: https://shop.example/health",
         wrong: r#"scenarios: ["scenarios/*.yaml"]"#,
         right: r#"scenarios: ["scenarios/*.yaml", "scenarios/*.yml"]"#,
     },
+    Example {
+        code: "W359",
+        wrong: r#"cron: "0 9 1-7 * MON""#,
+        right: r#"cron: "0 9 * * MON#1""#,
+    },
 ];

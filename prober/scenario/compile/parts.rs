@@ -84,6 +84,9 @@ impl<N> Compiler<'_, N> {
             shared.get((after + index, Part::Ineligible), node, &subjects, binder)
         });
         let ineligible: Vec<_> = ineligible.collect();
+        if let ([Some(step)], []) = (steps.as_slice(), scenario.teardown.as_slice()) {
+            good_runs_count(&scenario.ineligible, &ineligible, &step.expect, binder.report);
+        }
         let mut steps = steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?;
         let (mut teardown, good) = (teardown?, good.unwrap_or_default());
         for step in steps.iter_mut().chain(&mut teardown) {
@@ -242,6 +245,20 @@ pub(super) fn declared<'s, 't: 's, N: 'static>(
 }
 
 /// `sli.good` looks at the only step, or at the duration of a flow.
+/// A rule that holds whenever `expect` does leaves bad runs only.
+fn good_runs_count(nodes: &[&Node], clauses: &[Vec<Assertion>], expect: &[Assertion], report: &mut Report) {
+    for (node, clause) in nodes.iter().zip(clauses) {
+        let covers = |rule: &Assertion| expect.iter().any(|expected| rule.covers(expected));
+        if !clause.is_empty() && clause.iter().all(covers) {
+            let message =
+                "this holds for every run that `expect` is content with, so that none could be good";
+            let problem = Diagnostic::error("E310", node.span, message);
+            report
+                .push(problem.help("write what only runs have that must not count, such as { status: 503 }"));
+        }
+    }
+}
+
 fn subjects_of_good<N>(steps: &[StepNode<'_, N>]) -> Subjects {
     match steps {
         [only] => Subjects::of(only.kind),

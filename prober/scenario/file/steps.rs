@@ -31,7 +31,7 @@ impl Limit {
         let message = format!("the {what} is longer than {}, which is {shown}", self.whose);
         Diagnostic::error("E112", at, message).help(format!(
             "write timeout: {} or less here, or a longer `{}` for the scenario",
-            shown.replace(' ', ""),
+            crate::units::spell_duration(self.value),
             self.key
         ))
     }
@@ -213,8 +213,8 @@ fn own_timeout(fields: &mut Fields, limit: &Limit, report: &mut Report) -> Optio
     let own = fields.duration("timeout")?;
     if own.value.is_zero() {
         let problem = Diagnostic::error("E112", own.span, "a timeout of zero lets nothing finish");
-        let shown = crate::units::show_duration(limit.value);
-        report.push(problem.help(format!("write timeout: {} or less", shown.replace(' ', ""))));
+        let most = crate::units::spell_duration(limit.value);
+        report.push(problem.help(format!("write timeout: {most} or less")));
     } else if own.value > limit.value {
         report.push(limit.exceeded("step's timeout", own.span));
     }

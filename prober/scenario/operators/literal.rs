@@ -7,7 +7,6 @@ use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
 use crate::matcher::{Literal, StatusRange};
-use crate::pattern;
 use crate::suggest::{nearest, one_of};
 use crate::tree::Node;
 use crate::value::SubjectType;
@@ -55,6 +54,7 @@ impl Binder<'_, '_> {
                 let word = self.word(node, words, key)?;
                 return Some((Literal::text(word), word.to_owned()));
             }
+            ValueType::Found | ValueType::FoundMany => return self.found_text(node, key),
             ValueType::One(SubjectType::Text | SubjectType::Texts | SubjectType::Any) => &KeyType::Text,
         };
         let scalar = self.constant(node, wanted, key)?;
@@ -69,6 +69,22 @@ impl Binder<'_, '_> {
             _ => return None,
         };
         let words = if value.is_quoted() { literal.show() } else { scalar.text.to_string() };
+        Some((literal, words))
+    }
+
+    /// The text that a key is to find; what a variable holds is taken as it is.
+    fn found_text(&mut self, node: &Node, key: &str) -> Option<(Literal, String)> {
+        let is_written = node.scalar().is_some_and(|scalar| !scalar.text.contains("${"));
+        let scalar = self.constant(node, &KeyType::Text, key)?;
+        let text = match crate::bind::scalar(&scalar, &KeyType::Text, key, node.span) {
+            Err(problem) if is_written => {
+                self.report.push(problem);
+                return None;
+            }
+            _ => scalar.text.to_string(),
+        };
+        let literal = Literal::text(text);
+        let words = literal.show();
         Some((literal, words))
     }
 
@@ -133,7 +149,8 @@ impl Binder<'_, '_> {
     /// A compiled regular expression.
     pub(crate) fn regex(&mut self, node: &Node, key: &str) -> Option<regex::Regex> {
         let Some(Bound::Text(text)) = self.value(node, &KeyType::Text, key) else { return None };
-        self.report_err(pattern::compile(&text, node.span))
+        let found = self.names.patterns().find(&text, node.span);
+        self.report_err(found).map(|known| known.regex)
     }
 }
 

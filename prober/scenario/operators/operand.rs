@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::table::{ADVANCES_KEYS, JSON_TYPES, TOLERANCE_KEY, is_duration, is_list, item_type, type_words};
+use super::table::{
+    ADVANCES_KEYS, JSON_TYPES, TOLERANCE_KEY, is_duration, is_found, is_list, item_type, type_words,
+};
 use super::{ValueType, phrase};
 use crate::bind::{Binder, Place};
 use crate::diagnostic::Diagnostic;
@@ -27,6 +29,25 @@ impl Binder<'_, '_> {
             let limit = if key == crate::assertion::LATENCY { "lt" } else { "gte" };
             self.report.push(problem.help(format!("write {key}: {{ {limit}: {words} }}")));
             drop(literal);
+            return None;
+        }
+        if let Some(item) = node.scalar().filter(|_| is_list(value)) {
+            let shown = model::outcome::cut(item.text.to_string(), 60);
+            let shown = if item.kind == ScalarKind::Quoted { format!("\"{shown}\"") } else { shown };
+            let problem = Diagnostic::error("E305", node.span, "say how the list is compared");
+            self.report.push(problem.help(format!(
+                "write {key}: {{ contains: {shown} }}, or equals_set: [{shown}] in its place"
+            )));
+            return None;
+        }
+        if is_found(value) && node.list().is_some() {
+            let help = match value {
+                ValueType::FoundMany => {
+                    "write equals_set: […] for the same texts in any order, or in: […] for one of them"
+                }
+                _ => "for one of several texts write { in: […] }",
+            };
+            self.report.push(wrong(value, node).help(help));
             return None;
         }
         if let (ValueType::One(subject), NodeValue::List(items)) = (value, &node.value) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json_path::JsonPath;
 
+use super::path_help::suggested;
 use crate::diagnostic::Diagnostic;
 use crate::kind::Shape;
 use crate::pattern;
@@ -15,6 +16,9 @@ use crate::xml_path::XmlPath;
 const PATH_BYTES_MAX: usize = 512;
 /// The deepest nesting of brackets in a JSON path.
 const PATH_DEPTH_MAX: usize = 16;
+
+/// What JSON paths look like.
+const FORMS: &str = "paths follow RFC 9535: $.a.b, $.items[0], $.items[*].id, $['odd key']";
 
 /// A selector and its name for people.
 #[derive(Debug)]
@@ -73,18 +77,19 @@ fn json_path(key: &Spanned<String>) -> Result<JsonPath, Diagnostic> {
         )));
     }
     if !text.starts_with('$') {
-        let problem = wrong(format!("`{text}` is not a JSON path"));
-        let fixed = if text.starts_with('[') {
-            format!("${text}")
-        } else {
-            format!("$.{}", text.trim_start_matches('.'))
-        };
-        return Err(problem.label("a JSON path starts with `$`").help(format!("write {fixed}")));
+        let problem = wrong(format!("`{text}` is not a JSON path")).label("a JSON path starts with `$`");
+        return Err(problem.help(match suggested(text) {
+            Some(fixed) => format!("write {fixed}"),
+            None => FORMS.to_owned(),
+        }));
     }
     JsonPath::parse(text).map_err(|error| {
         let at = error.position().min(text.len());
-        wrong(format!("`{text}` is not a JSON path: it goes wrong at character {at}"))
-            .help("paths follow RFC 9535: $.a.b, $.items[0], $.items[*].id, $['odd key']")
+        let problem = wrong(format!("`{text}` is not a JSON path: it goes wrong at character {at}"));
+        match suggested(text) {
+            Some(fixed) => problem.help(format!("write {fixed}")),
+            None => problem.help(FORMS),
+        }
     })
 }
 

@@ -6,6 +6,8 @@
 use model::objective::Share;
 
 use super::ValueType;
+use super::clash::{clash, never_holds};
+use super::table::is_found;
 use crate::assertion::LATENCY;
 use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
@@ -41,11 +43,18 @@ impl Binder<'_, '_> {
                     Diagnostic::warning("W343", operator, "this always holds, whatever the target does");
                 self.report.push(problem.help("leave it out, or write what would be wrong"));
             }
+            if never_holds(matcher, value, key) {
+                let problem =
+                    Diagnostic::error("E310", operator, "this can never hold, whatever the target does");
+                self.report.push(problem.help("leave it out, or write what would be right"));
+                return false;
+            }
             if let Matcher::Matches(regex) = matcher {
                 self.pattern(regex, operand, value);
             }
         }
-        let Some((low, high)) = contradiction(matchers) else { return true };
+        let found = contradiction(matchers).or_else(|| clash(matchers, value));
+        let Some((low, high)) = found else { return true };
         let at = |index: usize| entries.get(index).map_or(node.span, |(operator, _)| operator.span);
         let (first, second) = (at(low.min(high)), at(low.max(high)));
         let problem =
@@ -57,12 +66,12 @@ impl Binder<'_, '_> {
     }
 
     fn pattern(&mut self, regex: &regex::Regex, at: Span, value: ValueType) {
-        // Two texts that have nothing in common but that the pattern matches nothing in them.
-        if regex.is_match("") && regex.is_match("\u{1}") {
+        let known = self.names.patterns().find(regex.as_str(), at);
+        if known.is_ok_and(|known| known.matches_all) {
             let problem =
                 Diagnostic::warning("W342", at, "this pattern matches every text, the empty one too");
             self.report.push(problem.help("write + in place of *, or what the text must have"));
-        } else if value == ValueType::Dynamic && looks_whole(regex.as_str()) {
+        } else if (value == ValueType::Dynamic || is_found(value)) && looks_whole(regex.as_str()) {
             let problem = Diagnostic::warning("W344", at, "this pattern may match anywhere in the value");
             let fixed =
                 format!("for the whole value write '^{}$'; if anywhere is meant, '.*{0}'", regex.as_str());
@@ -79,16 +88,23 @@ fn looks_whole(pattern: &str) -> bool {
     format && !anchored && !open
 }
 
-fn always_holds(matcher: &Matcher, value: ValueType, key: &str) -> bool {
+/// The least and the most that a number of the type can be; `None` if it has no ends, or is none.
+pub(super) fn bounds(value: ValueType, key: &str) -> Option<(f64, f64)> {
+    let ValueType::One(subject) = value else { return None };
+    match subject {
+        SubjectType::Status => Some((100.0, 599.0)),
+        SubjectType::Int | SubjectType::Size => Some((0.0, f64::INFINITY)),
+        SubjectType::Percent => Some((0.0, f64::from(Share::WHOLE))),
+        SubjectType::Duration if key == LATENCY => Some((0.0, f64::INFINITY)),
+        _ => None,
+    }
+}
+
+pub(super) fn always_holds(matcher: &Matcher, value: ValueType, key: &str) -> bool {
     match (matcher, value) {
-        (Matcher::Compare(comparison, literal), ValueType::One(subject)) => {
-            let Some(limit) = number(literal) else { return false };
-            let (least, most) = match subject {
-                SubjectType::Status => (100.0, 599.0),
-                SubjectType::Int | SubjectType::Size => (0.0, f64::INFINITY),
-                SubjectType::Percent => (0.0, f64::from(Share::WHOLE)),
-                SubjectType::Duration if key == LATENCY => (0.0, f64::INFINITY),
-                _ => return false,
+        (Matcher::Compare(comparison, literal), _) => {
+            let (Some((least, most)), Some(limit)) = (bounds(value, key), number(literal)) else {
+                return false;
             };
             match comparison {
                 Comparison::AtLeast => limit <= least,
@@ -98,6 +114,7 @@ fn always_holds(matcher: &Matcher, value: ValueType, key: &str) -> bool {
             }
         }
         (Matcher::Status(ranges), _) => all_statuses(ranges),
+        (Matcher::Exists(true), ValueType::One(SubjectType::Status)) => true,
         _ => false,
     }
 }
@@ -147,7 +164,7 @@ fn contradiction(matchers: &[Matcher]) -> Option<(usize, usize)> {
 }
 
 /// A number, or a duration in seconds.
-fn number(literal: &Literal) -> Option<f64> {
+pub(super) fn number(literal: &Literal) -> Option<f64> {
     match literal {
         Literal::Duration(duration) => Some(duration.as_secs_f64()),
         Literal::Share(share) => Some(share.millionths().into()),

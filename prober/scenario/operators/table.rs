@@ -263,10 +263,18 @@ pub(super) fn is_duration(value: ValueType) -> bool {
     value == ValueType::One(SubjectType::Duration)
 }
 
+/// Whether it is a text that a key finds.
+pub(super) fn is_found(value: ValueType) -> bool {
+    matches!(value, ValueType::Found | ValueType::FoundMany)
+}
+
 fn is_growing(value: ValueType) -> bool {
     matches!(
         value,
-        ValueType::Dynamic | ValueType::One(SubjectType::Int | SubjectType::Size | SubjectType::Any)
+        ValueType::Dynamic
+            | ValueType::Found
+            | ValueType::FoundMany
+            | ValueType::One(SubjectType::Int | SubjectType::Size | SubjectType::Any)
     )
 }
 
@@ -284,21 +292,23 @@ fn is_single(value: ValueType) -> bool {
 }
 
 fn is_ordered(value: ValueType) -> bool {
-    !matches!(
-        value,
-        ValueType::One(
-            SubjectType::Text
-                | SubjectType::Texts
-                | SubjectType::Words(_)
-                | SubjectType::Bool
-                | SubjectType::Choice(_)
-                | SubjectType::Any
+    !is_found(value)
+        && !matches!(
+            value,
+            ValueType::One(
+                SubjectType::Text
+                    | SubjectType::Texts
+                    | SubjectType::Words(_)
+                    | SubjectType::Bool
+                    | SubjectType::Choice(_)
+                    | SubjectType::Any
+            )
         )
-    )
 }
 
 fn is_text(value: ValueType) -> bool {
-    matches!(value, ValueType::Dynamic | ValueType::One(SubjectType::Text | SubjectType::Any))
+    is_found(value)
+        || matches!(value, ValueType::Dynamic | ValueType::One(SubjectType::Text | SubjectType::Any))
 }
 
 fn is_texty(value: ValueType) -> bool {
@@ -306,7 +316,7 @@ fn is_texty(value: ValueType) -> bool {
 }
 
 fn is_listy(value: ValueType) -> bool {
-    value == ValueType::Dynamic || is_list(value)
+    matches!(value, ValueType::Dynamic | ValueType::FoundMany) || is_list(value)
 }
 
 /// Whether it is a list whatever the target says.
@@ -315,13 +325,14 @@ pub(super) fn is_list(value: ValueType) -> bool {
 }
 
 fn is_timely(value: ValueType) -> bool {
-    matches!(value, ValueType::Dynamic | ValueType::One(SubjectType::Any))
+    is_found(value) || matches!(value, ValueType::Dynamic | ValueType::One(SubjectType::Any))
 }
 
 /// A type in words for people.
 pub(crate) fn type_words(value: ValueType) -> String {
     match value {
         ValueType::Dynamic => "a value".to_owned(),
+        ValueType::Found | ValueType::FoundMany => "a text or time".to_owned(),
         ValueType::One(subject) => match subject {
             SubjectType::Int => "a whole number".to_owned(),
             SubjectType::Size => "a size like `64kB`".to_owned(),
@@ -346,6 +357,7 @@ pub(crate) fn item_type(value: ValueType) -> ValueType {
     match value {
         ValueType::One(SubjectType::Texts) => ValueType::One(SubjectType::Text),
         ValueType::One(SubjectType::Words(words)) => ValueType::One(SubjectType::Choice(words)),
+        ValueType::FoundMany => ValueType::Found,
         other => other,
     }
 }

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, Holds, Key, KeyType, Need};
 use crate::source::Spanned;
 use crate::tree::Node;
-use crate::units::show_duration;
+use crate::units::{show_duration, spell_duration};
 
 /// How often control targets are looked at where the file does not say.
 pub const EVERY_DEFAULT: Duration = Duration::from_secs(10);
@@ -142,7 +142,7 @@ fn timeout(fields: &mut Fields, every: Duration, report: &mut Report) -> Duratio
     let most = every.min(TIMEOUT_MAX);
     if given.value.is_zero() || given.value > most {
         let message = "a look at a control target must end before the next one is due, and within 8 s";
-        let shown = show_duration(most).replace(' ', "");
+        let shown = spell_duration(most);
         report.push(
             Diagnostic::error("E112", given.span, message).help(format!("write timeout: {shown} or less")),
         );

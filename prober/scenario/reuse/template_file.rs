@@ -24,6 +24,8 @@ pub(crate) const SCENARIO_ONLY: [&str; 5] = ["name", "use", "with", "matrix", "w
 pub(crate) struct Templates {
     list: Vec<TemplateFile>,
     by_name: HashMap<String, usize>,
+    /// Whether a file is left out that could not be read as a template.
+    incomplete: bool,
 }
 
 /// One template.
@@ -43,12 +45,19 @@ impl Templates {
         let mut templates = Self::default();
         for (index, source) in (first..).zip(sources) {
             let file = u32::try_from(index).unwrap_or(u32::MAX);
-            let Some(root) = parse(file, &source.text, report) else { continue };
-            let root = unwrap(root, report);
-            let Some(template) = TemplateFile::read(&root, file, report) else { continue };
-            templates.add(template, report);
+            let template = parse(file, &source.text, report)
+                .and_then(|root| TemplateFile::read(&unwrap(root, report), file, report));
+            match template {
+                Some(template) => templates.add(template, report),
+                None => templates.incomplete = true,
+            }
         }
         templates
+    }
+
+    /// Whether a template may be missing because its file could not be read.
+    pub(crate) const fn is_incomplete(&self) -> bool {
+        self.incomplete
     }
 
     fn add(&mut self, template: TemplateFile, report: &mut Report) {

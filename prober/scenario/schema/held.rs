@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::matchers::selector;
-use super::types::{HOLES, NO_HOLES, list_or, record, scalar};
+use super::types::{HOLES, NO_HOLES, list_or, record, scalar, setting};
 use super::{Builder, Object, example, notes, object};
 use crate::capture_bind::{BODY, CAPTURE_KEYS, capture_word, takeable};
 use crate::fields::{Holds, Key, KeyType, Need};
@@ -241,7 +241,7 @@ impl<N> Builder<'_, N> {
         for exporter in self.exporters {
             let mut properties = Object::new();
             for key in &exporter.keys {
-                let schema = scalar(&key.value);
+                let schema = setting(&key.value);
                 properties.insert(key.name.to_owned(), notes::of_key(key, schema).into());
             }
             let needed: Vec<_> =

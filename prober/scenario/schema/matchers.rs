@@ -60,7 +60,7 @@ impl<N> Builder<'_, N> {
                 "type": "object",
                 "minProperties": 1,
                 "propertyNames": selector(shape),
-                "additionalProperties": self.matcher(ValueType::Dynamic, ""),
+                "additionalProperties": self.matcher(ValueType::chosen(shape), ""),
             })),
         };
         let mut noted = notes::described(subject.doc, "", subject.name, subject.example);
@@ -86,6 +86,8 @@ impl<N> Builder<'_, N> {
     fn matcher(&mut self, value: ValueType, own: &str) -> Object {
         let name = match value {
             ValueType::Dynamic => "match.value".to_owned(),
+            ValueType::Found => "match.found-text".to_owned(),
+            ValueType::FoundMany => "match.found-texts".to_owned(),
             ValueType::One(SubjectType::Int) => "match.number".to_owned(),
             ValueType::One(SubjectType::Size) => "match.size".to_owned(),
             ValueType::One(SubjectType::Text) => "match.text".to_owned(),
@@ -185,7 +187,7 @@ fn operand_example(operator: &'static Operator) -> &'static str {
 
 /// A value without an operator.
 fn bare(value: ValueType) -> Object {
-    let ValueType::One(subject) = value else { return Object::new() };
+    let ValueType::One(subject) = value else { return single(value) };
     match subject {
         SubjectType::Duration => {
             refused("a duration is never exactly this long: write { lt: … } or { gte: … }")
@@ -205,7 +207,11 @@ fn refused(why: &str) -> Object {
 
 /// One value of the type.
 fn single(value: ValueType) -> Object {
-    let ValueType::One(subject) = value else { return Object::new() };
+    let subject = match value {
+        ValueType::One(subject) => subject,
+        ValueType::Found | ValueType::FoundMany => SubjectType::Text,
+        ValueType::Dynamic => return Object::new(),
+    };
     match subject {
         SubjectType::Int => scalar(&KeyType::Int(i64::MIN, i64::MAX)),
         SubjectType::Size => scalar(&KeyType::Size),
@@ -229,7 +235,7 @@ fn single(value: ValueType) -> Object {
 /// A value that others are more or less than.
 fn limit(value: ValueType) -> Object {
     match value {
-        ValueType::Dynamic => object(json!({
+        ValueType::Dynamic | ValueType::Found | ValueType::FoundMany => object(json!({
             "type": ["number", "string"],
             "pattern": r"^\$\{[^{}]+\}$",
             "errorMessage": "expected a number; for times there are newer_than and older_than",

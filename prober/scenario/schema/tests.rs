@@ -16,6 +16,7 @@ fn exporters() -> Vec<Section> {
         keys: vec![
             key("loft", KeyType::Text, Need::Required, "north"),
             key("birds", KeyType::Int(1, 9), Need::Default("2"), "3"),
+            key("rings", KeyType::Map(&KeyType::Template), Need::Optional, "{ left: red }"),
         ],
     }]
 }
@@ -92,6 +93,11 @@ fn defaults_and_examples_are_values() {
     assert_eq!(head["sli"]["defaultSnippets"][0]["body"]["good"]["latency"]["lt"], "300ms");
     let project = project(KINDS, &exporters());
     let settings = &project["properties"]["exporters"]["items"]["properties"]["pigeon"];
+    let rings = &settings["properties"]["rings"];
+    assert_eq!(
+        (&rings["type"], &rings["additionalProperties"]["type"][0]),
+        (&"object".into(), &"string".into())
+    );
     assert_eq!(
         (&settings["required"][0], &settings["properties"]["birds"]["default"]),
         (&"loft".into(), &2.into())

@@ -39,16 +39,30 @@ impl<N> Builder<'_, N> {
     pub(super) fn value(&mut self, wanted: &'static KeyType, of: Of<N>) -> Object {
         match wanted {
             KeyType::OneOrMany(item) => one_or_many(self.value(item, of), wanted),
-            KeyType::Map(value) => object(json!({
-                "type": "object",
-                "propertyNames": { "pattern": NO_HOLES, "errorMessage": "`${…}` is not filled in keys, only in values" },
-                "additionalProperties": self.value(value, of),
-            })),
+            KeyType::Map(value) => map_of(&self.value(value, of)),
             KeyType::Record(keys) => self.record(keys, of),
             KeyType::Held(holds) => self.held(holds, of),
             _ => scalar(wanted),
         }
     }
+}
+
+/// What may stand behind an exporter's setting.
+pub(super) fn setting(wanted: &KeyType) -> Object {
+    match wanted {
+        KeyType::OneOrMany(item) => one_or_many(scalar(item), wanted),
+        KeyType::Map(value) => map_of(&scalar(value)),
+        _ => scalar(wanted),
+    }
+}
+
+/// A map of the author's own names.
+fn map_of(value: &Object) -> Object {
+    object(json!({
+        "type": "object",
+        "propertyNames": { "pattern": NO_HOLES, "errorMessage": "`${…}` is not filled in keys, only in values" },
+        "additionalProperties": value,
+    }))
 }
 
 /// A map with these properties and no others.

@@ -25,7 +25,7 @@ use crate::reuse::base_name;
 use crate::source::{Source, Span, Spanned};
 use crate::suggest::nearest;
 use crate::tree::Node;
-use crate::units::show_duration;
+use crate::units::{show_duration, spell_duration};
 
 /// What is promised of several scenarios together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -369,6 +369,6 @@ fn check_blind(
     let shown = show_duration(least);
     let message = format!("silence can be told after {shown} at the soonest: three intervals and a minute");
     let problem = Diagnostic::error("E104", given.span, message);
-    report.push(problem.help(format!("write {} or longer, or leave it out", shown.replace(' ', ""))));
+    report.push(problem.help(format!("write {} or longer, or leave it out", spell_duration(least))));
     None
 }

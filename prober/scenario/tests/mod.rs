@@ -1,5 +1,6 @@
 //! Whole files in, whole messages or plans out.
 
+mod findings;
 mod hostile;
 mod messages;
 mod plans;

@@ -30,7 +30,12 @@ pub(super) fn cut_off(text: &str, span: Span, comment: &str, placement: Placemen
     let problem = match before.split_once(": ").or_else(|| before.strip_suffix(':').map(|key| (key, ""))) {
         Some((key, value)) => {
             let key = key.trim_start_matches([' ', '-']);
-            let quoted = format!("{} #{}", value.trim(), comment.trim_end());
+            // A URL has no spaces.
+            let quoted = if value.contains("://") {
+                format!("{}#{word}", value.trim())
+            } else {
+                format!("{} #{}", value.trim(), comment.trim_end())
+            };
             let quoted = quoted.trim_start().replace('\\', "\\\\").replace('"', "\\\"");
             problem.help(format!("write {key}: \"{}\"", model::outcome::cut(quoted, 100)))
         }

@@ -1,0 +1,199 @@
+//! Operators that no value fulfils, alone or together.
+//!
+//! Deliberately absent: a proof. What is found is certain; some contradictions are not found.
+
+use model::time::Timestamp;
+
+use super::ValueType;
+use super::sense::{always_holds, bounds, number};
+use crate::history::Look;
+use crate::matcher::{Comparison, Literal, Matcher};
+use crate::value::{SubjectType, Value};
+
+/// Whether no value of the type fulfils the matcher.
+pub(super) fn never_holds(matcher: &Matcher, value: ValueType, key: &str) -> bool {
+    match matcher {
+        Matcher::Compare(comparison, literal) => {
+            let (Some((least, most)), Some(limit)) = (bounds(value, key), number(literal)) else {
+                return false;
+            };
+            match comparison {
+                Comparison::Less => limit <= least,
+                Comparison::AtMost => limit < least,
+                Comparison::Greater => limit >= most,
+                Comparison::AtLeast => limit > most,
+            }
+        }
+        Matcher::Equals(literal) => match (bounds(value, key), number(literal)) {
+            (Some((least, most)), Some(wanted)) => !(least..=most).contains(&wanted),
+            _ => false,
+        },
+        Matcher::Not(inner) => {
+            !inner.is_empty() && inner.iter().all(|matcher| always_holds(matcher, value, key))
+        }
+        _ => false,
+    }
+}
+
+/// Two operators of one map that no value fulfils together, beside limits.
+pub(super) fn clash(matchers: &[Matcher], value: ValueType) -> Option<(usize, usize)> {
+    let pairs =
+        (0..matchers.len()).flat_map(|first| (first + 1..matchers.len()).map(move |second| (first, second)));
+    pairs.into_iter().find(|(first, second)| {
+        let (one, other) = (&matchers[*first], &matchers[*second]);
+        excludes(one, other, value) || excludes(other, one, value)
+    })
+}
+
+/// Whether `one` says of every value that it may be what `other` says it may not be.
+fn excludes(one: &Matcher, other: &Matcher, value: ValueType) -> bool {
+    if let Some(candidates) = candidates(one, value) {
+        return is_decided(other, value)
+            && !candidates
+                .iter()
+                .any(|candidate| Matcher::all(std::slice::from_ref(other), candidate, NOBODY).pass);
+    }
+    match (one, other) {
+        (Matcher::Contains(wanted), Matcher::NotContains(unwanted)) => {
+            let texts = !matches!(
+                value,
+                ValueType::Dynamic | ValueType::One(SubjectType::Texts | SubjectType::Words(_))
+            );
+            unwanted.iter().any(|unwanted| wanted.iter().any(|wanted| has(wanted, unwanted, texts)))
+        }
+        (Matcher::StartsWith(text) | Matcher::EndsWith(text), Matcher::NotContains(unwanted)) => {
+            unwanted.iter().any(|unwanted| has(&Literal::text(&**text), unwanted, true))
+        }
+        (Matcher::NewerThan(newer, _), Matcher::OlderThan(older)) => older > newer,
+        (Matcher::Not(inner), other) => match &**inner {
+            [only] => format!("{only:?}") == format!("{other:?}"),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// All values that the matcher lets through, if they can be listed.
+fn candidates<'m>(matcher: &'m Matcher, value: ValueType) -> Option<Vec<Value<'m>>> {
+    let literals = match matcher {
+        Matcher::Equals(literal) => std::slice::from_ref(literal),
+        Matcher::In(literals) => literals,
+        _ if value == ValueType::One(SubjectType::Status) => {
+            let statuses = (100..=599).map(Value::Int);
+            return Some(
+                statuses
+                    .filter(|status| Matcher::all(std::slice::from_ref(matcher), status, NOBODY).pass)
+                    .collect(),
+            );
+        }
+        _ => return None,
+    };
+    let candidate = |literal: &'m Literal| match literal {
+        Literal::Json(json) => Value::of_json(json),
+        Literal::Duration(duration) => Value::Duration(*duration),
+        Literal::Share(share) => Value::Share(*share),
+    };
+    Some(literals.iter().map(candidate).collect())
+}
+
+/// Whether the matcher says the same of a value wherever and whenever that is found.
+fn is_decided(matcher: &Matcher, value: ValueType) -> bool {
+    let one = matches!(value, ValueType::One(_));
+    match matcher {
+        Matcher::NewerThan(..)
+        | Matcher::OlderThan(_)
+        | Matcher::Advances(..)
+        | Matcher::Agree
+        | Matcher::Kept
+        | Matcher::Exists(_) => false,
+        // A path that matches several is looked at as a list.
+        Matcher::Len(_) | Matcher::Any(_) | Matcher::All(_) | Matcher::EqualsSet(_) => one,
+        Matcher::Not(inner) => inner.iter().all(|inner| is_decided(inner, value)),
+        _ => true,
+    }
+}
+
+/// Whether one is the other, or is a text that has it inside.
+fn has(whole: &Literal, part: &Literal, texts: bool) -> bool {
+    match (whole, part) {
+        (Literal::Json(serde_json::Value::String(whole)), Literal::Json(serde_json::Value::String(part)))
+            if texts =>
+        {
+            whole.contains(part.as_str())
+        }
+        _ => whole == part,
+    }
+}
+
+/// No clock and no earlier runs: nothing here asks for them.
+const NOBODY: Look<'static> = Look { now: Timestamp::from_nanos(0), before: crate::history::Before::Unkept };
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::compiled;
+
+    fn check(expect: &str, expected: &[&str]) {
+        let file = format!("name: a\nevery: 1m\nhttp: https://x.example\nexpect: {{ {expect} }}\n");
+        let found: Vec<_> = compiled("", &[&file]).diagnostics.iter().map(|one| one.code).collect();
+        assert_eq!(found, expected, "{expect}");
+    }
+
+    #[test]
+    fn what_no_value_fulfils() {
+        for expect in [
+            "count: { equals: 1, not: 1 }",
+            "count: { in: [1], not_in: [1] }",
+            "count: { equals: 5, in: [6] }",
+            "count: { equals: 5, in: [6, 7] }",
+            "count: { in: [1, 2], gt: 3 }",
+            "count: { lt: 0 }",
+            "count: -1",
+            "body: { contains: x, not_contains: x }",
+            "body: { contains: xy, not_contains: x }",
+            "body: { starts_with: ab, not_contains: b }",
+            "body: { starts_with: a, equals: b }",
+            "body: { starts_with: a, not: { starts_with: a } }",
+            "body: { equals: b, matches: '^a' }",
+            "json: { $.a: { equals: 1, not: 1 } }",
+            "json: { $.a: { equals: a, gt: 1 } }",
+            "json: { $.a: { contains: x, not_contains: [y, x] } }",
+            "json: { $.a: { newer_than: 1h, older_than: 2h } }",
+            "json: { $.a: { equals: a, type: number } }",
+            "answers: { contains: a, not_contains: a }",
+            "answers: { equals: [a], contains: b }",
+            "answers: { equals: [a], len: 2 }",
+            "status: { gt: 600 }",
+            "status: { lt: 100 }",
+            "status: { in: [2xx], not: 2xx }",
+            "status: { gt: 299, in: [2xx] }",
+            "status: { not: { gte: 100 } }",
+            "latency: { lt: 0s }",
+            "size: { lt: 0 }",
+            "loss: { gt: 100% }",
+            "json: { $.a: { len: { lt: 0 } } }",
+        ] {
+            let codes: &[&str] = if expect.contains("not: { gte") { &["W343", "E310"] } else { &["E310"] };
+            let mut codes = codes.to_vec();
+            let file = format!("name: a\nevery: 1m\nhttp: https://x.example\nexpect: {{ {expect} }}\n");
+            let mut found: Vec<_> = compiled("", &[&file]).diagnostics.iter().map(|one| one.code).collect();
+            found.sort_unstable();
+            codes.sort_unstable();
+            assert_eq!(found, codes, "{expect}");
+        }
+    }
+
+    #[test]
+    fn what_some_value_fulfils() {
+        check("count: { equals: 5, in: [5, 6] }", &[]);
+        check("count: { equals: 5, not: 6 }", &[]);
+        check("body: { contains: x, not_contains: xy }", &[]);
+        check("json: { $.a: { contains: xy, not_contains: x } }", &[]);
+        check("json: { '$.a[*]': { equals: 1, len: 3 } }", &[]);
+        check("json: { $.a: { newer_than: 2h, older_than: 1h } }", &[]);
+        check("json: { $.a: { equals: \"2026-01-01T00:00:00Z\", older_than: 1h } }", &[]);
+        check("answers: { equals: [a], contains: a, len: 1 }", &[]);
+        check("status: { gte: 200, lt: 300, not: 204 }", &[]);
+        check("latency: { lte: 0s }", &[]);
+        check("expires_in: { lt: 0s }", &[]);
+    }
+}
