@@ -1,6 +1,5 @@
 //! From sources to plans: all files in one go, all mistakes of all files at once.
 
-mod ahead;
 mod controls;
 mod follow;
 mod joint;
@@ -123,13 +122,14 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         objectives: HashMap::new(),
     };
     let mut plans = Vec::new();
-    ahead::each_parsed(&files, scenarios_from, |index, source, (root, mut file_report)| {
-        let made = root.map(|root| compiler.file(index, source, root, &mut file_report));
+    for (index, source) in files.iter().enumerate().skip(scenarios_from) {
+        let mut file_report = Report::default();
+        let made = compiler.file(index, source, &mut file_report);
         if !file_report.has_errors() {
-            plans.extend(made.into_iter().flatten());
+            plans.extend(made);
         }
         report.append(file_report);
-    });
+    }
     let joint_slos = compiler.joint_slos(&files, is_whole, &mut report);
     compiler.adjustments(is_whole, &mut report);
     let controls = compiler.controls(&mut report);
@@ -249,7 +249,9 @@ struct Former {
 }
 
 impl<N> Compiler<'_, N> {
-    fn file(&mut self, index: usize, source: &Source, root: Node, report: &mut Report) -> Vec<Plan<N>> {
+    fn file(&mut self, index: usize, source: &Source, report: &mut Report) -> Vec<Plan<N>> {
+        let file = u32::try_from(index).unwrap_or(u32::MAX);
+        let Some(root) = parse(file, &source.text, report) else { return Vec::new() };
         let root = unwrap(root, report);
         if slo::is_slo_file(&root) {
             self.mentioned.note(&root);
