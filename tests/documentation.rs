@@ -76,6 +76,7 @@ const COMMANDS: &[(&str, Run)] = &[
     ("cargo bench --bench closed_loop", In("tests/run", "cargo bench --profile dev")),
     ("cargo bench --bench open_loop", In("tests/run", "cargo bench --profile dev")),
     ("cargo bench --bench cost", In("tests/run", "cargo bench --profile dev")),
+    ("cargo bench --bench pages", In("tests/run", "cargo bench --profile dev")),
     // README.md and deploy/nats/README.md
     ("prober fleet init", Walked),
     ("(cd fleet/nats && exec nats-server -c n1.conf) &", Walked),
@@ -109,6 +110,7 @@ const COMMANDS: &[(&str, Run)] = &[
     // deploy/README.md
     ("apt install ./prober.deb", In("deploy/deb/check", "inside dpkg -i /1.deb")),
     ("apt install ./prober_NEW.deb", In("deploy/deb/check", "inside dpkg --force-confold -i /2.deb")),
+    ("cargo bench --bench fleet", In("tests/run", "cargo bench --profile dev")),
     ("cargo bench", In("tests/run", "cargo bench --profile dev")),
     ("curl http://127.0.0.1:9899/api/v1/account", Asked("/api/v1/account")),
     ("curl http://127.0.0.1:9899/healthz", Asked("/healthz")),
