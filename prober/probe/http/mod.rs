@@ -26,6 +26,7 @@
 //! | [`exchange`] | one request and its answer |
 //! | [`body`] | the answer's body, up to its limit |
 //! | [`decode`] | unpacking it |
+//! | [`length`] | whether a body is as long as its head announced |
 //! | [`session`] | open connections and cookies of one run |
 //! | [`page`] | HTML bodies and CSS selectors |
 //! | [`shape`] | JSON Schemas that a body must fit |
@@ -56,6 +57,7 @@ pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod given;
 pub(crate) mod keys;
+mod length;
 mod lint;
 mod page;
 mod parts;
