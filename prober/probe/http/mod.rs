@@ -30,6 +30,7 @@
 //! | [`session`] | open connections and cookies of one run |
 //! | [`page`] | HTML bodies and CSS selectors |
 //! | [`shape`] | JSON Schemas that a body must fit |
+//! | [`charset`] | it as text |
 //! | [`cache`] | what caches on the way did |
 //! | [`every`] | a step at each address of its name |
 //! | [`evidence`] | what assertions look at |
@@ -45,6 +46,7 @@ use crate::net::shared::Net;
 pub(crate) mod auth;
 pub(crate) mod body;
 mod cache;
+mod charset;
 pub(crate) mod client;
 mod clock;
 pub(crate) mod connect;
