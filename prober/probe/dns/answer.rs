@@ -16,6 +16,7 @@ use scenario::value::{Reading, Selector, Value};
 
 use super::dnssec::Proof;
 use super::{edns, types};
+use crate::net::owner;
 
 /// The words of the subject `rcode`.
 ///
@@ -103,9 +104,24 @@ impl Answer {
 
     /// The records of the asked type, in the order they were served.
     fn records(&self) -> impl Iterator<Item = &Record> {
+        let answers = self.message.answers.as_slice();
+        // The system's resolver gives addresses without a question, and nothing but those.
+        let (of_query, all) = match self.message.queries.first() {
+            Some(query) => (Some(owner::records(query, answers)), [].as_slice()),
+            None => (None, answers),
+        };
         let asked = self.asked;
-        let wanted = move |record: &&Record| asked == RecordType::ANY || record.record_type() == asked;
-        self.message.answers.iter().filter(wanted)
+        let all = all.iter().filter(move |record| record.record_type() == asked);
+        of_query.into_iter().flatten().chain(all)
+    }
+
+    /// How long the answer and the aliases on the way to it may be kept, in seconds.
+    fn ttls(&self) -> impl Iterator<Item = u32> {
+        let answers = self.message.answers.as_slice();
+        let query = self.message.queries.first();
+        let names: Vec<_> = query.map(|query| owner::names(query, answers).collect()).unwrap_or_default();
+        let counts = move |record: &&Record| names.iter().any(|name| name.eq_ignore_root(&record.name));
+        answers.iter().filter(counts).map(|record| record.ttl)
     }
 
     /// The same as text.
@@ -146,10 +162,9 @@ impl Answer {
             _ => {}
         }
         let head = &self.message.metadata;
-        let ttls = || self.message.answers.iter().map(|record| record.ttl);
         Some(match subject {
-            "ttl" => Value::Int(ttls().min()?.into()),
-            "ttl.max" => Value::Int(ttls().max()?.into()),
+            "ttl" => Value::Int(self.ttls().min()?.into()),
+            "ttl.max" => Value::Int(self.ttls().max()?.into()),
             "flags" => list(self.flags().map(str::to_owned)),
             "authoritative" => Value::Bool(head.authoritative),
             "truncated" => Value::Bool(self.truncated),

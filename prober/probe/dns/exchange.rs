@@ -46,8 +46,16 @@ impl Display for To<'_> {
 
 impl To<'_> {
     /// The failure of an error at this server: ours, if this machine has no way to it.
-    fn failure(self, error: &io::Error, otherwise: Failure) -> Failure {
-        fault::no_route(error, self.address).unwrap_or(otherwise)
+    fn failure(self, error: &io::Error) -> Failure {
+        fault::on_the_way(error, self.address).unwrap_or_else(|| match error.kind() {
+            io::ErrorKind::PermissionDenied => fault::of_attempt(error, self),
+            _ => io_failure(self, error),
+        })
+    }
+
+    /// The failure of a connection to it that cannot be made.
+    fn unconnected(self, error: &io::Error) -> Failure {
+        fault::on_the_way(error, self.address).unwrap_or_else(|| fault::of_attempt(error, self))
     }
 }
 
@@ -73,11 +81,10 @@ pub(super) async fn over_udp(
     phases: &mut Phases,
 ) -> Result<Reply, Failure> {
     phases.enter(Phase::Send);
-    let socket = open(server.address).map_err(|error| server.failure(&error, io_failure(server, &error)))?;
-    send(&socket, asked).map_err(|error| server.failure(&error, io_failure(server, &error)))?;
+    let socket = open(server.address).map_err(|error| server.failure(&error))?;
+    send(&socket, asked).map_err(|error| server.failure(&error))?;
     phases.enter(Phase::Wait);
-    let socket =
-        UdpSocket::from_std(socket).map_err(|error| server.failure(&error, io_failure(server, &error)))?;
+    let socket = UdpSocket::from_std(socket).map_err(|error| server.failure(&error))?;
     let mut ignored = 0;
     loop {
         // A refusal by ICMP makes the socket ready for an error only, not for reading.
@@ -87,7 +94,7 @@ pub(super) async fn over_udp(
         let received = ready.and_then(|ready| receive(&socket, ready, asked));
         match received {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(server.failure(&error, io_failure(server, &error))),
+            Err(error) => return Err(server.failure(&error)),
             Ok(Some(Err(why))) => return Err(malformed(server, &why)),
             Ok(Some(Ok((message, bytes)))) => return Ok(Reply { message, bytes, ignored }),
             Ok(None) => {
@@ -183,7 +190,7 @@ pub(super) async fn over_tcp(
         return Err(timed_out(server, deadline, phases, 0));
     };
     let bytes = outcome.map_err(|error| match phases.current() {
-        Some(Phase::Connect) => server.failure(&error, fault::of_attempt(&error, server)),
+        Some(Phase::Connect) => server.unconnected(&error),
         _ => io_failure(server, &error),
     })?;
     read(server, asked, &bytes)

@@ -1,6 +1,6 @@
 //! One question and its reply over QUIC (RFC 9250), on a connection of its own.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use super::server::Asking;
 use crate::net::address::Host;
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
+use crate::net::quic;
 use crate::net::tls::{Watch, server_name};
 
 /// How long the goodbye may take.
@@ -63,17 +64,13 @@ impl Secured {
         let (tls, watch) = setup.for_quic();
         let tls = QuicClientConfig::try_from(tls)
             .map_err(|error| fault::config(format!("QUIC cannot be set up: {error}")))?;
-        let any: SocketAddr = match peer {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let endpoint = Endpoint::client(any).map_err(|error| exchange::io_failure(&self.shown, &error))?;
-        let endpoint = kept.insert(endpoint);
         let config = quinn::ClientConfig::new(Arc::new(tls));
-        let connecting = endpoint.connect_with(config, peer, &name.to_str());
-        let connecting = connecting.map_err(|error| fault::config(format!("{}: {error}", self.shown)))?;
         let broken = |error: ConnectionError| self.broken(&error, &watch, &name);
-        let connection = connecting.await.map_err(broken)?;
+        let connected = quic::connect(peer, config, &name.to_str(), kept).await;
+        let connection = connected.map_err(|unconnected| match unconnected {
+            quic::Broken::Failed(failure) => failure,
+            quic::Broken::Quic(error) => broken(error),
+        })?;
         phases.enter(Phase::Send);
         let (mut send, mut receive) = connection.open_bi().await.map_err(broken)?;
         let mut room: Room = [0; 2 + QUESTION_BYTES_MAX];

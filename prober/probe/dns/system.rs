@@ -4,7 +4,7 @@
 //! many may do so is bounded ([`aside`](crate::net::aside)), and a run that finds no place is the prober's fault.
 
 use std::io;
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
 use std::sync::Arc;
 
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
@@ -57,9 +57,19 @@ pub(super) async fn look_up(
     phases.finish();
     let (code, addresses) = match found {
         Ok(found) => (ResponseCode::NoError, found),
-        Err(error) => (code(&error)?, Vec::new()),
+        Err(error) => match without_socket() {
+            Some(ours) => return Err(ours),
+            None => (code(&error)?, Vec::new()),
+        },
     };
     Ok(message(name, code, addresses.into_iter().filter(|address| family.has(*address))))
+}
+
+/// The failure of this machine, if the library had no socket to ask with: it then says that there is no such name.
+fn without_socket() -> Option<Failure> {
+    std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
+        .err()
+        .and_then(|error| fault::without_socket(&error))
 }
 
 fn timed_out(phases: &Phases, asking: Asking<'_>) -> Failure {

@@ -161,6 +161,19 @@ async fn what_a_reply_says_beside_its_records() {
 }
 
 #[tokio::test]
+async fn records_of_another_name_are_no_answer() {
+    let server = Server::start();
+    server.on("shop.test", "A", Reply::a(&["192.0.2.1"]).owned_by("other.test").ttl(7));
+    let trial = ask(server.addr(), "shop.test", "A").await;
+    assert_eq!(trial.value("rcode"), Value::Text("NODATA".into()));
+    assert_eq!(trial.value("answers"), list(&[]));
+    assert_eq!(trial.read("ttl"), Reading::Absent);
+    assert_eq!(trial.value("answer_count"), Value::Int(1), "the section is shown as it came");
+    server.on("shop.test", "A", Reply::a(&["192.0.2.1"]).owned_by("SHOP.test"));
+    assert_eq!(ask(server.addr(), "shop.test", "A").await.value("answers"), list(&["192.0.2.1"]));
+}
+
+#[tokio::test]
 async fn the_systems_resolver_is_asked_as_applications_ask() {
     let keys = |name: &str, kind: &str| {
         vec![("name", template(name)), ("type", text(kind)), ("resolvers", texts(["system"]))]

@@ -32,16 +32,22 @@ impl Health {
     /// Class `protocol`: it is not gRPC, or not the answer to a health check.
     pub(super) fn of(answer: &Answer) -> Result<Self, Failure> {
         let mut metadata = answer.headers.clone();
-        // An answer without a message has its status in the head.
         if let Some(trailers) = answer.body.trailers() {
             for (name, value) in trailers {
                 metadata.append(name, value.clone());
             }
         }
-        let Some(code) = metadata.get("grpc-status") else { return Err(no_grpc(answer)) };
+        let Some(ended) = end(answer) else { return Err(no_grpc(answer)) };
+        let mut codes = ended.get_all("grpc-status").iter();
+        let Some(code) = codes.next() else { return Err(no_grpc(answer)) };
+        if let Some(other) = codes.find(|other| *other != code) {
+            let shown = |code: &HeaderValue| cut(String::from_utf8_lossy(code.as_bytes()).into_owned(), 20);
+            let why = format!("the call ended with two statuses, {} and {}", shown(code), shown(other));
+            return Err(wrong(&why));
+        }
         let code = code.to_str().ok().and_then(|text| text.parse::<usize>().ok());
         let code = code.filter(|code| *code < CODES.len()).unwrap_or(2);
-        let message = metadata.get("grpc-message").map(HeaderValue::as_bytes).unwrap_or_default();
+        let message = ended.get("grpc-message").map(HeaderValue::as_bytes).unwrap_or_default();
         let message = percent_decode_str(&String::from_utf8_lossy(message)).decode_utf8_lossy().into_owned();
         let serving = match code {
             0 if answer.body.cut_at().is_some() => return Err(wrong("the answer is too long")),
@@ -87,6 +93,13 @@ impl Evidence for Health {
         let says = matches!(subject, "grpc_status" | "status") && !self.message.is_empty();
         says.then(|| cut(self.message.clone(), 120))
     }
+}
+
+/// Where the status stands: behind the message, and in the head only where nothing came behind it ("Trailers-Only").
+///
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses>
+fn end(answer: &Answer) -> Option<&HeaderMap> {
+    answer.body.trailers().or_else(|| (answer.body.wire_size() == 0).then_some(&answer.headers))
 }
 
 /// The failure of an answer without a status of gRPC.

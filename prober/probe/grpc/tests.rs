@@ -7,6 +7,7 @@ use model::step::Phase;
 use scenario::fields::Bound;
 use scenario::source::{Span, Spanned};
 use scenario::value::{Reading, Selector, Value};
+use testkit::hostile::http2::{END_HEADERS, END_STREAM, Kind as Frame, STATUS_200, frame, speech};
 use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
 use testkit::pki::{Flaw, Pki, Speech};
@@ -80,6 +81,44 @@ async fn a_real_server_in_tls() {
     // In the clear to a server that wants TLS.
     let trial = check(server.addr(), vec![PLAIN], PATIENCE).await;
     assert!(["protocol grpc.protocol", "connect connect.reset"].contains(&trial.failure().as_str()));
+}
+
+/// A head or trailers with these, packed without a table (RFC 7541, section 6.2.2).
+fn packed(status: &[u8], fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut packed = status.to_vec();
+    for (name, value) in fields {
+        packed.push(0);
+        for text in [name, value] {
+            packed.push(u8::try_from(text.len()).unwrap());
+            packed.extend_from_slice(text.as_bytes());
+        }
+    }
+    packed
+}
+
+#[tokio::test]
+async fn the_status_behind_the_message_is_the_calls() {
+    let kind = ("content-type", "application/grpc");
+    let head =
+        |flags, fields: &[_]| frame(Frame::Headers, END_HEADERS | flags, 1, &packed(STATUS_200, fields));
+    let trailers = |fields: &[_]| frame(Frame::Headers, END_HEADERS | END_STREAM, 1, &packed(&[], fields));
+    let serving = |flags| frame(Frame::Data, flags, 1, &[0, 0, 0, 0, 2, 8, 1]);
+    let (ok, lost) = (("grpc-status", "0"), ("grpc-status", "14"));
+    for (frames, expected) in [
+        (vec![head(0, &[kind]), serving(0), trailers(&[ok])], "ok"),
+        (vec![head(0, &[kind, ok]), serving(0), trailers(&[lost])], "failed protocol grpc.unavailable"),
+        (vec![head(0, &[kind, lost]), serving(0), trailers(&[ok])], "ok"),
+        (vec![head(END_STREAM, &[kind, lost])], "failed protocol grpc.unavailable"),
+        (vec![head(0, &[kind, ok]), serving(END_STREAM)], "failed protocol grpc.protocol"),
+        (
+            vec![head(0, &[kind]), serving(0), trailers(&[ok, lost])],
+            "failed protocol grpc.protocol: the call ended with two statuses, 0 and 14",
+        ),
+    ] {
+        let hostile = Hostile::start(Fault::Http2(speech(&frames), Vec::new()));
+        let told = told(&judge(&format!("grpc: {{ address: \"{}\", tls: false }}", hostile.addr())).await);
+        assert!(told.starts_with(expected), "{expected}\n{told}");
+    }
 }
 
 #[tokio::test]

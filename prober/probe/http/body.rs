@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use model::outcome::{Failure, FailureClass};
 
 use super::decode::{Coding, RATIO_MAX, Unpacked};
@@ -45,7 +45,8 @@ impl Body {
     /// the connection breaks.
     ///
     /// # Errors
-    /// The connection broke before the end.
+    /// The connection broke before the end. A stream of HTTP/2 may also end before its end without an error: the body
+    /// is then neither whole nor cut.
     pub(super) async fn read(
         &mut self,
         speaker: &mut Speaker,
@@ -69,7 +70,10 @@ impl Body {
                 return Ok(());
             }
         }
-        self.end();
+        // hyper takes a stream that was reset without an error for one that ended (RFC 9113, section 8.1).
+        if !speaker.is_h2() || incoming.is_end_stream() {
+            self.end();
+        }
         Ok(())
     }
 

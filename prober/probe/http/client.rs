@@ -10,6 +10,7 @@ use super::body::Body;
 use super::connect::Manner;
 use super::exchange::exchange;
 use super::fault;
+use super::length::check_length;
 use super::record;
 use super::request::{Form, Ready, TRACEPARENT, traceparent};
 use super::session::{Connection, Session};
@@ -76,8 +77,8 @@ impl Client {
         let request = ready.to_request(headers, form)?;
         let mut answered = exchange(&mut connection, request, &mut trail.phases).await;
         if let (Err(error), Some(headers)) = (&answered, again)
-            && fault::is_gone(error)
-            && connection.marks.first_read().is_none()
+            && (fault::is_gone(error) && connection.marks.first_read().is_none()
+                || fault::is_unprocessed(error))
         {
             trail.phases.tried_in_vain(connection.peer, "connect.closed");
             trail.reused = false;
@@ -98,6 +99,12 @@ impl Client {
         let read = answer.body.read(&mut connection.speaker, incoming, self.body_bytes_max).await;
         trail.phases.finish();
         read.map_err(|error| fault::of_exchange(&error, true))?;
+        if connection.speaker.is_h2() && answer.body.cut_at().is_none() {
+            if !answer.body.is_whole() {
+                return Err(fault::truncated(true));
+            }
+            check_length(&ready.method, answer)?;
+        }
         answer.body.unpack(&answer.headers, self.body_bytes_max).await?;
         Ok(Some(connection))
     }

@@ -16,7 +16,7 @@ use super::page::{Choice, Page};
 use super::shape::Shape;
 use super::target::Target;
 use super::trail::Answer;
-use super::{cache, facts, given};
+use super::{cache, charset, facts, given};
 use crate::xml::Element;
 
 /// The answer to the last request.
@@ -54,11 +54,14 @@ impl Evidence for HttpEvidence {
                 Some(age) => Reading::One(Value::Duration(age)),
                 None => Reading::Absent,
             },
-            ("regex", Selector::Pattern(pattern)) => match self.answer.body.trouble() {
-                Some(why) => Reading::Unreadable(why.to_owned()),
-                None => Reading::matched(pattern, text(self.answer.body.bytes())),
+            ("regex", Selector::Pattern(pattern)) => match self.text() {
+                Ok(text) => Reading::matched(pattern, text),
+                Err(why) => Reading::Unreadable(why),
             },
-            ("body", _) => whole(&self.answer.body, |bytes| Value::Text(text(bytes))),
+            ("body", _) => match self.text() {
+                Ok(text) => Reading::One(Value::Text(text)),
+                Err(why) => Reading::Unreadable(why),
+            },
             ("size", _) => {
                 whole(&self.answer.body, |bytes| Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX)))
             }
@@ -80,6 +83,14 @@ impl Evidence for HttpEvidence {
 }
 
 impl HttpEvidence {
+    /// The body as text, or why it is none.
+    fn text(&self) -> Result<Cow<'_, str>, String> {
+        match self.answer.body.trouble() {
+            Some(why) => Err(why.to_owned()),
+            None => charset::text(self.answer.body.bytes(), &self.answer.headers),
+        }
+    }
+
     fn json(&self, path: &serde_json_path::JsonPath) -> Reading<'_> {
         let parsed = self.json.get_or_init(|| parse(&self.answer.body));
         let json = match parsed {
@@ -99,10 +110,7 @@ impl HttpEvidence {
     }
 
     fn css(&self, choice: &Choice) -> Reading<'_> {
-        let page = self.page.get_or_init(|| match self.answer.body.trouble() {
-            Some(why) => Err(why.to_owned()),
-            None => Page::read(&self.answer.body.bytes()),
-        });
+        let page = self.page.get_or_init(|| Page::read(&self.text()?));
         match page {
             Ok(page) => page.take(choice),
             Err(why) => Reading::Unreadable(why.clone()),
@@ -111,24 +119,13 @@ impl HttpEvidence {
 
     fn xml(&self, path: &XmlPath) -> Reading<'_> {
         let parsed = self.xml.get_or_init(|| {
-            let body = &self.answer.body;
-            if let Some(why) = body.trouble() {
-                return Err(why.to_owned());
-            }
-            Element::parse(&body.bytes()).map_err(|error| format!("the body is not XML: {error}"))
+            Element::parse(self.text()?.as_bytes()).map_err(|error| format!("the body is not XML: {error}"))
         });
         let root = match parsed {
             Ok(root) => root,
             Err(why) => return Reading::Unreadable(why.clone()),
         };
         Reading::of(root.find(path).into_iter().map(|text| Value::Text(Cow::Borrowed(text))).collect())
-    }
-}
-
-fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
-    match bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     }
 }
 
@@ -140,7 +137,8 @@ fn parse(body: &Body) -> Result<Json, String> {
     if bytes.is_empty() {
         return Err("the body is empty".to_owned());
     }
-    serde_json::from_slice(&bytes).map_err(|error| format!("the body is not JSON: {error}"))
+    serde_json::from_slice(charset::unmarked(&bytes))
+        .map_err(|error| format!("the body is not JSON: {error}"))
 }
 
 fn whole<'a>(body: &'a Body, value: impl FnOnce(Cow<'a, [u8]>) -> Value<'a>) -> Reading<'a> {

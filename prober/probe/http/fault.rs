@@ -5,7 +5,7 @@ use std::io;
 
 use model::outcome::{Failure, FailureClass};
 
-use super::speaker::HEAD_BYTES_MAX;
+use super::speaker::{HEAD_BYTES_MAX, HEADERS_MAX};
 use super::wire::NoHead;
 use crate::net::fault;
 
@@ -24,7 +24,13 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
                 let message = format!("the server ended the TLS connection with the alert {alert}");
                 return Failure::new(FailureClass::Tls, "tls.handshake", message);
             }
-            return protocol(format!("the answer cannot be decrypted: {cause}"));
+            if !is_of_body(error) {
+                return protocol(format!("the answer cannot be decrypted: {cause}"));
+            }
+        }
+        // hyper wraps its complaints about chunks and trailers the same way.
+        if matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) {
+            return protocol(format!("the answer breaks the rules of HTTP: {cause}"));
         }
         if let Some(inner) = cause.get_ref()
             && inner.is::<NoHead>()
@@ -34,10 +40,13 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
         return fault::of_io(cause, doing);
     }
     if error.is_parse_too_large() {
-        return protocol(format!("the head of the answer is longer than {} KiB", HEAD_BYTES_MAX / 1024));
+        return protocol(format!(
+            "the head of the answer is longer than {} KiB or has more than {HEADERS_MAX} lines",
+            HEAD_BYTES_MAX / 1024
+        ));
     }
     if error.is_parse() {
-        return protocol("the server's answer is not HTTP/1.1".to_owned());
+        return protocol(format!("the server's answer is not HTTP/1.1: {error}"));
     }
     // A request that never got onto the connection is cancelled; why, stands behind it.
     if error.is_canceled()
@@ -68,6 +77,20 @@ pub(super) fn is_gone(error: &hyper::Error) -> bool {
         || error.is_closed()
 }
 
+/// Whether the server said over HTTP/2 that it did nothing with the request: it refused the stream, or goes away and
+/// had not begun with it (RFC 9113, section 8.7).
+pub(super) fn is_unprocessed(error: &hyper::Error) -> bool {
+    // The words of the h2 library, whose types are not ours to use.
+    const WORDS: [&str; 2] = [
+        "stream error received: refused stream before processing any application logic",
+        "connection error received: not a result of an error",
+    ];
+    error.source().is_some_and(|cause| {
+        let text = cause.to_string();
+        WORDS.iter().any(|words| text.starts_with(words))
+    })
+}
+
 /// The failure of an answer that breaks HTTP's rules.
 pub(super) fn protocol(message: String) -> Failure {
     Failure::new(FailureClass::Protocol, "http.protocol", message)
@@ -81,6 +104,14 @@ pub(super) fn truncated(answered: bool) -> Failure {
         "the server closed the connection without an answer"
     };
     Failure::new(FailureClass::Protocol, "http.truncated", message)
+}
+
+/// Whether it is HTTP/1.1's framing of a body that is wrong, and not the bytes below it.
+fn is_of_body(error: &hyper::Error) -> bool {
+    let inner = io_cause(error).and_then(io::Error::get_ref);
+    // hyper has no question for it but its text.
+    error.to_string().starts_with("error reading a body from connection")
+        && !inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
 fn io_cause(error: &hyper::Error) -> Option<&io::Error> {

@@ -26,9 +26,11 @@
 //! | [`exchange`] | one request and its answer |
 //! | [`body`] | the answer's body, up to its limit |
 //! | [`decode`] | unpacking it |
+//! | [`length`] | whether a body is as long as its head announced |
 //! | [`session`] | open connections and cookies of one run |
 //! | [`page`] | HTML bodies and CSS selectors |
 //! | [`shape`] | JSON Schemas that a body must fit |
+//! | [`charset`] | it as text |
 //! | [`cache`] | what caches on the way did |
 //! | [`every`] | a step at each address of its name |
 //! | [`evidence`] | what assertions look at |
@@ -44,6 +46,7 @@ use crate::net::shared::Net;
 pub(crate) mod auth;
 pub(crate) mod body;
 mod cache;
+mod charset;
 pub(crate) mod client;
 mod clock;
 pub(crate) mod connect;
@@ -56,6 +59,7 @@ pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod given;
 pub(crate) mod keys;
+mod length;
 mod lint;
 mod page;
 mod parts;

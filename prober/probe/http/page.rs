@@ -99,15 +99,14 @@ mod engine {
     pub(in crate::http) struct Page(Html);
 
     impl Page {
-        /// Reads `bytes`; what is no text in them is replaced, as browsers do.
+        /// Reads `text` as browsers do.
         ///
         /// # Errors
         /// It is too deep or too large; in words for people.
-        pub(in crate::http) fn read(bytes: &[u8]) -> Result<Self, String> {
-            let text = String::from_utf8_lossy(bytes);
+        pub(in crate::http) fn read(text: &str) -> Result<Self, String> {
             let mut parser =
                 driver::parse_document(HtmlTreeSink::new(Html::new_document()), ParseOpts::default());
-            let mut rest = &*text;
+            let mut rest = text;
             while !rest.is_empty() {
                 let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
                 rest = more;
@@ -186,7 +185,7 @@ mod engine {
     impl Page {
         /// # Errors
         /// Always.
-        pub(in crate::http) fn read(_: &[u8]) -> Result<Self, String> {
+        pub(in crate::http) fn read(_: &str) -> Result<Self, String> {
             Err("this prober was built without CSS selectors".to_owned())
         }
 
@@ -214,7 +213,7 @@ mod tests {
     fn take(page: &str, selector: &str) -> String {
         let chosen = parse(selector).unwrap_or_else(|wrong| panic!("{selector}: {wrong:?}"));
         let choice = chosen.made::<Choice>().expect("a choice was made");
-        let page = match Page::read(page.as_bytes()) {
+        let page = match Page::read(page) {
             Ok(page) => page,
             Err(why) => return format!("unreadable: {why}"),
         };

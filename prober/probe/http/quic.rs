@@ -3,18 +3,16 @@
 //! QUIC joins what TCP and TLS do one after the other, so there is one phase for both: `handshake`. Deliberately
 //! absent: connections that are kept, 0-RTT, pushes.
 
-use std::cmp::Ordering;
 use std::future::poll_fn;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
 use h3::client::RequestStream;
 use h3::error::{ConnectionError, StreamError};
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method, Request, StatusCode, Version};
-use model::outcome::{Failure, FailureClass, cut};
+use http::{HeaderMap, Method, Request, Version};
+use model::outcome::{Failure, FailureClass};
 use model::step::Phase;
 use quinn::crypto::rustls::QuicClientConfig;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -23,11 +21,13 @@ use super::body::Body;
 use super::connect::Manner;
 use super::facts::TlsFacts;
 use super::fault;
+use super::length::check_length;
 use super::request::{Form, Ready};
 use super::speaker::HEAD_BYTES_MAX;
 use super::trail::{Answer, Trail};
 use crate::net::each;
-use crate::net::fault::within;
+use crate::net::fault::{weight, within};
+use crate::net::quic;
 use crate::net::shared::Shared;
 use crate::net::tls::{Handshake, TlsSetup, server_name};
 
@@ -99,7 +99,9 @@ async fn connect(
                 let failure = watch.defect(name).unwrap_or_else(|| broken.failure(*peer));
                 trail.tls = Some(Arc::new(TlsFacts::new(&shown, shared)));
                 trail.phases.tried_in_vain(*peer, failure.error_type.clone());
-                last = Some(failure);
+                if last.as_ref().is_none_or(|last| weight(&failure) >= weight(last)) {
+                    last = Some(failure);
+                }
             }
         }
     }
@@ -131,20 +133,16 @@ async fn handshake(
     config: rustls::ClientConfig,
     name: &ServerName<'static>,
 ) -> Result<(quinn::Endpoint, quinn::Connection), Broken> {
-    let cannot = |error: &dyn std::fmt::Display| {
+    let config = QuicClientConfig::try_from(config).map_err(|error| {
         Broken::Failed(crate::net::fault::config(format!("QUIC cannot be set up: {error}")))
-    };
-    let config = QuicClientConfig::try_from(config).map_err(|error| cannot(&error))?;
-    let any: SocketAddr = match peer {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let endpoint = quinn::Endpoint::client(any)
-        .map_err(|error| Broken::Failed(crate::net::fault::of_io(&error, "opening a socket")))?;
-    let config = quinn::ClientConfig::new(Arc::new(config));
-    let connecting = endpoint.connect_with(config, peer, &name.to_str()).map_err(|error| cannot(&error))?;
-    let connection = connecting.await.map_err(Broken::Quic)?;
-    Ok((endpoint, connection))
+    })?;
+    let (config, mut endpoint) = (quinn::ClientConfig::new(Arc::new(config)), None);
+    let connected = quic::connect(peer, config, &name.to_str(), &mut endpoint).await;
+    let connection = connected.map_err(|broken| match broken {
+        quic::Broken::Failed(failure) => Broken::Failed(failure),
+        quic::Broken::Quic(error) => Broken::Quic(error),
+    })?;
+    Ok((endpoint.expect("a connection hangs on its endpoint"), connection))
 }
 
 fn of_quic(error: &quinn::ConnectionError, peer: SocketAddr) -> Failure {
@@ -233,31 +231,6 @@ async fn receive(
     }
     check_length(method, answer)?;
     answer.body.end();
-    Ok(())
-}
-
-/// Holds a whole body against the length that its head announced: over HTTP/3 nobody else does (RFC 9114, section
-/// 4.1.2).
-fn check_length(method: &Method, answer: &Answer) -> Result<(), Failure> {
-    let has_none = matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if method == Method::HEAD || has_none {
-        return Ok(());
-    }
-    let came = answer.body.wire_size();
-    for announced in answer.headers.get_all(CONTENT_LENGTH) {
-        let length = announced.to_str().ok().and_then(|text| text.parse::<u64>().ok());
-        match length.map(|length| came.cmp(&length)) {
-            Some(Ordering::Equal) => {}
-            Some(Ordering::Less) => return Err(fault::truncated(true)),
-            Some(Ordering::Greater) => {
-                return Err(fault::protocol("the body is longer than its head announced".to_owned()));
-            }
-            None => {
-                let told = String::from_utf8_lossy(announced.as_bytes()).into_owned();
-                return Err(fault::protocol(format!("{:?} is no length of a body", cut(told, 60))));
-            }
-        }
-    }
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! Open connections and cookies of one run.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cookie_store::CookieStore;
+use cookie_store::{Cookie, CookieDomain, CookieStore, StoreAction};
 use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue, SET_COOKIE};
 use url::Url;
@@ -27,6 +28,14 @@ const COOKIES_MAX: usize = 200;
 pub(super) struct Session {
     open: Vec<Connection>,
     jar: Option<CookieStore>,
+    /// Whose cookies they are, where they go and their names, in the order in which they came: the jar has none.
+    came: Vec<CookieKey>,
+}
+
+type CookieKey = (CookieDomain, String, String);
+
+fn key(cookie: &Cookie<'_>) -> CookieKey {
+    (cookie.domain.clone(), cookie.path.to_string(), cookie.name().to_owned())
 }
 
 /// What makes two requests able to share a connection.
@@ -55,7 +64,7 @@ impl Session {
     /// The same cookies, and no connection; `None` if there are none.
     pub(super) fn cookies(&self) -> Option<Self> {
         let jar = self.jar.clone()?;
-        Some(Self { open: Vec::new(), jar: Some(jar) })
+        Some(Self { open: Vec::new(), jar: Some(jar), came: self.came.clone() })
     }
 
     /// Keeps `connection` for later requests; the oldest goes if there are too many.
@@ -76,10 +85,17 @@ impl Session {
     pub(super) fn note_cookies(&mut self, url: &Url, headers: &HeaderMap) {
         for cookie in headers.get_all(SET_COOKIE) {
             let Ok(text) = cookie.to_str() else { continue };
+            // A cookie that may not be set (another site's, malformed) is left out, as browsers do.
+            let Ok(cookie) = Cookie::parse(text.to_owned(), url) else { continue };
             let jar = self.jar.get_or_insert_with(CookieStore::default);
             if jar.iter_any().count() < COOKIES_MAX {
-                // A cookie that may not be set (another site's, malformed) is left out, as browsers do.
-                let _refused = jar.parse(text, url);
+                let key = key(&cookie);
+                match jar.insert(cookie, url) {
+                    Ok(StoreAction::Inserted) => self.came.push(key),
+                    Ok(StoreAction::ExpiredExisting) => self.came.retain(|known| *known != key),
+                    // Its value is new, and its place the old one (RFC 6265, section 5.3).
+                    Ok(StoreAction::UpdatedExisting) | Err(_) => {}
+                }
             }
         }
     }
@@ -89,7 +105,13 @@ impl Session {
         let Some(jar) = &self.jar else { return };
         let mut line =
             headers.get(COOKIE).and_then(|given| given.to_str().ok()).unwrap_or_default().to_owned();
-        for (name, value) in jar.get_request_values(url) {
+        let mut cookies = jar.matches(url);
+        // Longer paths first, then those that came earlier (RFC 6265, section 5.4).
+        cookies.sort_by_cached_key(|cookie| {
+            let key = key(cookie);
+            (Reverse(key.1.len()), self.came.iter().position(|known| *known == key))
+        });
+        for (name, value) in cookies.into_iter().map(|cookie| cookie.name_value()) {
             if !line.is_empty() {
                 line.push_str("; ");
             }

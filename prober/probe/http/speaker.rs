@@ -22,6 +22,9 @@ use super::wire::Wire;
 /// The most that an answer's head may have, in bytes.
 pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// The most lines that it may have in HTTP/1.1.
+pub(super) const HEADERS_MAX: usize = 1_000;
+
 type Io = TokioIo<Wire>;
 type Body = Full<Bytes>;
 
@@ -89,7 +92,9 @@ impl Speaker {
     /// Never in the hyper of today; its interface says that it may.
     pub(super) async fn h1(wire: Wire) -> hyper::Result<Self> {
         let mut builder = http1::Builder::new();
-        builder.max_header_size(HEAD_BYTES_MAX).max_buf_size(2 * HEAD_BYTES_MAX);
+        builder.max_header_size(HEAD_BYTES_MAX).max_buf_size(2 * HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+        // RFC 9112, section 5.2: a user agent takes a folded line as one with spaces.
+        builder.allow_obsolete_multiline_headers_in_responses(true);
         let (sender, connection) = builder.handshake(TokioIo::new(wire)).await?;
         Ok(Self { sender: Sender::H1(sender), driver: Driver::H1(Some(Box::new(connection))) })
     }

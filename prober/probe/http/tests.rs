@@ -28,6 +28,7 @@ mod moved;
 mod phases;
 #[cfg(feature = "http3")]
 mod quic;
+mod streams;
 mod ways;
 
 type Keys = Vec<(&'static str, Bound)>;

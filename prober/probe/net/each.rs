@@ -1,7 +1,7 @@
 //! A step that is done at every address of a name, each by itself, and what it came to as one outcome.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use model::attribute::Attributes;
@@ -56,7 +56,13 @@ impl Looked {
     /// Does every one of `asked`, which belong to the peers in their order, all at once; what it came to.
     pub(crate) async fn join<F: Future<Output = StepOutcome>>(self, asked: Vec<F>) -> StepOutcome {
         let outcomes = together::all(asked).await;
-        joined(self.hop, self.found.peers.into_iter().zip(outcomes).collect(), self.found.left_out)
+        let denied = self.found.denied.into_iter();
+        let denied = denied.map(|(peer, failure)| (peer, StepOutcome::failed(failure)));
+        joined(
+            self.hop,
+            self.found.peers.into_iter().zip(outcomes).chain(denied).collect(),
+            self.found.left_out,
+        )
     }
 }
 
@@ -99,7 +105,7 @@ pub(crate) async fn look_up(
     let mut phases = Phases::start(context.began);
     let looked_up = within(context.deadline, async {
         let target = target.await?;
-        let found = addresses(shared, &target, family, &mut phases).await?;
+        let found = all_addresses(shared, &target, family, &mut phases).await?;
         Ok((target, found))
     });
     let looked_up = looked_up.await.unwrap_or_else(|| Err(timed_out(&phases, context.deadline)));
@@ -126,8 +132,32 @@ pub(crate) const fn only(peer: SocketAddr) -> HostPort {
 pub(crate) struct Found {
     /// At most [`ADDRESSES_MAX`].
     pub(crate) peers: Vec<SocketAddr>,
+    /// Those that may not be reached, which are not left out in silence where all are asked.
+    denied: Vec<(SocketAddr, Failure)>,
     /// How many more there are.
     left_out: usize,
+}
+
+/// All addresses of `target`, also those that may not be reached.
+///
+/// Takes the phase `dns`, if there is a name to look up. The caller holds the deadline.
+///
+/// # Errors
+/// As [`addresses`], and class `dns` if one of two families is not answered.
+async fn all_addresses(
+    shared: &Shared,
+    target: &HostPort,
+    family: Family,
+    phases: &mut Phases,
+) -> Result<Found, Failure> {
+    let Host::Name(name) = &target.host else { return addresses(shared, target, family, phases).await };
+    shared.may_look_up(target)?;
+    let resolver = shared.resolver();
+    let all = Box::pin(resolver.all_addresses(name, family, phases)).await?;
+    phases.finish();
+    let denied = shared.denied(target, &all);
+    let ips = shared.reachable(target, all, phases)?;
+    Ok(Found { denied, ..found(ips, target.port) })
 }
 
 /// The addresses of `target`.
@@ -142,7 +172,7 @@ pub(crate) async fn addresses(
     family: Family,
     phases: &mut Phases,
 ) -> Result<Found, Failure> {
-    let mut ips = match &target.host {
+    let ips = match &target.host {
         Host::Ip(ip) if family.has(*ip) => {
             shared.may_reach(&target.host, SocketAddr::new(*ip, target.port))?;
             vec![*ip]
@@ -158,23 +188,28 @@ pub(crate) async fn addresses(
             shared.reachable(target, found, phases)?
         }
     };
+    Ok(found(ips, target.port))
+}
+
+fn found(mut ips: Vec<IpAddr>, port: u16) -> Found {
     // A name server may give one address twice.
     let mut seen = std::collections::HashSet::new();
     ips.retain(|ip| seen.insert(*ip));
     let left_out = ips.len().saturating_sub(ADDRESSES_MAX);
     ips.truncate(ADDRESSES_MAX);
-    Ok(Found { peers: ips.into_iter().map(|ip| SocketAddr::new(ip, target.port)).collect(), left_out })
+    let peers = ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+    Found { peers, denied: Vec::new(), left_out }
 }
 
 /// The outcome at an address that this machine has no way to, which is no fault of the target's.
 ///
 /// Nothing is sent: a UDP socket that is connected only looks for a route.
 pub(crate) fn no_way(peer: SocketAddr) -> Option<StepOutcome> {
-    let any: IpAddr = match peer {
-        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let error = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(peer)).err()?;
+    let error = fault::look_for_way(peer).err()?;
+    // Without a socket to ask with nothing is known of the way.
+    if let Some(failure) = fault::without_socket(&error) {
+        return Some(StepOutcome::failed(failure));
+    }
     let family = if peer.is_ipv4() { ("IPv4", "6") } else { ("IPv6", "4") };
     let message = format!(
         "the prober's machine has no way to {} ({error}); without {} here, write ip: \"{}\"",

@@ -30,6 +30,9 @@ const FAMILY: &str = "local.family";
 /// The `error.type` of a peer that this machine has no way to.
 const ROUTE: &str = "local.route";
 
+/// The `error.type` of what this machine's rules forbid.
+const DENIED: &str = "local.denied";
+
 /// The errors of this machine and the `error.type` of each.
 const LOCAL: &[(Errno, &str)] = &[
     (Errno::MFILE, "local.fd"),
@@ -38,8 +41,8 @@ const LOCAL: &[(Errno, &str)] = &[
     (Errno::ADDRINUSE, "local.ports"),
     (Errno::NOBUFS, "local.memory"),
     (Errno::NOMEM, "local.memory"),
-    (Errno::PERM, "local.denied"),
-    (Errno::ACCESS, "local.denied"),
+    (Errno::PERM, DENIED),
+    (Errno::ACCESS, DENIED),
     (Errno::NETDOWN, ROUTE),
     (Errno::NODEV, ROUTE),
     (Errno::NOSR, "local.memory"),
@@ -53,47 +56,77 @@ pub(crate) fn local(error: &io::Error) -> Option<Failure> {
     Some(Failure::new(FailureClass::Local, *error_type, format!("the prober's machine refused: {error}")))
 }
 
-/// The failure of class `local`, if `peer` could not be reached because this machine has no way to it.
+/// The failure of class `local`, if an `error` on the way to `peer` arose on this machine.
 ///
-/// A router far away may say that it has none either, and with the same errno. Only the kernel's own table
-/// tells which of the two it was: a datagram socket is connected, which looks the way up and sends nothing.
-pub(crate) fn no_route(error: &io::Error, peer: SocketAddr) -> Option<Failure> {
-    let unreachable =
-        matches!(error.kind(), io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable);
-    (unreachable && !has_route(peer)).then(|| {
-        Failure::new(
-            FailureClass::Local,
-            ROUTE,
-            format!("the prober's machine has no route to {}", peer.ip()),
-        )
-    })
+/// A router far away may say with the same errno that it has no way, or that its rules forbid it. Only the kernel's own
+/// table tells which of the two it was: a datagram socket is connected, which looks the way up and sends nothing.
+pub(crate) fn on_the_way(error: &io::Error, peer: SocketAddr) -> Option<Failure> {
+    let code = error.raw_os_error()?;
+    let is = |errno: Errno| errno.raw_os_error() == code;
+    if is(Errno::HOSTUNREACH) || is(Errno::NETUNREACH) {
+        return (!has_route(peer)).then(|| no_route(peer, "has no route to"));
+    }
+    // ICMPv6 brings "administratively prohibited" as EACCES (RFC 4443, section 3.1); ICMP for IPv4 never does.
+    if is(Errno::ACCESS) && peer.is_ipv6() && has_route(peer) {
+        return None;
+    }
+    // A blackhole route, or an address that holds for one interface only and does not say for which.
+    if is(Errno::INVAL) {
+        return Some(no_route(peer, "has no usable route to"));
+    }
+    without_socket(error).or_else(|| local(error))
+}
+
+/// The failure of class `local`, if this machine had no socket or no port to ask with.
+pub(crate) fn without_socket(error: &io::Error) -> Option<Failure> {
+    let code = error.raw_os_error()?;
+    // Connecting binds to a free port, which is where datagram sockets learn that there is none.
+    if code == Errno::AGAIN.raw_os_error() {
+        let message = "the prober's machine has no free port left";
+        return Some(Failure::new(FailureClass::Local, "local.ports", message));
+    }
+    let is_lack = [Errno::MFILE, Errno::NFILE, Errno::ADDRINUSE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| errno.raw_os_error() == code);
+    is_lack.then(|| local(error)).flatten()
+}
+
+fn no_route(peer: SocketAddr, what: &str) -> Failure {
+    Failure::new(FailureClass::Local, ROUTE, format!("the prober's machine {what} {}", peer.ip()))
 }
 
 /// Whether this machine has a way to `peer`; nothing is sent.
 pub(crate) fn has_route(peer: SocketAddr) -> bool {
+    look_for_way(peer).is_ok()
+}
+
+/// Looks for a way to `peer`, which sends nothing.
+///
+/// # Errors
+/// There is none, or the system has no socket to ask with.
+pub(crate) fn look_for_way(peer: SocketAddr) -> io::Result<()> {
     let any: IpAddr =
         if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(peer)).is_ok()
+    UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(peer))
 }
 
 /// The failure of a connection attempt to `peer`.
 pub(crate) fn of_connect(error: &io::Error, peer: SocketAddr) -> Failure {
-    no_route(error, peer).unwrap_or_else(|| of_attempt(error, peer))
+    on_the_way(error, peer).unwrap_or_else(|| of_attempt(error, peer))
 }
 
-/// The same where there is a way, or the peer is known by its name only.
-pub(crate) fn of_attempt(error: &io::Error, peer: impl Display) -> Failure {
-    local(error).unwrap_or_else(|| {
-        let (error_type, what) = match error.kind() {
-            io::ErrorKind::ConnectionRefused => ("connect.refused", "refused the connection"),
-            io::ErrorKind::TimedOut => ("connect.timeout", "did not answer the connection attempt"),
-            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                ("connect.unreachable", "cannot be reached")
-            }
-            _ => ("connect.reset", "broke off the connection attempt"),
-        };
-        Failure::new(FailureClass::Connect, error_type, format!("{peer} {what}"))
-    })
+/// The same where the error is known not to be of this machine; `shown` is what people know the peer by.
+pub(crate) fn of_attempt(error: &io::Error, shown: impl Display) -> Failure {
+    let (error_type, what) = match error.kind() {
+        io::ErrorKind::ConnectionRefused => ("connect.refused", "refused the connection"),
+        io::ErrorKind::TimedOut => ("connect.timeout", "did not answer the connection attempt"),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            ("connect.unreachable", "cannot be reached")
+        }
+        io::ErrorKind::PermissionDenied => ("connect.unreachable", "is behind a router that forbids it"),
+        _ => ("connect.reset", "broke off the connection attempt"),
+    };
+    Failure::new(FailureClass::Connect, error_type, format!("{shown} {what}"))
 }
 
 /// The failure of a connection that broke while `doing` something, such as "reading the answer".
@@ -112,7 +145,7 @@ pub(crate) fn of_io(error: &io::Error, doing: &str) -> Failure {
 pub(crate) fn of_datagram(error: &io::Error, peer: SocketAddr) -> Failure {
     // A way is one to a host, whatever the port.
     let way = SocketAddr::new(peer.ip(), peer.port().max(1));
-    local(error).or_else(|| no_route(error, way)).unwrap_or_else(|| {
+    on_the_way(error, way).unwrap_or_else(|| {
         let peer = if peer.port() == 0 { peer.ip().to_string() } else { peer.to_string() };
         if error.kind() == io::ErrorKind::ConnectionRefused {
             let why = "nobody listens there (ICMP port unreachable)";
@@ -128,9 +161,11 @@ pub(crate) fn of_datagram(error: &io::Error, peer: SocketAddr) -> Failure {
 pub(crate) fn weight(failure: &Failure) -> u8 {
     match (failure.class, &*failure.error_type) {
         (FailureClass::Local, FAMILY | ROUTE) => 0,
-        (FailureClass::Local, _) => 3,
         (_, "connect.unreachable") => 1,
-        _ => 2,
+        // What this machine's rules forbid for one address says nothing of what another one showed.
+        (FailureClass::Local, DENIED) => 2,
+        (FailureClass::Local, _) => 4,
+        _ => 3,
     }
 }
 
@@ -206,12 +241,27 @@ mod tests {
             (Errno::NETUNREACH, FailureClass::Connect, "connect.unreachable"),
             (Errno::NETDOWN, FailureClass::Local, "local.route"),
             (Errno::ACCESS, FailureClass::Local, "local.denied"),
+            (Errno::AGAIN, FailureClass::Local, "local.ports"),
+            (Errno::INVAL, FailureClass::Local, "local.route"),
         ] {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
             // There is always a way to this machine itself.
             let failure = of_connect(&error, "127.0.0.1:80".parse().unwrap());
             assert_eq!((failure.class, &*failure.error_type), (class, error_type), "{error}");
         }
+    }
+
+    #[test]
+    fn a_router_that_forbids_is_not_this_machine() {
+        let forbidden = io::Error::from_raw_os_error(Errno::ACCESS.raw_os_error());
+        let refused = io::Error::from_raw_os_error(Errno::CONNREFUSED.raw_os_error());
+        let [v4, v6] = ["127.0.0.1:80", "[::1]:80"].map(|peer| peer.parse().unwrap());
+        let far = of_connect(&forbidden, v6);
+        assert_eq!((far.class, &*far.error_type), (FailureClass::Connect, "connect.unreachable"));
+        assert_eq!(&*of_datagram(&forbidden, v6).error_type, "connect.unreachable");
+        // A rule of this machine for one address does not outweigh what another one showed.
+        assert!(weight(&of_connect(&refused, v6)) > weight(&of_connect(&forbidden, v4)));
+        assert!(weight(&of_connect(&refused, v4)) > weight(&far));
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! | [`each`] | every address of a name, each by itself |
 //! | [`together`] | several futures in one task |
 //! | [`datagram`] | datagrams to one peer |
+//! | `quic` | QUIC connections, and what ICMP says of their peer |
 //! | [`lines`] | a protocol of lines, read within limits |
 //! | [`mail`] | what a mail server says, and how it comes to TLS |
 //! | [`tls`] | the handshake, with what the server showed |
@@ -25,6 +26,7 @@
 //! | [`certificate`] | facts read from a certificate, once each |
 //! | [`maze`] | chains in which a search would not end |
 //! | [`verified`] | chains that hold, verified once each |
+//! | [`owner`] | which records of an answer belong to its question |
 //! | [`phases`] | a hop's phases, address attempts and peer |
 //! | [`policy`] | what may be connected to, asked before and after each connection |
 //! | [`canary`], [`anchor`] | what the prober looks at to know of its own resolver and network |
@@ -48,10 +50,13 @@ pub(crate) mod keys;
 pub(crate) mod lines;
 pub(crate) mod mail;
 pub(crate) mod maze;
+pub(crate) mod owner;
 pub(crate) mod phases;
 pub(crate) mod plain;
 pub(crate) mod policy;
 pub(crate) mod proxy;
+#[cfg(any(feature = "doq", feature = "http3"))]
+pub(crate) mod quic;
 pub(crate) mod reach;
 pub(crate) mod resolve;
 pub(crate) mod roots;

@@ -2,7 +2,7 @@
 //!
 //! A denial is never held against the target: class `local`, `local.policy`. What a denied peer might say is
 //! never read. The addresses of a name are judged one by one: those that are denied are left out, and noted
-//! with the hop's attempts; only if none is left is the run not judged. That is safe whatever a name server
+//! with the hop's attempts; only if none is left, or if each of them was to be asked, is the run not judged. That is safe whatever a name server
 //! says, since a connection is made to an address that was judged, and to nothing else.
 
 use std::net::{IpAddr, SocketAddr};
@@ -111,6 +111,12 @@ impl Shared {
             Some(denied) if found.is_empty() => Err(denied),
             _ => Ok(found),
         }
+    }
+
+    /// Those of the addresses of `target` that may not be reached, each with why.
+    pub(crate) fn denied(&self, target: &HostPort, found: &[IpAddr]) -> Vec<(SocketAddr, Failure)> {
+        let peers = found.iter().map(|ip| SocketAddr::new(*ip, target.port));
+        peers.filter_map(|peer| Some((peer, self.may_reach(&target.host, peer).err()?))).collect()
     }
 
     fn judged(&self, ask: impl FnOnce(&Policy) -> Result<(), Denied>) -> Result<(), Failure> {

@@ -50,6 +50,14 @@ impl Family {
     }
 }
 
+/// Which addresses are looked up.
+#[derive(Copy, Clone, Debug)]
+struct Wanted {
+    family: Family,
+    /// Whether none may be missing.
+    all: bool,
+}
+
 /// Who is asked for addresses.
 #[derive(Clone, Debug, Default)]
 pub enum Servers {
@@ -145,26 +153,55 @@ impl Resolver {
         phases: &mut Phases,
     ) -> Result<Vec<IpAddr>, Failure> {
         phases.enter(Phase::Dns);
-        self.look_up(name, family, phases).await
+        self.look_up(name, Wanted { family, all: false }, phases).await
     }
 
-    async fn look_up(&self, name: &str, family: Family, phases: &mut Phases) -> Result<Vec<IpAddr>, Failure> {
+    /// The same for someone who asks at each of them: both families are waited for, and both must be answered.
+    ///
+    /// # Errors
+    /// Class `dns`, as above, and also if one of two families was not answered.
+    pub(crate) async fn all_addresses(
+        &self,
+        name: &str,
+        family: Family,
+        phases: &mut Phases,
+    ) -> Result<Vec<IpAddr>, Failure> {
+        phases.enter(Phase::Dns);
+        let found = self.look_up(name, Wanted { family, all: true }, phases).await;
+        found.map_err(|mut failure| {
+            if family == Family::Any
+                && matches!(&*failure.error_type, "dns.servfail" | "dns.refused" | "dns.timeout")
+            {
+                failure.message.push_str("; all addresses are those of both families, ip: \"4\" is one");
+            }
+            failure
+        })
+    }
+
+    async fn look_up(&self, name: &str, wanted: Wanted, phases: &mut Phases) -> Result<Vec<IpAddr>, Failure> {
         let no_name = |_| failure("dns.nxdomain", format!("`{name}` is not a name that DNS can hold"));
         let mut parsed = Name::from_ascii(name).map_err(no_name)?;
         parsed.set_fqdn(true);
-        let local = self.in_hosts(&parsed, family);
+        let local = self.in_hosts(&parsed, wanted.family);
         if !local.is_empty() {
             return Ok(local);
         }
-        let mut last = None;
+        let is_full = self.is_full(name);
+        let mut worst: Option<(u8, Failure)> = None;
         for candidate in self.candidates(name, parsed) {
-            match self.ask_servers(&candidate, family, phases).await {
+            let failed = match self.ask_servers(&candidate, wanted, phases).await {
                 Ok(found) => return Ok(ordered(found)),
-                Err(failure) if failure.error_type == "dns.nxdomain" => last = last.or(Some(failure)),
-                Err(failure) => return Err(failure),
+                Err(failed) => failed,
+            };
+            let Some(telling) = telling(&failed) else { return Err(failed) };
+            // Of a full name the one about the name itself says most.
+            let telling = if is_full && worst.is_none() { u8::MAX } else { telling };
+            if worst.as_ref().is_none_or(|(known, _)| telling > *known) {
+                worst = Some((telling, failed));
             }
         }
-        Err(last.unwrap_or_else(|| failure("dns.nxdomain", format!("there is no name {name}"))))
+        let worst = worst.map(|(_, failed)| failed);
+        Err(worst.unwrap_or_else(|| failure("dns.nxdomain", format!("there is no name {name}"))))
     }
 
     fn in_hosts(&self, name: &Name, family: Family) -> Vec<IpAddr> {
@@ -190,24 +227,28 @@ impl Resolver {
         let mut relative = name.clone();
         relative.set_fqdn(false);
         let searched = self.search.iter().filter_map(|domain| relative.clone().append_domain(domain).ok());
-        let dots = text.bytes().filter(|byte| *byte == b'.').count();
-        if dots >= self.dots_min {
+        if self.is_full(text) {
             std::iter::once(name).chain(searched).collect()
         } else {
             searched.chain(std::iter::once(name.clone())).collect()
         }
     }
 
+    /// Whether a name is tried as it is before the search list.
+    fn is_full(&self, text: &str) -> bool {
+        text.bytes().filter(|byte| *byte == b'.').count() >= self.dots_min
+    }
+
     async fn ask_servers(
         &self,
         name: &Name,
-        family: Family,
+        wanted: Wanted,
         phases: &mut Phases,
     ) -> Result<Vec<IpAddr>, Failure> {
         let mut last = None;
         for server in &self.servers {
             phases.try_peer(*server);
-            let failed = match ask_families(*server, name, family).await {
+            let failed = match ask_families(*server, name, wanted).await {
                 Ok(found) if found.is_empty() => {
                     phases.answered(*server);
                     return Err(failure("dns.no_answer", format!("{} has no address", shown(name))));
@@ -226,17 +267,33 @@ impl Resolver {
             last = Some(failed);
         }
         Err(last.unwrap_or_else(|| {
-            failure("dns.unreachable", format!("no name server is configured to look up {}", shown(name)))
+            fault::config(format!("this machine has no resolver to ask for {}", shown(name)))
         }))
     }
 }
 
-async fn ask_families(server: SocketAddr, name: &Name, family: Family) -> Result<Vec<IpAddr>, AskError> {
+/// How much a failure says of a name, if the next one of the search list is tried after it, as the C library does.
+fn telling(failure: &Failure) -> Option<u8> {
+    match &*failure.error_type {
+        "dns.nxdomain" => Some(0),
+        "dns.no_answer" => Some(1),
+        "dns.servfail" | "dns.refused" => Some(2),
+        _ => None,
+    }
+}
+
+async fn ask_families(server: SocketAddr, name: &Name, wanted: Wanted) -> Result<Vec<IpAddr>, AskError> {
     let v4 = stub::addresses(server, name, RecordType::A, PATIENCE);
     let v6 = stub::addresses(server, name, RecordType::AAAA, PATIENCE);
-    match family {
+    match wanted.family {
         Family::V4 => v4.await,
         Family::V6 => v6.await,
+        Family::Any if wanted.all => {
+            let (v4, v6) = tokio::join!(v4, v6);
+            let mut found = v6?;
+            found.extend(v4?);
+            Ok(found)
+        }
         Family::Any => {
             let (mut v4, mut v6) = (std::pin::pin!(v4), std::pin::pin!(v6));
             let (first, second) = tokio::select! {
@@ -286,7 +343,7 @@ fn ordered(found: Vec<IpAddr>) -> Vec<IpAddr> {
 
 fn of_ask(error: &AskError, server: SocketAddr, name: &Name) -> Failure {
     if let AskError::Io(error) = error
-        && let Some(local) = fault::local(error).or_else(|| fault::no_route(error, server))
+        && let Some(local) = fault::on_the_way(error, server)
     {
         return local;
     }
@@ -322,6 +379,34 @@ mod tests {
         let ips = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
         let found = ips(&["192.0.2.1", "192.0.2.2", "2001:db8::1"]);
         assert_eq!(ordered(found), ips(&["2001:db8::1", "192.0.2.1", "192.0.2.2"]));
+    }
+
+    #[tokio::test]
+    async fn the_search_list_goes_on_after_servers_that_fail() {
+        let server = testkit::dns::Server::start();
+        let here = || testkit::dns::Reply::a(&["127.0.0.1"]);
+        server.on("shop.good.test", "A", here());
+        for broken in ["shop.bad.test", "lost.bad.test"] {
+            server.on(broken, "A", testkit::dns::Reply::rcode(2));
+        }
+        server.on("shop.empty.test", "A", testkit::dns::Reply::empty());
+        server.on("shop.closed.test", "A", testkit::dns::Reply::rcode(5));
+        let search = ["bad.test.", "empty.test.", "closed.test.", "good.test."];
+        let resolver = Resolver {
+            servers: vec![server.addr()],
+            search: search.map(|domain| Name::from_ascii(domain).unwrap()).to_vec(),
+            dots_min: 1,
+            ..Resolver::default()
+        };
+        let look_up = async |name: &str| {
+            let mut phases = Phases::start(Instant::now());
+            resolver.addresses(name, Family::V4, &mut phases).await.map_err(|failure| failure.message)
+        };
+        assert_eq!(look_up("shop").await, Ok(vec![Ipv4Addr::LOCALHOST.into()]));
+        let lost = look_up("lost").await.unwrap_err();
+        assert!(lost.starts_with("looking up lost.bad.test: "), "{lost}");
+        // Of a name with a dot it is the name itself that people know.
+        assert_eq!(look_up("lost.bad").await, Err("there is no name lost.bad".to_owned()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The codec is hickory's; the socket is ours, because hickory's client sends a question up to four times
 //! and has no switch for that in the resolver's options, and a hidden retry shows loss as latency. Nothing
-//! here is sent twice: no retry, no cache, no search list.
+//! here is sent twice: no retry, no cache, no search list. Only a server that knows no EDNS is asked again without it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
 use crate::net::datagram;
+use crate::net::owner;
 
 /// The largest UDP answer that is asked for (RFC 9715 advises at most 1400, DNS flag day 2020 says 1232).
 const PAYLOAD_BYTES_MAX: u16 = 1232;
@@ -53,7 +54,8 @@ pub(crate) async fn addresses(
     if answer.metadata.response_code != ResponseCode::NoError {
         return Err(AskError::Code(answer.metadata.response_code));
     }
-    let records = answer.answers.iter().filter(|record| record.record_type() == record_type);
+    let query = Query::query(name.clone(), record_type);
+    let records = owner::records(&query, &answer.answers);
     Ok(records.filter_map(|record| record.data.ip_addr()).take(ADDRESSES_MAX).collect())
 }
 
@@ -64,9 +66,19 @@ async fn ask(server: SocketAddr, name: &Name, record_type: RecordType) -> Result
     let mut edns = Edns::new();
     edns.set_max_payload(PAYLOAD_BYTES_MAX);
     question.set_edns(edns);
+    let answer = ask_this(server, &question).await?;
+    if !matches!(answer.metadata.response_code, ResponseCode::FormErr | ResponseCode::NotImp) {
+        return Ok(answer);
+    }
+    // A server that knows no EDNS says so in these words, and answers the plain question (RFC 6891, section 7).
+    question.edns = None;
+    ask_this(server, &question).await
+}
+
+async fn ask_this(server: SocketAddr, question: &Message) -> Result<Message, AskError> {
     let bytes = question.to_vec().map_err(|error| AskError::Question(error.to_string()))?;
-    let answer = over_udp(server, &bytes, &question).await?;
-    if answer.metadata.truncation { Ok(over_tcp(server, &bytes, &question).await?) } else { Ok(answer) }
+    let answer = over_udp(server, &bytes, question).await?;
+    if answer.metadata.truncation { Ok(over_tcp(server, &bytes, question).await?) } else { Ok(answer) }
 }
 
 async fn over_udp(server: SocketAddr, bytes: &[u8], question: &Message) -> io::Result<Message> {
@@ -109,7 +121,9 @@ async fn over_tcp(server: SocketAddr, bytes: &[u8], question: &Message) -> io::R
 fn answers(answer: &Message, question: &Message) -> bool {
     answer.metadata.id == question.metadata.id
         && answer.metadata.message_type == MessageType::Response
-        && answer.queries == question.queries
+        // A server that could not read the question need not repeat it.
+        && (answer.queries == question.queries
+            || answer.queries.is_empty() && answer.metadata.response_code != ResponseCode::NoError)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub struct Reply {
     body: Body,
     rcode: ResponseCode,
     records: Vec<Record>,
+    owner: Option<Name>,
     ttl: u32,
     authoritative: bool,
     delay: Duration,
@@ -35,6 +36,7 @@ enum Lie {
     TruncatedOverUdp,
     WrongId,
     WrongQuestion,
+    KnowsNoEdns,
 }
 
 impl Reply {
@@ -44,6 +46,7 @@ impl Reply {
             body: Body::Message,
             rcode: ResponseCode::NoError,
             records: Vec::new(),
+            owner: None,
             ttl: 60,
             authoritative: true,
             delay: Duration::ZERO,
@@ -115,6 +118,20 @@ impl Reply {
     #[must_use]
     pub fn records(mut self, records: impl IntoIterator<Item = RData>) -> Self {
         self.records.extend(records.into_iter().map(|data| Record::from_rdata(Name::root(), 0, data)));
+        self
+    }
+
+    /// Lets all records be of `owner` instead of the question's name.
+    #[must_use]
+    pub fn owned_by(mut self, owner: &str) -> Self {
+        self.owner = Some(name(owner));
+        self
+    }
+
+    /// Answers FORMERR and nothing else to whoever says anything with EDNS, as servers do that do not know it.
+    #[must_use]
+    pub fn without_edns(mut self) -> Self {
+        self.lie = Some(Lie::KnowsNoEdns);
         self
     }
 
@@ -213,6 +230,9 @@ impl Reply {
     }
 
     fn message(&self, query: &Message, tcp: bool) -> Message {
+        if self.lie == Some(Lie::KnowsNoEdns) && query.edns.is_some() {
+            return Message::error_msg(query.metadata.id, query.metadata.op_code, ResponseCode::FormErr);
+        }
         let mut message = query.clone();
         message.metadata.message_type = MessageType::Response;
         message.metadata.response_code = self.rcode;
@@ -226,7 +246,8 @@ impl Reply {
             self.options.iter().for_each(|option| edns.options_mut().insert(option.clone()));
             message.set_edns(edns);
         }
-        let owner = query.queries.first().map(|question| question.name().clone()).unwrap_or_default();
+        let asked = || query.queries.first().map(|question| question.name().clone());
+        let owner = self.owner.clone().or_else(asked).unwrap_or_default();
         message.add_answers(self.records.iter().map(|record| {
             let mut record = record.clone();
             (record.name, record.ttl) = (owner.clone(), self.ttl);

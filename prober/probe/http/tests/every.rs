@@ -136,6 +136,49 @@ async fn a_name_without_addresses_and_an_address_without_a_name() {
     assert_eq!(trial.phases(0), [Phase::Dns]);
 }
 
+#[tokio::test]
+async fn no_family_is_missing_in_silence() {
+    let server = Server::start();
+    server.on("/", Reply::ok("hello"));
+    let names = testkit::dns::Server::start();
+    for (name, v6) in [
+        // Later than the second family is waited for where one address is enough.
+        ("late.test", Names::aaaa(&["::1"]).after(Duration::from_millis(150))),
+        ("broken.test", Names::rcode(2)),
+    ] {
+        names.on(name, "A", Names::a(&["127.0.0.1"]));
+        names.on(name, "AAAA", v6);
+    }
+    let shared = shared_asking(names.addr());
+    let late = trial::run(&KIND, every(server.url_as("late.test", "/")), &shared, trial::PATIENCE).await;
+    let where_to = where_to(&late.outcome);
+    assert!(
+        where_to.iter().any(|label| label.starts_with("[::1]")) || late.message().contains("::1"),
+        "{where_to:?}"
+    );
+    let broken = trial::run(&KIND, every(server.url_as("broken.test", "/")), &shared, trial::PATIENCE).await;
+    assert_eq!(broken.failure(), "dns dns.servfail");
+    assert!(broken.message().ends_with("; all addresses are those of both families, ip: \"4\" is one"));
+    let one = [every(server.url_as("broken.test", "/")), vec![("ip", Bound::Choice("4"))]].concat();
+    assert_eq!(trial::run(&KIND, one, &shared, trial::PATIENCE).await.outcome.failure, None);
+}
+
+#[tokio::test]
+async fn an_address_that_may_not_be_reached_is_not_left_out_in_silence() {
+    let server = Server::start();
+    server.on("/", Reply::ok("hello"));
+    let names = testkit::dns::Server::start();
+    names.on("shop.test", "A", Names::a(&["127.0.0.1", "169.254.169.254"]));
+    names.on("shop.test", "AAAA", Names::empty());
+    let mut policy = scenario::network::Policy::default();
+    policy.allow.push(scenario::network::Rule::parse("127.0.0.0/8").unwrap());
+    let shared = shared_asking(names.addr()).under(&Arc::new(policy));
+    let trial = trial::run(&KIND, every(server.url_as("shop.test", "/")), &shared, trial::PATIENCE).await;
+    assert_eq!(trial.failure(), "local local.policy");
+    assert!(trial.message().starts_with("1 of 2 addresses bad: 169.254.169.254:"), "{}", trial.message());
+    assert_eq!(server.requests(), 1, "the others are asked");
+}
+
 /// A machine without a way to an address is no fault of whoever is there.
 #[tokio::test]
 async fn an_address_that_this_machine_has_no_way_to_is_ours() {

@@ -32,6 +32,9 @@ async fn every_fault_ends_by_the_deadline_as_what_it_is() {
         (Fault::MidBodyReset, "http", "connect connect.reset"),
         (Fault::TwoLengths, "http", "protocol http.protocol"),
         (Fault::Garbage, "http", "protocol http.protocol"),
+        (chunked("zz\r\nhello\r\n0\r\n\r\n"), "http", "protocol http.protocol"),
+        (chunked("ffffffffffffffffff\r\nhello"), "http", "protocol http.protocol"),
+        (chunked("5\r\nhelloXX0\r\n\r\n"), "http", "protocol http.protocol"),
         (Fault::Raw(b"HTTP/1.1 99999 no\r\n\r\n".to_vec()), "http", "protocol http.protocol"),
     ] {
         let hostile = Hostile::start(fault.clone());
@@ -49,6 +52,37 @@ async fn every_fault_ends_by_the_deadline_as_what_it_is() {
         );
         assert_eq!(hostile.connections(), 1, "{fault:?}: nothing is tried twice");
         assert!(!trial.outcome.hops[0].phases.is_empty(), "{fault:?}");
+    }
+}
+
+/// An answer with this as its chunks.
+fn chunked(chunks: &str) -> Fault {
+    Fault::Raw(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}").into())
+}
+
+#[tokio::test]
+async fn heads_with_many_lines_and_folded_ones() {
+    let lines =
+        |count: usize| (0..count).fold(String::new(), |lines, line| lines + &format!("X-{line}: y\r\n"));
+    let answer = |head: &str| format!("HTTP/1.1 200 OK\r\n{head}Content-Length: 0\r\n\r\n");
+    for (head, expected) in [
+        (answer(&lines(151)), None),
+        (answer(&lines(999)), None),
+        (
+            answer(&lines(1_000)),
+            Some("the head of the answer is longer than 64 KiB or has more than 1000 lines"),
+        ),
+        (answer("X-Folded: one\r\n two\r\n"), None),
+        (answer("X Y: z\r\n"), Some("the server's answer is not HTTP/1.1: invalid HTTP header parsed")),
+        (
+            "HTTQ/1.1 200 OK\r\n\r\n".to_owned(),
+            Some("the server's answer is not HTTP/1.1: invalid HTTP version parsed"),
+        ),
+    ] {
+        let hostile = Hostile::start(Fault::Raw(head.into_bytes()));
+        let keys = get(format!("http://{}/", hostile.addr()));
+        let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.outcome.failure.as_ref().map(|failure| &*failure.message), expected);
     }
 }
 

@@ -154,6 +154,22 @@ async fn names_that_do_not_resolve_are_told_apart() {
         assert_eq!(trial.phases(0), [Dns], "{name}");
         trial.ended_in_time();
     }
+    names.on("foreign.test", "A", Names::a(&["127.0.0.1"]).owned_by("other.test"));
+    names.on("foreign.test", "AAAA", Names::empty());
+    names.on("old.test", "A", Names::a(&["127.0.0.1"]).without_edns());
+    names.on("old.test", "AAAA", Names::empty().without_edns());
+    let foreign = trial::run(&KIND, get("http://foreign.test/"), &shared, trial::PATIENCE).await;
+    assert_eq!(foreign.message(), "foreign.test has no address");
+    let server = Server::start();
+    server.on("/", Reply::ok("hello"));
+    let old = trial::run(&KIND, get(server.url_as("old.test", "/")), &shared, trial::PATIENCE).await;
+    assert_eq!(old.outcome.failure, None, "a server that knows no EDNS is asked without it");
+    let none = crate::net::resolve::Servers::These(Vec::new());
+    let none = crate::net::shared::NetConfig { servers: none, ..Default::default() };
+    let none = Arc::new(crate::net::shared::Shared::new(none));
+    let unasked = trial::run(&KIND, get("http://a.test/"), &none, trial::PATIENCE).await;
+    assert_eq!(unasked.message(), "this machine has no resolver to ask for a.test");
+    assert_eq!(unasked.failure(), "local local.config");
     let nowhere = shared_asking(([127, 0, 0, 1], 1).into());
     let nobody = trial::run(&KIND, get("http://a.test/"), &nowhere, trial::PATIENCE).await;
     assert_eq!(nobody.failure(), "dns dns.unreachable");

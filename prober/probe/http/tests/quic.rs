@@ -157,8 +157,9 @@ async fn what_goes_wrong_is_told_apart() {
         (elsewhere.url("/"), "tls tls.name_mismatch", Handshake),
         (server.url("/silent"), "timeout timeout", Wait),
         (server.url("/broken"), "protocol http.protocol", Receive),
-        // Over UDP nobody says that nobody is there.
-        (format!("https://127.0.0.1:{nobody}/"), "timeout timeout", Handshake),
+        (format!("https://127.0.0.1:{nobody}/"), "connect connect.refused", Handshake),
+        // An address that holds for one interface only, and does not say for which.
+        ("https://[fe80::1]/".to_owned(), "local local.route", Handshake),
         ("https://nowhere.test/".to_owned(), "dns dns.nxdomain", Dns),
     ] {
         let names = testkit::dns::Server::start();

@@ -1,0 +1,100 @@
+//! Streams of HTTP/2 that end as they should not, and requests that a server says it did nothing with.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+
+use testkit::hostile::http2::{
+    END_HEADERS, END_STREAM, Kind as Frame, STATUS_200, frame, head, settings, speech,
+};
+use testkit::hostile::{Fault, Hostile};
+
+use super::*;
+
+/// A GET in HTTP/2 without TLS.
+fn plain(to: SocketAddr) -> Keys {
+    [get(format!("http://{to}/")), vec![("http_version", Bound::Choice("2"))]].concat()
+}
+
+fn data(flags: u8, bytes: &[u8]) -> Vec<u8> {
+    frame(Frame::Data, flags, 1, bytes)
+}
+
+/// A head that announces a body of `length`, one digit (RFC 7541, sections 6.1 and 6.2.2).
+fn announcing(length: u8) -> Vec<u8> {
+    frame(Frame::Headers, END_HEADERS, 1, &[STATUS_200, &[0x0f, 0x0d, 1, length]].concat())
+}
+
+#[tokio::test]
+async fn an_answer_is_whole_only_where_its_stream_says_so() {
+    let no_error = frame(Frame::ResetStream, 0, 1, &0_u32.to_be_bytes());
+    for (frames, expected) in [
+        (vec![head(END_HEADERS), data(END_STREAM, b"ok")], "good"),
+        (vec![head(END_HEADERS | END_STREAM)], "good"),
+        (vec![announcing(b'2'), data(END_STREAM, b"ok")], "good"),
+        (vec![head(END_HEADERS), data(0, b"ok"), no_error.clone()], "protocol http.truncated"),
+        (vec![announcing(b'2'), data(0, b"ok"), no_error.clone()], "protocol http.truncated"),
+        (vec![head(END_HEADERS), no_error], "protocol http.truncated"),
+        (vec![announcing(b'9'), data(END_STREAM, b"ok")], "protocol http.protocol|protocol http.truncated"),
+        (vec![announcing(b'1'), data(END_STREAM, b"ok")], "protocol http.protocol"),
+    ] {
+        let hostile = Hostile::start(Fault::Http2(speech(&frames), Vec::new()));
+        let trial = trial::run(&KIND, plain(hostile.addr()), &trial::shared(), trial::PATIENCE).await;
+        let came_to = trial.outcome.failure.as_ref().map_or("good".to_owned(), |_| trial.failure());
+        assert!(expected.split('|').any(|known| known == came_to), "{frames:?}: {came_to}");
+    }
+}
+
+/// A server whose first connection answers once and says to the second request what `refusal` holds.
+fn refusing_once(refusal: Vec<u8>) -> (SocketAddr, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let answer = |stream: u32| {
+        [frame(Frame::Headers, END_HEADERS | END_STREAM, stream, STATUS_200), Vec::new()].concat()
+    };
+    let served = std::thread::spawn(move || {
+        for then in [Some(refusal), None] {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&settings()).unwrap();
+            until_request(&mut stream, 1);
+            stream.write_all(&answer(1)).unwrap();
+            if let Some(then) = then {
+                until_request(&mut stream, 3);
+                stream.write_all(&then).unwrap();
+            }
+        }
+    });
+    (addr, served)
+}
+
+/// Reads until the head of the request on stream `wanted` has come.
+fn until_request(stream: &mut std::net::TcpStream, wanted: u32) {
+    if wanted == 1 {
+        stream.read_exact(&mut [0; 24]).unwrap();
+    }
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).unwrap();
+        let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+        stream.read_exact(&mut vec![0; length]).unwrap();
+        if head[3] == Frame::Headers as u8 && head[8] == u8::try_from(wanted).unwrap() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_begun_with_is_sent_once_more() {
+    let go_away = [1_u32.to_be_bytes(), 0_u32.to_be_bytes()].concat();
+    for refusal in
+        [frame(Frame::ResetStream, 0, 3, &7_u32.to_be_bytes()), frame(Frame::GoAway, 0, 0, &go_away)]
+    {
+        let (addr, served) = refusing_once(refusal.clone());
+        let outcomes = flow(vec![plain(addr), plain(addr)]).await;
+        let failures: Vec<_> = outcomes.iter().map(|outcome| &outcome.failure).collect();
+        assert_eq!(failures, [&None, &None], "{refusal:?}");
+        let hop = &outcomes[1].hops[0];
+        assert!(!hop.reused);
+        assert_eq!(&*hop.attempts[0].error_type, "connect.closed");
+        served.join().unwrap();
+    }
+}

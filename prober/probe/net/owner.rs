@@ -1,0 +1,89 @@
+//! Which records of an answer belong to its question.
+//!
+//! A server may put any record into an answer. One counts if it is of the asked name, or of the name that the asked one
+//! is an alias of (RFC 1034, section 3.6.2); everything else is nobody's word for the name.
+
+use std::iter::successors;
+
+use hickory_proto::op::Query;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+
+/// The most aliases that are followed; a chain without an end is left there.
+const ALIASES_MAX: usize = 16;
+
+/// The names from the asked one along its aliases to the one that has records of the asked type.
+pub(crate) fn names<'a>(query: &'a Query, answers: &'a [Record]) -> impl Iterator<Item = &'a Name> {
+    let follow = move |name: &&'a Name| {
+        if answers.iter().any(|record| is_of(record, name, query)) {
+            None
+        } else {
+            alias(name, query, answers)
+        }
+    };
+    successors(Some(query.name()), follow).take(ALIASES_MAX + 1)
+}
+
+/// The records of the asked type that answer the question, in their order.
+pub(crate) fn records<'a>(query: &'a Query, answers: &'a [Record]) -> impl Iterator<Item = &'a Record> {
+    let owner = names(query, answers).last();
+    answers.iter().filter(move |record| owner.is_some_and(|owner| is_of(record, owner, query)))
+}
+
+/// Whether `record` is one of `name`'s, of the type and class that `query` asks for. Letters are equal whatever their
+/// case (RFC 4343).
+fn is_of(record: &Record, name: &Name, query: &Query) -> bool {
+    let asked = query.query_type();
+    (asked == RecordType::ANY || record.record_type() == asked)
+        && record.dns_class == query.query_class()
+        && record.name.eq_ignore_root(name)
+}
+
+fn alias<'a>(name: &Name, query: &Query, answers: &'a [Record]) -> Option<&'a Name> {
+    answers.iter().find_map(|record| match &record.data {
+        RData::CNAME(target)
+            if record.dns_class == query.query_class() && record.name.eq_ignore_root(name) =>
+        {
+            Some(&target.0)
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr::rdata::CNAME;
+
+    use super::*;
+
+    /// The addresses that count of `answers`, each `name > alias` or `name address`.
+    fn check(answers: &[&str], expected: &[&str]) {
+        let name = |text: &str| Name::from_ascii(text).unwrap();
+        let record = |text: &&str| {
+            let (owner, data) = text.split_once(' ').unwrap();
+            let data = match data.strip_prefix("> ") {
+                Some(alias) => RData::CNAME(CNAME(name(alias))),
+                None => RData::A(data.parse().unwrap()),
+            };
+            Record::from_rdata(name(owner), 60, data)
+        };
+        let answers: Vec<Record> = answers.iter().map(record).collect();
+        let query = Query::query(name("shop.test."), RecordType::A);
+        let found: Vec<_> = records(&query, &answers).map(|record| record.data.to_string()).collect();
+        assert_eq!(found, expected, "{answers:?}");
+    }
+
+    #[test]
+    fn only_records_of_the_asked_name_count() {
+        check(&["shop.test. 192.0.2.1", "SHOP.test. 192.0.2.2"], &["192.0.2.1", "192.0.2.2"]);
+        check(&["other.test. 192.0.2.1"], &[]);
+        check(&["shop.test. > a.test.", "a.test. > B.test.", "b.test. 192.0.2.1"], &["192.0.2.1"]);
+        check(&["b.test. 192.0.2.1", "shop.test. > b.test."], &["192.0.2.1"]);
+        check(&["shop.test. > a.test.", "b.test. 192.0.2.1"], &[]);
+    }
+
+    #[test]
+    fn aliases_without_an_end_are_left() {
+        check(&["shop.test. > a.test.", "a.test. > shop.test.", "b.test. 192.0.2.1"], &[]);
+        check(&["shop.test. > shop.test."], &[]);
+    }
+}
