@@ -1,7 +1,7 @@
 //! Sending one request the way a step wants it: what every kind that speaks HTTP has in common.
 
-use http::HeaderMap;
 use http::header::{HeaderValue, PROXY_AUTHORIZATION};
+use http::{HeaderMap, StatusCode};
 use model::outcome::Failure;
 use model::probe::Detail;
 use scenario::template::RunFacts;
@@ -90,6 +90,12 @@ impl Client {
         let begun = connection.marks.first_read().is_some();
         let answer = answered.map_err(|error| fault::of_exchange(&error, begun))?;
         let (head, incoming) = answer.into_parts();
+        if let Some(proxy) = through
+            && head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        {
+            // Only a proxy may say so (RFC 9110, section 15.5.8), and the target was never asked.
+            return Err(proxy.refused("it answered 407 and wants to know who asks"));
+        }
         let answer = trail.answer.insert(Answer {
             status: head.status,
             version: head.version,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::outcome::Failure;
+use model::outcome::{Failure, FailureClass};
 use scenario::kind::Endpoint;
 use scenario::template::Template;
 use tokio::net::TcpStream;
@@ -193,5 +193,8 @@ impl Manner {
 /// A failure on the way to a proxy says so.
 fn at(proxy: &Proxy, failure: Failure) -> Failure {
     let message = format!("the proxy {proxy} cannot be reached: {}", failure.message);
-    Failure::new(failure.class, failure.error_type, message)
+    match failure.class {
+        FailureClass::Local => Failure::new(failure.class, failure.error_type, message),
+        _ => Failure::new(FailureClass::Connect, "connect.proxy", message),
+    }
 }

@@ -22,6 +22,7 @@ use super::redirect;
 use super::target::Target;
 use crate::net::address::HostPort;
 use crate::net::fault::{self, unusable};
+use crate::net::policy::POLICY;
 use crate::sigv4;
 
 /// The header of W3C Trace Context.
@@ -130,8 +131,10 @@ impl RequestPlan {
         let given_type = self.content_type.as_ref().map(|given| given.render(scope)).transpose();
         let given_type = given_type.map_err(|error| fault::unresolved(&error))?.map(Cow::into_owned);
         if let Some(content_type) = given_type.or(content_type) {
-            let value = HeaderValue::try_from(content_type);
-            headers.insert(CONTENT_TYPE, value.map_err(|_| fault::config("the content type is no header"))?);
+            let (what, value) = ("the content type is no header", HeaderValue::try_from(content_type));
+            let wrong =
+                |_| self.content_type.as_ref().map_or_else(|| fault::config(what), |of| unusable(of, what));
+            headers.insert(CONTENT_TYPE, value.map_err(wrong)?);
         }
         let given = given::filled(&self.headers, scope)?;
         let traced = !given.contains_key(TRACEPARENT);
@@ -155,6 +158,14 @@ impl RequestPlan {
             url.query_pairs_mut().append_pair(key, &value);
         }
         Target::of(url).map_err(|error| unusable(&self.url, &error.to_string()))
+    }
+
+    /// The failure of the first hop; a place that may not be probed is the target's fault if an answer named it.
+    pub(super) fn led_to(&self, failure: Failure) -> Failure {
+        if failure.error_type == POLICY && names_host(&self.url) {
+            return unusable(&self.url, &failure.message);
+        }
+        failure
     }
 
     /// The request that follows `ready` to `to` after an answer of `status`.
@@ -266,4 +277,22 @@ pub(crate) fn user_agent(run: &RunFacts) -> HeaderValue {
     const NAME: &str = concat!("prober/", env!("CARGO_PKG_VERSION"));
     let text = format!("{NAME} (+scenario {})", run.scenario);
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(NAME))
+}
+
+/// Whether the host of what `url` makes stands in a captured value, and not in the file.
+fn names_host(url: &Template) -> bool {
+    let mut before = String::new();
+    for part in url.parts() {
+        match part {
+            Part::Text(text) => before.push_str(text),
+            Part::Hole(Hole::Capture(_), _) => {
+                let host = before.split_once("://").map_or(&*before, |(_, host)| host);
+                return !host.contains(['/', '?', '#']);
+            }
+            // It may be the whole beginning; whoever runs the prober gave it.
+            Part::Hole(..) if before.is_empty() => return false,
+            Part::Hole(..) => before.push('x'),
+        }
+    }
+    false
 }

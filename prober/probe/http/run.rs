@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use http::Method;
-use model::outcome::Failure;
+use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
 use model::time::{Clock as _, SystemClock};
 use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
@@ -72,7 +72,7 @@ impl Action<Net> for Http {
 }
 
 fn done_in_time(failure: Option<&Failure>) -> bool {
-    failure.is_none_or(|failure| failure.class != model::outcome::FailureClass::Timeout)
+    failure.is_none_or(|failure| failure.class != FailureClass::Timeout)
 }
 
 impl Http {
@@ -111,7 +111,10 @@ impl Http {
             sign_in.add(&mut ready)?;
             trail.begin(&ready);
             let asked = client.ask(net, context.scope.run, &ready, trail).await;
-            let connection = if trail.redirects > 0 { asked.map_err(redirect::led_to)? } else { asked? };
+            let redirected = trail.redirects > 0;
+            let connection = asked.map_err(|failure| {
+                if redirected { redirect::led_to(failure) } else { self.request.led_to(failure) }
+            })?;
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
             let challenged = sign_in.again(&ready, answer)?;
             let to = match self.follow {
@@ -190,6 +193,11 @@ impl Http {
 /// The failure of a deadline that passed; it says so if that was while a token was fetched.
 fn late(trail: &Trail, context: &StepContext<'_>) -> Failure {
     let failure = timed_out(&trail.phases, context.deadline);
+    if let Some(way) = &trail.tunnel {
+        // Of the target nothing was asked yet.
+        let message = format!("{way}: {}", failure.message);
+        return Failure::new(FailureClass::Connect, "connect.proxy", message);
+    }
     if !trail.fetching_token {
         return failure;
     }

@@ -26,7 +26,7 @@ pub(crate) struct Trail {
     /// How many redirects were followed.
     pub(super) redirects: usize,
     /// What the hop in progress is, while it is the way through a proxy and not the request.
-    tunnel: Option<String>,
+    pub(super) tunnel: Option<String>,
     /// Whether the hop in progress is for a token.
     pub(super) fetching_token: bool,
     /// Where the first request went.

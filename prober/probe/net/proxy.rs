@@ -219,7 +219,8 @@ impl Proxy {
         Ok(bytes)
     }
 
-    fn refused(&self, why: &str) -> Failure {
+    /// The failure of a proxy that does not pass on, and says why.
+    pub(crate) fn refused(&self, why: &str) -> Failure {
         let message = format!("the proxy {} does not pass on: {}", self.address, cut(why.to_owned(), 300));
         Failure::new(FailureClass::Connect, "connect.proxy", message)
     }

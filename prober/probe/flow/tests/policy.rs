@@ -175,6 +175,33 @@ async fn redirects_do_not_lead_to_metadata() {
 }
 
 #[tokio::test]
+async fn a_link_that_an_answer_names_is_the_targets_word() {
+    let server = Server::start();
+    server.on("/order", Reply::json(r#"{"next":"http://169.254.169.254/latest/","id":"7","token":"a\nb"}"#));
+    let network = format!("network: {{ allow: [\"{}\"] }}", server.addr());
+    let flow = |next: &str| {
+        let order = server.url("/order");
+        format!(
+            "steps:\n  - name: order\n    http: {order}\n    capture: {{ next: {{ json: $.next }}, id: {{ json: $.id }}, token: {{ json: $.token }} }}\n  - name: next\n    http: {next}\n"
+        )
+    };
+    let outcome = run_under(&network, None, &flow("${next}"), "").await;
+    let (reason, class, error_type, _) = failure(&outcome);
+    assert_eq!((reason, class, error_type), (Reason::Failed, "incorrect", "assert.capture"), "{outcome:?}");
+    // Where the file names the host, whatever stands behind it is not to blame.
+    let elsewhere = flow("\"${secrets.at}/${id}\"");
+    denied(&run_under(&network, None, &elsewhere, "http://169.254.169.254").await, "the operator's host");
+    for next in [
+        format!("{{ url: {}, auth: {{ bearer: \"${{token}}\" }} }}", server.url("/")),
+        format!("{{ url: {}, body: x, method: POST, content_type: \"${{token}}\" }}", server.url("/")),
+    ] {
+        let outcome = run_under(&network, None, &flow(&next), "").await;
+        let (reason, _, error_type, _) = failure(&outcome);
+        assert_eq!((reason, error_type), (Reason::Failed, "assert.capture"), "{next}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn every_way_out_is_judged() {
     let sink = testkit::sink::Sink::start();
     let at = sink.target(0);

@@ -71,10 +71,14 @@ impl<'a> SignIn<'a> {
             Some(AuthPlan::Basic(Login { user, password })) => {
                 Way::Header(token::basic(&fill(user)?, &fill(password)?))
             }
-            Some(AuthPlan::Bearer(token)) => Way::Header(bearer(&fill(token)?)?),
+            Some(AuthPlan::Bearer(token)) => {
+                let what = "the token cannot stand in a header";
+                Way::Header(bearer(&fill(token)?).ok_or_else(|| fault::unusable(token, what))?)
+            }
             Some(AuthPlan::OAuth2(plan)) => {
                 let token = Box::pin(plan.fetch(net, client, context, trail)).await?;
-                Way::Header(bearer(&token)?)
+                let cannot = || fault::config("the token cannot stand in a header");
+                Way::Header(bearer(&token).ok_or_else(cannot)?)
             }
             Some(AuthPlan::Digest(Login { user, password })) => {
                 let (user, password) = (fill(user)?, fill(password)?);
@@ -182,9 +186,9 @@ impl Digest {
     }
 }
 
-fn bearer(token: &str) -> Result<HeaderValue, Failure> {
-    let value = HeaderValue::try_from(format!("Bearer {}", token.trim()));
-    let mut value = value.map_err(|_| fault::config("the token cannot stand in a header"))?;
+/// The header for `token`; `None` if it has a control character in it.
+fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim())).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
 }
