@@ -46,6 +46,7 @@ fn project(postgres: &Postgres) -> Project {
         ("syntax", sql("selekt 1", "")),
         ("writes", sql("delete from mart.orders", "")),
         ("sleeps", sql("select pg_sleep(60)", "").replace("10s", "1s")),
+        ("canceled", sql("select pg_cancel_backend(pg_backend_pid()), pg_sleep(60)", "")),
         ("parts", in_parts(sql(&last("orders"), ""))),
         (
             "echo",
@@ -77,6 +78,8 @@ fn freshness_from_a_table_and_every_refusal() {
     check("denied", "bad failed");
     check("syntax", "bad failed");
     check("writes", "bad failed");
+    // Somebody there ended it, long before its time was over.
+    check("canceled", "bad failed sql.57014");
     check("sleeps", "bad failed timeout");
     check("parts", "good ok");
     check("echo", "bad failed assert.rows");

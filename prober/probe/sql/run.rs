@@ -30,8 +30,10 @@ use crate::net::tls::{TlsChoice, server_name};
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// How long the goodbye may take.
 pub(super) const GOODBYE: Duration = Duration::from_millis(50);
-/// SQLSTATE `query_canceled`: the statement timeout that we set ourselves.
+/// SQLSTATE `query_canceled`: the statement timeout that we set ourselves, or somebody there who cancels the query.
 const QUERY_CANCELED: &str = "57014";
+/// How much earlier than ours the server's clock may end its statement.
+const CANCELED_EARLY: Duration = Duration::from_millis(100);
 /// The longest part of the query that is kept as an attribute, in bytes.
 const QUERY_SHOWN: usize = 256;
 
@@ -216,7 +218,7 @@ impl Conversation<'_> {
         }
         if let Some(refusal) = session.error.as_db_error() {
             let code = refusal.code().code();
-            if code == QUERY_CANCELED {
+            if code == QUERY_CANCELED && Instant::now() + CANCELED_EARLY >= self.deadline {
                 return self.timed_out();
             }
             let message = format!("{dsn}: {} (SQLSTATE {code})", refusal.message());

@@ -49,6 +49,7 @@ pub(crate) fn of_certificate(defect: &CertificateError, name: &ServerName<'_>) -
         CertificateError::NotValidYet => ("tls.not_yet_valid", "the certificate is not valid yet".to_owned()),
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names = presented.iter().take(5).map(|name| plain(name)).collect::<Vec<_>>().join(", ");
+            let names = if names.is_empty() { "no name at all" } else { &names };
             ("tls.name_mismatch", format!("the certificate is for {names}, not for {name}"))
         }
         CertificateError::NotValidForName => {
@@ -63,12 +64,32 @@ pub(crate) fn of_certificate(defect: &CertificateError, name: &ServerName<'_>) -
     Failure::new(FailureClass::Tls, error_type, message)
 }
 
-/// `DnsName("shop.example")` as webpki shows it, without the wrapping.
+/// `DnsName("shop.example")` and `IpAddress(127.0.0.1)` as webpki shows them, without the wrapping.
 fn plain(shown: &str) -> &str {
-    shown.split('"').nth(1).unwrap_or(shown)
+    let inner = || shown.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    shown.split('"').nth(1).or_else(inner).unwrap_or(shown)
 }
 
 fn instant(at: UnixTime) -> String {
     let at = Timestamp::from_seconds(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
     at.jiff().strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_as_people_write_them() {
+        let shop = ServerName::try_from("shop.test").unwrap();
+        for (presented, wanted) in [
+            (vec![], "the certificate is for no name at all, not for shop.test"),
+            (vec!["IpAddress(127.0.0.1)"], "the certificate is for 127.0.0.1, not for shop.test"),
+            (vec!["DnsName(\"a.test\")", "x"], "the certificate is for a.test, x, not for shop.test"),
+        ] {
+            let presented = presented.into_iter().map(str::to_owned).collect();
+            let defect = CertificateError::NotValidForNameContext { expected: shop.clone(), presented };
+            assert_eq!(of_certificate(&defect, &shop).message, wanted);
+        }
+    }
 }
