@@ -1,7 +1,8 @@
 //! Sending one request the way a step wants it: what every kind that speaks HTTP has in common.
 
 use http::header::{HeaderValue, PROXY_AUTHORIZATION};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
+use hyper::body::Incoming;
 use model::outcome::Failure;
 use model::probe::Detail;
 use scenario::template::RunFacts;
@@ -89,13 +90,25 @@ impl Client {
         }
         let begun = connection.marks.first_read().is_some();
         let answer = answered.map_err(|error| fault::of_exchange(&error, begun))?;
-        let (head, incoming) = answer.into_parts();
         if let Some(proxy) = through
-            && head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
         {
             // Only a proxy may say so (RFC 9110, section 15.5.8), and the target was never asked.
             return Err(proxy.refused("it answered 407 and wants to know who asks"));
         }
+        self.read(&mut connection, answer, &ready.method, trail).await?;
+        Ok(Some(connection))
+    }
+
+    /// Takes over an answer's head, and reads its body to the end.
+    async fn read(
+        &self,
+        connection: &mut Connection,
+        answer: Response<Incoming>,
+        method: &Method,
+        trail: &mut Trail,
+    ) -> Result<(), Failure> {
+        let (head, incoming) = answer.into_parts();
         let answer = trail.answer.insert(Answer {
             status: head.status,
             version: head.version,
@@ -109,10 +122,9 @@ impl Client {
             if !answer.body.is_whole() {
                 return Err(fault::truncated(true));
             }
-            check_length(&ready.method, answer)?;
+            check_length(method, answer)?;
         }
-        answer.body.unpack(&answer.headers, self.body_bytes_max).await?;
-        Ok(Some(connection))
+        answer.body.unpack(&answer.headers, self.body_bytes_max).await
     }
 }
 
