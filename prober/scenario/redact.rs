@@ -29,7 +29,7 @@ use model::outcome::Outcome;
 
 use crate::template::{Captures, Filter, Hole, Secrets};
 use spellings::{Form, Spelling};
-use view::{View, Way};
+use view::{Bytes, View, Way};
 
 /// The shortest secret that is looked for inside of words, in bytes.
 pub const SECRET_BYTES_MIN: usize = 3;
@@ -43,6 +43,15 @@ const LAYERS_MAX: usize = 5;
 /// How many layers are undone one way at a time.
 const SINGLE_LAYERS_MAX: usize = 2;
 
+/// The least that is read again from inside of escapes, in bytes of one text; four times its length comes to it.
+const REREAD_BYTES: usize = 256 << 10;
+
+/// The most that is read again from inside of one escape, in bytes.
+const REREAD_BYTES_EACH: usize = 8 << 10;
+
+/// How much longer than its value a spelling is read: `%25252F` is a slash, escaped three times.
+const REREAD_FACTOR: usize = 8;
+
 /// What limits put in the place of what they cut off.
 const CUT: &[u8] = "…".as_bytes();
 
@@ -54,6 +63,8 @@ pub struct Redactor {
     patterns: Vec<Pattern>,
     /// The longest of their texts, as far as it is sought, in bytes.
     longest: usize,
+    /// What one of their texts begins with.
+    first: Bytes,
     /// Filters that templates put values through, more than one after another.
     chains: Arc<[(Hole, Vec<Filter>)]>,
 }
@@ -119,7 +130,8 @@ impl Redactor {
         let search = (!patterns.is_empty()).then(|| search(&patterns));
         let longest = patterns.iter().map(|pattern| pattern.spelling.text.len().min(SOUGHT_BYTES_MAX)).max();
         let longest = longest.unwrap_or_default();
-        let mut all = Self { search, patterns, longest, chains: Arc::clone(&self.chains) };
+        let first = patterns.iter().filter_map(|pattern| pattern.spelling.text.first().copied()).collect();
+        let mut all = Self { search, patterns, longest, first, chains: Arc::clone(&self.chains) };
         all.hide_telling_names();
         all
     }
@@ -181,16 +193,49 @@ impl Redactor {
     fn found(&self, text: &str) -> Vec<Found> {
         let mut found = Vec::new();
         let Some(search) = &self.search else { return found };
-        let whole = View::whole(text);
-        self.find(search, &whole, &mut found);
-        let mut layer = whole.unescaped(&Way::ALL);
+        let mut patience = text.len().saturating_mul(4).saturating_add(REREAD_BYTES);
+        self.find_layers(search, &View::whole(text), &mut found, &mut |view, found| {
+            self.find_inside_escapes(search, view, &mut patience, found);
+        });
+        joined(found, text)
+    }
+
+    /// Adds what is found in `view` and in the layers below it, and what `more` adds for each of them.
+    fn find_layers(
+        &self,
+        search: &AhoCorasick,
+        view: &View<'_>,
+        found: &mut Vec<Found>,
+        more: &mut dyn FnMut(&View<'_>, &mut Vec<Found>),
+    ) {
+        self.find(search, view, found);
+        more(view, found);
+        let mut layer = view.unescaped(&Way::ALL);
         for _ in 0..LAYERS_MAX {
             let Some(view) = layer else { break };
-            self.find(search, &view, &mut found);
+            self.find(search, &view, found);
+            more(&view, found);
             layer = view.unescaped(&Way::ALL);
         }
-        self.find_each_way(search, &whole, SINGLE_LAYERS_MAX, &mut found);
-        joined(found, text)
+        self.find_each_way(search, view, SINGLE_LAYERS_MAX, found);
+    }
+
+    /// Adds what begins inside of what looks like an escape: the end of the text before it made it look so.
+    ///
+    /// `C:\` before `news` is such a text. Reading stops after `patience` bytes.
+    fn find_inside_escapes(
+        &self,
+        search: &AhoCorasick,
+        view: &View<'_>,
+        patience: &mut usize,
+        found: &mut Vec<Found>,
+    ) {
+        let length = (self.longest.saturating_mul(REREAD_FACTOR)).min(REREAD_BYTES_EACH);
+        for at in view.insides(&self.first) {
+            let Some(left) = patience.checked_sub(length) else { return };
+            *patience = left;
+            self.find_layers(search, &view.part(at, length), found, &mut |_, _| {});
+        }
     }
 
     /// Adds what is found when the ways of escaping are undone one at a time, `layers` of them.

@@ -192,6 +192,30 @@ fn a_value_with_escapes_of_its_own_is_found_in_other_escapes() {
 }
 
 #[test]
+fn a_value_that_the_text_before_it_makes_look_like_an_escape_is_found() {
+    for (before, value) in [
+        ("\\", "n ß\\0a"),
+        ("\\", "\\0and/more"),
+        ("\\", "\nline\\0more"),
+        ("\\u", "0041b\\c/d"),
+        ("\\\\\\", "news<\\x41"),
+        ("%", "41bc/def"),
+        ("%4", "1bcd/efg"),
+        ("&", "lt;x<yz&"),
+        ("&#", "65;x<yz&"),
+        ("\n", "  a\\nb/c"),
+    ] {
+        let redactor = redactor_of(&[("x", value)]);
+        for (name, text) in encodings(value) {
+            for before in [before.to_owned(), format!("see {before}"), json(before)] {
+                let shown = redactor.redact(&format!("{before}{text}, and so on")).into_owned();
+                assert!(!shown.contains(&text), "{name}: {text:?} after {before:?} in {shown:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_name_does_not_tell_its_secret() {
     assert_eq!(redactor_of(&[("hunter2", "hunter2")]).redact("<hunter2>"), "<•••>");
     let redactor = redactor_of(&[("hunter2", "other-value"), ("b", "hunter2")]);
@@ -257,9 +281,11 @@ proptest! {
             value.trim().len() >= 6
         }),
         before in r"[ -~…\n]{0,40}",
+        begun in prop::sample::select(vec!["", "\\", "\\\\", "\\u", "\\x4", "%", "%2", "&", "&#", "\n "]),
         after in r"[ -~…\n]{0,40}",
     ) {
         let redactor = redactor_of(&[("x", &value)]);
+        let before = before + begun;
         for (name, text) in encodings(&value) {
             let shown = redactor.redact(&format!("{before}{text}{after}")).into_owned();
             prop_assert!(!shown.contains(&text), "{name}: {text:?} in {shown:?}");

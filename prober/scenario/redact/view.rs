@@ -35,6 +35,29 @@ impl Way {
     }
 }
 
+/// A set of bytes.
+#[derive(Copy, Clone, Default)]
+pub(super) struct Bytes([u128; 2]);
+
+impl Bytes {
+    fn holds(&self, byte: u8) -> bool {
+        self.0[usize::from(byte >> 7)] >> (byte & 127) & 1 == 1
+    }
+
+    /// Whether it holds what quoting writes as a backslash and a letter.
+    fn holds_controls(&self) -> bool {
+        self.0[0] & u128::from(u32::MAX) != 0
+    }
+}
+
+impl FromIterator<u8> for Bytes {
+    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
+        let mut set = Self::default();
+        bytes.into_iter().for_each(|byte| set.0[usize::from(byte >> 7)] |= 1 << (byte & 127));
+        set
+    }
+}
+
 /// A text, or one layer below it.
 pub(super) struct View<'t> {
     bytes: Cow<'t, [u8]>,
@@ -68,6 +91,43 @@ impl<'t> View<'t> {
         let last = starts[end.saturating_sub(1).max(start)];
         let after = starts[end..].iter().copied().find(|next| *next > last);
         (first, if end > start { after.unwrap_or(last) } else { first })
+    }
+
+    /// The second byte of each escape in which something may begin that begins with one of `first`.
+    ///
+    /// Of a row of backslashes that is the second one: beginning there changes which of them belong together.
+    pub(super) fn insides(&self, first: &Bytes) -> Vec<usize> {
+        let bytes = self.bytes();
+        let mut insides = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let known = Way::any_begins(&Way::ALL, bytes[at]).then(|| escape(&bytes[at..])).flatten();
+            let Some((length, _)) = known else {
+                at += 1;
+                continue;
+            };
+            let end = match bytes[at] {
+                b'\\' => at + length.max(row(&bytes[at..])),
+                _ => at + length,
+            };
+            let inside = &bytes[at + 1..bytes.len().min(end + 1)];
+            let controls = bytes[at] == b'\\' && first.holds_controls();
+            if controls || inside.iter().any(|byte| first.holds(*byte)) {
+                insides.push(at + 1);
+            }
+            at = end;
+        }
+        insides
+    }
+
+    /// The `length` bytes from `start` on, or what there is of them.
+    pub(super) fn part(&self, start: usize, length: usize) -> View<'_> {
+        let end = self.bytes().len().min(start + length);
+        let starts = match &self.starts {
+            Some(starts) => starts[start..=end].to_vec(),
+            None => (start..=end).collect(),
+        };
+        View { bytes: Cow::Borrowed(&self.bytes()[start..end]), starts: Some(starts) }
     }
 
     /// The next layer, with the escapes of `ways` undone; `None` if there is nothing to undo.
@@ -143,6 +203,11 @@ fn escape(bytes: &[u8]) -> Option<(usize, Put)> {
         }
         _ => None,
     }
+}
+
+/// How many backslashes `bytes` begin with.
+fn row(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| **byte == b'\\').count()
 }
 
 fn backslash(bytes: &[u8]) -> Option<(usize, Put)> {
