@@ -86,6 +86,8 @@ fn to_json(value: Value<'_>) -> Json {
         Value::Int(value) => value.into(),
         Value::Large(value) => value.into(),
         Value::Float(value) => value.into(),
+        // JSON's numbers would round it.
+        Value::Decimal(digits) => digits.into(),
         Value::Text(text) => text.into_owned().into(),
         Value::Duration(duration) => duration.as_secs_f64().into(),
         Value::Share(share) => (f64::from(share.millionths()) / 10_000.0).into(),

@@ -106,6 +106,9 @@ fn growing(value: &Value<'_>) -> Option<MarkValue> {
         Value::Int(number) => Some(MarkValue::Int(*number)),
         Value::Large(number) => Some(MarkValue::Float(*number as f64)),
         Value::Float(number) if number.is_finite() => Some(MarkValue::Float(*number)),
+        Value::Decimal(digits) => {
+            digits.parse().ok().filter(|near: &f64| near.is_finite()).map(MarkValue::Float)
+        }
         Value::Text(_) | Value::Time(_) => moment(value).map(MarkValue::Time),
         _ => None,
     }

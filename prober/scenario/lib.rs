@@ -47,6 +47,7 @@ pub mod capture;
 pub mod codes;
 pub mod compile;
 mod cron_doubts;
+pub mod decimal;
 pub mod diagnostic;
 pub mod explain;
 pub mod fields;

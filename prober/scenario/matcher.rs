@@ -11,6 +11,7 @@ use model::outcome::Reason;
 use model::time::Timestamp;
 use regex::Regex;
 
+use crate::decimal;
 use crate::history::{self, Look};
 use crate::moment::moment;
 use crate::value::Value;
@@ -258,10 +259,14 @@ fn json_equals(wanted: &serde_json::Value, found: &Value<'_>) -> bool {
     match (wanted, found) {
         (Json::Null, Value::Null) => true,
         (Json::Bool(wanted), Value::Bool(found)) => wanted == found,
-        (Json::Number(wanted), Value::Int(_) | Value::Large(_) | Value::Float(_)) => {
+        (Json::Number(wanted), Value::Int(_) | Value::Large(_) | Value::Float(_) | Value::Decimal(_)) => {
             order(wanted, found) == Some(Ordering::Equal)
         }
         (Json::String(wanted), Value::Text(found)) => *wanted == **found,
+        // The only way to write down a number that is as long.
+        (Json::String(wanted), Value::Decimal(found)) => {
+            decimal::order(wanted, found) == Some(Ordering::Equal)
+        }
         (Json::String(wanted), Value::Time(found)) => {
             moment(&Value::Text(wanted.as_str().into())) == Some(*found)
         }
@@ -283,7 +288,7 @@ fn equals(literal: &Literal, value: &Value<'_>) -> Finding {
     if literal.equals(value) {
         return Finding::HOLDS;
     }
-    let same = literal.family() == family(value) || matches!(value, Value::Time(_));
+    let same = literal.family() == family(value) || matches!(value, Value::Time(_) | Value::Decimal(_));
     if same { Finding::BROKEN } else { Finding::unlike(value, literal.family()) }
 }
 
@@ -292,7 +297,7 @@ fn family(value: &Value<'_>) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
-        Value::Int(_) | Value::Large(_) | Value::Float(_) => "a number",
+        Value::Int(_) | Value::Large(_) | Value::Float(_) | Value::Decimal(_) => "a number",
         Value::Text(_) => "a text",
         Value::Duration(_) => "a duration",
         Value::Share(_) => "a share",
@@ -308,7 +313,7 @@ fn compare(comparison: Comparison, literal: &Literal, value: &Value<'_>) -> Find
         (Literal::Share(wanted), Value::Share(found)) => found.millionths().partial_cmp(&wanted.millionths()),
         (
             Literal::Json(serde_json::Value::Number(wanted)),
-            Value::Int(_) | Value::Large(_) | Value::Float(_),
+            Value::Int(_) | Value::Large(_) | Value::Float(_) | Value::Decimal(_),
         ) => order(wanted, value),
         _ => return Finding::mismatch(value, literal.family()),
     };
@@ -321,7 +326,23 @@ fn order(wanted: &serde_json::Number, found: &Value<'_>) -> Option<Ordering> {
     let (exact, near) = match found {
         Value::Int(found) => (i128::from(*found), *found as f64),
         Value::Large(found) => (i128::from(*found), *found as f64),
-        Value::Float(found) => return found.partial_cmp(&wanted.as_f64()?),
+        Value::Float(found) => {
+            let near = found.partial_cmp(&wanted.as_f64()?);
+            // Equal floats may stand for different whole numbers.
+            return match (near, whole) {
+                (Some(Ordering::Equal), Some(whole)) => {
+                    decimal::order(&found.to_string(), &whole.to_string())
+                }
+                _ => near,
+            };
+        }
+        Value::Decimal(found) => {
+            let wanted = whole.map_or_else(
+                || wanted.as_f64().map(|near| near.to_string()),
+                |whole| Some(whole.to_string()),
+            );
+            return decimal::order(found, &wanted?);
+        }
         _ => return None,
     };
     match whole {
@@ -389,6 +410,9 @@ impl JsonType {
             Value::Int(_) | Value::Large(_) => matches!(self, Self::Number | Self::Integer),
             Value::Float(number) => {
                 self == Self::Number || (self == Self::Integer && number.fract().abs() < f64::EPSILON)
+            }
+            Value::Decimal(digits) => {
+                self == Self::Number || (self == Self::Integer && !digits.contains('.'))
             }
             Value::Text(_) | Value::Time(_) => self == Self::String,
             Value::Duration(_) | Value::Share(_) => self == Self::Number,
@@ -463,7 +487,7 @@ impl Finding {
     /// "a text is not a time" would be wrong: some texts are.
     fn noted_text(self, value: &Value<'_>) -> Self {
         match value {
-            Value::Text(_) | Value::Int(_) | Value::Large(_) | Value::Float(_) => {
+            Value::Text(_) | Value::Int(_) | Value::Large(_) | Value::Float(_) | Value::Decimal(_) => {
                 Self { note: Some("this is not a time".to_owned()), ..self }
             }
             _ => self,

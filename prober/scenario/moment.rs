@@ -19,6 +19,7 @@ pub(crate) fn moment(value: &Value<'_>) -> Option<Timestamp> {
         Value::Time(at) => Some(*at),
         Value::Int(number) => unix(*number),
         Value::Float(number) => unix_float(*number),
+        Value::Decimal(digits) => digits.parse().ok().and_then(unix_float),
         Value::Text(text) => text_moment(text.trim()),
         _ => None,
     }

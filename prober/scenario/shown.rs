@@ -56,6 +56,10 @@ fn write_value(out: &mut String, value: &Value<'_>, quoted: bool) {
         Value::Int(value) => write!(out, "{value}"),
         Value::Large(value) => write!(out, "{value}"),
         Value::Float(value) => write!(out, "{value}"),
+        Value::Decimal(digits) => {
+            out.push_str(&digits[..digits.len().min(SHOWN_MAX + 1)]);
+            Ok(())
+        }
         Value::Text(text) if quoted => {
             write_quoted(out, text);
             Ok(())

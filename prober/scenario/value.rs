@@ -47,6 +47,8 @@ pub enum Value<'a> {
     Large(u64),
     /// Any other number.
     Float(f64),
+    /// A number that none of these holds without rounding, in decimal digits.
+    Decimal(&'a str),
     /// A text.
     Text(Cow<'a, str>),
     /// A duration.
@@ -62,6 +64,21 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// The number in decimal digits, with perhaps a sign and a point; a text if it is none.
+    pub fn of_decimal(text: &'a str) -> Self {
+        if let Ok(whole) = text.parse() {
+            return Self::Int(whole);
+        }
+        if let Ok(large) = text.parse() {
+            return Self::Large(large);
+        }
+        match crate::decimal::as_float(text) {
+            Some(near) => Self::Float(near),
+            None if crate::decimal::order(text, text).is_some() => Self::Decimal(text),
+            None => Self::Text(Cow::Borrowed(text)),
+        }
+    }
+
     /// The value of a JSON node.
     pub fn of_json(node: &'a serde_json::Value) -> Self {
         use serde_json::Value as Json;

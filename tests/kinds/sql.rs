@@ -42,6 +42,20 @@ fn project(postgres: &Postgres) -> Project {
         ("fresh", sql(&last("orders"), &fresh("1h"))),
         ("stale", sql(&last("old"), &fresh("24h"))),
         ("empty", sql(&last("empty"), &fresh("24h"))),
+        (
+            "exact",
+            sql(
+                "select 12345678901234567.89::numeric(20,2) as a, 0.1::numeric as b",
+                "expect: { rows: { \"[0].a\": { gt: 12345678901234567 }, \"[0].b\": 0.1 } }",
+            ),
+        ),
+        (
+            "rounded",
+            sql(
+                "select 12345678901234567.89::numeric(20,2) as a",
+                "expect: { rows: { \"[0].a\": \"12345678901234567.88\" } }",
+            ),
+        ),
         ("denied", sql("select * from mart.hidden", "")),
         ("syntax", sql("selekt 1", "")),
         ("writes", sql("delete from mart.orders", "")),
@@ -75,6 +89,8 @@ fn freshness_from_a_table_and_every_refusal() {
     check("stale", "bad stale stale");
     assert!((259_200.0..259_400.0).contains(&age("stale")), "{}", age("stale"));
     check("empty", "bad failed assert.rows");
+    check("exact", "good ok");
+    check("rounded", "bad failed assert.rows");
     check("denied", "bad failed");
     check("syntax", "bad failed");
     check("writes", "bad failed");

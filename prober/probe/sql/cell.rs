@@ -25,10 +25,12 @@ pub(super) enum Cell {
     Null,
     /// `boolean`
     Bool(bool),
-    /// Any whole number; also a `numeric` without a fraction.
+    /// A whole number.
     Int(i64),
-    /// Any other number.
+    /// A floating-point number, also what is none or infinite.
     Float(f64),
+    /// A `numeric` or `decimal`, in decimal digits.
+    Decimal(String),
     /// Texts and everything that has a text form.
     Text(String),
     /// An `interval` that is not negative.
@@ -56,6 +58,7 @@ impl Cell {
             Self::Bool(value) => Value::Bool(*value),
             Self::Int(value) => Value::Int(*value),
             Self::Float(value) => Value::Float(*value),
+            Self::Decimal(digits) => Value::of_decimal(digits),
             Self::Text(text) | Self::Unreadable(text) => Value::Text(text.as_str().into()),
             Self::Duration(value) => Value::Duration(*value),
             Self::Time(at) => Value::Time(*at),
@@ -218,21 +221,24 @@ fn numeric(raw: &[u8]) -> Parsed {
         let index = usize::try_from(i32::from(weight) - power).ok()?;
         digits.get(index).copied()
     };
-    let mut whole = String::from(sign);
-    for power in (0..=i32::from(weight).max(0)).rev() {
-        write!(whole, "{:04}", digit(power).unwrap_or(0)).expect("writing into a String cannot fail");
+    let written = |powers: &mut dyn Iterator<Item = i32>| {
+        powers.fold(String::new(), |mut text, power| {
+            write!(text, "{:04}", digit(power).unwrap_or(0)).expect("writing into a String cannot fail");
+            text
+        })
+    };
+    let whole = written(&mut (0..=i32::from(weight).max(0)).rev());
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    if scale == 0 {
+        return Ok(Cell::Decimal(format!("{sign}{whole}")));
     }
-    if scale == 0
-        && let Ok(number) = whole.parse::<i64>()
-    {
-        return Ok(Cell::Int(number));
-    }
-    whole.push('.');
-    for power in 1..=scale.div_ceil(4) {
-        let power = -i32::try_from(power).expect("a scale has 16 bits");
-        write!(whole, "{:04}", digit(power).unwrap_or(0)).expect("writing into a String cannot fail");
-    }
-    Ok(Cell::Float(whole.parse().map_err(|_| "a numeric value is malformed")?))
+    let groups = i32::try_from(scale.div_ceil(4)).expect("a scale has 16 bits");
+    let mut fraction = written(&mut (1..=groups).map(|power| -power));
+    fraction.truncate(scale);
+    Ok(Cell::Decimal(format!("{sign}{whole}.{fraction}")))
 }
 
 #[cfg(test)]
@@ -247,25 +253,28 @@ mod tests {
 
     #[test]
     fn numerics() {
-        for (weight, sign, scale, digits, cell) in [
-            (0, 0, 0, &[42][..], Cell::Int(42)),
-            (-1, 0, 0, &[], Cell::Int(0)),
-            (1, 0x4000, 0, &[1, 2], Cell::Int(-10_002)),
-            (1, 0, 0, &[3], Cell::Int(30_000)),
-            (0, 0, 2, &[12, 5000], Cell::Float(12.5)),
-            (-1, 0, 4, &[25], Cell::Float(0.0025)),
-            (-2, 0x4000, 6, &[1200], Cell::Float(-0.000_012)),
-            (0, 0xD000, 0, &[], Cell::Float(f64::INFINITY)),
-            (5, 0, 0, &[1], Cell::Float(1e20)),
+        for (weight, sign, scale, digits, text) in [
+            (0, 0, 0, &[42][..], "42"),
+            (-1, 0, 0, &[], "0"),
+            (1, 0x4000, 0, &[1, 2], "-10002"),
+            (1, 0, 0, &[3], "30000"),
+            (0, 0, 2, &[12, 5000], "12.50"),
+            (-1, 0, 4, &[25], "0.0025"),
+            (-2, 0x4000, 6, &[1200], "-0.000012"),
+            (5, 0, 0, &[1], "100000000000000000000"),
+            (4, 0, 2, &[1, 2345, 6789, 123, 4567, 8900], "12345678901234567.89"),
         ] {
-            assert_eq!(builtin("numeric", &numeric_of(weight, sign, scale, digits)).unwrap(), cell);
+            let cell = builtin("numeric", &numeric_of(weight, sign, scale, digits)).unwrap();
+            assert_eq!(cell, Cell::Decimal(text.to_owned()));
         }
+        let infinite = builtin("numeric", &numeric_of(0, 0xD000, 0, &[])).unwrap();
+        assert_eq!(infinite, Cell::Float(f64::INFINITY));
         assert!(builtin("numeric", &[0; 7]).is_err());
         assert!(builtin("numeric", &numeric_of(0, 0x1234, 0, &[])).is_err());
         // The greatest header there is ends at once and without a great allocation.
         assert!(matches!(
             builtin("numeric", &numeric_of(i16::MAX, 0, u16::MAX, &[1])).unwrap(),
-            Cell::Float(_)
+            Cell::Decimal(_)
         ));
     }
 

@@ -429,3 +429,35 @@ fn large_whole_numbers_are_compared_exactly() {
         "json $.v is [12345678901234567890], expected [12345678901234567891]",
     );
 }
+
+fn check_decimal(yaml: &str, value: Value<'static>, expected: &str) {
+    let rows = assertion("rows", &format!("{{ \"[0].a\": {yaml} }}"));
+    let checked = look(&rows, &Facts { values: vec![("rows", value)], ..Facts::default() });
+    assert_eq!(checked.message, expected, "{yaml}");
+    assert_eq!(checked.pass, expected.is_empty(), "{yaml}");
+}
+
+#[test]
+fn decimal_numbers_are_compared_by_all_their_digits() {
+    let amount = || Value::of_decimal("12345678901234567.89");
+    check_decimal("{ type: number }", amount(), "");
+    check_decimal("{ gt: 12345678901234567 }", amount(), "");
+    check_decimal("{ lt: 12345678901234568 }", amount(), "");
+    check_decimal("{ gt: 1.5 }", amount(), "");
+    check_decimal("\"12345678901234567.890\"", amount(), "");
+    check_decimal(
+        "\"12345678901234567.88\"",
+        amount(),
+        "rows [0].a is 12345678901234567.89, expected \"12345678901234567.88\"",
+    );
+    check_decimal("0.1", Value::of_decimal("0.10"), "");
+    let longer = Value::of_decimal("0.10000000000000000001");
+    check_decimal("0.1", longer, "rows [0].a is 0.10000000000000000001, expected 0.1");
+    check_decimal("{ gte: 1e19 }", Value::of_decimal("99999999999999999999"), "");
+    check_decimal(
+        "9007199254740993",
+        Value::Float(9_007_199_254_740_992.0),
+        "rows [0].a is 9007199254740992, expected 9007199254740993",
+    );
+    check_decimal("{ gt: 12345678901234567 }", Value::Float(f64::INFINITY), "");
+}

@@ -1,5 +1,6 @@
 //! One scalar against one type, with the message that helps.
 
+use crate::decimal;
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
 use crate::source::Span;
@@ -226,6 +227,13 @@ pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Dia
                     .help(format!("put it in quotes, as a text: \"{}\"", scalar.text))
             })?;
             number.into()
+        }
+        ScalarKind::Float(number) if number.is_finite() && !decimal::is_kept(&scalar.text) => {
+            let message = "this number has more digits than can be kept exactly";
+            return Err(Diagnostic::error("E104", span, message).help(format!(
+                "write {number}; an SQL numeric is compared digit by digit in quotes: equals: \"{}\"",
+                scalar.text
+            )));
         }
         ScalarKind::Float(number) => match serde_json::Number::from_f64(number) {
             Some(number) => serde_json::Value::Number(number),

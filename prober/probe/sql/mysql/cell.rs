@@ -1,6 +1,7 @@
 //! From the texts of MySQL's rows to values, by the types of their columns.
 
 use model::time::Timestamp;
+use scenario::decimal;
 
 use super::super::cell::Cell;
 use super::packets::Parts;
@@ -45,8 +46,9 @@ impl Column {
         };
         // The numbers of the types are those of the protocol (`MYSQL_TYPE_…`).
         let parsed = match self.kind {
-            1 | 2 | 3 | 8 | 9 | 13 => text.parse().ok().map(Cell::Int),
-            0 | 246 => text.parse().map(Cell::Int).ok().or_else(|| text.parse().ok().map(Cell::Float)),
+            0 | 1 | 2 | 3 | 8 | 9 | 13 | 246 => {
+                decimal::order(text, text).map(|_| Cell::Decimal(text.to_owned()))
+            }
             4 | 5 => text.parse().ok().map(Cell::Float),
             7 | 10 | 12 => time(text),
             16 => {
@@ -84,12 +86,10 @@ mod tests {
     fn texts_become_values() {
         let at = |text: &str| Cell::Time(text.parse().unwrap());
         for (kind, text, cell) in [
-            (3, "42", Cell::Int(42)),
-            (8, "-9223372036854775808", Cell::Int(i64::MIN)),
-            // Beyond what a whole number here can be.
-            (8, "18446744073709551615", Cell::Text("18446744073709551615".to_owned())),
-            (246, "12.50", Cell::Float(12.5)),
-            (246, "12", Cell::Int(12)),
+            (3, "42", Cell::Decimal("42".to_owned())),
+            (8, "18446744073709551615", Cell::Decimal("18446744073709551615".to_owned())),
+            (246, "12.50", Cell::Decimal("12.50".to_owned())),
+            (246, "??", Cell::Text("??".to_owned())),
             (5, "1e3", Cell::Float(1000.0)),
             (12, "2026-01-31 12:00:00", at("2026-01-31T12:00:00Z")),
             (7, "2026-01-31 12:00:00.250000", at("2026-01-31T12:00:00.25Z")),
