@@ -477,6 +477,30 @@ fn a_literal_that_looks_like_a_secret_is_shown_in_no_format() {
 }
 
 #[test]
+fn a_variable_that_looks_like_a_secret_is_masked_wherever_its_value_goes() {
+    const TOKEN: &str = "hunter2-hunter2";
+    let server = Server::start();
+    server
+        .on_request("*", |seen| Reply::ok(format!("no such key: {}", seen.header("x").unwrap_or_default())));
+    let project = Project::new(&format!("vars: {{ api_token: {TOKEN} }}\n"));
+    let url = format!("{}/echo?key=${{vars.api_token}}", server.url(""));
+    let body = "expect: { body: { equals: nothing } }";
+    project.scenario(
+        "shop",
+        &format!("http: {{ url: \"{url}\", headers: {{ X: \"${{vars.api_token}}\" }} }}\n{body}"),
+    );
+    for args in
+        [&["list"][..], &["list", "--format", "json"], &["run"], &["run", "-v"], &["run", "--format", "json"]]
+    {
+        let ran = project.prober(args);
+        assert!(ran.out.contains("•••(vars.api_token)"), "{args:?}: {ran:?}");
+        assert!(!(ran.out + &ran.err).contains(TOKEN), "{args:?}");
+    }
+    assert_eq!(server.seen().len(), 3, "each was sent, with the token");
+    assert!(server.seen().iter().all(|seen| seen.query.as_deref().unwrap_or_default().contains(TOKEN)));
+}
+
+#[test]
 fn a_literal_where_others_are_told_is_noticed_and_not_shown() {
     let project = Project::new(
         "routes: { hook: { webhook: \"https://me:hunter2-hunter2@hook.example/x\" } }\n\

@@ -154,7 +154,7 @@ impl Place {
             let texts = || patterns.scenarios.iter().map(|pattern| &*pattern.value).collect::<Vec<_>>();
             unmatched = none.then(|| texts().join(", "));
             // One word for all of them then.
-            chosen.idle.retain(|(_, _, are_templates)| *are_templates || !none);
+            chosen.idle.retain(|idle| idle.are_templates || !none);
         }
         self.collect_named(&mut paths)?;
         if paths.files.len() > FILES_MAX {
@@ -195,10 +195,14 @@ impl Place {
                 sources.push(more);
             }
         }
-        let fault = |source: &Source| {
-            faults.iter().find(|(path, _)| *path == source.path).map(|(_, fault)| fault.clone())
-        };
-        Ok(sources.into_iter().map(|source| (fault(&source), source)).map(|(why, one)| (one, why)).collect())
+        let fault = |path: &str| faults.iter().find(|(of, _)| of == path).map(|(_, fault)| fault.clone());
+        Ok(sources
+            .into_iter()
+            .map(|source| {
+                let fault = fault(&source.path);
+                (source, fault)
+            })
+            .collect())
     }
 
     /// The files below the paths that were named, but for the project's.
@@ -298,9 +302,17 @@ fn above(begin: &Path) -> Option<PathBuf> {
 #[derive(Debug, Default)]
 struct Chosen {
     /// Patterns that name nothing.
-    idle: Vec<(Span, String, bool)>,
+    idle: Vec<Idle>,
     /// Files that a pattern would name if they ended as it does.
     overlooked: BTreeMap<PathBuf, Span>,
+}
+
+/// A pattern that names nothing.
+#[derive(Debug)]
+struct Idle {
+    span: Span,
+    pattern: String,
+    are_templates: bool,
 }
 
 impl Chosen {
@@ -314,7 +326,7 @@ impl Chosen {
         for Spanned { value: pattern, span } in patterns {
             let mut finds = Finds::default();
             if !collect(root, pattern, &mut finds)? {
-                self.idle.push((*span, pattern.clone(), are_templates));
+                self.idle.push(Idle { span: *span, pattern: pattern.clone(), are_templates });
             }
             self.overlooked.extend(finds.other_ending.into_iter().map(|path| (path, *span)));
             all.files.extend(finds.files);
@@ -328,7 +340,7 @@ impl Chosen {
 
     /// What is wrong with the patterns, in the project file; `read` is what others of them name.
     fn warnings<'a>(self, root: &'a Path, read: [&'a Finds; 2]) -> impl Iterator<Item = Diagnostic> + 'a {
-        let idle = self.idle.into_iter().map(|(span, pattern, are_templates)| {
+        let idle = self.idle.into_iter().map(|Idle { span, pattern, are_templates }| {
             let what = if are_templates { "template" } else { "scenario" };
             Diagnostic::warning("W357", span, format!("no {what} file matches {pattern}"))
                 .help("mend the pattern, or leave it out")

@@ -328,12 +328,13 @@ impl<N> Compiler<'_, N> {
                 let secrets: Vec<_> = names.secrets_used().iter().cloned().collect();
                 let secrets = if secrets.is_empty() { Arc::default() } else { secrets.into() };
                 let chains = names.chains().into();
+                let unnamed_secrets = names.unnamed_secrets().clone();
                 let decides = effective(&scenario, &shared) + &parts.rules();
                 let version = version(root, &decides, &mut names);
                 plans.push(self.finish(
                     &scenario,
                     &shared,
-                    Made { parts, version, secrets, chains, region: Arc::clone(region) },
+                    Made { parts, version, secrets, unnamed_secrets, chains, region: Arc::clone(region) },
                 ));
             }
         }

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::lint::is_secret_variable;
 use crate::own::Beside;
 use crate::pattern::Patterns;
 use crate::reuse::{Arguments, Cell};
 use crate::source::Span;
 use crate::suggest::nearest;
-use crate::template::{Filter, Hole, Template};
+use crate::template::{Filter, Hole, Secrets, Template};
 use crate::tree::{Scalar, ScalarKind, core_schema};
 
 /// Variables by name.
@@ -98,6 +99,8 @@ pub(crate) struct Names<'a> {
     step: usize,
     step_name: Arc<str>,
     secrets_used: BTreeSet<Arc<str>>,
+    /// Variables that were looked up and should have been secrets.
+    unnamed_secrets: Secrets,
     /// Filters that values are put through, more than one after another.
     chains: Vec<(Hole, Vec<Filter>)>,
     /// Whether something was looked up that may differ between regions.
@@ -132,6 +135,7 @@ impl<'a> Names<'a> {
             step: 0,
             step_name: "".into(),
             secrets_used: BTreeSet::new(),
+            unnamed_secrets: Secrets::default(),
             chains: Vec::new(),
             regional: false,
             instanced: false,
@@ -178,6 +182,11 @@ impl<'a> Names<'a> {
         &self.secrets_used
     }
 
+    /// Variables that were looked up and look like secrets, by their paths.
+    pub(crate) fn unnamed_secrets(&self) -> &Secrets {
+        &self.unnamed_secrets
+    }
+
     /// Notes that a value that is known only in the run is put through `filters`.
     pub(crate) fn note_filters(&mut self, hole: &Hole, filters: &[Filter]) {
         // What one filter makes of a secret is known without being told.
@@ -202,7 +211,13 @@ impl<'a> Names<'a> {
             None if path == "region" => self.region(span).map(Meaning::Constant),
             None if self.in_argument => Err(self.capture_in_argument(path, span)),
             None => self.capture(path, span).map(Meaning::Hole),
-            Some(("vars", name)) => self.var(name, span).map(Meaning::Constant),
+            Some(("vars", name)) => {
+                let value = self.var(name, span)?;
+                if is_secret_variable(name, &value.text) {
+                    self.unnamed_secrets.set(path, &*value.text);
+                }
+                Ok(Meaning::Constant(value))
+            }
             Some(("secrets", name)) => self.secret(name, span).map(Meaning::Hole),
             Some(("run", _)) => run_fact(path, span).map(Meaning::Hole),
             Some(("params", name)) => self.param(name, span),

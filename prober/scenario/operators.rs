@@ -9,6 +9,7 @@ mod role;
 mod rule;
 mod select;
 mod sense;
+mod status;
 mod table;
 
 pub(crate) use select::{Selected, select_key, words as selector_words};

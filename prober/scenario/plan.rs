@@ -14,10 +14,11 @@ use crate::assertion::Assertion;
 use crate::capture::CapturePlan;
 use crate::kind::{Action, Kind};
 use crate::network::Policy;
+use crate::redact::Redactor;
 use crate::repeat::{PollPlan, RetryPlan};
 use crate::slo::Slo;
 use crate::source::Span;
-use crate::template::{Filter, Hole};
+use crate::template::{Filter, Hole, Secrets};
 
 /// One scenario in one region.
 pub struct Plan<N: 'static> {
@@ -35,6 +36,7 @@ pub struct Plan<N: 'static> {
     pub(crate) continue_on_failure: bool,
     pub(crate) retried_is_bad: bool,
     pub(crate) secrets: Arc<[Arc<str>]>,
+    pub(crate) unnamed_secrets: Secrets,
     pub(crate) chains: Box<[(Hole, Vec<Filter>)]>,
     pub(crate) slo: Arc<Slo>,
     /// Where its name stands.
@@ -188,7 +190,12 @@ impl<N> Plan<N> {
 
     /// What each step talks to, for people.
     pub fn targets(&self) -> Vec<String> {
-        self.steps.iter().map(|step| step.action.target()).collect()
+        let targets = self.steps.iter().map(|step| step.action.target());
+        if self.unnamed_secrets.is_empty() {
+            return targets.collect();
+        }
+        let redactor = Redactor::new(&self.unnamed_secrets, &[]);
+        targets.map(|target| redactor.redact(&target).into_owned()).collect()
     }
 
     /// Planned maintenance: the scenario's own, then the project's.
@@ -199,6 +206,11 @@ impl<N> Plan<N> {
     /// Values that its steps put through more than one filter, and through which.
     pub fn chains(&self) -> &[(Hole, Vec<Filter>)] {
         &self.chains
+    }
+
+    /// Variables that its steps use and that look like secrets (warning W303), by their paths: never to be shown either.
+    pub fn unnamed_secrets(&self) -> &Secrets {
+        &self.unnamed_secrets
     }
 
     /// The names of the secrets that its steps refer to, sorted.

@@ -166,6 +166,13 @@ pub(crate) fn compiled(project: &str, scenarios: &[&str]) -> Compiled<Net> {
 }
 
 /// What people would see.
+/// Compiles a scenario of the kind `http` that expects this, and compares the codes of what is wrong with it.
+pub(crate) fn check_expect(expect: &str, expected: &[&str]) {
+    let file = format!("name: a\nevery: 1m\nhttp: https://x.example\nexpect: {{ {expect} }}\n");
+    let found: Vec<_> = compiled("", &[&file]).diagnostics.iter().map(|one| one.code).collect();
+    assert_eq!(found, expected, "{expect}");
+}
+
 pub(crate) fn rendered(project: &str, scenarios: &[&str]) -> String {
     let compiled = compiled(project, scenarios);
     human(&compiled.diagnostics, &compiled.sources, &Style::PLAIN)

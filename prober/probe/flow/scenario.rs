@@ -17,7 +17,7 @@ pub struct Scenario {
     plan: Arc<Plan<Net>>,
     pub(super) shared: Arc<Shared>,
     pub(super) secrets: Arc<Secrets>,
-    /// Of the secrets that the plan refers to; empty if it refers to none.
+    /// Of the secrets that the plan refers to, named or not; empty if it refers to none.
     redactor: Redactor,
 }
 
@@ -27,7 +27,7 @@ impl Scenario {
     /// `secrets` are those of the plan's region; one that is missing makes each run that needs it
     /// ineligible as a `config_fault`.
     pub fn new(plan: Arc<Plan<Net>>, shared: Arc<Shared>, secrets: Arc<Secrets>) -> Self {
-        let mut used = Secrets::default();
+        let mut used = plan.unnamed_secrets().clone();
         for name in plan.secrets_used() {
             if let Some(value) = secrets.get(name) {
                 used.set(Arc::clone(name), value);

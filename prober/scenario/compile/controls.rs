@@ -48,6 +48,7 @@ impl<N> Compiler<'_, N> {
             parts,
             version: String::new(),
             secrets: names.secrets_used().iter().cloned().collect(),
+            unnamed_secrets: names.unnamed_secrets().clone(),
             chains: names.chains().into(),
             region: Arc::clone(region),
         };

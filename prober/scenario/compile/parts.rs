@@ -20,7 +20,7 @@ use crate::plan::{About, Plan};
 use crate::slo::Slo;
 use crate::source::Source;
 use crate::step::SharedAssertions;
-use crate::template::{Filter, Hole};
+use crate::template::{Filter, Hole, Secrets};
 use crate::tree::Node;
 
 impl<N> Compiler<'_, N> {
@@ -146,6 +146,7 @@ impl<N> Compiler<'_, N> {
             continue_on_failure: scenario.continue_on_failure,
             retried_is_bad: scenario.retried_is_bad,
             secrets: made.secrets,
+            unnamed_secrets: made.unnamed_secrets,
             chains: made.chains,
             slo: Arc::clone(&shared.slo),
             name_at: scenario.name.span,
@@ -182,6 +183,7 @@ pub(super) struct Made<N: 'static> {
     pub(super) version: String,
     pub(super) secrets: Arc<[Arc<str>]>,
     /// Values that are put through more than one filter.
+    pub(super) unnamed_secrets: Secrets,
     pub(super) chains: Box<[(Hole, Vec<Filter>)]>,
     pub(super) region: Arc<str>,
 }

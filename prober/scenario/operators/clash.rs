@@ -130,13 +130,7 @@ const NOBODY: Look<'static> = Look { now: Timestamp::from_nanos(0), before: crat
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::compiled;
-
-    fn check(expect: &str, expected: &[&str]) {
-        let file = format!("name: a\nevery: 1m\nhttp: https://x.example\nexpect: {{ {expect} }}\n");
-        let found: Vec<_> = compiled("", &[&file]).diagnostics.iter().map(|one| one.code).collect();
-        assert_eq!(found, expected, "{expect}");
-    }
+    use crate::testing::{check_expect, compiled};
 
     #[test]
     fn what_no_value_fulfils() {
@@ -184,16 +178,16 @@ mod tests {
 
     #[test]
     fn what_some_value_fulfils() {
-        check("count: { equals: 5, in: [5, 6] }", &[]);
-        check("count: { equals: 5, not: 6 }", &[]);
-        check("body: { contains: x, not_contains: xy }", &[]);
-        check("json: { $.a: { contains: xy, not_contains: x } }", &[]);
-        check("json: { '$.a[*]': { equals: 1, len: 3 } }", &[]);
-        check("json: { $.a: { newer_than: 2h, older_than: 1h } }", &[]);
-        check("json: { $.a: { equals: \"2026-01-01T00:00:00Z\", older_than: 1h } }", &[]);
-        check("answers: { equals: [a], contains: a, len: 1 }", &[]);
-        check("status: { gte: 200, lt: 300, not: 204 }", &[]);
-        check("latency: { lte: 0s }", &[]);
-        check("expires_in: { lt: 0s }", &[]);
+        check_expect("count: { equals: 5, in: [5, 6] }", &[]);
+        check_expect("count: { equals: 5, not: 6 }", &[]);
+        check_expect("body: { contains: x, not_contains: xy }", &[]);
+        check_expect("json: { $.a: { contains: xy, not_contains: x } }", &[]);
+        check_expect("json: { '$.a[*]': { equals: 1, len: 3 } }", &[]);
+        check_expect("json: { $.a: { newer_than: 2h, older_than: 1h } }", &[]);
+        check_expect("json: { $.a: { equals: \"2026-01-01T00:00:00Z\", older_than: 1h } }", &[]);
+        check_expect("answers: { equals: [a], contains: a, len: 1 }", &[]);
+        check_expect("status: { gte: 200, lt: 300, not: 204 }", &[]);
+        check_expect("latency: { lte: 0s }", &[]);
+        check_expect("expires_in: { lt: 0s }", &[]);
     }
 }

@@ -1,12 +1,11 @@
-//! Operands as values: literals, words, statuses and regular expressions.
+//! Operands as values: literals, words and regular expressions.
 
 use super::ValueType;
-use super::phrase;
 use super::table::item_type;
 use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
-use crate::matcher::{Literal, StatusRange};
+use crate::matcher::Literal;
 use crate::suggest::{nearest, one_of};
 use crate::tree::Node;
 use crate::value::SubjectType;
@@ -114,51 +113,10 @@ impl Binder<'_, '_> {
         known
     }
 
-    /// `200`, `2xx`, or a list of those.
-    pub(super) fn statuses(&mut self, node: &Node) -> Option<(Box<[StatusRange]>, String)> {
-        let items = node.list().unwrap_or(std::slice::from_ref(node));
-        let mut ranges = Vec::with_capacity(items.len());
-        let mut words = Vec::with_capacity(items.len());
-        for item in items {
-            let scalar = if item.scalar().is_some() {
-                self.constant(item, &KeyType::Text, "status")?
-            } else {
-                return self.no_status(item);
-            };
-            match status(&scalar.text) {
-                Some(range) => ranges.push(range),
-                None => return self.no_status(item),
-            }
-            words.push(scalar.text.to_string());
-        }
-        if ranges.is_empty() {
-            return self.no_status(node);
-        }
-        Some((ranges.into(), phrase::list(&words)))
-    }
-
-    fn no_status<T>(&mut self, node: &Node) -> Option<T> {
-        let message = format!(
-            "expected a whole number of 100–599, `2xx`, or a list of those, found {}",
-            node.describe()
-        );
-        self.report.push(Diagnostic::error("E307", node.span, message));
-        None
-    }
-
     /// A compiled regular expression.
     pub(crate) fn regex(&mut self, node: &Node, key: &str) -> Option<regex::Regex> {
         let Some(Bound::Text(text)) = self.value(node, &KeyType::Text, key) else { return None };
         let found = self.names.patterns().find(&text, node.span);
         self.report_err(found).map(|known| known.regex)
     }
-}
-
-fn status(text: &str) -> Option<StatusRange> {
-    if let Some(class) = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX")) {
-        let class: u16 = class.parse().ok().filter(|class| (1..=5).contains(class))?;
-        return Some(StatusRange { first: class * 100, last: class * 100 + 99 });
-    }
-    let status: u16 = text.parse().ok().filter(|status| (100..=599).contains(status))?;
-    Some(StatusRange { first: status, last: status })
 }

@@ -174,47 +174,41 @@ pub(super) fn number(literal: &Literal) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::compiled;
-
-    fn check(expect: &str, expected: &[&str]) {
-        let file = format!("name: a\nevery: 1m\nhttp: https://x.example\nexpect: {{ {expect} }}\n");
-        let found: Vec<_> = compiled("", &[&file]).diagnostics.iter().map(|one| one.code).collect();
-        assert_eq!(found, expected, "{expect}");
-    }
+    use crate::testing::check_expect;
 
     #[test]
     fn what_can_never_fail_or_never_hold() {
-        check("latency: { gte: 0s }", &["W343"]);
-        check("latency: { gte: 1ms, lt: 300ms }", &[]);
-        check("expires_in: { gte: 0s }", &[]);
-        check("loss: { lte: 100% }", &["W343"]);
-        check("loss: { lte: 5% }", &[]);
-        check("loss: { gt: 10%, lt: 5% }", &["E310"]);
-        check("loss: 5", &["E160"]);
-        check("size: { gte: 0 }", &["W343"]);
-        check("size: { gt: 0 }", &[]);
-        check("status: { lt: 600 }", &["W343"]);
-        check("status: [1xx, 2xx, 3xx, 4xx, 5xx]", &["W343"]);
-        check("status: [2xx, 3xx, 4xx, 5xx]", &[]);
-        check("json: { $.a: { len: { gte: 0 } } }", &["W343"]);
-        check("json: { $.a: { gte: 0 } }", &[]);
-        check("count: { gte: 5, lt: 5 }", &["E310"]);
-        check("count: { gte: 5, lte: 5 }", &[]);
-        check("count: { lt: 3, gt: 7 }", &["E310"]);
-        check("count: { equals: 3, gt: 3 }", &["E310"]);
-        check("protocol: { gt: TLS1.3, lte: TLS1.2 }", &["E310"]);
-        check("latency: { gt: 1s, lt: 300ms }", &["E310"]);
+        check_expect("latency: { gte: 0s }", &["W343"]);
+        check_expect("latency: { gte: 1ms, lt: 300ms }", &[]);
+        check_expect("expires_in: { gte: 0s }", &[]);
+        check_expect("loss: { lte: 100% }", &["W343"]);
+        check_expect("loss: { lte: 5% }", &[]);
+        check_expect("loss: { gt: 10%, lt: 5% }", &["E310"]);
+        check_expect("loss: 5", &["E160"]);
+        check_expect("size: { gte: 0 }", &["W343"]);
+        check_expect("size: { gt: 0 }", &[]);
+        check_expect("status: { lt: 600 }", &["W343"]);
+        check_expect("status: [1xx, 2xx, 3xx, 4xx, 5xx]", &["W343"]);
+        check_expect("status: [2xx, 3xx, 4xx, 5xx]", &[]);
+        check_expect("json: { $.a: { len: { gte: 0 } } }", &["W343"]);
+        check_expect("json: { $.a: { gte: 0 } }", &[]);
+        check_expect("count: { gte: 5, lt: 5 }", &["E310"]);
+        check_expect("count: { gte: 5, lte: 5 }", &[]);
+        check_expect("count: { lt: 3, gt: 7 }", &["E310"]);
+        check_expect("count: { equals: 3, gt: 3 }", &["E310"]);
+        check_expect("protocol: { gt: TLS1.3, lte: TLS1.2 }", &["E310"]);
+        check_expect("latency: { gt: 1s, lt: 300ms }", &["E310"]);
     }
 
     #[test]
     fn patterns_that_match_too_much() {
-        check("body: { matches: '.*' }", &["W342"]);
-        check("body: { matches: 'a*' }", &["W342"]);
-        check("body: { matches: '^$' }", &[]);
-        check("body: { matches: '\\d+' }", &[]);
-        check("json: { $.id: { matches: '[0-9a-f]{8}' } }", &["W344"]);
-        check("json: { $.id: { matches: '^[0-9a-f]{8}$' } }", &[]);
-        check("json: { $.id: { matches: '.*[0-9]' } }", &[]);
-        check("headers: { Server: { matches: nginx } }", &[]);
+        check_expect("body: { matches: '.*' }", &["W342"]);
+        check_expect("body: { matches: 'a*' }", &["W342"]);
+        check_expect("body: { matches: '^$' }", &[]);
+        check_expect("body: { matches: '\\d+' }", &[]);
+        check_expect("json: { $.id: { matches: '[0-9a-f]{8}' } }", &["W344"]);
+        check_expect("json: { $.id: { matches: '^[0-9a-f]{8}$' } }", &[]);
+        check_expect("json: { $.id: { matches: '.*[0-9]' } }", &[]);
+        check_expect("headers: { Server: { matches: nginx } }", &[]);
     }
 }
