@@ -22,7 +22,7 @@ use scenario::template::{Captures, RunFacts, Scope, Secrets, Template};
 use scenario::value::{Reading, Selector, Value};
 
 use crate::KINDS;
-use crate::flow::Scenario;
+use crate::flow::{Scenario, act};
 use crate::net::resolve::Servers;
 use crate::net::shared::{Net, NetConfig, Shared};
 
@@ -205,7 +205,7 @@ pub(crate) async fn run_with(
     stalls::begin();
     let began = Instant::now();
     let context = StepContext { scope: &scope, began, deadline: began + limit };
-    let outcome = action.run(&mut Net::new(Arc::clone(shared)), &context).await;
+    let outcome = act(action, &mut Net::new(Arc::clone(shared)), &context).await;
     let took = began.elapsed();
     check_phases(&outcome, took);
     let pauses = stalls::between(began, began + took).await;

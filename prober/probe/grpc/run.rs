@@ -62,16 +62,12 @@ impl Action<Net> for Grpc {
             let mut trail = Trail::new(context.began, net.detail());
             let done = within(context.deadline, self.call(net, context, &mut trail)).await;
             let late = || Err(timed_out(&trail.phases, context.deadline));
-            let phase = done.is_none().then(|| trail.phases.current()).flatten();
             let done = done.unwrap_or_else(late);
             trail.end();
             let mut attributes = facts::attributes(&trail);
             attributes.set("rpc.system", "grpc");
             attributes.set("rpc.service", SERVICE);
             attributes.set("rpc.method", METHOD);
-            if let Some(phase) = phase {
-                attributes.set("timeout.phase", phase.as_str());
-            }
             if let Some(why) = &self.insecure {
                 attributes.set("prober.tls.insecure", why.clone());
             }

@@ -71,10 +71,6 @@ impl Action<Net> for Http {
     }
 }
 
-fn done_in_time(failure: Option<&Failure>) -> bool {
-    failure.is_none_or(|failure| failure.class != FailureClass::Timeout)
-}
-
 impl Http {
     /// Does the step once, as `client` sends it.
     pub(super) async fn once(
@@ -85,14 +81,12 @@ impl Http {
     ) -> StepOutcome {
         let mut trail = Trail::new(context.began, net.detail());
         let done = within(context.deadline, self.follow(client, net, context, &mut trail)).await;
-        let timed_out_in = trail.phases.current();
         let failure = match done {
             Some(done) => done.err(),
             None => Some(late(&trail, context)),
         };
-        let cut_off = if done_in_time(failure.as_ref()) { None } else { timed_out_in };
         trail.end();
-        self.outcome(trail, failure, cut_off.map(model::step::Phase::as_str), context)
+        self.outcome(trail, failure, context)
     }
 
     /// Signs in, asks, and follows redirects; the last hop is left in `trail`, to be ended by the caller.
@@ -146,17 +140,8 @@ impl Http {
         format!("{} {}", self.request.method, shown.unwrap_or_else(|| self.request.url.to_string().into()))
     }
 
-    fn outcome(
-        &self,
-        mut trail: Trail,
-        failure: Option<Failure>,
-        cut_off: Option<&'static str>,
-        context: &StepContext<'_>,
-    ) -> StepOutcome {
+    fn outcome(&self, mut trail: Trail, failure: Option<Failure>, context: &StepContext<'_>) -> StepOutcome {
         let mut attributes = facts::attributes(&trail);
-        if let Some(phase) = cut_off {
-            attributes.set("timeout.phase", phase);
-        }
         if let Some(why) = &self.insecure {
             attributes.set("prober.tls.insecure", why.clone());
         }

@@ -110,13 +110,8 @@ impl S3 {
         failure: Option<Failure>,
         list: Option<&List<'_>>,
     ) -> StepOutcome {
-        let cut_off = failure.as_ref().filter(|failure| failure.class == FailureClass::Timeout);
-        let phase = cut_off.and(trail.phases.current());
         trail.end();
         let mut attributes = facts::attributes(&trail);
-        if let Some(phase) = phase {
-            attributes.set("timeout.phase", phase.as_str());
-        }
         if let Some(list) = list {
             attributes.set("aws.s3.bucket", list.bucket.clone());
             attributes.set("aws.s3.prefix", list.prefix.clone());
