@@ -19,7 +19,7 @@ use crate::http::request::{Ready, TRACEPARENT, user_agent};
 use crate::http::target::Target;
 use crate::http::trail::Trail;
 use crate::http::way::WayPlan;
-use crate::net::fault::{self, timed_out, unusable, within};
+use crate::net::fault::{self, unusable, within};
 use crate::net::reach::Reach;
 use crate::net::shared::Net;
 
@@ -61,7 +61,7 @@ impl Action<Net> for Grpc {
         Box::pin(async move {
             let mut trail = Trail::new(context.began, net.detail());
             let done = within(context.deadline, self.call(net, context, &mut trail)).await;
-            let late = || Err(timed_out(&trail.phases, context.deadline));
+            let late = || Err(trail.late(context.deadline));
             let done = done.unwrap_or_else(late);
             trail.end();
             let mut attributes = facts::attributes(&trail);

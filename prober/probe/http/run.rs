@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use http::Method;
-use model::outcome::{Failure, FailureClass};
+use model::outcome::Failure;
 use model::probe::BoxFuture;
 use model::time::{Clock as _, SystemClock};
 use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
@@ -19,7 +19,7 @@ use super::redirect;
 use super::request::RequestPlan;
 use super::trail::Trail;
 use super::way::WayPlan;
-use crate::net::fault::{timed_out, within};
+use crate::net::fault::within;
 use crate::net::shared::Net;
 
 /// A step of the kind `http`.
@@ -83,7 +83,7 @@ impl Http {
         let done = within(context.deadline, self.follow(client, net, context, &mut trail)).await;
         let failure = match done {
             Some(done) => done.err(),
-            None => Some(late(&trail, context)),
+            None => Some(trail.late(context.deadline)),
         };
         trail.end();
         self.outcome(trail, failure, context)
@@ -173,19 +173,4 @@ impl Http {
         };
         StepOutcome { hops: trail.hops, attributes, failure, evidence }
     }
-}
-
-/// The failure of a deadline that passed; it says so if that was while a token was fetched.
-fn late(trail: &Trail, context: &StepContext<'_>) -> Failure {
-    let failure = timed_out(&trail.phases, context.deadline);
-    if let Some(way) = &trail.tunnel {
-        // Of the target nothing was asked yet.
-        let message = format!("{way}: {}", failure.message);
-        return Failure::new(FailureClass::Connect, "connect.proxy", message);
-    }
-    if !trail.fetching_token {
-        return failure;
-    }
-    let message = format!("no token: {}", failure.message);
-    Failure::new(failure.class, failure.error_type, message)
 }

@@ -10,7 +10,7 @@ use super::request::{List, ListPlan, PAGE_OBJECTS};
 use crate::http::client::{Client, carry_on};
 use crate::http::facts;
 use crate::http::trail::Trail;
-use crate::net::fault::{timed_out, within};
+use crate::net::fault::within;
 use crate::net::shared::Net;
 
 /// The largest page: a thousand keys of 1 KiB, each byte of it written as three, and what stands around them.
@@ -50,7 +50,7 @@ impl Action<Net> for S3 {
             let pages = self.pages(&list, (net, context), &mut trail, &mut listing);
             let failure = match within(context.deadline, pages).await {
                 Some(done) => done.err(),
-                None => Some(timed_out(&trail.phases, context.deadline)),
+                None => Some(trail.late(context.deadline)),
             };
             self.outcome(trail, listing, failure, Some(&list))
         })
