@@ -62,7 +62,7 @@ impl Action<Net> for Grpc {
             let mut trail = Trail::new(context.began, net.detail());
             let done = within(context.deadline, self.call(net, context, &mut trail)).await;
             let late = || Err(trail.late(context.deadline));
-            let done = done.unwrap_or_else(late);
+            let done = done.unwrap_or_else(late).map_err(|failure| self.reach.hold(failure));
             trail.end();
             let mut attributes = facts::attributes(&trail);
             attributes.set("rpc.system", "grpc");
@@ -103,7 +103,7 @@ impl Grpc {
 
     fn ready(&self, context: &StepContext<'_>) -> Result<Ready, Failure> {
         let scope = context.scope;
-        let address = self.reach.resolve(scope)?;
+        let address = self.reach.resolve(scope, self.client.manner.family)?;
         let scheme = if self.secure { "https" } else { "http" };
         let target = Target::parse(&format!("{scheme}://{address}/{SERVICE}/{METHOD}"))
             .map_err(|error| fault::config(error.to_string()))?;

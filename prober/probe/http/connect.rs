@@ -165,8 +165,9 @@ impl Manner {
         if self.plain_proxy(target).is_some() {
             trail.wait_for_proxy(proxy);
             let dialled = dial(shared, &proxy.address, self.start(), &mut trail.phases).await;
+            let tcp = dialled.map_err(|error| at(proxy, error))?;
             trail.leave_proxy();
-            return dialled.map_err(|error| at(proxy, error));
+            return Ok(tcp);
         }
         let way = if proxy.way == ProxyWay::Http { "CONNECT" } else { "SOCKS5" };
         trail.begin_tunnel(format!("{way} {to} (proxy {proxy})"));

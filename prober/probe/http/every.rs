@@ -15,6 +15,7 @@ use super::run::Http;
 use super::session::Session;
 use crate::net::address::HostPort;
 use crate::net::each;
+use crate::net::named;
 use crate::net::shared::{Net, Shared};
 
 /// False if the report says why the step cannot ask each address.
@@ -52,7 +53,11 @@ pub(super) async fn address(http: &Http, net: &mut Net, context: &StepContext<'_
 async fn target(http: &Http, context: &StepContext<'_>) -> Result<HostPort, Failure> {
     match &http.client.manner.connect_to {
         Some(to) => Ok(to.clone()),
-        None => Ok(http.request.ready(context.scope).await?.target.address.clone()),
+        None => {
+            let address = http.request.ready(context.scope).await?.target.address.clone();
+            named::check_family(&http.request.url, &address.host, http.client.manner.family)?;
+            Ok(address)
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::request::RequestPlan;
 use super::trail::Trail;
 use super::way::WayPlan;
 use crate::net::fault::within;
+use crate::net::named;
 use crate::net::shared::Net;
 
 /// A step of the kind `http`.
@@ -64,7 +65,12 @@ impl Action<Net> for Http {
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
             if self.every_address {
-                return every::address(self, net, context).await;
+                let outcome = every::address(self, net, context).await;
+                // Where to connect stands in the file otherwise.
+                return match self.client.manner.connect_to {
+                    None => named::hold_outcome(&self.request.url, outcome),
+                    Some(_) => outcome,
+                };
             }
             self.once(&self.client, net, context).await
         })
@@ -99,6 +105,9 @@ impl Http {
     ) -> Result<(), Failure> {
         let client = self.way.client(client, net, context.scope)?;
         let mut ready = self.request.ready(context.scope).await?;
+        if client.manner.connect_to.is_none() && client.manner.proxy.is_none() {
+            named::check_family(&self.request.url, &ready.target.address.host, client.manner.family)?;
+        }
         let mut sign_in =
             SignIn::new(self.auth.as_ref(), &ready.target, &client, (net, context, trail)).await?;
         loop {
@@ -106,8 +115,9 @@ impl Http {
             trail.begin(&ready);
             let asked = client.ask(net, context.scope.run, &ready, trail).await;
             let redirected = trail.redirects > 0;
-            let connection = asked.map_err(|failure| {
-                if redirected { redirect::led_to(failure) } else { self.request.led_to(failure) }
+            let connection = asked.map_err(|failure| match redirected {
+                true if !trail.is_at_proxy() => redirect::led_to(failure),
+                _ => self.hold(failure, trail),
             })?;
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
             let challenged = sign_in.again(&ready, answer)?;
@@ -130,6 +140,20 @@ impl Http {
                 return Ok(());
             }
             trail.end();
+        }
+    }
+
+    /// The failure of the first hop, held against the target if it is a denial of a place that an answer named.
+    fn hold(&self, failure: Failure, trail: &Trail) -> Failure {
+        let place = match &self.way.proxy {
+            Some(proxy) if trail.is_at_proxy() => Some(proxy),
+            // Where to connect stands in the file then, whatever the URL says.
+            _ if self.client.manner.connect_to.is_some() => None,
+            _ => Some(&self.request.url),
+        };
+        match place {
+            Some(place) => named::hold(place, failure),
+            None => failure,
         }
     }
 

@@ -99,6 +99,11 @@ impl Trail {
         self.at_proxy = Some(proxy.to_string());
     }
 
+    /// Whether what happens now is between the proxy and us.
+    pub(super) const fn is_at_proxy(&self) -> bool {
+        self.at_proxy.is_some()
+    }
+
     /// Says that the proxy did its part.
     pub(super) fn leave_proxy(&mut self) {
         self.at_proxy = None;

@@ -73,7 +73,7 @@ pub(crate) async fn every<F: Future<Output = StepOutcome>>(
     context: &StepContext<'_>,
     one: impl Fn(Arc<Shared>, SocketAddr) -> F,
 ) -> StepOutcome {
-    let target = async { reach.resolve(context.scope).map(Cow::into_owned) };
+    let target = async { reach.resolve(context.scope, family).map(Cow::into_owned) };
     let looked = match look_up(shared, target, (family, || reach.to_string()), context).await {
         Ok(looked) => looked,
         Err(outcome) => return outcome,

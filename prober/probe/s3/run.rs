@@ -11,6 +11,7 @@ use crate::http::client::{Client, carry_on};
 use crate::http::facts;
 use crate::http::trail::Trail;
 use crate::net::fault::within;
+use crate::net::named;
 use crate::net::shared::Net;
 
 /// The largest page: a thousand keys of 1 KiB, each byte of it written as three, and what stands around them.
@@ -72,7 +73,8 @@ impl S3 {
         for left in (0..=self.plan.objects_max.div_ceil(PAGE_OBJECTS)).rev() {
             let ready = list.page(token.as_deref(), context.scope, SystemClock.now())?;
             trail.begin(&ready);
-            let connection = self.client.ask(net, context.scope.run, &ready, trail).await?;
+            let asked = self.client.ask(net, context.scope.run, &ready, trail).await;
+            let connection = asked.map_err(|failure| named::hold(&self.plan.endpoint, failure))?;
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
             if !answer.status.is_success() {
                 return Err(refused(trail, list));
