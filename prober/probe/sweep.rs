@@ -3,6 +3,7 @@
 
 mod billing;
 mod datagrams;
+mod descriptors;
 mod dialogues;
 mod faults;
 mod messages;
