@@ -70,8 +70,7 @@ pub(super) fn failed_phase(step: &StepRecord) -> Option<Phase> {
         return Some(phase);
     }
     let broke = match failure.class {
-        FailureClass::Dns => true,
-        FailureClass::Connect | FailureClass::Tls | FailureClass::Timeout => true,
+        FailureClass::Dns | FailureClass::Connect | FailureClass::Tls | FailureClass::Timeout => true,
         FailureClass::Protocol => matches!(&*failure.error_type, "http.protocol" | "http.truncated"),
         _ => false,
     };

@@ -51,14 +51,12 @@ pub(super) async fn address(http: &Http, net: &mut Net, context: &StepContext<'_
 
 /// Where the step connects.
 async fn target(http: &Http, context: &StepContext<'_>) -> Result<HostPort, Failure> {
-    match &http.client.manner.connect_to {
-        Some(to) => Ok(to.clone()),
-        None => {
-            let address = http.request.ready(context.scope).await?.target.address.clone();
-            named::check_family(&http.request.url, &address.host, http.client.manner.family)?;
-            Ok(address)
-        }
+    if let Some(to) = &http.client.manner.connect_to {
+        return Ok(to.clone());
     }
+    let address = http.request.ready(context.scope).await?.target.address.clone();
+    named::check_family(&http.request.url, &address.host, http.client.manner.family)?;
+    Ok(address)
 }
 
 /// Asks one address, with cookies as they were before and connections of its own.

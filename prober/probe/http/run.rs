@@ -115,9 +115,9 @@ impl Http {
             trail.begin(&ready);
             let asked = client.ask(net, context.scope.run, &ready, trail).await;
             let redirected = trail.redirects > 0;
-            let connection = asked.map_err(|failure| match redirected {
-                true if !trail.is_at_proxy() => redirect::led_to(failure),
-                _ => self.hold(failure, trail),
+            let connection = asked.map_err(|failure| {
+                let is_redirects = redirected && !trail.is_at_proxy();
+                if is_redirects { redirect::led_to(failure) } else { self.hold(failure, trail) }
             })?;
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
             let challenged = sign_in.again(&ready, answer)?;
