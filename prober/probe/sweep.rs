@@ -3,6 +3,7 @@
 
 mod billing;
 mod datagrams;
+mod descriptors;
 mod dialogues;
 mod faults;
 mod messages;
@@ -131,6 +132,9 @@ impl Case {
             let (took, limit, stalled) = (trial.took, trial.limit, trial.stalled());
             return Err(format!("{way:?} and {what} took {took:?} of {limit:?}, {stalled:?} of it stalled"));
         }
+        if named_phase(&trial) != late_in(&told) {
+            return Err(format!("{way:?} and {what}: {told} names the phase {:?}", named_phase(&trial)));
+        }
         self.is_bounded()
     }
 
@@ -164,6 +168,17 @@ fn told(trial: &Trial) -> String {
     let Some(failure) = &trial.outcome.failure else { return "ok".to_owned() };
     let phase = trial.outcome.hops.last().and_then(|hop| hop.phases.last()).map(|span| span.phase.as_str());
     format!("{} {} {}", failure.class, failure.error_type, phase.unwrap_or("nowhere"))
+}
+
+/// The phase that a run's event says time ran out in.
+fn named_phase(trial: &Trial) -> Option<&str> {
+    trial.outcome.attributes.text("timeout.phase")
+}
+
+/// The same, as what is [`told`] has it: every timeout has its phase, and nothing else has one.
+fn late_in(told: &str) -> Option<&str> {
+    let (what, phase) = told.rsplit_once(' ')?;
+    what.ends_with("timeout").then_some(phase)
 }
 
 /// Runs all cases, some at a time, and says everything that is wrong at once.

@@ -4,7 +4,9 @@
 pub(crate) mod relay;
 pub(crate) mod stalls;
 
+use std::fs::File;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +24,7 @@ use scenario::template::{Captures, RunFacts, Scope, Secrets, Template};
 use scenario::value::{Reading, Selector, Value};
 
 use crate::KINDS;
-use crate::flow::Scenario;
+use crate::flow::{Scenario, act};
 use crate::net::resolve::Servers;
 use crate::net::shared::{Net, NetConfig, Shared};
 
@@ -141,6 +143,20 @@ pub(crate) fn told(outcome: &Outcome) -> String {
     }
 }
 
+/// Runs the ignored test `test` alone, in a process that may open 256 files.
+pub(crate) fn alone(test: &str) {
+    let this = std::env::current_exe().expect("a running test has a file");
+    let limited = "ulimit -n 256 && exec \"$0\" --ignored --exact --test-threads=1 \"$1\"";
+    let output = Command::new("sh").arg("-c").arg(limited).arg(this).arg(test).output().expect("sh is there");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// Every file that this process may still open.
+pub(crate) fn take_descriptors() -> Vec<File> {
+    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
+
 /// What one run showed, and how long it took.
 pub(crate) struct Trial {
     /// The outcome.
@@ -205,7 +221,7 @@ pub(crate) async fn run_with(
     stalls::begin();
     let began = Instant::now();
     let context = StepContext { scope: &scope, began, deadline: began + limit };
-    let outcome = action.run(&mut Net::new(Arc::clone(shared)), &context).await;
+    let outcome = act(action, &mut Net::new(Arc::clone(shared)), &context).await;
     let took = began.elapsed();
     check_phases(&outcome, took);
     let pauses = stalls::between(began, began + took).await;

@@ -61,14 +61,16 @@ pub(super) fn show(out: &mut String, step: &StepRecord, look: Look) {
 /// The phase in which a step broke off; `None` if it ended, whatever came of it.
 pub(super) fn failed_phase(step: &StepRecord) -> Option<Phase> {
     let failure = step.failure.as_ref().filter(|_| step.state == StepState::Failed)?;
+    let hop = step.hops.last()?;
+    // With a status there was an answer: it is wrong, or another server's, but no phase of it broke off.
+    if failure.class == FailureClass::Dns && hop.status.is_some() {
+        return None;
+    }
     if let Some(phase) = step.attributes.text("timeout.phase").and_then(|word| word.parse().ok()) {
         return Some(phase);
     }
-    let hop = step.hops.last()?;
     let broke = match failure.class {
-        // With a status there was an answer: it is wrong, but no phase broke off.
-        FailureClass::Dns => hop.status.is_none(),
-        FailureClass::Connect | FailureClass::Tls | FailureClass::Timeout => true,
+        FailureClass::Dns | FailureClass::Connect | FailureClass::Tls | FailureClass::Timeout => true,
         FailureClass::Protocol => matches!(&*failure.error_type, "http.protocol" | "http.truncated"),
         _ => false,
     };

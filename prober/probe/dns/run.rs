@@ -19,7 +19,7 @@ use super::question::{Manner, Question};
 use super::server::{Asking, Server};
 use super::types;
 use crate::net::fault;
-use crate::net::phases::Phases;
+use crate::net::phases::{Phases, note_timeout};
 use crate::net::shared::{Net, Shared};
 
 /// What is expected of a zone's own servers: that they know the zone, and the same of it.
@@ -218,6 +218,9 @@ impl Dns {
         }
         let (mut hops, mut answers, mut failures) = (Vec::new(), Vec::new(), Vec::new());
         for one in asked {
+            if let (Err(first), true) = (&one.outcome, failures.is_empty()) {
+                note_timeout(&mut attributes, first, &one.hops);
+            }
             if hops.is_empty() {
                 hops = one.hops;
             } else {

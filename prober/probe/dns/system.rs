@@ -4,7 +4,7 @@
 //! many may do so is bounded ([`aside`](crate::net::aside)), and a run that finds no place is the prober's fault.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _, UdpSocket};
 use std::sync::Arc;
 
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
@@ -30,6 +30,9 @@ const WORDS: &[(&str, ResponseCode)] = &[
     ("Non-recoverable failure in name resolution", ResponseCode::Refused),
     ("Unrecoverable error", ResponseCode::Refused),
 ];
+
+/// How many descriptors a lookup may need at once: those of a module such as `resolve`, or one for each name server.
+const SOCKETS_WANTED: usize = 4;
 
 /// What the library says of the addresses of `name`, in its order, as if it were a reply.
 ///
@@ -57,7 +60,8 @@ pub(super) async fn look_up(
     phases.finish();
     let (code, addresses) = match found {
         Ok(found) => (ResponseCode::NoError, found),
-        Err(error) => match without_socket() {
+        // Asked of the library's own error first: what was short then need not be short any more.
+        Err(error) => match fault::local(&error).or_else(without_socket) {
             Some(ours) => return Err(ours),
             None => (code(&error)?, Vec::new()),
         },
@@ -65,11 +69,11 @@ pub(super) async fn look_up(
     Ok(message(name, code, addresses.into_iter().filter(|address| family.has(*address))))
 }
 
-/// The failure of this machine, if the library had no socket to ask with: it then says that there is no such name.
+/// The failure of this machine, if the library had too few sockets to ask with: it then says that there is no such name.
 fn without_socket() -> Option<Failure> {
-    std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
-        .err()
-        .and_then(|error| fault::without_socket(&error))
+    let socket = |_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
+    let wanted: io::Result<Vec<_>> = (0..SOCKETS_WANTED).map(socket).collect();
+    wanted.err().and_then(|error| fault::without_socket(&error))
 }
 
 fn timed_out(phases: &Phases, asking: Asking<'_>) -> Failure {
@@ -78,9 +82,6 @@ fn timed_out(phases: &Phases, asking: Asking<'_>) -> Failure {
 }
 
 fn code(error: &io::Error) -> Result<ResponseCode, Failure> {
-    if let Some(local) = fault::local(error) {
-        return Err(local);
-    }
     let text = error.to_string();
     let known = WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, code)| *code);
     known.ok_or_else(|| {

@@ -21,7 +21,7 @@ use super::question::{Manner, QUESTION_BYTES_MAX, Question};
 use super::types::record_type;
 use crate::net::resolve::Servers;
 use crate::net::shared::{NetConfig, Shared};
-use crate::trial::{PATIENCE, Trial, compile, judge, run, shared, template, text, texts, told};
+use crate::trial::{PATIENCE, Trial, compile, judge, patiently, run, shared, template, text, texts, told};
 
 /// Short enough for a test, long enough for a loopback answer on a busy machine.
 const LIMIT: Duration = Duration::from_millis(1500);
@@ -457,6 +457,25 @@ async fn a_real_server_answers() {
     assert_eq!(trial.outcome.hops.len(), 2);
     assert_eq!(ask(knot.addr(), "no.knot.test", "A").await.value("rcode"), Value::Text("NXDOMAIN".into()));
     assert_eq!(ask(knot.addr(), "other.test", "A").await.value("rcode"), Value::Text("REFUSED".into()));
+}
+
+#[tokio::test]
+async fn a_timeout_names_the_phase_of_the_server_whose_failure_is_told() {
+    let silent = testkit::hostile::Hostile::start(testkit::hostile::Fault::HalfOpen);
+    let full = testkit::hostile::Unconnectable::start();
+    let ask_both = async |servers: [SocketAddr; 2], limit| {
+        let mut keys = vec![("name", template("shop.test")), ("transport", Bound::Choice("tcp"))];
+        keys.push(("resolvers", texts(servers)));
+        run(&KIND, keys, &shared(), limit).await
+    };
+    for (servers, phase) in
+        [([silent.addr(), full.addr()], "wait"), ([full.addr(), silent.addr()], "connect")]
+    {
+        let is_told = |trial: &Trial| trial.outcome.attributes.text("timeout.phase") == Some(phase);
+        let trial = patiently(is_told, async |limit| ask_both(servers, limit).await).await;
+        assert_eq!(trial.failure(), "dns dns.timeout");
+        assert_eq!(trial.attribute("timeout.phase"), phase);
+    }
 }
 
 #[tokio::test]

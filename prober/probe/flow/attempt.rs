@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use model::outcome::FailureClass;
 use model::probe::StopSignal;
 use model::step::{AttemptRecord, Hop, Phase, StepRecord};
-use scenario::kind::{StepContext, StepOutcome};
+use scenario::kind::{Action, StepContext, StepOutcome};
 use scenario::plan::StepPlan;
 use scenario::repeat::RetryPlan;
 use scenario::template::{Captures, RunFacts, Scope, Secrets};
@@ -13,6 +13,7 @@ use scenario::template::{Captures, RunFacts, Scope, Secrets};
 use super::judge::Judge;
 use super::now;
 use super::walk::Bounds;
+use crate::net::phases;
 use crate::net::shared::Net;
 
 /// What stands for an answer that may hold a secret which is not known.
@@ -103,7 +104,7 @@ impl Trying<'_, '_> {
         };
         let scope = Scope { run, captures: self.captures, secrets: self.secrets };
         let context = StepContext { scope: &scope, began, deadline };
-        let mut shown = self.step.action.run(self.net, &context).await;
+        let mut shown = act(&*self.step.action, self.net, &context).await;
         let took = shown.took(now().saturating_duration_since(began));
         self.record.duration = (began + took).saturating_duration_since(self.began);
         self.hide_secrets(&mut shown, took);
@@ -128,6 +129,15 @@ impl Trying<'_, '_> {
             answer.body = answer.body.take().map(|_| LEFT_OUT.to_owned());
         }
     }
+}
+
+/// Does what a step does once, of whatever kind it is, and says in which phase it timed out if it did.
+pub(crate) async fn act(action: &dyn Action<Net>, net: &mut Net, context: &StepContext<'_>) -> StepOutcome {
+    let mut shown = action.run(net, context).await;
+    if let Some(failure) = &shown.failure {
+        phases::note_timeout(&mut shown.attributes, failure, &shown.hops);
+    }
+    shown
 }
 
 /// Waits until `until`; comes back early with `true` if the run is asked to end.

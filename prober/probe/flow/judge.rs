@@ -14,6 +14,7 @@ use scenario::template::Captured;
 
 use super::meaning::{broken, of_time, reason_of, shown};
 use super::{now, walk};
+use crate::net::phases;
 use crate::net::shared::Net;
 
 /// Looks at the steps of one run as they come.
@@ -242,7 +243,10 @@ impl<'a> Judge<'a> {
             {
                 self.age = Some(age);
             }
-            self.fail(record, checked.reason, broken(step, assertion, &checked));
+            let failure = broken(step, assertion, &checked);
+            // Silence is what a timeout is, also where an assertion says so.
+            phases::note_timeout(&mut record.attributes, &failure, &record.hops);
+            self.fail(record, checked.reason, failure);
         }
         marks
     }

@@ -26,6 +26,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use attempt::act;
 pub use scenario::Scenario;
 
 use std::time::Instant;

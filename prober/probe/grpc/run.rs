@@ -19,7 +19,7 @@ use crate::http::request::{Ready, TRACEPARENT, user_agent};
 use crate::http::target::Target;
 use crate::http::trail::Trail;
 use crate::http::way::WayPlan;
-use crate::net::fault::{self, timed_out, unusable, within};
+use crate::net::fault::{self, unusable, within};
 use crate::net::reach::Reach;
 use crate::net::shared::Net;
 
@@ -61,17 +61,13 @@ impl Action<Net> for Grpc {
         Box::pin(async move {
             let mut trail = Trail::new(context.began, net.detail());
             let done = within(context.deadline, self.call(net, context, &mut trail)).await;
-            let late = || Err(timed_out(&trail.phases, context.deadline));
-            let phase = done.is_none().then(|| trail.phases.current()).flatten();
-            let done = done.unwrap_or_else(late);
+            let late = || Err(trail.late(context.deadline));
+            let done = done.unwrap_or_else(late).map_err(|failure| self.reach.hold(failure));
             trail.end();
             let mut attributes = facts::attributes(&trail);
             attributes.set("rpc.system", "grpc");
             attributes.set("rpc.service", SERVICE);
             attributes.set("rpc.method", METHOD);
-            if let Some(phase) = phase {
-                attributes.set("timeout.phase", phase.as_str());
-            }
             if let Some(why) = &self.insecure {
                 attributes.set("prober.tls.insecure", why.clone());
             }
@@ -107,7 +103,7 @@ impl Grpc {
 
     fn ready(&self, context: &StepContext<'_>) -> Result<Ready, Failure> {
         let scope = context.scope;
-        let address = self.reach.resolve(scope)?;
+        let address = self.reach.resolve(scope, self.client.manner.family)?;
         let scheme = if self.secure { "https" } else { "http" };
         let target = Target::parse(&format!("{scheme}://{address}/{SERVICE}/{METHOD}"))
             .map_err(|error| fault::config(error.to_string()))?;

@@ -163,9 +163,11 @@ impl Manner {
         let to = self.connect_to.as_ref().unwrap_or(&target.address);
         let Some(proxy) = &self.proxy else { return dial(shared, to, self.start(), &mut trail.phases).await };
         if self.plain_proxy(target).is_some() {
-            return dial(shared, &proxy.address, self.start(), &mut trail.phases)
-                .await
-                .map_err(|error| at(proxy, error));
+            trail.wait_for_proxy(proxy);
+            let dialled = dial(shared, &proxy.address, self.start(), &mut trail.phases).await;
+            let tcp = dialled.map_err(|error| at(proxy, error))?;
+            trail.leave_proxy();
+            return Ok(tcp);
         }
         let way = if proxy.way == ProxyWay::Http { "CONNECT" } else { "SOCKS5" };
         trail.begin_tunnel(format!("{way} {to} (proxy {proxy})"));
@@ -182,6 +184,8 @@ impl Manner {
             }
             _ => to,
         };
+        // The target's own name was looked up before: what is late from here on is the proxy.
+        trail.wait_for_proxy(proxy);
         let dialled = dial(shared, &proxy.address, self.start(), &mut trail.phases).await;
         let mut tcp = dialled.map_err(|error| at(proxy, error))?;
         proxy.open(&mut tcp, to, &mut trail.phases).await?;

@@ -15,6 +15,7 @@ use super::run::Http;
 use super::session::Session;
 use crate::net::address::HostPort;
 use crate::net::each;
+use crate::net::named;
 use crate::net::shared::{Net, Shared};
 
 /// False if the report says why the step cannot ask each address.
@@ -50,10 +51,12 @@ pub(super) async fn address(http: &Http, net: &mut Net, context: &StepContext<'_
 
 /// Where the step connects.
 async fn target(http: &Http, context: &StepContext<'_>) -> Result<HostPort, Failure> {
-    match &http.client.manner.connect_to {
-        Some(to) => Ok(to.clone()),
-        None => Ok(http.request.ready(context.scope).await?.target.address.clone()),
+    if let Some(to) = &http.client.manner.connect_to {
+        return Ok(to.clone());
     }
+    let address = http.request.ready(context.scope).await?.target.address.clone();
+    named::check_family(&http.request.url, &address.host, http.client.manner.family)?;
+    Ok(address)
 }
 
 /// Asks one address, with cookies as they were before and connections of its own.

@@ -22,7 +22,6 @@ use super::redirect;
 use super::target::Target;
 use crate::net::address::HostPort;
 use crate::net::fault::{self, unusable};
-use crate::net::policy::POLICY;
 use crate::sigv4;
 
 /// The header of W3C Trace Context.
@@ -160,14 +159,6 @@ impl RequestPlan {
         Target::of(url).map_err(|error| unusable(&self.url, &error.to_string()))
     }
 
-    /// The failure of the first hop; a place that may not be probed is the target's fault if an answer named it.
-    pub(super) fn led_to(&self, failure: Failure) -> Failure {
-        if failure.error_type == POLICY && names_host(&self.url) {
-            return unusable(&self.url, &failure.message);
-        }
-        failure
-    }
-
     /// The request that follows `ready` to `to` after an answer of `status`.
     ///
     /// # Errors
@@ -277,22 +268,4 @@ pub(crate) fn user_agent(run: &RunFacts) -> HeaderValue {
     const NAME: &str = concat!("prober/", env!("CARGO_PKG_VERSION"));
     let text = format!("{NAME} (+scenario {})", run.scenario);
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(NAME))
-}
-
-/// Whether the host of what `url` makes stands in a captured value, and not in the file.
-fn names_host(url: &Template) -> bool {
-    let mut before = String::new();
-    for part in url.parts() {
-        match part {
-            Part::Text(text) => before.push_str(text),
-            Part::Hole(Hole::Capture(_), _) => {
-                let host = before.split_once("://").map_or(&*before, |(_, host)| host);
-                return !host.contains(['/', '?', '#']);
-            }
-            // It may be the whole beginning; whoever runs the prober gave it.
-            Part::Hole(..) if before.is_empty() => return false,
-            Part::Hole(..) => before.push('x'),
-        }
-    }
-    false
 }

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use http::Method;
-use model::outcome::{Failure, FailureClass};
+use model::outcome::Failure;
 use model::probe::BoxFuture;
 use model::time::{Clock as _, SystemClock};
 use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
@@ -19,7 +19,8 @@ use super::redirect;
 use super::request::RequestPlan;
 use super::trail::Trail;
 use super::way::WayPlan;
-use crate::net::fault::{timed_out, within};
+use crate::net::fault::within;
+use crate::net::named;
 use crate::net::shared::Net;
 
 /// A step of the kind `http`.
@@ -64,15 +65,16 @@ impl Action<Net> for Http {
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
             if self.every_address {
-                return every::address(self, net, context).await;
+                let outcome = every::address(self, net, context).await;
+                // Where to connect stands in the file otherwise.
+                return match self.client.manner.connect_to {
+                    None => named::hold_outcome(&self.request.url, outcome),
+                    Some(_) => outcome,
+                };
             }
             self.once(&self.client, net, context).await
         })
     }
-}
-
-fn done_in_time(failure: Option<&Failure>) -> bool {
-    failure.is_none_or(|failure| failure.class != FailureClass::Timeout)
 }
 
 impl Http {
@@ -85,14 +87,12 @@ impl Http {
     ) -> StepOutcome {
         let mut trail = Trail::new(context.began, net.detail());
         let done = within(context.deadline, self.follow(client, net, context, &mut trail)).await;
-        let timed_out_in = trail.phases.current();
         let failure = match done {
             Some(done) => done.err(),
-            None => Some(late(&trail, context)),
+            None => Some(trail.late(context.deadline)),
         };
-        let cut_off = if done_in_time(failure.as_ref()) { None } else { timed_out_in };
         trail.end();
-        self.outcome(trail, failure, cut_off.map(model::step::Phase::as_str), context)
+        self.outcome(trail, failure, context)
     }
 
     /// Signs in, asks, and follows redirects; the last hop is left in `trail`, to be ended by the caller.
@@ -105,6 +105,9 @@ impl Http {
     ) -> Result<(), Failure> {
         let client = self.way.client(client, net, context.scope)?;
         let mut ready = self.request.ready(context.scope).await?;
+        if client.manner.connect_to.is_none() && client.manner.proxy.is_none() {
+            named::check_family(&self.request.url, &ready.target.address.host, client.manner.family)?;
+        }
         let mut sign_in =
             SignIn::new(self.auth.as_ref(), &ready.target, &client, (net, context, trail)).await?;
         loop {
@@ -113,7 +116,8 @@ impl Http {
             let asked = client.ask(net, context.scope.run, &ready, trail).await;
             let redirected = trail.redirects > 0;
             let connection = asked.map_err(|failure| {
-                if redirected { redirect::led_to(failure) } else { self.request.led_to(failure) }
+                let is_redirects = redirected && !trail.is_at_proxy();
+                if is_redirects { redirect::led_to(failure) } else { self.hold(failure, trail) }
             })?;
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
             let challenged = sign_in.again(&ready, answer)?;
@@ -139,6 +143,20 @@ impl Http {
         }
     }
 
+    /// The failure of the first hop, held against the target if it is a denial of a place that an answer named.
+    fn hold(&self, failure: Failure, trail: &Trail) -> Failure {
+        let place = match &self.way.proxy {
+            Some(proxy) if trail.is_at_proxy() => Some(proxy),
+            // Where to connect stands in the file then, whatever the URL says.
+            _ if self.client.manner.connect_to.is_some() => None,
+            _ => Some(&self.request.url),
+        };
+        match place {
+            Some(place) => named::hold(place, failure),
+            None => failure,
+        }
+    }
+
     /// What is asked in this run, for people, as far as it is known.
     pub(super) fn target_of(&self, context: &StepContext<'_>) -> String {
         let url = self.request.url.render(context.scope).ok();
@@ -146,17 +164,8 @@ impl Http {
         format!("{} {}", self.request.method, shown.unwrap_or_else(|| self.request.url.to_string().into()))
     }
 
-    fn outcome(
-        &self,
-        mut trail: Trail,
-        failure: Option<Failure>,
-        cut_off: Option<&'static str>,
-        context: &StepContext<'_>,
-    ) -> StepOutcome {
+    fn outcome(&self, mut trail: Trail, failure: Option<Failure>, context: &StepContext<'_>) -> StepOutcome {
         let mut attributes = facts::attributes(&trail);
-        if let Some(phase) = cut_off {
-            attributes.set("timeout.phase", phase);
-        }
         if let Some(why) = &self.insecure {
             attributes.set("prober.tls.insecure", why.clone());
         }
@@ -188,19 +197,4 @@ impl Http {
         };
         StepOutcome { hops: trail.hops, attributes, failure, evidence }
     }
-}
-
-/// The failure of a deadline that passed; it says so if that was while a token was fetched.
-fn late(trail: &Trail, context: &StepContext<'_>) -> Failure {
-    let failure = timed_out(&trail.phases, context.deadline);
-    if let Some(way) = &trail.tunnel {
-        // Of the target nothing was asked yet.
-        let message = format!("{way}: {}", failure.message);
-        return Failure::new(FailureClass::Connect, "connect.proxy", message);
-    }
-    if !trail.fetching_token {
-        return failure;
-    }
-    let message = format!("no token: {}", failure.message);
-    Failure::new(failure.class, failure.error_type, message)
 }

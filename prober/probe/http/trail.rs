@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderMap, Method, StatusCode, Version};
+use model::outcome::{Failure, FailureClass};
 use model::probe::Detail;
 use model::step::{Exchange, Hop, Message};
 
@@ -13,7 +14,9 @@ use super::facts::TlsFacts;
 use super::record;
 use super::request::Ready;
 use super::target::Target;
+use crate::net::fault::timed_out;
 use crate::net::phases::Phases;
+use crate::net::proxy::Proxy;
 
 /// What has happened so far; outlives the exchange when the deadline cuts it off.
 pub(crate) struct Trail {
@@ -26,7 +29,9 @@ pub(crate) struct Trail {
     /// How many redirects were followed.
     pub(super) redirects: usize,
     /// What the hop in progress is, while it is the way through a proxy and not the request.
-    pub(super) tunnel: Option<String>,
+    tunnel: Option<String>,
+    /// The proxy, while it is what is waited for and the target was not asked yet.
+    at_proxy: Option<String>,
     /// Whether the hop in progress is for a token.
     pub(super) fetching_token: bool,
     /// Where the first request went.
@@ -63,6 +68,7 @@ impl Trail {
             reused: false,
             redirects: 0,
             tunnel: None,
+            at_proxy: None,
             fetching_token: false,
             first: None,
             asked: None,
@@ -80,6 +86,7 @@ impl Trail {
         self.first.get_or_insert_with(|| Arc::clone(&ready.target));
         self.asked = Some((ready.method.clone(), Arc::clone(&ready.target)));
         (self.reused, self.peer, self.tls, self.answer, self.sent) = (false, None, None, None, None);
+        self.at_proxy = None;
     }
 
     /// Says that the hop in progress is the way through a proxy.
@@ -87,8 +94,41 @@ impl Trail {
         self.tunnel = Some(label);
     }
 
+    /// Says that from now on `proxy` is waited for.
+    pub(super) fn wait_for_proxy(&mut self, proxy: &Proxy) {
+        self.at_proxy = Some(proxy.to_string());
+    }
+
+    /// Whether what happens now is between the proxy and us.
+    pub(super) const fn is_at_proxy(&self) -> bool {
+        self.at_proxy.is_some()
+    }
+
+    /// Says that the proxy did its part.
+    pub(super) fn leave_proxy(&mut self) {
+        self.at_proxy = None;
+    }
+
+    /// The failure of a `deadline` that passed; it says so if that was at a proxy, or while a token was fetched.
+    pub(crate) fn late(&self, deadline: Instant) -> Failure {
+        let failure = timed_out(&self.phases, deadline);
+        if let Some(proxy) = &self.at_proxy {
+            let message = match &self.tunnel {
+                Some(way) => format!("{way}: {}", failure.message),
+                None => format!("the proxy {proxy} cannot be reached: {}", failure.message),
+            };
+            return Failure::new(FailureClass::Connect, "connect.proxy", message);
+        }
+        if !self.fetching_token {
+            return failure;
+        }
+        let message = format!("no token: {}", failure.message);
+        Failure::new(failure.class, failure.error_type, message)
+    }
+
     /// Ends the hop of the way through a proxy; the request's own begins, with the same peer.
     pub(super) fn end_tunnel(&mut self) {
+        self.leave_proxy();
         let Some(label) = self.tunnel.take() else { return };
         let phases = std::mem::replace(&mut self.phases, Phases::start(self.began));
         if let Some(peer) = phases.peer {

@@ -19,6 +19,7 @@ use super::tally::Tally;
 use crate::net::address::{Host, HostPort};
 use crate::net::datagram::{self, receive_from};
 use crate::net::fault::{self, within};
+use crate::net::named;
 use crate::net::phases::Phases;
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
@@ -51,14 +52,24 @@ pub(super) enum Whom {
 }
 
 impl Whom {
-    fn resolve(&self, scope: &Scope<'_>) -> Result<Cow<'_, Host>, Failure> {
+    fn resolve(&self, scope: &Scope<'_>, family: Family) -> Result<Cow<'_, Host>, Failure> {
         match self {
             Self::Now(host) => Ok(Cow::Borrowed(host)),
             Self::Later(template) => {
                 let text = template.render(scope).map_err(|error| fault::unresolved(&error))?;
-                let parsed = Host::parse(&text);
-                parsed.map(Cow::Owned).map_err(|error| fault::unusable(template, &error.to_string()))
+                let parsed =
+                    Host::parse(&text).map_err(|error| fault::unusable(template, &error.to_string()))?;
+                named::check_family(template, &parsed, family)?;
+                Ok(Cow::Owned(parsed))
             }
+        }
+    }
+
+    /// What the pings came to, held against the target if it named a host that may not be pinged.
+    fn hold(&self, outcome: StepOutcome) -> StepOutcome {
+        match self {
+            Self::Now(_) => outcome,
+            Self::Later(template) => named::hold_outcome(template, outcome),
         }
     }
 }
@@ -79,13 +90,13 @@ impl Action<Net> for Icmp {
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
-        Box::pin(self.ping(net.shared(), context))
+        Box::pin(async move { self.whom.hold(self.ping(net.shared(), context).await) })
     }
 }
 
 impl Icmp {
     async fn ping(&self, shared: &Shared, context: &StepContext<'_>) -> StepOutcome {
-        let host = match self.whom.resolve(context.scope) {
+        let host = match self.whom.resolve(context.scope, self.family) {
             Ok(host) => host,
             Err(failure) => return StepOutcome::failed(failure),
         };

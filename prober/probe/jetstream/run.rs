@@ -101,7 +101,7 @@ impl Action<Net> for JetStream {
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
-        Box::pin(self.look(net, context))
+        Box::pin(async move { self.reach.hold_outcome(self.look(net, context).await) })
     }
 }
 
@@ -137,7 +137,7 @@ impl JetStream {
         let stream = fill(&self.stream, is_stream, "this is not the name of a stream")?;
         let subject = self.subject.as_ref().map(|subject| fill(subject, is_subject, "this is not a subject"));
         Ok(Asked {
-            address: self.reach.resolve(scope)?.into_owned(),
+            address: self.reach.resolve(scope, Family::Any)?.into_owned(),
             stream,
             subject: subject.transpose()?,
             credentials: self.sign_in.credentials(net, scope)?,

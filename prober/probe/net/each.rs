@@ -73,7 +73,7 @@ pub(crate) async fn every<F: Future<Output = StepOutcome>>(
     context: &StepContext<'_>,
     one: impl Fn(Arc<Shared>, SocketAddr) -> F,
 ) -> StepOutcome {
-    let target = async { reach.resolve(context.scope).map(Cow::into_owned) };
+    let target = async { reach.resolve(context.scope, family).map(Cow::into_owned) };
     let looked = match look_up(shared, target, (family, || reach.to_string()), context).await {
         Ok(looked) => looked,
         Err(outcome) => return outcome,
@@ -236,18 +236,22 @@ impl Evidence for Each {
 
 /// The outcomes at all addresses as one; `lookup` is the hop in which they were found.
 fn joined(lookup: Option<Hop>, outcomes: Vec<(SocketAddr, StepOutcome)>, left_out: usize) -> StepOutcome {
-    let count = outcomes.len();
     let results = outcomes.iter().map(|(peer, outcome)| result(*peer, outcome)).collect::<Vec<_>>();
-    // Those that are bad come last, where a list that is cut in its middle still has them.
-    let (bad, good): (Vec<_>, Vec<_>) =
+    let failure = summary(&outcomes);
+    // Those that are bad come last, where a list that is cut in its middle still has them, and the one whose failure
+    // is told behind all others: phases and facts are then its own.
+    let (mut bad, good): (Vec<_>, Vec<_>) =
         outcomes.into_iter().partition(|(_, outcome)| outcome.failure.is_some());
+    if let Some(told) = told(bad.iter().map(|(_, outcome)| outcome)) {
+        let told = bad.remove(told);
+        bad.push(told);
+    }
     let mut hops: Vec<Hop> = lookup.into_iter().collect();
-    let (mut attributes, mut failures, mut evidence) = (Attributes::new(), Vec::new(), Vec::new());
+    let (mut attributes, mut evidence) = (Attributes::new(), Vec::new());
     for (peer, outcome) in good.into_iter().chain(bad) {
         hops.extend(outcome.hops.into_iter().map(|hop| at(hop, peer)));
-        match outcome.failure {
-            None => evidence.push((peer.to_string(), outcome.evidence)),
-            Some(failure) => failures.push((peer, failure)),
+        if outcome.failure.is_none() {
+            evidence.push((peer.to_string(), outcome.evidence));
         }
         // The facts of one stand for all, and those of a bad one are worth more.
         attributes = outcome.attributes;
@@ -256,7 +260,6 @@ fn joined(lookup: Option<Hop>, outcomes: Vec<(SocketAddr, StepOutcome)>, left_ou
     if left_out > 0 {
         attributes.set("prober.addresses.left_out", i64::try_from(left_out).unwrap_or(i64::MAX));
     }
-    let failure = summary(failures, count);
     let evidence: Box<dyn Evidence> =
         if failure.is_none() { Box::new(Each(evidence)) } else { Box::new(Nothing) };
     StepOutcome { hops, attributes, failure, evidence }
@@ -277,15 +280,26 @@ fn result(peer: SocketAddr, outcome: &StepOutcome) -> String {
     cut(format!("{peer} {came_to}"), SHOWN_MAX)
 }
 
-/// One failure for all: that of the first address, before it what is the prober's own only if there is no other.
-fn summary(failures: Vec<(SocketAddr, Failure)>, count: usize) -> Option<Failure> {
-    let told: Vec<_> =
-        failures.iter().map(|(peer, failure)| format!("{peer}: {}", failure.message)).collect();
-    let is_ours = |failure: &Failure| failure.class == FailureClass::Local;
-    let (_, first) = failures.into_iter().min_by_key(|(_, failure)| is_ours(failure))?;
-    if count == 1 {
+/// Which of the bad ones is told for all: the first, but what is the prober's own only if there is no other.
+fn told<'a>(bad: impl Iterator<Item = &'a StepOutcome>) -> Option<usize> {
+    let is_ours = |outcome: &StepOutcome| {
+        outcome.failure.as_ref().is_some_and(|failure| failure.class == FailureClass::Local)
+    };
+    bad.enumerate().min_by_key(|(_, outcome)| is_ours(outcome)).map(|(index, _)| index)
+}
+
+/// One failure for all addresses.
+fn summary(outcomes: &[(SocketAddr, StepOutcome)]) -> Option<Failure> {
+    let bad: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.failure.is_some()).collect();
+    let index = told(bad.iter().map(|(_, outcome)| outcome))?;
+    let first = bad[index].1.failure.clone()?;
+    if outcomes.len() == 1 {
         return Some(first);
     }
-    let message = format!("{} of {count} addresses bad: {}", told.len(), told.join("; "));
+    let each = bad.iter().filter_map(|(peer, outcome)| {
+        outcome.failure.as_ref().map(|failure| format!("{peer}: {}", failure.message))
+    });
+    let each: Vec<_> = each.collect();
+    let message = format!("{} of {} addresses bad: {}", bad.len(), outcomes.len(), each.join("; "));
     Some(Failure { message: cut(message, model::outcome::MESSAGE_MAX), ..first })
 }

@@ -91,6 +91,11 @@ pub(crate) fn without_socket(error: &io::Error) -> Option<Failure> {
     is_lack.then(|| local(error)).flatten()
 }
 
+/// Whether this machine has no descriptor or no memory left, so that what `error` stopped says nothing of anything else.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    local(error).is_some_and(|failure| matches!(&*failure.error_type, "local.fd" | "local.memory"))
+}
+
 fn no_route(peer: SocketAddr, what: &str) -> Failure {
     Failure::new(FailureClass::Local, ROUTE, format!("the prober's machine {what} {}", peer.ip()))
 }

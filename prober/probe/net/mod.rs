@@ -27,6 +27,7 @@
 //! | [`maze`] | chains in which a search would not end |
 //! | [`verified`] | chains that hold, verified once each |
 //! | [`owner`] | which records of an answer belong to its question |
+//! | [`named`] | who named the place that a step goes to |
 //! | [`phases`] | a hop's phases, address attempts and peer |
 //! | [`policy`] | what may be connected to, asked before and after each connection |
 //! | [`canary`], [`anchor`] | what the prober looks at to know of its own resolver and network |
@@ -50,6 +51,7 @@ pub(crate) mod keys;
 pub(crate) mod lines;
 pub(crate) mod mail;
 pub(crate) mod maze;
+pub(crate) mod named;
 pub(crate) mod owner;
 pub(crate) mod phases;
 pub(crate) mod plain;

@@ -7,10 +7,26 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use model::attribute::Attributes;
+use model::outcome::{Failure, FailureClass};
 use model::step::{AddressAttempt, Hop, Phase, PhaseSpan};
 
 /// The most phases of one hop; the list is allocated once.
 const PHASES_MAX: usize = 6;
+
+/// The attribute that names the phase in which time ran out.
+const TIMEOUT_PHASE: &str = "timeout.phase";
+
+/// Notes in which phase time ran out, if `failure` says that it did: the last one of the last of `hops`.
+///
+/// One that is there already stays: a step of several exchanges knows better which of them it was.
+pub(crate) fn note_timeout(attributes: &mut Attributes, failure: &Failure, hops: &[Hop]) {
+    let is_late = failure.class == FailureClass::Timeout || failure.error_type.ends_with(".timeout");
+    let last = hops.last().and_then(|hop| hop.phases.last());
+    if let Some(last) = last.filter(|_| is_late && attributes.get(TIMEOUT_PHASE).is_none()) {
+        attributes.set(TIMEOUT_PHASE, last.phase.as_str());
+    }
+}
 
 /// The phases of one hop, each starting where the one before ended.
 #[derive(Debug)]
@@ -154,6 +170,27 @@ mod tests {
             assert_eq!(pair[0].start + pair[0].duration, pair[1].start);
         }
         assert_eq!(hop.phases[1].duration, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_timeout_names_its_phase_once() {
+        let mut phases = Phases::start(Instant::now());
+        phases.enter(Phase::Connect);
+        phases.enter(Phase::Tls);
+        let hops = [phases.into_hop(String::new())];
+        let check = |class, error_type: &'static str, known: Option<&'static str>, expected: Option<&str>| {
+            let mut attributes = Attributes::new();
+            if let Some(known) = known {
+                attributes.set(TIMEOUT_PHASE, known);
+            }
+            note_timeout(&mut attributes, &Failure::new(class, error_type, ""), &hops);
+            assert_eq!(attributes.text(TIMEOUT_PHASE), expected, "{error_type}");
+        };
+        check(FailureClass::Timeout, "timeout", None, Some("tls"));
+        check(FailureClass::Timeout, "timeout", Some("dns"), Some("dns"));
+        check(FailureClass::Dns, "dns.timeout", None, Some("tls"));
+        check(FailureClass::Connect, "connect.timeout", None, Some("tls"));
+        check(FailureClass::Connect, "connect.refused", None, None);
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::fmt;
 use model::attribute::Attributes;
 use model::outcome::Failure;
 use scenario::diagnostic::{Diagnostic, Report};
-use scenario::kind::Endpoint;
+use scenario::kind::{Endpoint, StepOutcome};
 use scenario::source::Spanned;
 use scenario::template::{Scope, Template};
 
 use crate::net::address::HostPort;
 use crate::net::fault;
+use crate::net::named;
+use crate::net::resolve::Family;
 
 /// Where to connect.
 #[derive(Debug)]
@@ -53,15 +55,33 @@ impl Reach {
     /// The address in this run.
     ///
     /// # Errors
-    /// A name has no value, or what it is filled with is no address.
-    pub(crate) fn resolve(&self, scope: &Scope<'_>) -> Result<Cow<'_, HostPort>, Failure> {
+    /// A name has no value, or what it is filled with is no address, or none of this family.
+    pub(crate) fn resolve(&self, scope: &Scope<'_>, family: Family) -> Result<Cow<'_, HostPort>, Failure> {
         match self {
             Self::Now(address) => Ok(Cow::Borrowed(address)),
             Self::Later(template, port_default) => {
                 let text = template.render(scope).map_err(|error| fault::unresolved(&error))?;
-                let parsed = HostPort::parse(&text, *port_default);
-                parsed.map(Cow::Owned).map_err(|error| fault::unusable(template, &error.to_string()))
+                let parsed = HostPort::parse(&text, *port_default)
+                    .map_err(|error| fault::unusable(template, &error.to_string()))?;
+                named::check_family(template, &parsed.host, family)?;
+                Ok(Cow::Owned(parsed))
             }
+        }
+    }
+
+    /// `failure`, held against the target if it is a denial and a captured value named the host.
+    pub(crate) fn hold(&self, failure: Failure) -> Failure {
+        match self {
+            Self::Now(_) => failure,
+            Self::Later(template, _) => named::hold(template, failure),
+        }
+    }
+
+    /// The same for what a step came to.
+    pub(crate) fn hold_outcome(&self, outcome: StepOutcome) -> StepOutcome {
+        match self {
+            Self::Now(_) => outcome,
+            Self::Later(template, _) => named::hold_outcome(template, outcome),
         }
     }
 }

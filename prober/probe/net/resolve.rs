@@ -3,6 +3,8 @@
 //! A and AAAA are asked together. The servers are asked one after the other as the C library does, each once;
 //! a server that gave no usable answer is recorded with the hop's attempts.
 
+use std::fs::File;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -83,8 +85,8 @@ pub(crate) struct Resolver {
 #[derive(Debug)]
 pub(crate) struct ResolverSource {
     current: Arc<Resolver>,
-    /// `None` if the servers are given.
-    files: Option<(Instant, [Option<SystemTime>; 2])>,
+    /// `None` if the servers are given. Without stamps the files could not be read yet.
+    files: Option<(Instant, Option<[Option<SystemTime>; 2]>)>,
 }
 
 impl ResolverSource {
@@ -92,7 +94,11 @@ impl ResolverSource {
     pub(crate) fn new(servers: Servers) -> Self {
         match servers {
             Servers::System => {
-                Self { current: Arc::new(Resolver::system()), files: Some((Instant::now(), stamps())) }
+                let stamps = stamps();
+                let read = Resolver::system();
+                let known = read.is_ok().then_some(stamps);
+                let current = read.unwrap_or_else(|_| Resolver { dots_min: 1, ..Resolver::default() });
+                Self { current: Arc::new(current), files: Some((Instant::now(), known)) }
             }
             Servers::These(servers) => Self {
                 current: Arc::new(Resolver { servers, dots_min: 1, ..Resolver::default() }),
@@ -103,14 +109,21 @@ impl ResolverSource {
 
     /// The resolver of the moment.
     pub(crate) fn current(&mut self) -> Arc<Resolver> {
+        self.at(Instant::now())
+    }
+
+    fn at(&mut self, now: Instant) -> Arc<Resolver> {
         if let Some((looked, known)) = &mut self.files
-            && looked.elapsed() >= LOOK_EVERY
+            && (known.is_none() || now.saturating_duration_since(*looked) >= LOOK_EVERY)
         {
-            *looked = Instant::now();
-            let now = stamps();
-            if *known != now {
-                *known = now;
-                self.current = Arc::new(Resolver::system());
+            *looked = now;
+            let stamps = Some(stamps());
+            // A machine that cannot open files goes on with what it knows, and looks again.
+            if *known != stamps
+                && let Ok(read) = Resolver::system()
+            {
+                *known = stamps;
+                self.current = Arc::new(read);
             }
         }
         Arc::clone(&self.current)
@@ -122,14 +135,25 @@ fn stamps() -> [Option<SystemTime>; 2] {
 }
 
 impl Resolver {
-    fn system() -> Self {
-        let hosts = Hosts::from_system().unwrap_or_default();
+    /// What the system's files say; files that are not there say nothing.
+    ///
+    /// # Errors
+    /// This machine has no descriptor or no memory to read them with, which says nothing of what stands in them.
+    fn system() -> io::Result<Self> {
+        let hosts = match Hosts::from_system() {
+            Err(error) if fault::is_shortage(&error) => return Err(error),
+            found => found.unwrap_or_default(),
+        };
         // Without a readable resolv.conf there are no servers, and each lookup says so.
         let (config, options) = match hickory_resolver::system_conf::read_system_conf() {
             Ok(found) => found,
             Err(error) => {
+                // The library's error does not say why.
+                File::open(FILES[0])
+                    .map(drop)
+                    .or_else(|why| if fault::is_shortage(&why) { Err(why) } else { Ok(()) })?;
                 tracing::warn!(%error, "no name server is known");
-                return Self { hosts, dots_min: 1, ..Self::default() };
+                return Ok(Self { hosts, dots_min: 1, ..Self::default() });
             }
         };
         let mut servers: Vec<SocketAddr> = Vec::new();
@@ -137,7 +161,7 @@ impl Resolver {
             let port = server.connections.first().map_or(53, |connection| connection.port);
             servers.push((server.ip, port).into());
         }
-        Self { servers, hosts, search: config.search().to_vec(), dots_min: options.ndots }
+        Ok(Self { servers, hosts, search: config.search().to_vec(), dots_min: options.ndots })
     }
 
     /// The addresses of `name`, the preferred ones first; never empty.
@@ -379,6 +403,44 @@ mod tests {
         let ips = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
         let found = ips(&["192.0.2.1", "192.0.2.2", "2001:db8::1"]);
         assert_eq!(ordered(found), ips(&["2001:db8::1", "192.0.2.1", "192.0.2.2"]));
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_for_want_of_descriptors_are_not_empty() {
+        crate::trial::alone("net::resolve::tests::inside_files_that_cannot_be_read_stay_as_they_were");
+    }
+
+    #[test]
+    #[ignore = "takes all files of the whole process: run by files_that_cannot_be_read_for_want_of_descriptors_are_not_empty"]
+    fn inside_files_that_cannot_be_read_stay_as_they_were() {
+        let knows = |resolver: &Resolver| {
+            format!(
+                "{:?} {:?}",
+                resolver.servers,
+                resolver
+                    .hosts
+                    .lookup_static_host(&Query::query(Name::from_ascii("localhost.").unwrap(), RecordType::A))
+                    .map(|found| found.answers().len())
+            )
+        };
+        let mut source = ResolverSource::new(Servers::System);
+        let before = knows(&source.current());
+        // As if the files had changed since.
+        source.files = Some((Instant::now(), Some([None; 2])));
+        let mut later = Instant::now() + LOOK_EVERY;
+        let taken = crate::trial::take_descriptors();
+        let without = knows(&source.at(later));
+        let mut new = ResolverSource::new(Servers::System);
+        let nothing = new.current();
+        drop(taken);
+        assert_eq!(without, before);
+        assert!(nothing.servers.is_empty());
+        // Both look again: the one in its time, the other, which knows nothing, at once.
+        later += LOOK_EVERY;
+        for found in [knows(&source.at(later)), knows(&new.current())] {
+            assert_eq!(found, before);
+        }
+        assert_eq!(source.files.unwrap().1, Some(stamps()));
     }
 
     #[tokio::test]

@@ -10,7 +10,8 @@ use super::request::{List, ListPlan, PAGE_OBJECTS};
 use crate::http::client::{Client, carry_on};
 use crate::http::facts;
 use crate::http::trail::Trail;
-use crate::net::fault::{timed_out, within};
+use crate::net::fault::within;
+use crate::net::named;
 use crate::net::shared::Net;
 
 /// The largest page: a thousand keys of 1 KiB, each byte of it written as three, and what stands around them.
@@ -50,7 +51,7 @@ impl Action<Net> for S3 {
             let pages = self.pages(&list, (net, context), &mut trail, &mut listing);
             let failure = match within(context.deadline, pages).await {
                 Some(done) => done.err(),
-                None => Some(timed_out(&trail.phases, context.deadline)),
+                None => Some(trail.late(context.deadline)),
             };
             self.outcome(trail, listing, failure, Some(&list))
         })
@@ -72,7 +73,8 @@ impl S3 {
         for left in (0..=self.plan.objects_max.div_ceil(PAGE_OBJECTS)).rev() {
             let ready = list.page(token.as_deref(), context.scope, SystemClock.now())?;
             trail.begin(&ready);
-            let connection = self.client.ask(net, context.scope.run, &ready, trail).await?;
+            let asked = self.client.ask(net, context.scope.run, &ready, trail).await;
+            let connection = asked.map_err(|failure| named::hold(&self.plan.endpoint, failure))?;
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
             if !answer.status.is_success() {
                 return Err(refused(trail, list));
@@ -110,13 +112,8 @@ impl S3 {
         failure: Option<Failure>,
         list: Option<&List<'_>>,
     ) -> StepOutcome {
-        let cut_off = failure.as_ref().filter(|failure| failure.class == FailureClass::Timeout);
-        let phase = cut_off.and(trail.phases.current());
         trail.end();
         let mut attributes = facts::attributes(&trail);
-        if let Some(phase) = phase {
-            attributes.set("timeout.phase", phase.as_str());
-        }
         if let Some(list) = list {
             attributes.set("aws.s3.bucket", list.bucket.clone());
             attributes.set("aws.s3.prefix", list.prefix.clone());

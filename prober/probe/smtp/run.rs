@@ -87,13 +87,13 @@ impl Action<Net> for Smtp {
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
-        Box::pin(self.look(net.shared(), net.detail(), context))
+        Box::pin(async move { self.reach.hold_outcome(self.look(net.shared(), net.detail(), context).await) })
     }
 }
 
 impl Smtp {
     async fn look(&self, shared: &Arc<Shared>, detail: Detail, context: &StepContext<'_>) -> StepOutcome {
-        let address = match self.reach.resolve(context.scope) {
+        let address = match self.reach.resolve(context.scope, Family::Any) {
             Ok(address) => address,
             Err(failure) => return StepOutcome::failed(failure),
         };

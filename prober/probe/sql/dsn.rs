@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
+use scenario::template::Template;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host, SslMode, SslNegotiation};
 use url::Url;
 
 use crate::net::address::{Host as NetHost, HostPort};
+use crate::net::named::{CAPTURED, authority, marked};
 
 /// What a prober calls itself in the server's list of sessions.
 const APPLICATION: &str = "prober";
@@ -69,6 +71,23 @@ pub(super) enum DsnError {
     /// Proof that both ends see the same TLS session.
     #[error("the dsn asks for channel_binding=require, which is not supported")]
     ChannelBinding,
+}
+
+/// Whether a captured value stands in a dsn, a URL or a list, where the server does.
+pub(super) fn is_named_by_capture(dsn: &Template) -> bool {
+    let Some(text) = marked(dsn) else { return false };
+    let has_place = |setting: &str| {
+        let is_place = ["host=", "hostaddr=", "port="].iter().any(|key| setting.starts_with(key));
+        // What a dsn begins with may be all of it.
+        setting.contains(CAPTURED) && (is_place || setting.starts_with(CAPTURED))
+    };
+    match text.split_once("://") {
+        Some((_, rest)) => {
+            let query = rest.split_once('?').map_or("", |(_, query)| query);
+            authority(&text).contains(CAPTURED) || query.split('&').any(has_place)
+        }
+        None => text.split_whitespace().any(has_place),
+    }
 }
 
 impl Dsn {

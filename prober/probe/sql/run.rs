@@ -15,11 +15,12 @@ use scenario::template::Template;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::dsn::{Dsn, Login};
+use super::dsn::{self, Dsn, Login};
 use super::rows::Rows;
 use super::session::{Duplex, Session, SessionError};
 use crate::net::dial::dial;
 use crate::net::fault::{self, within};
+use crate::net::named;
 use crate::net::phases::Phases;
 use crate::net::resolve::Family;
 use crate::net::roots::Roots;
@@ -56,6 +57,17 @@ pub(super) enum Where {
     Later(Template),
 }
 
+impl Where {
+    /// What asking came to, held against the target if it named a host that may not be asked.
+    fn hold(&self, mut outcome: StepOutcome) -> StepOutcome {
+        if let Self::Later(template) = self {
+            let names = dsn::is_named_by_capture(template);
+            outcome.failure = outcome.failure.map(|failure| named::hold_if(names, template, failure));
+        }
+        outcome
+    }
+}
+
 /// One run of the step.
 pub(super) struct Conversation<'a> {
     pub(super) step: &'a Sql,
@@ -87,7 +99,7 @@ impl Action<Net> for Sql {
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
             let shared = Arc::clone(net.shared());
-            self.ask(&shared, net, context).await
+            self.place.hold(self.ask(&shared, net, context).await)
         })
     }
 }
@@ -137,7 +149,7 @@ impl Sql {
 
 fn fill(template: &Template, context: &StepContext<'_>) -> Result<Dsn, Failure> {
     let text = template.render(context.scope).map_err(|error| fault::unresolved(&error))?;
-    Dsn::parse(&text).map_err(|error| fault::config(error.to_string()))
+    Dsn::parse(&text).map_err(|error| fault::unusable(template, &error.to_string()))
 }
 
 fn outcome(hops: Vec<Hop>, attributes: Attributes, rows: Result<Rows, Failure>) -> StepOutcome {

@@ -70,6 +70,13 @@ fn hosts_that_answer_pings_wrongly() {
                     wrong.push(format!("{number} answers {how}: {said}, expected {expected}"));
                 }
             }
+            // Silence is told by an assertion, and has the phase that any other timeout has.
+            let silent = format!("icmp: {{ host: {}, count: 1, wait: 100ms }}", ping_host(2));
+            let outcome = trial::judge(&silent).await;
+            let phase = outcome.steps.first().and_then(|step| step.attributes.text("timeout.phase"));
+            if !trial::told(&outcome).starts_with("failed timeout timeout:") || phase != Some("wait") {
+                wrong.push(format!("silence is {} in {phase:?}", trial::told(&outcome)));
+            }
             wrong
         })
     });

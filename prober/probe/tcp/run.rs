@@ -89,12 +89,13 @@ impl Action<Net> for Tcp {
         Box::pin(async move {
             let (shared, detail) = (net.shared(), net.detail());
             if !self.every {
-                return self.talk(shared, (None, detail), context).await;
+                return self.reach.hold_outcome(self.talk(shared, (None, detail), context).await);
             }
             let talk = |shared: Arc<Shared>, peer| async move {
                 self.talk(&shared, (Some(peer), detail), context).await
             };
-            each::every(shared, (&self.reach, self.family), context, talk).await
+            let outcome = each::every(shared, (&self.reach, self.family), context, talk).await;
+            self.reach.hold_outcome(outcome)
         })
     }
 }
@@ -107,7 +108,7 @@ impl Tcp {
         (peer, detail): (Option<SocketAddr>, Detail),
         context: &StepContext<'_>,
     ) -> StepOutcome {
-        let prepared = self.reach.resolve(context.scope).and_then(|address| {
+        let prepared = self.reach.resolve(context.scope, self.family).and_then(|address| {
             let said = self.rounds.iter().map(|round| {
                 round.send.as_ref().map_or(Ok(Vec::new()), |payload| payload.render(context.scope))
             });

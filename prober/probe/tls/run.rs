@@ -70,11 +70,12 @@ impl Action<Net> for Tls {
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
             if !self.every {
-                return self.look(net.shared(), None, context).await;
+                return self.reach.hold_outcome(self.look(net.shared(), None, context).await);
             }
             let look =
                 |shared: Arc<Shared>, peer| async move { self.look(&shared, Some(peer), context).await };
-            each::every(net.shared(), (&self.reach, self.family), context, look).await
+            let outcome = each::every(net.shared(), (&self.reach, self.family), context, look).await;
+            self.reach.hold_outcome(outcome)
         })
     }
 }
@@ -87,7 +88,7 @@ impl Tls {
         only: Option<SocketAddr>,
         context: &StepContext<'_>,
     ) -> StepOutcome {
-        let prepared = self.reach.resolve(context.scope).and_then(|address| {
+        let prepared = self.reach.resolve(context.scope, self.family).and_then(|address| {
             let name = server_name(self.name.as_ref().unwrap_or(&address.host))?;
             Ok((address, name))
         });

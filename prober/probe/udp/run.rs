@@ -68,13 +68,13 @@ impl Action<Net> for Udp {
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
-        Box::pin(self.talk(net.shared(), net.detail(), context))
+        Box::pin(async move { self.reach.hold_outcome(self.talk(net.shared(), net.detail(), context).await) })
     }
 }
 
 impl Udp {
     async fn talk(&self, shared: &Shared, detail: Detail, context: &StepContext<'_>) -> StepOutcome {
-        let prepared = self.reach.resolve(context.scope).and_then(|address| {
+        let prepared = self.reach.resolve(context.scope, Family::Any).and_then(|address| {
             let said = self.send.iter().map(|payload| payload.render(context.scope));
             Ok((address, said.collect::<Result<Vec<_>, _>>()?))
         });

@@ -22,6 +22,7 @@ use crate::http::target::Target;
 use crate::http::wire::{Marks, Stream, Wire};
 use crate::net::dial::dial;
 use crate::net::fault::{self, timed_out, unusable, within};
+use crate::net::named;
 use crate::net::phases::Phases;
 use crate::net::reach;
 use crate::net::resolve::Family;
@@ -96,7 +97,9 @@ impl Action<Net> for WebSocket {
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
-        Box::pin(self.go(net.shared(), net.detail(), context))
+        Box::pin(
+            async move { named::hold_outcome(&self.url, self.go(net.shared(), net.detail(), context).await) },
+        )
     }
 }
 
@@ -135,6 +138,7 @@ impl WebSocket {
     fn prepare(&self, context: &StepContext<'_>) -> Result<(Target, Opening, Said), Failure> {
         let text = self.url.render(context.scope).map_err(|error| fault::unresolved(&error))?;
         let target = url::parse(&text).map_err(|error| unusable(&self.url, &error.to_string()))?;
+        named::check_family(&self.url, &target.address.host, self.family)?;
         let opening = Opening::new(self, &target, context.scope)?;
         let said = self.rounds.iter().map(|round| {
             let payloads = round.send.iter().map(|payload| payload.render(context.scope));

@@ -201,6 +201,106 @@ async fn a_link_that_an_answer_names_is_the_targets_word() {
     }
 }
 
+/// Every kind that takes a place with holes: `AT` is a host and a port, `HOST` a host alone.
+const PLACES: [&str; 16] = [
+    "http: http://AT/",
+    "http: { url: \"http://AT/\", addresses: all }",
+    "http: { url: \"http://shop.example/\", proxy: \"http://AT\" }",
+    "http: { url: \"https://shop.example/\", proxy: \"socks5h://AT\" }",
+    "http: { url: \"http://1.1.1.1/\", auth: { oauth2: { token_url: \"https://AT/\", client_id: a, client_secret: \"${secrets.at}\" } } }",
+    "tcp: { address: AT }",
+    "tcp: { address: AT, addresses: all }",
+    "tls: { address: AT }",
+    "tls: { address: AT, addresses: all }",
+    "udp: { address: AT, send: ping }",
+    "smtp: { address: AT }",
+    "grpc: { address: AT }",
+    "websocket: { url: \"ws://AT/\", messages: 1 }",
+    "icmp: { host: HOST }",
+    "jetstream: { address: AT, stream: ORDERS }",
+    "s3: { endpoint: \"http://AT\", bucket: exports }",
+];
+
+/// The same for databases, whose dsn has more ways to say it.
+const DATABASES: [&str; 4] = [
+    "sql: { dsn: \"postgresql://me@AT/shop\", query: select 1 }",
+    "sql: { dsn: \"postgresql://me@shop.example/shop?hostaddr=HOST\", query: select 1 }",
+    "sql: { dsn: \"host=shop.example hostaddr=HOST user=me\", query: select 1 }",
+    "sql: { dsn: \"mysql://me@AT/shop\", query: select 1 }",
+];
+
+#[tokio::test]
+async fn a_place_that_may_not_be_probed_is_held_against_whoever_named_it() {
+    let (server, sink) = (Server::start(), testkit::sink::Sink::start());
+    let at = sink.target(0);
+    let answer = format!(r#"{{"at":"{at}","host":"{}"}}"#, at.ip());
+    server.on("/order", Reply::json(&answer));
+    // What the flow begins with may be asked, and nothing else of this machine.
+    let network = format!("network: {{ allow: [\"{}\"] }}", server.addr());
+    let flow = |step: &str| {
+        format!(
+            "steps:\n  - name: order\n    http: {}\n    capture: {{ at: {{ json: $.at }}, host: {{ json: $.host }} }}\n  - name: next\n    {step}\n",
+            server.url("/order")
+        )
+    };
+    let (host, at) = (at.ip().to_string(), at.to_string());
+    for place in PLACES.iter().chain(&DATABASES) {
+        // The answer's word.
+        let step = place.replace("AT", "${at}").replace("HOST", "${host}");
+        let outcome = run_under(&network, None, &flow(&quoted(&step)), &at).await;
+        let (reason, class, error_type, _) = failure(&outcome);
+        assert_eq!(
+            (reason, class, error_type),
+            (Reason::Failed, "incorrect", "assert.capture"),
+            "{step}: {outcome:?}"
+        );
+        let message = &outcome.failure.as_ref().unwrap().message;
+        assert!(message.contains("the network policy does not allow it"), "{step}: {message}");
+        // Whoever runs the prober.
+        let filled = if place.contains("HOST") { &host } else { &at };
+        let step = place.replace("AT", "${secrets.at}").replace("HOST", "${secrets.at}");
+        denied(&run_under(&network, None, &flow(&quoted(&step)), filled).await, &step);
+    }
+    assert_eq!(sink.connections(), 0);
+}
+
+/// `step`, with quotes around values that begin with a hole: a brace has a meaning of its own in a list.
+fn quoted(step: &str) -> String {
+    ["address", "host"].iter().fold(step.to_owned(), |step, key| {
+        let Some((before, rest)) = step.split_once(&format!("{key}: ${{")) else { return step };
+        let (hole, after) = rest.split_once('}').expect("a hole ends");
+        format!("{before}{key}: \"${{{hole}}}\"{after}")
+    })
+}
+
+#[tokio::test]
+async fn a_captured_address_of_another_family_is_the_targets_word() {
+    let server = Server::start();
+    server.on("/order", Reply::json(r#"{"host":"[2001:db8::1]","bare":"2001:db8::1"}"#));
+    let network = format!("network: {{ allow: [\"{}\"] }}", server.addr());
+    for step in [
+        "http: { url: \"http://${host}/\", ip: \"4\" }",
+        "http: { url: \"http://${host}/\", ip: \"4\", addresses: all }",
+        "tcp: { address: \"${host}:80\", ip: \"4\" }",
+        "tcp: { address: \"${host}:80\", ip: \"4\", addresses: all }",
+        "tls: { address: \"${host}:443\", ip: \"4\" }",
+        "grpc: { address: \"${host}:443\", ip: \"4\" }",
+        "websocket: { url: \"ws://${host}/\", messages: 1, ip: \"4\" }",
+        "icmp: { host: \"${bare}\", ip: \"4\" }",
+    ] {
+        let flow = format!(
+            "steps:\n  - name: order\n    http: {}\n    capture: {{ host: {{ json: $.host }}, bare: {{ json: $.bare }} }}\n  - name: next\n    {step}\n",
+            server.url("/order")
+        );
+        let outcome = run_under(&network, None, &flow, "").await;
+        let (reason, class, error_type, _) = failure(&outcome);
+        let told = (reason, class, error_type);
+        assert_eq!(told, (Reason::Failed, "incorrect", "assert.capture"), "{step}: {outcome:?}");
+        let message = &outcome.failure.as_ref().unwrap().message;
+        assert!(message.contains("not of the address family"), "{step}: {message}");
+    }
+}
+
 #[tokio::test]
 async fn every_way_out_is_judged() {
     let sink = testkit::sink::Sink::start();

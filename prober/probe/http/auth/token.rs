@@ -21,6 +21,7 @@ use super::super::target::Target;
 use super::super::trail::{Answer, Trail};
 use super::TokenPlan;
 use crate::net::fault;
+use crate::net::named;
 use crate::net::shared::Net;
 
 /// The longest answer with a token in it.
@@ -50,6 +51,7 @@ impl TokenPlan {
         // Whatever way the token is written in it, nobody is shown the answer.
         let detail = std::mem::replace(&mut trail.detail, Detail::Facts);
         let about = |failure: Failure| {
+            let failure = named::hold(&self.url, failure);
             let message = format!("no token from {}: {}", ready.target.shown, failure.message);
             Failure::new(failure.class, failure.error_type, message)
         };

@@ -2,22 +2,10 @@
 //!
 //! Both are facts of a whole process, so each runs in one of its own.
 
-use std::process::Command;
-
 use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
 
 use super::*;
-
-/// Runs an ignored test of this module alone, in a process that may open 256 files.
-fn alone(test: &str) {
-    let test = format!("http::tests::descriptors::{test}");
-    let this = std::env::current_exe().expect("a running test has a file");
-    let limited = "ulimit -n 256 && exec \"$0\" --ignored --exact --test-threads=1 \"$1\"";
-    let output = Command::new("sh").arg("-c").arg(limited).arg(this).arg(test).output().expect("sh is there");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
-}
 
 fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("Linux has /proc").count()
@@ -25,7 +13,7 @@ fn open_files() -> usize {
 
 #[test]
 fn no_descriptor_is_left_open() {
-    alone("inside_runs_leave_nothing_open");
+    trial::alone("http::tests::descriptors::inside_runs_leave_nothing_open");
 }
 
 #[tokio::test]
@@ -54,7 +42,7 @@ async fn inside_runs_leave_nothing_open() {
 
 #[test]
 fn running_out_of_descriptors_is_not_the_targets_fault() {
-    alone("inside_a_run_without_descriptors_is_local");
+    trial::alone("http::tests::descriptors::inside_a_run_without_descriptors_is_local");
 }
 
 #[tokio::test]
@@ -62,10 +50,7 @@ fn running_out_of_descriptors_is_not_the_targets_fault() {
 async fn inside_a_run_without_descriptors_is_local() {
     let server = Server::start();
     server.on("/", Reply::ok("hello"));
-    let mut taken = Vec::new();
-    while let Ok(file) = std::fs::File::open("/dev/null") {
-        taken.push(file);
-    }
+    let taken = trial::take_descriptors();
     let without = trial::run(&KIND, get(server.url("/")), &trial::shared(), trial::PATIENCE).await;
     drop(taken);
     assert_eq!(without.failure(), "local local.fd");

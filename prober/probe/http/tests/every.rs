@@ -66,6 +66,24 @@ async fn each_address_is_asked_once_and_the_bad_one_is_named() {
 }
 
 #[tokio::test]
+async fn facts_and_the_last_hop_are_those_of_the_failure_that_is_told() {
+    let slow = Hostile::start(Fault::HalfOpen);
+    let names = testkit::dns::Server::start();
+    // At the second address nobody listens: it fails at once, and is not the one whose failure is told.
+    names.on("shop.test", "A", Names::a(&["127.0.0.1", "127.0.0.9"]));
+    names.on("shop.test", "AAAA", Names::empty());
+    let keys = every(format!("http://shop.test:{}/", slow.addr().port()));
+    let shared = shared_asking(names.addr());
+    let visit = async |limit| trial::run(&KIND, keys.clone(), &shared, limit).await;
+    let trial = trial::until_in(Phase::Wait, visit).await;
+    assert_eq!(trial.failure(), "timeout timeout", "{}", trial.message());
+    assert_eq!(trial.attribute("timeout.phase"), "wait");
+    let last = trial.outcome.hops.last().unwrap();
+    assert!(last.label.ends_with(&format!("at {}", slow.addr())), "{}", last.label);
+    assert!(trial.message().contains("127.0.0.9"), "{}", trial.message());
+}
+
+#[tokio::test]
 async fn names_in_tls_and_in_the_request_stay() {
     let pki = Pki::new();
     let server = Server::start_tls(pki.identity(&["shop.test"], Flaw::None).server_config(&Speech::h2()));

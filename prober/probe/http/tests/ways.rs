@@ -152,6 +152,36 @@ async fn a_proxy_that_does_not_pass_on_is_named_as_such() {
 }
 
 #[tokio::test]
+async fn what_is_late_on_the_way_through_a_proxy_is_who_was_waited_for() {
+    let (full, silent) = (testkit::hostile::Unconnectable::start(), Hostile::start(Fault::HalfOpen));
+    let names = testkit::dns::Server::start();
+    names.otherwise(testkit::dns::Reply::silence());
+    let shared = shared_asking(names.addr());
+    let port = silent.addr().port();
+    for (proxy, url, failure, phase) in [
+        // A proxy that cannot be connected to is one also where it would get the request as it is.
+        (format!("http://{}", full.addr()), "http://127.0.0.1:1/", "connect connect.proxy", Connect),
+        (format!("http://{}", full.addr()), "https://127.0.0.1:1/", "connect connect.proxy", Connect),
+        (format!("socks5h://{}", silent.addr()), "http://shop.test/", "connect connect.proxy", Wait),
+        // Its name cannot be looked up.
+        (format!("http://proxy.test:{port}"), "http://127.0.0.1:1/", "connect connect.proxy", Dns),
+        (format!("socks5://proxy.test:{port}"), "http://127.0.0.1:1/", "connect connect.proxy", Dns),
+        // The target's name is ours to look up, and no matter of the proxy's.
+        (format!("socks5://{}", silent.addr()), "http://shop.test/", "timeout timeout", Dns),
+    ] {
+        let run = async |limit| {
+            let keys = with(url.to_owned(), vec![("proxy", template(&proxy))]);
+            trial::run(&KIND, keys, &shared, limit).await
+        };
+        let trial = trial::until_in(phase, run).await;
+        assert_eq!(trial.failure(), failure, "{proxy} {url}: {}", trial.message());
+        assert_eq!(trial.last_phase(), Some(phase), "{proxy} {url}");
+        let names_proxy = trial.message().contains("proxy");
+        assert_eq!(names_proxy, failure.ends_with("proxy"), "{}", trial.message());
+    }
+}
+
+#[tokio::test]
 async fn a_name_is_looked_up_by_whoever_is_to() {
     let target = Server::start();
     target.on("/", Reply::ok("hello"));
