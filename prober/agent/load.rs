@@ -12,6 +12,7 @@ use probe::{Canary, KINDS, Net, Shared};
 use scenario::compile::{Compiled, Options, Sources, compile};
 use scenario::diagnostic::{Diagnostic, Severity};
 use scenario::own::Beside;
+use scenario::parsed::Ahead;
 use scenario::plan::Plan;
 use scenario::project::{CONTROL_EVERY, Project};
 use scenario::redact::SECRET_BYTES_MIN;
@@ -21,6 +22,7 @@ use scenario::template::Secrets;
 use schedule::distrust::mass::Target;
 use schedule::entry::Entry;
 
+use super::ahead::each_parsed;
 use super::alerts::{self, RouteError, Routes};
 use super::controls::{self, RegionControls};
 use super::exporters;
@@ -179,7 +181,7 @@ fn sources(place: &Place) -> Result<Read, FindError> {
         place.read(patterns)?;
     let folder = root.clone();
     let beside = Beside::new(move |path| beside(&folder.join(path)));
-    let sources = Sources { project, templates, scenarios, whole, beside };
+    let sources = Sources { project, templates, scenarios, whole, beside, ahead: Ahead(each_parsed) };
     Ok(Read { root, sources, unmatched, faults, warnings })
 }
 

@@ -23,6 +23,7 @@
 
 pub(crate) mod account;
 pub(crate) mod again;
+pub(crate) mod ahead;
 pub(crate) mod alerts;
 pub(crate) mod controls;
 pub(crate) mod exporters;

@@ -8,9 +8,11 @@ use fleet::set::{ALL_REGIONS, Role, ScenarioSet, SetError, SetFile};
 use probe::{KINDS, Net};
 use scenario::compile::{Compiled, Options, Sources, compile};
 use scenario::own::Beside;
+use scenario::parsed::Ahead;
 use scenario::region_part::region_part;
 use scenario::source::{Source, Spanned};
 
+use super::ahead::each_parsed;
 use super::files::{PROJECT_FILE, Patterns, Place};
 use super::load::{Checked, Noted, patterns};
 
@@ -164,6 +166,7 @@ pub(crate) fn sources(set: &ScenarioSet) -> Sources {
         scenarios: set.of(Role::Scenario).map(source).collect(),
         whole: false,
         beside: texts(beside),
+        ahead: Ahead(each_parsed),
     }
 }
 
@@ -200,6 +203,7 @@ pub(crate) fn from_files(mut files: BTreeMap<String, String>) -> Result<Sources,
         project: Some(project),
         whole: true,
         beside: texts(files),
+        ahead: Ahead(each_parsed),
     })
 }
 

@@ -20,6 +20,7 @@ use crate::kind::Kind;
 use crate::maintenance::Context;
 use crate::names::{Names, Own, Var, Vars};
 use crate::own::Beside;
+use crate::parsed::Ahead;
 use crate::plan::Plan;
 use crate::project::{Project, first_key};
 use crate::reuse::{Assembled, Templates, unwrap};
@@ -46,6 +47,8 @@ pub struct Sources {
     pub whole: bool,
     /// How other files are read that scenarios name and that must be there when they are compiled.
     pub beside: Beside,
+    /// How the scenario files are parsed.
+    pub ahead: Ahead,
 }
 
 /// What the command line adds.
@@ -101,7 +104,7 @@ impl<N> Compiled<N> {
 /// Compiles a project.
 pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options) -> Compiled<N> {
     let mut report = Report::default();
-    let is_whole = sources.whole;
+    let (is_whole, ahead) = (sources.whole, sources.ahead);
     let Read { project, templates, files, scenarios_from, mentioned, unread } =
         Read::of(sources, options, &mut report);
     let mut compiler = Compiler {
@@ -122,14 +125,14 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
         objectives: HashMap::new(),
     };
     let mut plans = Vec::new();
-    for (index, source) in files.iter().enumerate().skip(scenarios_from) {
-        let mut file_report = Report::default();
-        let made = compiler.file(index, source, &mut file_report);
+    ahead.0(&files, scenarios_from, &mut |index, source, parsed| {
+        let mut file_report = parsed.report;
+        let made = parsed.root.map(|root| compiler.file(index, source, root, &mut file_report));
         if !file_report.has_errors() {
-            plans.extend(made);
+            plans.extend(made.into_iter().flatten());
         }
         report.append(file_report);
-    }
+    });
     let joint_slos = compiler.joint_slos(&files, is_whole, &mut report);
     compiler.adjustments(is_whole, &mut report);
     let controls = compiler.controls(&mut report);
@@ -249,9 +252,7 @@ struct Former {
 }
 
 impl<N> Compiler<'_, N> {
-    fn file(&mut self, index: usize, source: &Source, report: &mut Report) -> Vec<Plan<N>> {
-        let file = u32::try_from(index).unwrap_or(u32::MAX);
-        let Some(root) = parse(file, &source.text, report) else { return Vec::new() };
+    fn file(&mut self, index: usize, source: &Source, root: Node, report: &mut Report) -> Vec<Plan<N>> {
         let root = unwrap(root, report);
         if slo::is_slo_file(&root) {
             self.mentioned.note(&root);

@@ -57,6 +57,7 @@ pub mod kind;
 pub mod maintenance;
 pub mod network;
 pub mod own;
+pub mod parsed;
 pub mod pattern;
 pub mod plan;
 pub mod project;
