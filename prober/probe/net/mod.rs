@@ -24,6 +24,7 @@
 //! | [`crl`] | lists of revoked certificates |
 //! | [`starttls`] | from plaintext to TLS, as each protocol has it |
 //! | [`certificate`] | facts read from a certificate, once each |
+//! | [`algorithms`] | what checks signatures, weak ones too |
 //! | [`maze`] | chains in which a search would not end |
 //! | [`verified`] | chains that hold, verified once each |
 //! | [`owner`] | which records of an answer belong to its question |
@@ -36,6 +37,7 @@
 //! | [`keys`] | keys that mean the same in every kind |
 
 pub(crate) mod address;
+pub(crate) mod algorithms;
 pub(crate) mod anchor;
 pub(crate) mod aside;
 pub(crate) mod canary;

@@ -12,9 +12,9 @@ use webpki::{
 };
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::algorithms;
 use super::chain::Facts;
 use super::defect::Defect;
+use crate::net::algorithms;
 use crate::net::certificate::CertificateFacts;
 use crate::net::crl::Crls;
 use crate::net::maze;
