@@ -65,7 +65,7 @@ impl Secured {
         let tls = QuicClientConfig::try_from(tls)
             .map_err(|error| fault::config(format!("QUIC cannot be set up: {error}")))?;
         let config = quinn::ClientConfig::new(Arc::new(tls));
-        let broken = |error: ConnectionError| self.broken(&error, &watch, &name);
+        let broken = |error: ConnectionError| self.broken(&error, &watch);
         let connected = quic::connect(peer, config, &name.to_str(), kept).await;
         let connection = connected.map_err(|unconnected| match unconnected {
             quic::Broken::Failed(failure) => failure,
@@ -115,13 +115,8 @@ impl Secured {
         Ok(SocketAddr::new(ip, self.address.port))
     }
 
-    fn broken(
-        &self,
-        error: &ConnectionError,
-        watch: &Watch,
-        name: &rustls_pki_types::ServerName<'_>,
-    ) -> Failure {
-        if let Some(defect) = watch.defect(name) {
+    fn broken(&self, error: &ConnectionError, watch: &Watch) -> Failure {
+        if let Some(defect) = watch.defect() {
             return defect;
         }
         match error {

@@ -96,7 +96,7 @@ async fn connect(
                 return Ok((endpoint, connection));
             }
             Err(broken) => {
-                let failure = watch.defect(name).unwrap_or_else(|| broken.failure(*peer));
+                let failure = shown.defect().unwrap_or_else(|| broken.failure(*peer));
                 trail.tls = Some(Arc::new(TlsFacts::new(&shown, shared)));
                 trail.phases.tried_in_vain(*peer, failure.error_type.clone());
                 if last.as_ref().is_none_or(|last| weight(&failure) >= weight(last)) {

@@ -7,11 +7,13 @@
 //! | --- | --- |
 //! | [`recorder`] | what writes down what a server shows, and decides |
 //! | [`failure`] | a handshake that failed, in our words |
+//! | [`weak`] | chains that are refused for nothing but their weakness |
 
 mod failure;
 mod recorder;
 #[cfg(test)]
 mod tests;
+mod weak;
 
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -22,13 +24,12 @@ use rustls::client::Resumption;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::{CertificateError, CipherSuite, ClientConfig, ProtocolVersion, SupportedProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, ProtocolVersion, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-pub(crate) use failure::of_certificate;
 #[cfg(any(feature = "doq", feature = "http3"))]
 pub(crate) use recorder::Watch;
 
@@ -136,7 +137,7 @@ pub(crate) struct Handshake {
     /// The certificates as served, the server's own first.
     pub(crate) chain: Vec<CertificateDer<'static>>,
     /// Why the chain does not hold, if it does not.
-    pub(crate) error: Option<CertificateError>,
+    pub(crate) flaw: Option<Flaw>,
     /// The protocol version, if the handshake got that far.
     pub(crate) protocol: Option<ProtocolVersion>,
     /// The cipher suite, if the handshake got that far.
@@ -145,6 +146,15 @@ pub(crate) struct Handshake {
     pub(crate) alpn: Option<Vec<u8>>,
     /// The stapled OCSP answer; empty if there was none.
     pub(crate) staple: Vec<u8>,
+}
+
+/// Why a chain does not hold.
+#[derive(Clone, Debug)]
+pub(crate) enum Flaw {
+    /// As the verification found it.
+    Refused(rustls::Error),
+    /// Keys or signatures are too weak; which ones, for people.
+    Weak(String),
 }
 
 impl TlsSetup {
@@ -218,7 +228,7 @@ impl TlsSetup {
                 shown.alpn = session.alpn_protocol().map(<[u8]>::to_vec);
                 (Ok(stream), shown)
             }
-            Err(error) => (Err(of_handshake(&error, &shown, name)), shown),
+            Err(error) => (Err(of_handshake(&error, &shown)), shown),
         }
     }
 
@@ -235,6 +245,7 @@ impl TlsSetup {
         Recorder {
             inner: Arc::clone(&self.verifier),
             verified: Arc::clone(&self.verified),
+            trusted: Arc::clone(&self.roots),
             verify: self.verify,
             seen: Mutex::default(),
         }

@@ -208,13 +208,10 @@ impl Served<'_> {
             }
         };
         weak(Defect::WeakSignature, &|facts| {
-            let is_weak = facts.weak_signature && (places.len() == 1 || !facts.is_self_issued());
-            is_weak.then(|| format!("{} is signed with {}", facts.subject, facts.signature))
+            let counts = places.len() == 1 || !facts.is_self_issued();
+            counts.then(|| facts.about_weak_signature()).flatten()
         });
-        weak(Defect::WeakKey, &|facts| {
-            let key = facts.key.as_deref().unwrap_or("a key that cannot be read");
-            facts.weak_key.then(|| format!("the key of {} is {key}", facts.subject))
-        });
+        weak(Defect::WeakKey, &CertificateFacts::about_weak_key);
     }
 
     /// The first certificate that comes after others although it issued the one before them.

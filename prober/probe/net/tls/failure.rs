@@ -5,15 +5,15 @@ use std::io;
 use model::outcome::{Failure, FailureClass};
 use model::time::Timestamp;
 use rustls::CertificateError;
-use rustls_pki_types::{ServerName, UnixTime};
+use rustls_pki_types::UnixTime;
 
-use super::Handshake;
+use super::{Flaw, Handshake};
 use crate::net::fault;
 
 /// The failure of a handshake in which the server showed this.
-pub(super) fn of_handshake(error: &io::Error, shown: &Handshake, name: &ServerName<'_>) -> Failure {
-    if let Some(defect) = &shown.error {
-        return of_certificate(defect, name);
+pub(super) fn of_handshake(error: &io::Error, shown: &Handshake) -> Failure {
+    if let Some(failure) = shown.defect() {
+        return failure;
     }
     if let Some(local) = fault::local(error) {
         return local;
@@ -35,10 +35,21 @@ pub(super) fn of_handshake(error: &io::Error, shown: &Handshake, name: &ServerNa
     Failure::new(FailureClass::Tls, "tls.handshake", message)
 }
 
-/// The failure that a chain with this defect stands for.
-pub(crate) fn of_certificate(defect: &CertificateError, name: &ServerName<'_>) -> Failure {
-    let name = name.to_str();
-    let (error_type, message) = match defect {
+impl Handshake {
+    /// The failure that the chain stands for, if it does not hold.
+    pub(crate) fn defect(&self) -> Option<Failure> {
+        let (error_type, message) = match self.flaw.as_ref()? {
+            Flaw::Refused(rustls::Error::InvalidCertificate(defect)) => of_certificate(defect),
+            Flaw::Refused(other) => ("tls.untrusted", format!("the certificate cannot be trusted: {other}")),
+            Flaw::Weak(about) => ("tls.weak", format!("the certificate could be forged: {about}")),
+        };
+        Some(Failure::new(FailureClass::Tls, error_type, message))
+    }
+}
+
+/// The `error.type` and the message of this defect.
+fn of_certificate(defect: &CertificateError) -> (&'static str, String) {
+    match defect {
         CertificateError::ExpiredContext { not_after, .. } => {
             ("tls.expired", format!("the certificate expired at {}", instant(*not_after)))
         }
@@ -47,21 +58,20 @@ pub(crate) fn of_certificate(defect: &CertificateError, name: &ServerName<'_>) -
             ("tls.not_yet_valid", format!("the certificate is not valid before {}", instant(*not_before)))
         }
         CertificateError::NotValidYet => ("tls.not_yet_valid", "the certificate is not valid yet".to_owned()),
-        CertificateError::NotValidForNameContext { presented, .. } => {
+        CertificateError::NotValidForNameContext { expected, presented } => {
             let names = presented.iter().take(5).map(|name| plain(name)).collect::<Vec<_>>().join(", ");
             let names = if names.is_empty() { "no name at all" } else { &names };
-            ("tls.name_mismatch", format!("the certificate is for {names}, not for {name}"))
+            ("tls.name_mismatch", format!("the certificate is for {names}, not for {}", expected.to_str()))
         }
         CertificateError::NotValidForName => {
-            ("tls.name_mismatch", format!("the certificate is not for {name}"))
+            ("tls.name_mismatch", "the certificate is for another name".to_owned())
         }
         CertificateError::Revoked => ("tls.revoked", "the certificate has been revoked".to_owned()),
         CertificateError::UnknownIssuer => {
             ("tls.untrusted", "the certificate does not lead to a trusted authority".to_owned())
         }
         other => ("tls.untrusted", format!("the certificate cannot be trusted: {other}")),
-    };
-    Failure::new(FailureClass::Tls, error_type, message)
+    }
 }
 
 /// `DnsName("shop.example")` and `IpAddress(127.0.0.1)` as webpki shows them, without the wrapping.
@@ -77,6 +87,8 @@ fn instant(at: UnixTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rustls_pki_types::ServerName;
+
     use super::*;
 
     #[test]
@@ -89,7 +101,7 @@ mod tests {
         ] {
             let presented = presented.into_iter().map(str::to_owned).collect();
             let defect = CertificateError::NotValidForNameContext { expected: shop.clone(), presented };
-            assert_eq!(of_certificate(&defect, &shop).message, wanted);
+            assert_eq!(of_certificate(&defect).1, wanted);
         }
     }
 }
