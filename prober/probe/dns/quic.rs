@@ -17,7 +17,7 @@ use crate::net::address::Host;
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
 use crate::net::quic;
-use crate::net::tls::{Watch, server_name};
+use crate::net::tls::{Watch, server_name, words};
 
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(50);
@@ -122,13 +122,15 @@ impl Secured {
         match error {
             // Codes of TLS alerts (RFC 9001, section 4.8).
             ConnectionError::TransportError(error) if (0x100..0x200).contains(&u64::from(error.code)) => {
-                let message = format!("{}: the TLS handshake failed: {error}", self.shown);
+                let message =
+                    format!("{}: the TLS handshake failed: {}", self.shown, words::plainly(&error.reason));
                 Failure::new(FailureClass::Tls, "tls.handshake", message)
             }
             ConnectionError::ConnectionClosed(close)
                 if (0x100..0x200).contains(&u64::from(close.error_code)) =>
             {
-                let message = format!("{} ended the TLS handshake: {close}", self.shown);
+                let alert = words::of_alert_number(close.error_code.into());
+                let message = format!("{} ended the TLS handshake with the alert {alert}", self.shown);
                 Failure::new(FailureClass::Tls, "tls.handshake", message)
             }
             other => self.protocol(&other.to_string()),

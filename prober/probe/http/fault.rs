@@ -8,6 +8,7 @@ use model::outcome::{Failure, FailureClass};
 use super::speaker::{HEAD_BYTES_MAX, HEADERS_MAX};
 use super::wire::NoHead;
 use crate::net::fault;
+use crate::net::tls::words;
 
 /// The failure of an exchange that broke; `answered` says whether the answer had begun.
 pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
@@ -21,11 +22,15 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
             // In TLS 1.3 a server looks at the client's certificate after the handshake. HTTP/2 passes on only
             // the text of an error.
             if let Some(alert) = cause.to_string().strip_prefix("received fatal alert: ") {
-                let message = format!("the server ended the TLS connection with the alert {alert}");
+                let message = format!(
+                    "the server ended the TLS connection with the alert {}",
+                    words::of_alert_named(alert)
+                );
                 return Failure::new(FailureClass::Tls, "tls.handshake", message);
             }
             if !is_of_body(error) {
-                return protocol(format!("the answer cannot be decrypted: {cause}"));
+                let why = words::plainly(&cause.to_string());
+                return protocol(format!("the answer cannot be decrypted: {why}"));
             }
         }
         // hyper wraps its complaints about chunks and trailers the same way.

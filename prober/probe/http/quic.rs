@@ -29,7 +29,7 @@ use crate::net::each;
 use crate::net::fault::{weight, within};
 use crate::net::quic;
 use crate::net::shared::Shared;
-use crate::net::tls::{Handshake, TlsSetup, server_name};
+use crate::net::tls::{Handshake, TlsSetup, server_name, words};
 
 /// How long an address is waited for while there are others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -150,10 +150,12 @@ fn of_quic(error: &quinn::ConnectionError, peer: SocketAddr) -> Failure {
     let is_alert = |code: u64| (0x100..0x200).contains(&code);
     match error {
         quinn::ConnectionError::TransportError(error) if is_alert(error.code.into()) => {
-            Failure::new(FailureClass::Tls, "tls.handshake", format!("the TLS handshake failed: {error}"))
+            let message = format!("the TLS handshake failed: {}", words::plainly(&error.reason));
+            Failure::new(FailureClass::Tls, "tls.handshake", message)
         }
         quinn::ConnectionError::ConnectionClosed(close) if is_alert(close.error_code.into()) => {
-            let message = format!("the server ended the TLS handshake: {close}");
+            let alert = words::of_alert_number(close.error_code.into());
+            let message = format!("the server ended the TLS handshake with the alert {alert}");
             Failure::new(FailureClass::Tls, "tls.handshake", message)
         }
         quinn::ConnectionError::TimedOut => Failure::new(

@@ -185,6 +185,11 @@ fn short_name(algorithm: &Oid<'_>) -> String {
     oid2sn(algorithm, oid_registry()).map_or_else(|_| algorithm.to_id_string(), str::to_owned)
 }
 
+/// The short name of the algorithm that the inside of an encoded `AlgorithmIdentifier` begins with.
+pub(crate) fn algorithm(encoded: &[u8]) -> String {
+    Oid::from_der(encoded).map_or_else(|_| "an unknown algorithm".to_owned(), |(_, oid)| short_name(&oid))
+}
+
 fn scts(certificate: &X509Certificate<'_>) -> usize {
     let count = |extension: &ParsedExtension<'_>| match extension {
         ParsedExtension::SCT(list) => list.len(),

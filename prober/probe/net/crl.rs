@@ -11,6 +11,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use crate::net::fault;
 use crate::net::roots;
+use crate::net::tls::words::of_webpki;
 
 /// The most lists of one file.
 const LISTS_MAX: usize = 64;
@@ -69,8 +70,10 @@ pub(crate) fn of_file(path: &str) -> Result<Crls, Failure> {
 }
 
 fn list(der: CertificateRevocationListDer<'static>) -> Result<List, String> {
-    let parsed = OwnedCertRevocationList::from_der(&der).map_err(|error| format!("no list: {error}"))?;
-    let (_, read) = CertificateRevocationList::from_der(&der).map_err(|error| format!("no list: {error}"))?;
+    let parsed =
+        OwnedCertRevocationList::from_der(&der).map_err(|error| format!("no list: {}", of_webpki(&error)))?;
+    let (_, read) =
+        CertificateRevocationList::from_der(&der).map_err(|_| "no list: it cannot be read".to_owned())?;
     let issuer = read.issuer().as_raw().into();
     let next_update = read.next_update().map(|time| Timestamp::from_seconds(time.timestamp()));
     Ok(List { parsed: parsed.into(), issuer, next_update, der })

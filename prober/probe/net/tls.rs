@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`recorder`] | what writes down what a server shows, and decides |
 //! | [`failure`] | a handshake that failed, in our words |
+//! | [`words`] | what the libraries say, in plain words |
 //! | [`weak`] | chains that are refused for nothing but their weakness |
 
 mod failure;
@@ -14,6 +15,7 @@ mod recorder;
 #[cfg(test)]
 mod tests;
 mod weak;
+pub(crate) mod words;
 
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;

@@ -20,6 +20,7 @@ use crate::net::certificate::CertificateFacts;
 use crate::net::crl::Crls;
 use crate::net::fault;
 use crate::net::roots::Trusted;
+use crate::net::tls::words::of_webpki;
 
 /// The `error.type` of a chain that this program has no algorithm for.
 const UNSUPPORTED: &str = "local.unsupported";
@@ -159,7 +160,10 @@ impl Served<'_> {
                 found(Defect::Revoked, "the list of revoked certificates has it".to_owned());
                 Ok("revoked")
             }
-            Err(error) => Err(fault::config(format!("the CRL of {} cannot be used: {error}", leaf.issuer))),
+            Err(error) => {
+                let why = of_webpki(&error);
+                Err(fault::config(format!("the CRL of {} cannot be used: {why}", leaf.issuer)))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
-use testkit::pki::{Flaw, Pki, Speech};
+use testkit::pki::{Extra, Flaw, Identity, Pki, Speech};
 
 use super::*;
 use scenario::value::{Reading, Value};
@@ -153,6 +153,48 @@ async fn a_certificate_that_does_not_hold_says_why_and_is_kept() {
         assert_eq!(lax.outcome.failure, None, "{flaw:?}");
         assert_eq!(lax.attribute("prober.tls.insecure"), "it is a test");
         assert!(!lax.attribute("prober.tls.error").is_empty());
+    }
+}
+
+/// The message of a GET from a server with `identity`, by a client that trusts the root of `pki`.
+async fn refused(pki: &Pki, identity: &Identity) -> String {
+    let server = Server::start_tls(identity.server_config(&Speech::h1()));
+    let mut keys = get(server.url("/"));
+    keys.push(("ca", text(pki.root_file().display().to_string())));
+    let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+    format!("{}: {}", trial.failure(), trial.message())
+}
+
+#[tokio::test]
+async fn the_certificate_that_is_to_blame_is_named() {
+    for (dates, expected) in [
+        (
+            (-90, -1),
+            "tls tls.expired: the intermediate certificate CN=prober test intermediate (2 of 2 served) expired at 20",
+        ),
+        (
+            (1, 90),
+            "tls tls.not_yet_valid: the intermediate certificate CN=prober test intermediate (2 of 2 served) is not valid before 20",
+        ),
+    ] {
+        let pki = Pki::dated((-100, 100), dates);
+        let told = refused(&pki, &pki.identity(&["127.0.0.1"], Flaw::None)).await;
+        assert!(told.starts_with(expected) && told.ends_with(" UTC"), "{told}");
+    }
+    let pki = Pki::new();
+    let told = refused(&pki, &pki.identity(&["127.0.0.1"], Flaw::Expired)).await;
+    assert!(told.starts_with("tls tls.expired: the certificate expired at 20"), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_said_in_words() {
+    let pki = Pki::new();
+    for (extra, why) in [
+        (Extra::ClientOnly, "it is for clients, not for servers"),
+        (Extra::IssuedByALeaf, "it was issued by a certificate that may not issue any"),
+    ] {
+        let told = refused(&pki, &pki.identity_with(&["127.0.0.1"], extra)).await;
+        assert_eq!(told, format!("tls tls.untrusted: the certificate cannot be trusted: {why}"));
     }
 }
 
