@@ -3,12 +3,16 @@
 use std::error::Error as _;
 use std::io;
 
-use model::outcome::{Failure, FailureClass};
+use h2::Reason;
+use model::outcome::{Failure, FailureClass, cut};
 
 use super::speaker::{HEAD_BYTES_MAX, HEADERS_MAX};
 use super::wire::NoHead;
 use crate::net::fault;
 use crate::net::tls::words;
+
+/// How much of what a server says with the end of a connection is shown, in bytes.
+const SAID_BYTES_MAX: usize = 128;
 
 /// The failure of an exchange that broke; `answered` says whether the answer had begun.
 pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
@@ -62,9 +66,10 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         return truncated(answered);
     }
-    protocol(match error.source() {
-        Some(cause) => format!("the exchange broke while {doing}: {cause}"),
-        None => format!("the exchange broke while {doing}: {error}"),
+    protocol(match (h2_cause(error), error.source()) {
+        (Some(cause), _) => of_h2(cause, doing),
+        (None, Some(cause)) => format!("the exchange broke while {doing}: {cause}"),
+        (None, None) => format!("the exchange broke while {doing}: {error}"),
     })
 }
 
@@ -85,15 +90,31 @@ pub(super) fn is_gone(error: &hyper::Error) -> bool {
 /// Whether the server said over HTTP/2 that it did nothing with the request: it refused the stream, or goes away and
 /// had not begun with it (RFC 9113, section 8.7).
 pub(super) fn is_unprocessed(error: &hyper::Error) -> bool {
-    // The words of the h2 library, whose types are not ours to use.
-    const WORDS: [&str; 2] = [
-        "stream error received: refused stream before processing any application logic",
-        "connection error received: not a result of an error",
-    ];
-    error.source().is_some_and(|cause| {
-        let text = cause.to_string();
-        WORDS.iter().any(|words| text.starts_with(words))
+    h2_cause(error).is_some_and(|cause| {
+        let is = |reason| cause.is_remote() && cause.reason() == Some(reason);
+        cause.is_reset() && is(Reason::REFUSED_STREAM) || cause.is_go_away() && is(Reason::NO_ERROR)
     })
+}
+
+/// What ended an exchange over HTTP/2, as a sentence that begins with who ended it.
+fn of_h2(cause: &h2::Error, doing: &str) -> String {
+    let Some(reason) = cause.reason() else { return format!("the exchange broke while {doing}: {cause}") };
+    let code = u32::from(reason);
+    // RFC 9113, section 7, has fourteen names.
+    let reason = if code <= 0xd { format!("{reason:?}: {reason}") } else { format!("code {code}") };
+    let who = match (cause.is_remote(), cause.is_go_away(), cause.is_reset()) {
+        (true, true, _) => "the server closed the HTTP/2 connection",
+        (true, _, true) => "the server ended the HTTP/2 stream",
+        _ => "the server broke the rules of HTTP/2",
+    };
+    let said = said_in(&cause.to_string());
+    format!("{who} while {doing} ({reason}){said}")
+}
+
+/// What the server said in a GOAWAY, which h2 shows at the end of its text, escaped, and nowhere else.
+fn said_in(text: &str) -> String {
+    let said = text.split_once(" (b\"").and_then(|(_, rest)| rest.strip_suffix("\")"));
+    said.map_or_else(String::new, |said| format!(", and said `{}`", cut(said.to_owned(), SAID_BYTES_MAX)))
 }
 
 /// The failure of an answer that breaks HTTP's rules.
@@ -120,6 +141,15 @@ fn is_of_body(error: &hyper::Error) -> bool {
 }
 
 fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
+    cause_of(error)
+}
+
+fn h2_cause(error: &hyper::Error) -> Option<&h2::Error> {
+    cause_of(error)
+}
+
+/// The first cause of the type `E`.
+fn cause_of<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(found) = inner.downcast_ref() {
