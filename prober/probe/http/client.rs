@@ -90,7 +90,7 @@ impl Client {
         }
         // What comes first over HTTP/2 are settings, and no part of an answer.
         let begun = !connection.speaker.is_h2() && connection.marks.first_read().is_some();
-        let answer = answered.map_err(|error| fault::of_exchange(&error, begun))?;
+        let answer = answered.map_err(|error| fault::of_head(&error, begun, &connection.marks))?;
         if let Some(proxy) = through
             && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
         {

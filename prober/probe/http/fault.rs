@@ -7,7 +7,8 @@ use h2::Reason;
 use model::outcome::{Failure, FailureClass, cut};
 
 use super::speaker::{HEAD_BYTES_MAX, HEADERS_MAX};
-use super::wire::NoHead;
+use super::wire::{Marks, NoHead};
+use crate::net::banner::Expected;
 use crate::net::fault;
 use crate::net::tls::words;
 
@@ -71,6 +72,25 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
         (None, Some(cause)) => format!("the exchange broke while {doing}: {cause}"),
         (None, None) => format!("the exchange broke while {doing}: {error}"),
     })
+}
+
+/// The failure of an exchange that broke before the head of an answer; says what came in its place.
+pub(crate) fn of_head(error: &hyper::Error, answered: bool, marks: &Marks) -> Failure {
+    let failure = of_exchange(error, answered);
+    // One that is too long is HTTP, and one that breaks off later has a head.
+    if !is_no_http(error) {
+        return failure;
+    }
+    let expected = if h2_cause(error).is_some() { Expected::Http2 } else { Expected::Http1 };
+    let message = format!("{}{}", failure.message, marks.told(expected));
+    Failure::new(failure.class, failure.error_type, message)
+}
+
+fn is_no_http(error: &hyper::Error) -> bool {
+    let behind = || error.source().and_then(|why| why.downcast_ref::<hyper::Error>());
+    error.is_parse() && !error.is_parse_too_large()
+        || h2_cause(error).is_some_and(|cause| cause.is_library())
+        || error.is_canceled() && behind().is_some_and(is_no_http)
 }
 
 /// Whether the connection ended without a byte of an answer, as one does that the server closed meanwhile.

@@ -18,6 +18,7 @@
 //! | [`lines`] | a protocol of lines, read within limits |
 //! | [`mail`] | what a mail server says, and how it comes to TLS |
 //! | [`tls`] | the handshake, with what the server showed |
+//! | [`banner`] | the first bytes of what came, for people |
 //! | [`proxy`] | through a proxy |
 //! | [`identity`] | a client's certificate and key |
 //! | [`roots`] | which authorities are trusted |
@@ -40,6 +41,7 @@ pub(crate) mod address;
 pub(crate) mod algorithms;
 pub(crate) mod anchor;
 pub(crate) mod aside;
+pub(crate) mod banner;
 pub(crate) mod canary;
 pub(crate) mod certificate;
 pub(crate) mod crl;

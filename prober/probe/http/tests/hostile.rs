@@ -76,7 +76,9 @@ async fn heads_with_many_lines_and_folded_ones() {
         (answer("X Y: z\r\n"), Some("the server's answer is not HTTP/1.1: invalid HTTP header parsed")),
         (
             "HTTQ/1.1 200 OK\r\n\r\n".to_owned(),
-            Some("the server's answer is not HTTP/1.1: invalid HTTP version parsed"),
+            Some(
+                "the server's answer is not HTTP/1.1: invalid HTTP version parsed: it sent `HTTQ/1.1 200 OK\\r\\n\\r\\n`",
+            ),
         ),
     ] {
         let hostile = Hostile::start(Fault::Raw(head.into_bytes()));
@@ -195,6 +197,51 @@ async fn what_is_wrong_with_a_certificate_is_said_in_words() {
     ] {
         let told = refused(&pki, &pki.identity_with(&["127.0.0.1"], extra)).await;
         assert_eq!(told, format!("tls tls.untrusted: the certificate cannot be trusted: {why}"));
+    }
+}
+
+#[tokio::test]
+async fn what_came_in_the_place_of_http_is_shown() {
+    for (banner, shown) in [
+        (
+            &b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n"[..],
+            "it sent `SSH-2.0-OpenSSH_9.2p1 Debian\\r\\n`, which looks like SSH",
+        ),
+        (
+            b"220 mx.test ESMTP\r\n",
+            "it sent `220 mx.test ESMTP\\r\\n`, which looks like a mail server (SMTP)",
+        ),
+        (b"\x15\x03\x01\0\x02\x02\x46", "F`, which looks like TLS: use https:"),
+        (b"good morning, nobody speaks HTTP here\n", "it sent `good morning, nobody speaks HTTP here\\n`"),
+    ] {
+        let server = Hostile::start(Fault::Raw(banner.to_vec()));
+        for version in ["1.1", "2"] {
+            let keys =
+                [get(format!("http://{}/", server.addr())), vec![("http_version", Bound::Choice(version))]]
+                    .concat();
+            let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+            assert_eq!(trial.failure(), "protocol http.protocol", "{version}: {}", trial.message());
+            assert!(trial.message().ends_with(shown), "{version}: {}", trial.message());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_what_came_is_never_shown() {
+    let secret = "a-very-secret-\"token\"-of-this-test";
+    for sent in [
+        format!("you sent {secret} and this is no HTTP\r\n"),
+        // The limit cuts it.
+        format!("you sent something that this server does not like: {secret}\r\n"),
+    ] {
+        let server = Hostile::start(Fault::Raw(sent.into_bytes()));
+        let step = format!(
+            "http: {{ url: \"http://{}/\", headers: {{ x-key: \"${{secrets.key}}\" }} }}",
+            server.addr()
+        );
+        let told = trial::told(&trial::judge_with(&step, &[("key", secret)]).await);
+        assert!(told.contains("it sent `you sent") && told.contains("•••(key)"), "{told}");
+        assert!(!told.contains("a-very") && !told.contains("token"), "{told}");
     }
 }
 
