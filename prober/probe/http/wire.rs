@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::net::banner::{Banner, Expected};
+use crate::net::tls::Overheard;
 
 /// The bytes of one connection, plain or secured.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(crate) enum Stream {
     /// TCP.
     Plain(TcpStream),
     /// TLS on TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Overheard<TcpStream>>>),
 }
 
 /// When the first byte was read and the last one written since [`Marks::reset`].

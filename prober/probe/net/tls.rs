@@ -7,10 +7,12 @@
 //! | --- | --- |
 //! | [`recorder`] | what writes down what a server shows, and decides |
 //! | [`failure`] | a handshake that failed, in our words |
+//! | [`overheard`] | the first bytes that came, whatever they are |
 //! | [`words`] | what the libraries say, in plain words |
 //! | [`weak`] | chains that are refused for nothing but their weakness |
 
 mod failure;
+mod overheard;
 mod recorder;
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+pub(crate) use overheard::Overheard;
 #[cfg(any(feature = "doq", feature = "http3"))]
 pub(crate) use recorder::Watch;
 
@@ -211,7 +214,7 @@ impl TlsSetup {
         stream: S,
         name: &ServerName<'static>,
         phases: &mut Phases,
-    ) -> (Result<TlsStream<S>, Failure>, Handshake)
+    ) -> (Result<TlsStream<Overheard<S>>, Failure>, Handshake)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -219,7 +222,9 @@ impl TlsSetup {
         let recorder = Arc::new(self.recorder());
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
-        let connected = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await;
+        let stream = Overheard::new(stream);
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
+        let connected = connecting.into_fallible().await;
         let mut shown = std::mem::take(&mut *recorder.lock());
         match connected {
             Ok(stream) => {
@@ -230,7 +235,7 @@ impl TlsSetup {
                 shown.alpn = session.alpn_protocol().map(<[u8]>::to_vec);
                 (Ok(stream), shown)
             }
-            Err(error) => (Err(of_handshake(&error, &shown)), shown),
+            Err((error, stream)) => (Err(of_handshake(&error, &shown, stream.banner())), shown),
         }
     }
 

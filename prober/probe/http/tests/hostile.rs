@@ -226,6 +226,43 @@ async fn what_came_in_the_place_of_http_is_shown() {
     }
 }
 
+/// A server for one connection that says `banner` to the first bytes that come.
+fn saying(banner: &'static [u8]) -> (std::net::SocketAddr, std::thread::JoinHandle<()>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let served = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _hello = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(banner).unwrap();
+        // Until the prober hangs up.
+        let _end = stream.read_to_end(&mut Vec::new());
+    });
+    (addr, served)
+}
+
+#[tokio::test]
+async fn what_came_in_the_place_of_tls_is_shown() {
+    for (banner, shown) in [
+        (
+            &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+            ": it sent `HTTP/1.1 400 Bad Request\\r\\n\\r\\n`, which looks like plain HTTP: use http:",
+        ),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", ": it sent `SSH-2.0-OpenSSH_9.2p1\\r\\n`, which looks like SSH"),
+        (
+            b"220 mx.test ESMTP\r\n",
+            ": it sent `220 mx.test ESMTP\\r\\n`, which looks like a mail server (SMTP)",
+        ),
+    ] {
+        let (addr, served) = saying(banner);
+        let trial =
+            trial::run(&KIND, get(format!("https://{addr}/")), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.failure(), "tls tls.handshake");
+        assert_eq!(trial.message(), format!("the server does not speak TLS on this port{shown}"));
+        served.join().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_secret_in_what_came_is_never_shown() {
     let secret = "a-very-secret-\"token\"-of-this-test";

@@ -8,6 +8,7 @@ use rustls::CertificateError;
 use rustls_pki_types::UnixTime;
 
 use super::{Flaw, Handshake, words};
+use crate::net::banner::{Banner, Expected};
 use crate::net::certificate::{self, CertificateFacts};
 use crate::net::fault;
 
@@ -16,8 +17,8 @@ const CHAIN_MAX: usize = 10;
 /// The longest name of a certificate in a sentence, in bytes.
 const SUBJECT_BYTES_MAX: usize = 128;
 
-/// The failure of a handshake in which the server showed this.
-pub(super) fn of_handshake(error: &io::Error, shown: &Handshake) -> Failure {
+/// The failure of a handshake in which the server showed this, and in which these bytes came first.
+pub(super) fn of_handshake(error: &io::Error, shown: &Handshake, came: &Banner) -> Failure {
     if let Some(failure) = shown.defect() {
         return failure;
     }
@@ -25,6 +26,9 @@ pub(super) fn of_handshake(error: &io::Error, shown: &Handshake) -> Failure {
         return local;
     }
     let message = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(inner @ rustls::Error::InvalidMessage(_)) => {
+            format!("{}{}", words::of_rustls(inner), came.told(Expected::Tls))
+        }
         Some(inner) => of_rustls(inner),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             "the server closed the connection in the TLS handshake".to_owned()
@@ -43,7 +47,6 @@ fn of_rustls(error: &rustls::Error) -> String {
         rustls::Error::AlertReceived(alert) => {
             format!("the server ended the TLS handshake with the alert {}", words::of_alert(*alert))
         }
-        rustls::Error::InvalidMessage(_) => words::of_rustls(error),
         other => format!("the TLS handshake failed: {}", words::of_rustls(other)),
     }
 }
