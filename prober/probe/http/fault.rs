@@ -40,7 +40,8 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
         }
         // hyper wraps its complaints about chunks and trailers the same way.
         if matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) {
-            return protocol(format!("the answer breaks the rules of HTTP: {cause}"));
+            let why = words::plainly(&cause.to_string());
+            return protocol(format!("the answer breaks the rules of HTTP: {why}"));
         }
         if let Some(inner) = cause.get_ref()
             && inner.is::<NoHead>()
@@ -89,7 +90,7 @@ pub(crate) fn of_head(error: &hyper::Error, answered: bool, marks: &Marks) -> Fa
 fn is_no_http(error: &hyper::Error) -> bool {
     let behind = || error.source().and_then(|why| why.downcast_ref::<hyper::Error>());
     error.is_parse() && !error.is_parse_too_large()
-        || h2_cause(error).is_some_and(|cause| cause.is_library())
+        || h2_cause(error).is_some_and(h2::Error::is_library)
         || error.is_canceled() && behind().is_some_and(is_no_http)
 }
 

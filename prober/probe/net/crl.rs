@@ -11,7 +11,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use crate::net::fault;
 use crate::net::roots;
-use crate::net::tls::words::of_webpki;
+use crate::net::tls::words::{of_pem, of_webpki};
 
 /// The most lists of one file.
 const LISTS_MAX: usize = 64;
@@ -61,7 +61,7 @@ pub(crate) fn of_file(path: &str) -> Result<Crls, Failure> {
         vec![CertificateRevocationListDer::from(bytes)]
     } else {
         let ders = CertificateRevocationListDer::pem_slice_iter(&bytes).take(LISTS_MAX + 1);
-        ders.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(&error))?
+        ders.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(&of_pem(&error)))?
     };
     if ders.is_empty() || ders.len() > LISTS_MAX {
         return Err(wrong(&format!("it has {} lists in it, not 1 to {LISTS_MAX}", ders.len())));

@@ -20,7 +20,7 @@ use super::run::{MESSAGES_MAX, Until};
 use crate::http::wire::{Marks, NoHead, Wire};
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
-use crate::net::tls::words::plainly;
+use crate::net::tls::words::of_io;
 use crate::octets::Encoding;
 
 /// The most that comes on one WebSocket, in bytes.
@@ -226,7 +226,7 @@ fn of_frames(error: Error, doing: &str) -> Failure {
         Error::Io(error) => match error.get_ref() {
             Some(inner) if inner.is::<NoHead>() => flood("the server sent more than 8 MiB".to_owned()),
             _ if error.kind() == io::ErrorKind::InvalidData => {
-                broken(format!("what came cannot be decrypted: {}", plainly(&error.to_string())))
+                broken(format!("what came cannot be decrypted: {}", of_io(&error)))
             }
             _ => fault::of_io(&error, doing),
         },

@@ -48,7 +48,7 @@ fn weakness(served: &Served<'_>, trusted: &Trusted, now: UnixTime) -> Option<Str
     let found =
         leaf.verify_for_usage(&algorithms::ALL, &trusted.store.roots, &others, now, usage, None, None);
     let on_path: Vec<CertificateDer<'_>> = match &found {
-        Ok(path) => path.intermediate_certificates().map(|between| between.der()).collect(),
+        Ok(path) => path.intermediate_certificates().map(webpki::Cert::der).collect(),
         // MD5 and curves of 224 bits nobody checks: that one of them was used is all that can be told.
         Err(
             webpki::Error::UnsupportedSignatureAlgorithmContext(_)

@@ -4,13 +4,14 @@
 //! here is what servers are seen to do; names of anything else are taken apart into the words they are made of.
 
 use std::fmt::Debug;
+use std::io;
 
 use model::time::Timestamp;
 use rustls::{
     AlertDescription, CertRevocationListError, CertificateError, Error, ExtendedKeyPurpose, InvalidMessage,
     OtherError, PeerIncompatible, PeerMisbehaved,
 };
-use rustls_pki_types::UnixTime;
+use rustls_pki_types::{UnixTime, pem};
 
 use crate::net::certificate;
 
@@ -64,6 +65,23 @@ pub(crate) fn of_alert_named(name: &str) -> String {
 #[cfg(any(feature = "doq", feature = "http3"))]
 pub(crate) fn of_alert_number(code: u64) -> String {
     of_alert(AlertDescription::from(code.to_le_bytes()[0]))
+}
+
+/// Why a connection broke, TLS in it or not.
+pub(crate) fn of_io(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(inner) => of_rustls(inner),
+        None => plainly(&error.to_string()),
+    }
+}
+
+/// Why a PEM file cannot be read; the library shows bytes as numbers.
+pub(crate) fn of_pem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section of it has no end".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => "a section of it does not begin as it must".to_owned(),
+        other => plainly(&other.to_string()),
+    }
 }
 
 /// Why a handshake failed, or a connection after it.

@@ -253,6 +253,22 @@ fn no_text_has_a_variants_name_in_it() {
 }
 
 #[test]
+fn files_and_connections_have_words_too() {
+    for error in [
+        pem::Error::MissingSectionEnd { end_marker: b"-----END CERTIFICATE-----".to_vec() },
+        pem::Error::IllegalSectionStart { line: b"-----BEGIN".to_vec() },
+        pem::Error::Base64Decode("invalid character".to_owned()),
+        pem::Error::NoItemsFound,
+        pem::Error::SectionTooLarge,
+    ] {
+        check(&error, &of_pem(&error));
+    }
+    for error in rustls_errors() {
+        check(&error, &of_io(&io::Error::new(io::ErrorKind::InvalidData, error.clone())));
+    }
+}
+
+#[test]
 fn what_people_read() {
     for (found, wanted) in [
         (of_certificate(&certificate_errors()[22]), CRITICAL),
