@@ -17,7 +17,7 @@ use crate::net::address::Host;
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
 use crate::net::quic;
-use crate::net::tls::{Watch, server_name};
+use crate::net::tls::{Watch, server_name, words};
 
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(50);
@@ -65,7 +65,7 @@ impl Secured {
         let tls = QuicClientConfig::try_from(tls)
             .map_err(|error| fault::config(format!("QUIC cannot be set up: {error}")))?;
         let config = quinn::ClientConfig::new(Arc::new(tls));
-        let broken = |error: ConnectionError| self.broken(&error, &watch, &name);
+        let broken = |error: ConnectionError| self.broken(&error, &watch);
         let connected = quic::connect(peer, config, &name.to_str(), kept).await;
         let connection = connected.map_err(|unconnected| match unconnected {
             quic::Broken::Failed(failure) => failure,
@@ -115,25 +115,22 @@ impl Secured {
         Ok(SocketAddr::new(ip, self.address.port))
     }
 
-    fn broken(
-        &self,
-        error: &ConnectionError,
-        watch: &Watch,
-        name: &rustls_pki_types::ServerName<'_>,
-    ) -> Failure {
-        if let Some(defect) = watch.defect(name) {
+    fn broken(&self, error: &ConnectionError, watch: &Watch) -> Failure {
+        if let Some(defect) = watch.defect() {
             return defect;
         }
         match error {
             // Codes of TLS alerts (RFC 9001, section 4.8).
             ConnectionError::TransportError(error) if (0x100..0x200).contains(&u64::from(error.code)) => {
-                let message = format!("{}: the TLS handshake failed: {error}", self.shown);
+                let message =
+                    format!("{}: the TLS handshake failed: {}", self.shown, words::plainly(&error.reason));
                 Failure::new(FailureClass::Tls, "tls.handshake", message)
             }
             ConnectionError::ConnectionClosed(close)
                 if (0x100..0x200).contains(&u64::from(close.error_code)) =>
             {
-                let message = format!("{} ended the TLS handshake: {close}", self.shown);
+                let alert = words::of_alert_number(close.error_code.into());
+                let message = format!("{} ended the TLS handshake with the alert {alert}", self.shown);
                 Failure::new(FailureClass::Tls, "tls.handshake", message)
             }
             other => self.protocol(&other.to_string()),

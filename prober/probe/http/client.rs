@@ -88,8 +88,9 @@ impl Client {
             let request = ready.to_request(headers, form)?;
             answered = exchange(&mut connection, request, &mut trail.phases).await;
         }
-        let begun = connection.marks.first_read().is_some();
-        let answer = answered.map_err(|error| fault::of_exchange(&error, begun))?;
+        // What comes first over HTTP/2 are settings, and no part of an answer.
+        let begun = !connection.speaker.is_h2() && connection.marks.first_read().is_some();
+        let answer = answered.map_err(|error| fault::of_head(&error, begun, &connection.marks))?;
         if let Some(proxy) = through
             && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
         {

@@ -46,7 +46,7 @@ impl TlsFacts {
             protocol,
             cipher: shown.cipher.and_then(|cipher| cipher.as_str()),
             leaf: shown.chain.first().and_then(|der| shared.certificate(der)),
-            error: shown.error.as_ref().map(ToString::to_string),
+            error: shown.defect().map(|failure| failure.message),
         }
     }
 

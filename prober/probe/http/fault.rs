@@ -3,11 +3,17 @@
 use std::error::Error as _;
 use std::io;
 
-use model::outcome::{Failure, FailureClass};
+use h2::Reason;
+use model::outcome::{Failure, FailureClass, cut};
 
 use super::speaker::{HEAD_BYTES_MAX, HEADERS_MAX};
-use super::wire::NoHead;
+use super::wire::{Marks, NoHead};
+use crate::net::banner::Expected;
 use crate::net::fault;
+use crate::net::tls::words;
+
+/// How much of what a server says with the end of a connection is shown, in bytes.
+const SAID_BYTES_MAX: usize = 128;
 
 /// The failure of an exchange that broke; `answered` says whether the answer had begun.
 pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
@@ -21,16 +27,21 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
             // In TLS 1.3 a server looks at the client's certificate after the handshake. HTTP/2 passes on only
             // the text of an error.
             if let Some(alert) = cause.to_string().strip_prefix("received fatal alert: ") {
-                let message = format!("the server ended the TLS connection with the alert {alert}");
+                let message = format!(
+                    "the server ended the TLS connection with the alert {}",
+                    words::of_alert_named(alert)
+                );
                 return Failure::new(FailureClass::Tls, "tls.handshake", message);
             }
             if !is_of_body(error) {
-                return protocol(format!("the answer cannot be decrypted: {cause}"));
+                let why = words::plainly(&cause.to_string());
+                return protocol(format!("the answer cannot be decrypted: {why}"));
             }
         }
         // hyper wraps its complaints about chunks and trailers the same way.
         if matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) {
-            return protocol(format!("the answer breaks the rules of HTTP: {cause}"));
+            let why = words::plainly(&cause.to_string());
+            return protocol(format!("the answer breaks the rules of HTTP: {why}"));
         }
         if let Some(inner) = cause.get_ref()
             && inner.is::<NoHead>()
@@ -57,10 +68,30 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         return truncated(answered);
     }
-    protocol(match error.source() {
-        Some(cause) => format!("the exchange broke while {doing}: {cause}"),
-        None => format!("the exchange broke while {doing}: {error}"),
+    protocol(match (h2_cause(error), error.source()) {
+        (Some(cause), _) => of_h2(cause, doing),
+        (None, Some(cause)) => format!("the exchange broke while {doing}: {cause}"),
+        (None, None) => format!("the exchange broke while {doing}: {error}"),
     })
+}
+
+/// The failure of an exchange that broke before the head of an answer; says what came in its place.
+pub(crate) fn of_head(error: &hyper::Error, answered: bool, marks: &Marks) -> Failure {
+    let failure = of_exchange(error, answered);
+    // One that is too long is HTTP, and one that breaks off later has a head.
+    if !is_no_http(error) {
+        return failure;
+    }
+    let expected = if h2_cause(error).is_some() { Expected::Http2 } else { Expected::Http1 };
+    let message = format!("{}{}", failure.message, marks.told(expected));
+    Failure::new(failure.class, failure.error_type, message)
+}
+
+fn is_no_http(error: &hyper::Error) -> bool {
+    let behind = || error.source().and_then(|why| why.downcast_ref::<hyper::Error>());
+    error.is_parse() && !error.is_parse_too_large()
+        || h2_cause(error).is_some_and(h2::Error::is_library)
+        || error.is_canceled() && behind().is_some_and(is_no_http)
 }
 
 /// Whether the connection ended without a byte of an answer, as one does that the server closed meanwhile.
@@ -80,15 +111,31 @@ pub(super) fn is_gone(error: &hyper::Error) -> bool {
 /// Whether the server said over HTTP/2 that it did nothing with the request: it refused the stream, or goes away and
 /// had not begun with it (RFC 9113, section 8.7).
 pub(super) fn is_unprocessed(error: &hyper::Error) -> bool {
-    // The words of the h2 library, whose types are not ours to use.
-    const WORDS: [&str; 2] = [
-        "stream error received: refused stream before processing any application logic",
-        "connection error received: not a result of an error",
-    ];
-    error.source().is_some_and(|cause| {
-        let text = cause.to_string();
-        WORDS.iter().any(|words| text.starts_with(words))
+    h2_cause(error).is_some_and(|cause| {
+        let is = |reason| cause.is_remote() && cause.reason() == Some(reason);
+        cause.is_reset() && is(Reason::REFUSED_STREAM) || cause.is_go_away() && is(Reason::NO_ERROR)
     })
+}
+
+/// What ended an exchange over HTTP/2, as a sentence that begins with who ended it.
+fn of_h2(cause: &h2::Error, doing: &str) -> String {
+    let Some(reason) = cause.reason() else { return format!("the exchange broke while {doing}: {cause}") };
+    let code = u32::from(reason);
+    // RFC 9113, section 7, has fourteen names.
+    let reason = if code <= 0xd { format!("{reason:?}: {reason}") } else { format!("code {code}") };
+    let who = match (cause.is_remote(), cause.is_go_away(), cause.is_reset()) {
+        (true, true, _) => "the server closed the HTTP/2 connection",
+        (true, _, true) => "the server ended the HTTP/2 stream",
+        _ => "the server broke the rules of HTTP/2",
+    };
+    let said = said_in(&cause.to_string());
+    format!("{who} while {doing} ({reason}){said}")
+}
+
+/// What the server said in a GOAWAY, which h2 shows at the end of its text, escaped, and nowhere else.
+fn said_in(text: &str) -> String {
+    let said = text.split_once(" (b\"").and_then(|(_, rest)| rest.strip_suffix("\")"));
+    said.map_or_else(String::new, |said| format!(", and said `{}`", cut(said.to_owned(), SAID_BYTES_MAX)))
 }
 
 /// The failure of an answer that breaks HTTP's rules.
@@ -115,6 +162,15 @@ fn is_of_body(error: &hyper::Error) -> bool {
 }
 
 fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
+    cause_of(error)
+}
+
+fn h2_cause(error: &hyper::Error) -> Option<&h2::Error> {
+    cause_of(error)
+}
+
+/// The first cause of the type `E`.
+fn cause_of<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(found) = inner.downcast_ref() {

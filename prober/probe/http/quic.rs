@@ -29,7 +29,7 @@ use crate::net::each;
 use crate::net::fault::{weight, within};
 use crate::net::quic;
 use crate::net::shared::Shared;
-use crate::net::tls::{Handshake, TlsSetup, server_name};
+use crate::net::tls::{Handshake, TlsSetup, server_name, words};
 
 /// How long an address is waited for while there are others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -96,7 +96,7 @@ async fn connect(
                 return Ok((endpoint, connection));
             }
             Err(broken) => {
-                let failure = watch.defect(name).unwrap_or_else(|| broken.failure(*peer));
+                let failure = shown.defect().unwrap_or_else(|| broken.failure(*peer));
                 trail.tls = Some(Arc::new(TlsFacts::new(&shown, shared)));
                 trail.phases.tried_in_vain(*peer, failure.error_type.clone());
                 if last.as_ref().is_none_or(|last| weight(&failure) >= weight(last)) {
@@ -150,10 +150,12 @@ fn of_quic(error: &quinn::ConnectionError, peer: SocketAddr) -> Failure {
     let is_alert = |code: u64| (0x100..0x200).contains(&code);
     match error {
         quinn::ConnectionError::TransportError(error) if is_alert(error.code.into()) => {
-            Failure::new(FailureClass::Tls, "tls.handshake", format!("the TLS handshake failed: {error}"))
+            let message = format!("the TLS handshake failed: {}", words::plainly(&error.reason));
+            Failure::new(FailureClass::Tls, "tls.handshake", message)
         }
         quinn::ConnectionError::ConnectionClosed(close) if is_alert(close.error_code.into()) => {
-            let message = format!("the server ended the TLS handshake: {close}");
+            let alert = words::of_alert_number(close.error_code.into());
+            let message = format!("the server ended the TLS handshake with the alert {alert}");
             Failure::new(FailureClass::Tls, "tls.handshake", message)
         }
         quinn::ConnectionError::TimedOut => Failure::new(
@@ -235,9 +237,59 @@ async fn receive(
 }
 
 fn of_connection(error: &ConnectionError) -> Failure {
-    fault::protocol(format!("the HTTP/3 connection broke: {error}"))
+    fault::protocol(format!("the HTTP/3 connection broke: {}", in_words(&error.to_string())))
 }
 
 fn of_stream(error: &StreamError) -> Failure {
-    fault::protocol(format!("the HTTP/3 exchange broke: {error}"))
+    fault::protocol(format!("the HTTP/3 exchange broke: {}", in_words(&error.to_string())))
+}
+
+/// What h3 says, in plain words; the variants that have it are not ours to look into, and some show theirs as they are.
+fn in_words(text: &str) -> String {
+    const WRAPPINGS: [&str; 4] =
+        ["Connection error: ", "Remote error: ", "Local error: ", "Error undefined by h3: "];
+    let text = WRAPPINGS.iter().fold(text, |text, wrapping| text.strip_prefix(wrapping).unwrap_or(text));
+    if let Some(code) = text.strip_prefix("ApplicationClose: ") {
+        return format!("the server closed it with {code}");
+    }
+    if let Some(code) = text.strip_prefix("Remote reset: ") {
+        return format!("the server ended the stream with {code}");
+    }
+    let rules = text.strip_prefix("Application { code: ").or_else(|| text.strip_prefix("Stream error: "));
+    if let Some(rest) = rules {
+        let end = rest.find([',', ' ']).unwrap_or(rest.len());
+        let why = rest[end..].trim_start_matches(", reason: ").trim_start_matches(" - ");
+        let why = why.trim_end_matches(" }").trim_matches('"');
+        return format!("the server broke the rules of HTTP/3 ({}: {})", &rest[..end], words::plainly(why));
+    }
+    if text == "Timeout" { "the server stopped answering".to_owned() } else { words::plainly(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn no_variant_is_shown() {
+        for (text, expected) in [
+            (
+                "Local error: Application { code: H3_FRAME_UNEXPECTED, reason: \"a frame\" }",
+                "the server broke the rules of HTTP/3 (H3_FRAME_UNEXPECTED: a frame)",
+            ),
+            (
+                "Connection error: Remote error: ApplicationClose: H3_NO_ERROR",
+                "the server closed it with H3_NO_ERROR",
+            ),
+            ("Connection error: Remote error: Timeout", "the server stopped answering"),
+            (
+                "Stream error: H3_MESSAGE_ERROR - bad",
+                "the server broke the rules of HTTP/3 (H3_MESSAGE_ERROR: bad)",
+            ),
+            ("Remote reset: H3_REQUEST_CANCELLED", "the server ended the stream with H3_REQUEST_CANCELLED"),
+            ("Remote error: Error undefined by h3: reset by peer", "reset by peer"),
+            ("Local error: Closing", "Closing"),
+        ] {
+            assert_eq!(in_words(text), expected);
+        }
+    }
 }

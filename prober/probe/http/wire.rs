@@ -2,8 +2,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::net::banner::{Banner, Expected};
+use crate::net::tls::Overheard;
+
 /// The bytes of one connection, plain or secured.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// TCP.
     Plain(TcpStream),
     /// TLS on TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Overheard<TcpStream>>>),
 }
 
 /// When the first byte was read and the last one written since [`Marks::reset`].
@@ -35,6 +38,9 @@ pub(crate) struct Marks {
     blocked: AtomicBool,
     /// How many more bytes may be read; without a bound while a body is read.
     room: AtomicU64,
+    /// Whether the first bytes are still to be kept.
+    keeps: AtomicBool,
+    banner: Mutex<Banner>,
 }
 
 /// More was read than the head of any answer needs; the server sends interim answers for ever.
@@ -51,6 +57,8 @@ impl Marks {
             read: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
             room: AtomicU64::new(u64::MAX),
+            keeps: AtomicBool::new(true),
+            banner: Mutex::new(Banner::new()),
         }
     }
 
@@ -63,6 +71,18 @@ impl Marks {
     pub(crate) fn reset(&self) {
         self.wrote.store(0, Ordering::Relaxed);
         self.read.store(0, Ordering::Relaxed);
+        self.keeps.store(true, Ordering::Relaxed);
+        self.banner().clear();
+    }
+
+    /// The first bytes that were read, as the end of a sentence; empty if there were none, or they are what was
+    /// `expected`.
+    pub(crate) fn told(&self, expected: Expected) -> String {
+        self.banner().told(expected)
+    }
+
+    fn banner(&self) -> MutexGuard<'_, Banner> {
+        self.banner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the last byte was written, if nothing is left to be written.
@@ -95,7 +115,13 @@ impl Marks {
         self.blocked.store(flushed.is_pending(), Ordering::Relaxed);
     }
 
-    fn note_read(&self, bytes: usize) -> Result<(), NoHead> {
+    fn note_read(&self, read: &[u8]) -> Result<(), NoHead> {
+        let bytes = read.len();
+        if bytes > 0 && self.keeps.load(Ordering::Relaxed) {
+            let mut banner = self.banner();
+            banner.keep(read);
+            self.keeps.store(!banner.is_full(), Ordering::Relaxed);
+        }
         if bytes > 0 && self.read.load(Ordering::Relaxed) == 0 {
             self.read.store(self.now(), Ordering::Relaxed);
         }
@@ -159,7 +185,7 @@ impl AsyncRead for Wire {
         let before = buffer.filled().len();
         let read = each!(self, stream => stream.poll_read(context, buffer));
         self.reads = if read.is_ready() { self.reads + 1 } else { 0 };
-        match self.marks.note_read(buffer.filled().len() - before) {
+        match self.marks.note_read(&buffer.filled()[before..]) {
             Ok(()) => read,
             Err(error) => Poll::Ready(Err(io::Error::other(error))),
         }

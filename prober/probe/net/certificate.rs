@@ -76,6 +76,17 @@ impl CertificateFacts {
     pub(crate) fn is_self_issued(&self) -> bool {
         self.subject_der == self.issuer_der
     }
+
+    /// What is weak about its key, for people; `None` if nothing is.
+    pub(crate) fn about_weak_key(&self) -> Option<String> {
+        let key = self.key.as_deref().unwrap_or("a key that cannot be read");
+        self.weak_key.then(|| format!("the key of {} is {key}", self.subject))
+    }
+
+    /// What is weak about its signature, for people; `None` if nothing is.
+    pub(crate) fn about_weak_signature(&self) -> Option<String> {
+        self.weak_signature.then(|| format!("{} is signed with {}", self.subject, self.signature))
+    }
 }
 
 /// The facts of the certificates seen lately.
@@ -92,7 +103,7 @@ impl CertificateCache {
         if let Some(facts) = known.get(der) {
             return facts.clone();
         }
-        let facts = parse(der).map(Arc::new);
+        let facts = facts(der).map(Arc::new);
         if known.len() >= KEPT_MAX {
             known.clear();
         }
@@ -115,7 +126,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn parse(der: &[u8]) -> Option<CertificateFacts> {
+/// The facts of the certificate `der`, read anew; `None` if it cannot be parsed.
+pub(crate) fn facts(der: &[u8]) -> Option<CertificateFacts> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let cut = |text: String| model::outcome::cut(text, NAME_BYTES_MAX);
     let names = certificate.subject_alternative_name().ok().flatten();
@@ -141,12 +153,6 @@ fn parse(der: &[u8]) -> Option<CertificateFacts> {
         scts: scts(&certificate),
         must_staple: must_staple(&certificate),
     })
-}
-
-/// Whether the key in the certificate `der` is shorter than what is strong today.
-pub(crate) fn has_weak_key(der: &[u8]) -> bool {
-    let parsed = X509Certificate::from_der(der);
-    parsed.is_ok_and(|(_, certificate)| certificate.public_key().parsed().is_ok_and(|key| is_weak(&key)))
 }
 
 fn is_weak(key: &PublicKey<'_>) -> bool {
@@ -177,6 +183,11 @@ fn key_name(certificate: &X509Certificate<'_>, key: &PublicKey<'_>) -> String {
 /// The algorithm's short name; its numbers if it has none.
 fn short_name(algorithm: &Oid<'_>) -> String {
     oid2sn(algorithm, oid_registry()).map_or_else(|_| algorithm.to_id_string(), str::to_owned)
+}
+
+/// The short name of the algorithm that the inside of an encoded `AlgorithmIdentifier` begins with.
+pub(crate) fn algorithm(encoded: &[u8]) -> String {
+    Oid::from_der(encoded).map_or_else(|_| "an unknown algorithm".to_owned(), |(_, oid)| short_name(&oid))
 }
 
 fn scts(certificate: &X509Certificate<'_>) -> usize {

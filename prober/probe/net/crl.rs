@@ -11,6 +11,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use crate::net::fault;
 use crate::net::roots;
+use crate::net::tls::words::{of_pem, of_webpki};
 
 /// The most lists of one file.
 const LISTS_MAX: usize = 64;
@@ -60,7 +61,7 @@ pub(crate) fn of_file(path: &str) -> Result<Crls, Failure> {
         vec![CertificateRevocationListDer::from(bytes)]
     } else {
         let ders = CertificateRevocationListDer::pem_slice_iter(&bytes).take(LISTS_MAX + 1);
-        ders.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(&error))?
+        ders.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(&of_pem(&error)))?
     };
     if ders.is_empty() || ders.len() > LISTS_MAX {
         return Err(wrong(&format!("it has {} lists in it, not 1 to {LISTS_MAX}", ders.len())));
@@ -69,8 +70,10 @@ pub(crate) fn of_file(path: &str) -> Result<Crls, Failure> {
 }
 
 fn list(der: CertificateRevocationListDer<'static>) -> Result<List, String> {
-    let parsed = OwnedCertRevocationList::from_der(&der).map_err(|error| format!("no list: {error}"))?;
-    let (_, read) = CertificateRevocationList::from_der(&der).map_err(|error| format!("no list: {error}"))?;
+    let parsed =
+        OwnedCertRevocationList::from_der(&der).map_err(|error| format!("no list: {}", of_webpki(&error)))?;
+    let (_, read) =
+        CertificateRevocationList::from_der(&der).map_err(|_| "no list: it cannot be read".to_owned())?;
     let issuer = read.issuer().as_raw().into();
     let next_update = read.next_update().map(|time| Timestamp::from_seconds(time.timestamp()));
     Ok(List { parsed: parsed.into(), issuer, next_update, der })

@@ -184,7 +184,6 @@ pub(crate) async fn addresses(
             let resolver = shared.resolver();
             shared.may_look_up(target)?;
             let found = Box::pin(resolver.addresses(name, family, phases)).await?;
-            phases.finish();
             shared.reachable(target, found, phases)?
         }
     };

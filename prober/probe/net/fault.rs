@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use scenario::template::{Hole, Part, Template, Unresolved};
 
 use crate::net::phases::Phases;
+use crate::net::tls::words;
 
 /// The `error.type` of a missing secret.
 pub(crate) const SECRET: &str = "local.secret";
@@ -140,7 +141,7 @@ pub(crate) fn of_io(error: &io::Error, doing: &str) -> Failure {
         let message = match error.kind() {
             io::ErrorKind::ConnectionReset => format!("the connection was reset while {doing}"),
             io::ErrorKind::UnexpectedEof => format!("the server closed the connection while {doing}"),
-            _ => format!("the connection broke while {doing}: {error}"),
+            _ => format!("the connection broke while {doing}: {}", words::of_io(error)),
         };
         Failure::new(FailureClass::Connect, "connect.reset", message)
     })

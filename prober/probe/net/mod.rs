@@ -18,12 +18,14 @@
 //! | [`lines`] | a protocol of lines, read within limits |
 //! | [`mail`] | what a mail server says, and how it comes to TLS |
 //! | [`tls`] | the handshake, with what the server showed |
+//! | [`banner`] | the first bytes of what came, for people |
 //! | [`proxy`] | through a proxy |
 //! | [`identity`] | a client's certificate and key |
 //! | [`roots`] | which authorities are trusted |
 //! | [`crl`] | lists of revoked certificates |
 //! | [`starttls`] | from plaintext to TLS, as each protocol has it |
 //! | [`certificate`] | facts read from a certificate, once each |
+//! | [`algorithms`] | what checks signatures, weak ones too |
 //! | [`maze`] | chains in which a search would not end |
 //! | [`verified`] | chains that hold, verified once each |
 //! | [`owner`] | which records of an answer belong to its question |
@@ -37,8 +39,10 @@
 //! | [`keys`] | keys that mean the same in every kind |
 
 pub(crate) mod address;
+pub(crate) mod algorithms;
 pub(crate) mod anchor;
 pub(crate) mod aside;
+pub(crate) mod banner;
 pub(crate) mod canary;
 pub(crate) mod certificate;
 pub(crate) mod crl;

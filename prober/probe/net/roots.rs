@@ -14,6 +14,7 @@ use rustls_pki_types::{CertificateDer, TrustAnchor};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::net::fault;
+use crate::net::tls::words;
 
 /// The largest file of authorities or of revoked certificates.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -115,8 +116,8 @@ pub(crate) fn of_file(path: &str) -> Result<Trusted, Failure> {
     let bytes = read(path).map_err(|why| wrong(&why))?;
     let (mut store, mut certificates) = (RootCertStore::empty(), Vec::new());
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        let certificate = certificate.map_err(|error| wrong(&error))?;
-        store.add(certificate.clone()).map_err(|error| wrong(&error))?;
+        let certificate = certificate.map_err(|error| wrong(&words::of_pem(&error)))?;
+        store.add(certificate.clone()).map_err(|error| wrong(&words::of_rustls(&error)))?;
         certificates.push(certificate);
     }
     if store.is_empty() {

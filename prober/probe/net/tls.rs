@@ -7,11 +7,17 @@
 //! | --- | --- |
 //! | [`recorder`] | what writes down what a server shows, and decides |
 //! | [`failure`] | a handshake that failed, in our words |
+//! | [`overheard`] | the first bytes that came, whatever they are |
+//! | [`words`] | what the libraries say, in plain words |
+//! | [`weak`] | chains that are refused for nothing but their weakness |
 
 mod failure;
+mod overheard;
 mod recorder;
 #[cfg(test)]
 mod tests;
+mod weak;
+pub(crate) mod words;
 
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -22,13 +28,13 @@ use rustls::client::Resumption;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::{CertificateError, CipherSuite, ClientConfig, ProtocolVersion, SupportedProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, ProtocolVersion, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-pub(crate) use failure::of_certificate;
+pub(crate) use overheard::Overheard;
 #[cfg(any(feature = "doq", feature = "http3"))]
 pub(crate) use recorder::Watch;
 
@@ -136,7 +142,7 @@ pub(crate) struct Handshake {
     /// The certificates as served, the server's own first.
     pub(crate) chain: Vec<CertificateDer<'static>>,
     /// Why the chain does not hold, if it does not.
-    pub(crate) error: Option<CertificateError>,
+    pub(crate) flaw: Option<Flaw>,
     /// The protocol version, if the handshake got that far.
     pub(crate) protocol: Option<ProtocolVersion>,
     /// The cipher suite, if the handshake got that far.
@@ -145,6 +151,15 @@ pub(crate) struct Handshake {
     pub(crate) alpn: Option<Vec<u8>>,
     /// The stapled OCSP answer; empty if there was none.
     pub(crate) staple: Vec<u8>,
+}
+
+/// Why a chain does not hold.
+#[derive(Clone, Debug)]
+pub(crate) enum Flaw {
+    /// As the verification found it.
+    Refused(rustls::Error),
+    /// Keys or signatures are too weak; which ones, for people.
+    Weak(String),
 }
 
 impl TlsSetup {
@@ -199,7 +214,7 @@ impl TlsSetup {
         stream: S,
         name: &ServerName<'static>,
         phases: &mut Phases,
-    ) -> (Result<TlsStream<S>, Failure>, Handshake)
+    ) -> (Result<TlsStream<Overheard<S>>, Failure>, Handshake)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -207,7 +222,9 @@ impl TlsSetup {
         let recorder = Arc::new(self.recorder());
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
-        let connected = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await;
+        let stream = Overheard::new(stream);
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
+        let connected = connecting.into_fallible().await;
         let mut shown = std::mem::take(&mut *recorder.lock());
         match connected {
             Ok(stream) => {
@@ -218,7 +235,7 @@ impl TlsSetup {
                 shown.alpn = session.alpn_protocol().map(<[u8]>::to_vec);
                 (Ok(stream), shown)
             }
-            Err(error) => (Err(of_handshake(&error, &shown, name)), shown),
+            Err((error, stream)) => (Err(of_handshake(&error, &shown, stream.banner())), shown),
         }
     }
 
@@ -235,6 +252,7 @@ impl TlsSetup {
         Recorder {
             inner: Arc::clone(&self.verifier),
             verified: Arc::clone(&self.verified),
+            trusted: Arc::clone(&self.roots),
             verify: self.verify,
             seen: Mutex::default(),
         }

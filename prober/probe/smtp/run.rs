@@ -25,7 +25,7 @@ use crate::net::phases::Phases;
 use crate::net::reach::{self, Reach};
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
-use crate::net::tls::{TlsChoice, TlsSetup, server_name};
+use crate::net::tls::{Overheard, TlsChoice, TlsSetup, server_name};
 use crate::octets::{self, Encoding};
 
 /// How long the goodbye may take.
@@ -171,7 +171,7 @@ impl Dialogue<'_> {
         &mut self,
         tcp: TcpStream,
         (setup, name): &(Arc<TlsSetup>, ServerName<'static>),
-    ) -> Result<TlsStream<TcpStream>, Failure> {
+    ) -> Result<TlsStream<Overheard<TcpStream>>, Failure> {
         let (stream, shown) = setup.connect(tcp, name, &mut self.phases).await;
         TlsFacts::new(&shown, self.shared).note(&mut self.attributes);
         stream

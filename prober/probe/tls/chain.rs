@@ -20,6 +20,7 @@ use crate::net::certificate::CertificateFacts;
 use crate::net::crl::Crls;
 use crate::net::fault;
 use crate::net::roots::Trusted;
+use crate::net::tls::words::of_webpki;
 
 /// The `error.type` of a chain that this program has no algorithm for.
 const UNSUPPORTED: &str = "local.unsupported";
@@ -159,7 +160,10 @@ impl Served<'_> {
                 found(Defect::Revoked, "the list of revoked certificates has it".to_owned());
                 Ok("revoked")
             }
-            Err(error) => Err(fault::config(format!("the CRL of {} cannot be used: {error}", leaf.issuer))),
+            Err(error) => {
+                let why = of_webpki(&error);
+                Err(fault::config(format!("the CRL of {} cannot be used: {why}", leaf.issuer)))
+            }
         }
     }
 
@@ -208,13 +212,10 @@ impl Served<'_> {
             }
         };
         weak(Defect::WeakSignature, &|facts| {
-            let is_weak = facts.weak_signature && (places.len() == 1 || !facts.is_self_issued());
-            is_weak.then(|| format!("{} is signed with {}", facts.subject, facts.signature))
+            let counts = places.len() == 1 || !facts.is_self_issued();
+            counts.then(|| facts.about_weak_signature()).flatten()
         });
-        weak(Defect::WeakKey, &|facts| {
-            let key = facts.key.as_deref().unwrap_or("a key that cannot be read");
-            facts.weak_key.then(|| format!("the key of {} is {key}", facts.subject))
-        });
+        weak(Defect::WeakKey, &CertificateFacts::about_weak_key);
     }
 
     /// The first certificate that comes after others although it issued the one before them.

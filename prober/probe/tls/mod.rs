@@ -24,14 +24,12 @@
 //! | [`defect`] | what can be wrong with a chain, in order of weight |
 //! | [`chain`] | what is wrong with a served chain |
 //! | [`path`] | whom to trust, dates aside |
-//! | [`algorithms`] | what checks signatures, weak ones too |
 //! | [`ocsp`] | the stapled answer |
 //! | [`accepts`] | which versions a server accepts |
 //! | [`hello`] | a client's hello by hand, and the answer to it |
 //! | [`evidence`] | the handshake as assertions and people see it |
 
 mod accepts;
-mod algorithms;
 mod chain;
 mod defect;
 mod evidence;

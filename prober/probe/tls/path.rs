@@ -12,13 +12,14 @@ use webpki::{
 };
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::algorithms;
 use super::chain::Facts;
 use super::defect::Defect;
+use crate::net::algorithms;
 use crate::net::certificate::CertificateFacts;
 use crate::net::crl::Crls;
 use crate::net::maze;
 use crate::net::roots::Trusted;
+use crate::net::tls::words::of_webpki;
 
 /// The most moments that are looked at; a chain of four certificates has as many. Each look costs signatures, and a
 /// hostile server may serve ten certificates that all seem to have issued each other.
@@ -134,10 +135,10 @@ impl Question<'_> {
             | Error::PathLenConstraintViolated
             | Error::NameConstraintViolation
             | Error::MaximumPathDepthExceeded
-            | Error::CertDistrusted => Trust::None(Defect::ConstraintViolated, error.to_string()),
+            | Error::CertDistrusted => Trust::None(Defect::ConstraintViolated, of_webpki(error)),
             Error::UnsupportedSignatureAlgorithmContext(_)
             | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => self.unsupported(),
-            _ => Trust::None(Defect::Malformed, error.to_string()),
+            _ => Trust::None(Defect::Malformed, of_webpki(error)),
         }
     }
 

@@ -88,7 +88,7 @@ impl Opening {
     ) -> Result<(Wire, Bytes, Opened), Failure> {
         let mut builder = http1::Builder::new();
         builder.max_header_size(HEAD_BYTES_MAX).max_buf_size(2 * HEAD_BYTES_MAX);
-        let broke = |error: hyper::Error| http_fault::of_exchange(&error, marks.first_read().is_some());
+        let broke = |error: hyper::Error| http_fault::of_head(&error, marks.first_read().is_some(), marks);
         let (mut sender, mut connection) = builder.handshake(TokioIo::new(wire)).await.map_err(broke)?;
         marks.reset();
         marks.limit(HEAD_READ_MAX);

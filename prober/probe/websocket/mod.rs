@@ -17,8 +17,10 @@
 //! | [`handshake`] | from a connection to a WebSocket |
 //! | [`run`] | the action |
 //! | [`talk`] | messages, said and heard within limits |
+//! | [`closes`] | the code of a close as it came |
 //! | [`evidence`] | what assertions look at |
 
+mod closes;
 mod evidence;
 mod file;
 mod handshake;

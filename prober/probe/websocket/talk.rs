@@ -15,10 +15,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::closes::Watched;
 use super::run::{MESSAGES_MAX, Until};
 use crate::http::wire::{Marks, NoHead, Wire};
 use crate::net::fault::{self, within};
 use crate::net::phases::Phases;
+use crate::net::tls::words::of_io;
 use crate::octets::Encoding;
 
 /// The most that comes on one WebSocket, in bytes.
@@ -34,7 +36,7 @@ const NO_CODE: u16 = 1005;
 
 /// An open WebSocket, and all that came on it.
 pub(super) struct Talk {
-    stream: WebSocketStream<Wire>,
+    stream: WebSocketStream<Watched>,
     marks: Arc<Marks>,
     encoding: Encoding,
     pub(super) heard: Heard,
@@ -63,6 +65,7 @@ impl Talk {
             .write_buffer_size(0)
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
+        let wire = Watched::new(wire, read);
         let read = read.to_vec();
         let stream = WebSocketStream::from_partially_read(wire, read, Role::Client, Some(config)).await;
         Self { stream, marks, encoding, heard: Heard::default(), frames: 0 }
@@ -157,6 +160,12 @@ impl Talk {
             Some(Ok(Message::Binary(bytes))) => self.heard.messages.push(bytes.to_vec()),
             Some(Ok(Message::Close(frame))) => {
                 let frame = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
+                let came =
+                    self.stream.get_ref().close_code().filter(|code| !CloseCode::from(*code).is_allowed());
+                if let Some(code) = came {
+                    self.heard.closed = Some((code, String::new()));
+                    return Err(forbidden(code));
+                }
                 self.heard.closed = Some(frame.unwrap_or((NO_CODE, String::new())));
             }
             // The library answers pings by itself.
@@ -171,7 +180,7 @@ impl Talk {
     }
 
     fn closed_early(&self, until: &Until, from: usize) -> Failure {
-        let (code, reason) = self.heard.closed.as_ref().map_or((NO_CODE, ""), |(code, text)| (*code, text));
+        let (code, reason) = self.heard.closed.as_ref().map_or((&NO_CODE, ""), |(code, text)| (code, text));
         let reason =
             if reason.is_empty() { String::new() } else { format!(" ({})", cut(reason.to_owned(), 120)) };
         let wanted = match until {
@@ -180,7 +189,8 @@ impl Talk {
             }
             Until::Match(wanted) => format!("before a message matched `{}`", wanted.as_str()),
         };
-        let message = format!("the server closed the WebSocket with {code}{reason} {wanted}");
+        let code = if *code == NO_CODE { "out a code".to_owned() } else { format!(" {code}") };
+        let message = format!("the server closed the WebSocket with{code}{reason} {wanted}");
         Failure::new(FailureClass::Protocol, "websocket.closed", message)
     }
 
@@ -197,6 +207,14 @@ fn matches(wanted: &Regex, bytes: &[u8], encoding: Encoding) -> bool {
     }
 }
 
+/// The failure of a close with a code that stands for what happened without a close, or that nobody has defined.
+fn forbidden(code: u16) -> Failure {
+    let message = format!(
+        "the server closed the WebSocket with {code}, a code that may not be sent (RFC 6455, section 7.4)"
+    );
+    Failure::new(FailureClass::Protocol, "websocket.protocol", message)
+}
+
 fn flood(message: String) -> Failure {
     Failure::new(FailureClass::Protocol, "websocket.too_much", message)
 }
@@ -208,7 +226,7 @@ fn of_frames(error: Error, doing: &str) -> Failure {
         Error::Io(error) => match error.get_ref() {
             Some(inner) if inner.is::<NoHead>() => flood("the server sent more than 8 MiB".to_owned()),
             _ if error.kind() == io::ErrorKind::InvalidData => {
-                broken(format!("what came cannot be decrypted: {error}"))
+                broken(format!("what came cannot be decrypted: {}", of_io(&error)))
             }
             _ => fault::of_io(&error, doing),
         },
@@ -223,6 +241,9 @@ fn of_frames(error: Error, doing: &str) -> Failure {
             "websocket.too_large",
             format!("a message is too long: {error}"),
         ),
+        Error::Protocol(ProtocolError::InvalidCloseSequence) => {
+            broken("the server closed the WebSocket with half a code, one byte".to_owned())
+        }
         other => broken(format!("the server breaks the rules of WebSocket: {other}")),
     }
 }

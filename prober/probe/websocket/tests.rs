@@ -279,6 +279,34 @@ async fn frames_that_are_too_much() {
 }
 
 #[tokio::test]
+async fn closes_are_told_with_the_code_that_came() {
+    let close = |code: u16| [&[0x88, 2][..], &code.to_be_bytes()].concat();
+    for (bytes, failure, message) in [
+        (close(1005), "websocket.protocol", "with 1005, a code that may not be sent"),
+        (close(1006), "websocket.protocol", "with 1006, a code"),
+        (close(1015), "websocket.protocol", "with 1015, a code"),
+        (close(999), "websocket.protocol", "with 999, a code"),
+        (close(5000), "websocket.protocol", "with 5000, a code"),
+        (vec![0x88, 1, 3], "websocket.protocol", "half a code, one byte"),
+        (vec![0x88, 4, 3, 0xe8, 0xff, 0xfe], "websocket.protocol", "rules of WebSocket"),
+        // What may be sent, no code at all, and the complaint that the library would put in the place of others.
+        (close(1002), "websocket.closed", "with 1002 when 0 of 1"),
+        (close(4999), "websocket.closed", "with 4999 when"),
+        (vec![0x88, 0], "websocket.closed", "without a code when"),
+    ] {
+        let (addr, thread) = opened(move |mut stream| {
+            stream.write_all(&bytes).unwrap();
+            drop(stream.read_to_end(&mut Vec::new()));
+        });
+        let trial = open(url(addr), vec![("messages", Bound::Int(1))], PATIENCE).await;
+        assert_eq!(trial.failure(), format!("protocol {failure}"), "{message}: {}", trial.message());
+        assert!(trial.message().contains(message), "{}", trial.message());
+        drop(trial);
+        thread.join().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn frames_that_trickle_end_at_the_deadline() {
     let (addr, thread) = opened(|mut stream| {
         let frame = [&[0x81, 100][..], &[b'x'; 100]].concat();

@@ -2,7 +2,7 @@
 
 use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
-use testkit::pki::{Flaw, Pki, Speech};
+use testkit::pki::{Extra, Flaw, Identity, Pki, Speech};
 
 use super::*;
 use scenario::value::{Reading, Value};
@@ -76,7 +76,9 @@ async fn heads_with_many_lines_and_folded_ones() {
         (answer("X Y: z\r\n"), Some("the server's answer is not HTTP/1.1: invalid HTTP header parsed")),
         (
             "HTTQ/1.1 200 OK\r\n\r\n".to_owned(),
-            Some("the server's answer is not HTTP/1.1: invalid HTTP version parsed"),
+            Some(
+                "the server's answer is not HTTP/1.1: invalid HTTP version parsed: it sent `HTTQ/1.1 200 OK\\r\\n\\r\\n`",
+            ),
         ),
     ] {
         let hostile = Hostile::start(Fault::Raw(head.into_bytes()));
@@ -153,6 +155,130 @@ async fn a_certificate_that_does_not_hold_says_why_and_is_kept() {
         assert_eq!(lax.outcome.failure, None, "{flaw:?}");
         assert_eq!(lax.attribute("prober.tls.insecure"), "it is a test");
         assert!(!lax.attribute("prober.tls.error").is_empty());
+    }
+}
+
+/// The message of a GET from a server with `identity`, by a client that trusts the root of `pki`.
+async fn refused(pki: &Pki, identity: &Identity) -> String {
+    let server = Server::start_tls(identity.server_config(&Speech::h1()));
+    let mut keys = get(server.url("/"));
+    keys.push(("ca", text(pki.root_file().display().to_string())));
+    let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+    format!("{}: {}", trial.failure(), trial.message())
+}
+
+#[tokio::test]
+async fn the_certificate_that_is_to_blame_is_named() {
+    for (dates, expected) in [
+        (
+            (-90, -1),
+            "tls tls.expired: the intermediate certificate CN=prober test intermediate (2 of 2 served) expired at 20",
+        ),
+        (
+            (1, 90),
+            "tls tls.not_yet_valid: the intermediate certificate CN=prober test intermediate (2 of 2 served) is not valid before 20",
+        ),
+    ] {
+        let pki = Pki::dated((-100, 100), dates);
+        let told = refused(&pki, &pki.identity(&["127.0.0.1"], Flaw::None)).await;
+        assert!(told.starts_with(expected) && told.ends_with(" UTC"), "{told}");
+    }
+    let pki = Pki::new();
+    let told = refused(&pki, &pki.identity(&["127.0.0.1"], Flaw::Expired)).await;
+    assert!(told.starts_with("tls tls.expired: the certificate expired at 20"), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_said_in_words() {
+    let pki = Pki::new();
+    for (extra, why) in [
+        (Extra::ClientOnly, "it is for clients, not for servers"),
+        (Extra::IssuedByALeaf, "it was issued by a certificate that may not issue any"),
+    ] {
+        let told = refused(&pki, &pki.identity_with(&["127.0.0.1"], extra)).await;
+        assert_eq!(told, format!("tls tls.untrusted: the certificate cannot be trusted: {why}"));
+    }
+}
+
+#[tokio::test]
+async fn what_came_in_the_place_of_http_is_shown() {
+    for (banner, shown) in [
+        (
+            &b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n"[..],
+            "it sent `SSH-2.0-OpenSSH_9.2p1 Debian\\r\\n`, which looks like SSH",
+        ),
+        (
+            b"220 mx.test ESMTP\r\n",
+            "it sent `220 mx.test ESMTP\\r\\n`, which looks like a mail server (SMTP)",
+        ),
+        (b"\x15\x03\x01\0\x02\x02\x46", "F`, which looks like TLS: use https:"),
+        (b"good morning, nobody speaks HTTP here\n", "it sent `good morning, nobody speaks HTTP here\\n`"),
+    ] {
+        let server = Hostile::start(Fault::Raw(banner.to_vec()));
+        for version in ["1.1", "2"] {
+            let keys =
+                [get(format!("http://{}/", server.addr())), vec![("http_version", Bound::Choice(version))]]
+                    .concat();
+            let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+            assert_eq!(trial.failure(), "protocol http.protocol", "{version}: {}", trial.message());
+            assert!(trial.message().ends_with(shown), "{version}: {}", trial.message());
+        }
+    }
+}
+
+/// A server for one connection that says `banner` to the first bytes that come.
+fn saying(banner: &'static [u8]) -> (std::net::SocketAddr, std::thread::JoinHandle<()>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let served = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _hello = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(banner).unwrap();
+        // Until the prober hangs up.
+        let _end = stream.read_to_end(&mut Vec::new());
+    });
+    (addr, served)
+}
+
+#[tokio::test]
+async fn what_came_in_the_place_of_tls_is_shown() {
+    for (banner, shown) in [
+        (
+            &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+            ": it sent `HTTP/1.1 400 Bad Request\\r\\n\\r\\n`, which looks like plain HTTP: use http:",
+        ),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", ": it sent `SSH-2.0-OpenSSH_9.2p1\\r\\n`, which looks like SSH"),
+        (
+            b"220 mx.test ESMTP\r\n",
+            ": it sent `220 mx.test ESMTP\\r\\n`, which looks like a mail server (SMTP)",
+        ),
+    ] {
+        let (addr, served) = saying(banner);
+        let trial =
+            trial::run(&KIND, get(format!("https://{addr}/")), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.failure(), "tls tls.handshake");
+        assert_eq!(trial.message(), format!("the server does not speak TLS on this port{shown}"));
+        served.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_what_came_is_never_shown() {
+    let secret = "a-very-secret-\"token\"-of-this-test";
+    for sent in [
+        format!("you sent {secret} and this is no HTTP\r\n"),
+        // The limit cuts it.
+        format!("you sent something that this server does not like: {secret}\r\n"),
+    ] {
+        let server = Hostile::start(Fault::Raw(sent.into_bytes()));
+        let step = format!(
+            "http: {{ url: \"http://{}/\", headers: {{ x-key: \"${{secrets.key}}\" }} }}",
+            server.addr()
+        );
+        let told = trial::told(&trial::judge_with(&step, &[("key", secret)]).await);
+        assert!(told.contains("it sent `you sent") && told.contains("•••(key)"), "{told}");
+        assert!(!told.contains("a-very") && !told.contains("token"), "{told}");
     }
 }
 

@@ -267,3 +267,16 @@ async fn handshakes_that_a_server_that_others_wrote_does_not_come_to() {
     let trial = trial::run(&KIND, three(at(&server, "/"), &pki), &trial::shared(), trial::PATIENCE).await;
     assert_eq!(trial.failure(), "tls tls.untrusted");
 }
+
+#[tokio::test]
+async fn a_weak_signature_is_called_weak() {
+    let how = testkit::pki::WEAK.into_iter().find(|how| how.name == "SHA-1 leaf").unwrap();
+    let (identity, folder) = testkit::pki::weak(how);
+    let server = Served::start(&identity);
+    let mut keys = get(format!("https://localhost:{}/", server.addr.port()));
+    keys.push(("http_version", Bound::Choice("3")));
+    keys.push(("ca", text(folder.path().join("root.pem").display().to_string())));
+    let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.failure(), "tls tls.weak", "{}", trial.message());
+    assert!(trial.attribute("tls.server.subject").contains("localhost"));
+}

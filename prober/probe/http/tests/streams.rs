@@ -98,3 +98,39 @@ async fn what_was_not_begun_with_is_sent_once_more() {
         served.join().unwrap();
     }
 }
+
+#[tokio::test]
+async fn who_ended_an_exchange_and_why_is_said() {
+    let last = |code: u32, said: &str| {
+        let content = [&0_u32.to_be_bytes()[..], &code.to_be_bytes(), said.as_bytes()].concat();
+        frame(Frame::GoAway, 0, 0, &content)
+    };
+    let reset = |code: u32| frame(Frame::ResetStream, 0, 1, &code.to_be_bytes());
+    for (frames, expected) in [
+        (
+            vec![last(0, "max \"age\"")],
+            "the server closed the HTTP/2 connection while waiting for the answer (NO_ERROR: not a result of an error), \
+             and said `max \\\"age\\\"`",
+        ),
+        (
+            vec![last(11, "")],
+            "the server closed the HTTP/2 connection while waiting for the answer (ENHANCE_YOUR_CALM: detected \
+             excessive load generating behavior)",
+        ),
+        (
+            vec![reset(7)],
+            "the server ended the HTTP/2 stream while waiting for the answer (REFUSED_STREAM: refused stream before \
+             processing any application logic)",
+        ),
+        (
+            vec![head(END_HEADERS), data(0, b"ok"), reset(2)],
+            "the server ended the HTTP/2 stream while reading the answer (INTERNAL_ERROR: unexpected internal error \
+             encountered)",
+        ),
+        (vec![reset(99)], "the server ended the HTTP/2 stream while waiting for the answer (code 99)"),
+    ] {
+        let hostile = Hostile::start(Fault::Http2(speech(&frames), Vec::new()));
+        let trial = trial::run(&KIND, plain(hostile.addr()), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.message(), expected);
+    }
+}

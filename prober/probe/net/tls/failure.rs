@@ -2,28 +2,34 @@
 
 use std::io;
 
-use model::outcome::{Failure, FailureClass};
+use model::outcome::{Failure, FailureClass, cut};
 use model::time::Timestamp;
 use rustls::CertificateError;
-use rustls_pki_types::{ServerName, UnixTime};
+use rustls_pki_types::UnixTime;
 
-use super::Handshake;
+use super::{Flaw, Handshake, words};
+use crate::net::banner::{Banner, Expected};
+use crate::net::certificate::{self, CertificateFacts};
 use crate::net::fault;
 
-/// The failure of a handshake in which the server showed this.
-pub(super) fn of_handshake(error: &io::Error, shown: &Handshake, name: &ServerName<'_>) -> Failure {
-    if let Some(defect) = &shown.error {
-        return of_certificate(defect, name);
+/// The most certificates among which the one to blame is looked for.
+const CHAIN_MAX: usize = 10;
+/// The longest name of a certificate in a sentence, in bytes.
+const SUBJECT_BYTES_MAX: usize = 128;
+
+/// The failure of a handshake in which the server showed this, and in which these bytes came first.
+pub(super) fn of_handshake(error: &io::Error, shown: &Handshake, came: &Banner) -> Failure {
+    if let Some(failure) = shown.defect() {
+        return failure;
     }
     if let Some(local) = fault::local(error) {
         return local;
     }
     let message = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::AlertReceived(alert)) => {
-            format!("the server ended the TLS handshake with the alert {alert:?}")
+        Some(inner @ rustls::Error::InvalidMessage(_)) => {
+            format!("{}{}", words::of_rustls(inner), came.told(Expected::Tls))
         }
-        Some(rustls::Error::InvalidMessage(_)) => "the server does not speak TLS on this port".to_owned(),
-        Some(inner) => format!("the TLS handshake failed: {inner}"),
+        Some(inner) => of_rustls(inner),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             "the server closed the connection in the TLS handshake".to_owned()
         }
@@ -35,33 +41,88 @@ pub(super) fn of_handshake(error: &io::Error, shown: &Handshake, name: &ServerNa
     Failure::new(FailureClass::Tls, "tls.handshake", message)
 }
 
-/// The failure that a chain with this defect stands for.
-pub(crate) fn of_certificate(defect: &CertificateError, name: &ServerName<'_>) -> Failure {
-    let name = name.to_str();
-    let (error_type, message) = match defect {
-        CertificateError::ExpiredContext { not_after, .. } => {
-            ("tls.expired", format!("the certificate expired at {}", instant(*not_after)))
+/// Why a handshake ended with `error`, which is none of certificates, as a whole sentence.
+fn of_rustls(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::AlertReceived(alert) => {
+            format!("the server ended the TLS handshake with the alert {}", words::of_alert(*alert))
         }
-        CertificateError::Expired => ("tls.expired", "the certificate has expired".to_owned()),
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            ("tls.not_yet_valid", format!("the certificate is not valid before {}", instant(*not_before)))
+        other => format!("the TLS handshake failed: {}", words::of_rustls(other)),
+    }
+}
+
+impl Handshake {
+    /// The failure that the chain stands for, if it does not hold.
+    pub(crate) fn defect(&self) -> Option<Failure> {
+        let (error_type, message) = match self.flaw.as_ref()? {
+            Flaw::Refused(rustls::Error::InvalidCertificate(defect)) => self.of_certificate(defect),
+            Flaw::Refused(rustls::Error::InvalidCertRevocationList(why)) => {
+                let why = words::of_crl(why);
+                return Some(fault::config(format!(
+                    "the list of revoked certificates cannot be used: {why}"
+                )));
+            }
+            Flaw::Refused(other) => {
+                ("tls.untrusted", format!("the certificate cannot be trusted: {}", words::of_rustls(other)))
+            }
+            Flaw::Weak(about) => ("tls.weak", format!("the certificate could be forged: {about}")),
+        };
+        Some(Failure::new(FailureClass::Tls, error_type, message))
+    }
+
+    /// The `error.type` and the message of this defect.
+    fn of_certificate(&self, defect: &CertificateError) -> (&'static str, String) {
+        match defect {
+            CertificateError::ExpiredContext { not_after, .. } => {
+                let whose = self.whose(|facts| is_at(facts.not_after, *not_after));
+                ("tls.expired", format!("{whose} expired at {}", words::instant(*not_after)))
+            }
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                let whose = self.whose(|facts| is_at(facts.not_before, *not_before));
+                ("tls.not_yet_valid", format!("{whose} is not valid before {}", words::instant(*not_before)))
+            }
+            CertificateError::NotValidForNameContext { expected, presented } => {
+                let names = presented.iter().take(5).map(|name| plain(name)).collect::<Vec<_>>().join(", ");
+                let names = if names.is_empty() { "no name at all" } else { &names };
+                (
+                    "tls.name_mismatch",
+                    format!("the certificate is for {names}, not for {}", expected.to_str()),
+                )
+            }
+            CertificateError::Revoked => ("tls.revoked", "the certificate has been revoked".to_owned()),
+            CertificateError::UnknownIssuer => {
+                ("tls.untrusted", "the certificate does not lead to a trusted authority".to_owned())
+            }
+            other => {
+                let message = format!("the certificate cannot be trusted: {}", words::of_certificate(other));
+                (error_type(other), message)
+            }
         }
-        CertificateError::NotValidYet => ("tls.not_yet_valid", "the certificate is not valid yet".to_owned()),
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = presented.iter().take(5).map(|name| plain(name)).collect::<Vec<_>>().join(", ");
-            let names = if names.is_empty() { "no name at all" } else { &names };
-            ("tls.name_mismatch", format!("the certificate is for {names}, not for {name}"))
-        }
-        CertificateError::NotValidForName => {
-            ("tls.name_mismatch", format!("the certificate is not for {name}"))
-        }
-        CertificateError::Revoked => ("tls.revoked", "the certificate has been revoked".to_owned()),
-        CertificateError::UnknownIssuer => {
-            ("tls.untrusted", "the certificate does not lead to a trusted authority".to_owned())
-        }
-        other => ("tls.untrusted", format!("the certificate cannot be trusted: {other}")),
-    };
-    Failure::new(FailureClass::Tls, error_type, message)
+    }
+
+    /// The certificate of the chain that `is_it` tells, as a sentence begins: the server's own, or one between.
+    fn whose(&self, is_it: impl Fn(&CertificateFacts) -> bool) -> String {
+        let read = self.chain.iter().take(CHAIN_MAX).map(|der| certificate::facts(der));
+        let found = read.enumerate().find_map(|(place, facts)| Some((place, facts.filter(&is_it)?)));
+        let Some((place @ 1.., facts)) = found else { return "the certificate".to_owned() };
+        let kind = if facts.is_self_issued() { "root" } else { "intermediate" };
+        let subject = cut(facts.subject, SUBJECT_BYTES_MAX);
+        format!("the {kind} certificate {subject} ({} of {} served)", place + 1, self.chain.len())
+    }
+}
+
+/// Whether both are the same second.
+fn is_at(known: Timestamp, at: UnixTime) -> bool {
+    i64::try_from(at.as_secs()).is_ok_and(|seconds| known == Timestamp::from_seconds(seconds))
+}
+
+const fn error_type(defect: &CertificateError) -> &'static str {
+    match defect {
+        CertificateError::Expired => "tls.expired",
+        CertificateError::NotValidYet => "tls.not_yet_valid",
+        CertificateError::NotValidForName => "tls.name_mismatch",
+        _ => "tls.untrusted",
+    }
 }
 
 /// `DnsName("shop.example")` and `IpAddress(127.0.0.1)` as webpki shows them, without the wrapping.
@@ -70,13 +131,10 @@ fn plain(shown: &str) -> &str {
     shown.split('"').nth(1).or_else(inner).unwrap_or(shown)
 }
 
-fn instant(at: UnixTime) -> String {
-    let at = Timestamp::from_seconds(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
-    at.jiff().strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
 #[cfg(test)]
 mod tests {
+    use rustls_pki_types::ServerName;
+
     use super::*;
 
     #[test]
@@ -89,7 +147,7 @@ mod tests {
         ] {
             let presented = presented.into_iter().map(str::to_owned).collect();
             let defect = CertificateError::NotValidForNameContext { expected: shop.clone(), presented };
-            assert_eq!(of_certificate(&defect, &shop).message, wanted);
+            assert_eq!(Handshake::default().of_certificate(&defect).1, wanted);
         }
     }
 }

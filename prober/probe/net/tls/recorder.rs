@@ -2,18 +2,18 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-#[cfg(any(feature = "doq", feature = "http3"))]
+#[cfg(feature = "doq")]
 use model::outcome::Failure;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-#[cfg(any(feature = "doq", feature = "http3"))]
-use super::of_certificate;
-use super::{Handshake, Verify};
+use super::weak::flaw_of;
+use super::{Flaw, Handshake, Verify};
 use crate::net::certificate;
 use crate::net::maze;
+use crate::net::roots::Trusted;
 use crate::net::verified::{Served, VerifiedChains};
 
 /// What a server shows in a handshake that somebody else does.
@@ -23,19 +23,16 @@ pub(crate) struct Watch(pub(super) Arc<Recorder>);
 
 #[cfg(any(feature = "doq", feature = "http3"))]
 impl Watch {
-    /// The failure of a chain that does not hold for `name`, if one was shown.
-    pub(crate) fn defect(&self, name: &ServerName<'_>) -> Option<Failure> {
-        self.0.lock().error.as_ref().map(|defect| of_certificate(defect, name))
+    /// The failure of a chain that does not hold, if one was shown.
+    #[cfg(feature = "doq")]
+    pub(crate) fn defect(&self) -> Option<Failure> {
+        self.0.lock().defect()
     }
 
-    /// What was shown so far.
+    /// What was shown so far; the next look begins with nothing.
     #[cfg(feature = "http3")]
     pub(crate) fn shown(&self) -> Handshake {
-        let mut seen = self.0.lock();
-        let error = seen.error.clone();
-        let shown = std::mem::take(&mut *seen);
-        seen.error = error;
-        shown
+        std::mem::take(&mut *self.0.lock())
     }
 }
 
@@ -44,6 +41,7 @@ impl Watch {
 pub(super) struct Recorder {
     pub(super) inner: Arc<WebPkiServerVerifier>,
     pub(super) verified: Arc<VerifiedChains>,
+    pub(super) trusted: Arc<Trusted>,
     pub(super) verify: Verify,
     pub(super) seen: Mutex<Handshake>,
 }
@@ -53,17 +51,27 @@ impl Recorder {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ring refuses to check signatures of short keys. Where defects are recorded, such a key is one of them, and
-    /// the handshake goes on.
+    /// Ring refuses to check signatures of short keys: that the key is short is what is written down. Where defects
+    /// are only recorded, the handshake goes on.
     fn or_weak(
         &self,
         verified: Result<HandshakeSignatureValid, rustls::Error>,
         leaf: &CertificateDer<'_>,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if verified.is_err() && self.verify == Verify::Record && certificate::has_weak_key(leaf) {
-            return Ok(HandshakeSignatureValid::assertion());
+        let Err(error) = verified else { return verified };
+        let Some(about) = certificate::facts(leaf).and_then(|facts| facts.about_weak_key()) else {
+            return Err(error);
+        };
+        let mut seen = self.lock();
+        seen.flaw.get_or_insert(Flaw::Weak(about));
+        match self.verify {
+            Verify::Enforce => {
+                // The session and the rest of its chain go with the failure.
+                seen.chain = vec![leaf.clone().into_owned()];
+                Err(error)
+            }
+            Verify::Record => Ok(HandshakeSignatureValid::assertion()),
         }
-        verified
     }
 }
 
@@ -86,10 +94,7 @@ impl ServerCertVerifier for Recorder {
         let Err(error) = verified else { return verified };
         // On success the session has the chain; copying it here would be for nothing.
         seen.chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();
-        seen.error = Some(match &error {
-            rustls::Error::InvalidCertificate(error) => error.clone(),
-            _ => CertificateError::BadEncoding,
-        });
+        seen.flaw = Some(flaw_of(error.clone(), &served, &self.trusted, now));
         match self.verify {
             Verify::Enforce => Err(error),
             Verify::Record => Ok(ServerCertVerified::assertion()),

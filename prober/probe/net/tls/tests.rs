@@ -1,5 +1,7 @@
 //! What a memory of chains must not hide.
 
+mod weak;
+
 use std::time::Duration;
 
 use model::time::{Clock as _, SystemClock, Timestamp};
@@ -27,10 +29,8 @@ fn look(setup: &TlsSetup, identity: &Identity, name: &str, now: Timestamp) -> St
     let recorder = setup.recorder();
     let found = recorder.verify_server_cert(leaf, intermediates, &name, &[], UnixTime::since_unix_epoch(now));
     let seen = recorder.lock();
-    assert_eq!(found.is_ok(), seen.error.is_none());
-    seen.error
-        .as_ref()
-        .map_or_else(|| "holds".to_owned(), |error| of_certificate(error, &name).error_type.into_owned())
+    assert_eq!(found.is_ok(), seen.flaw.is_none());
+    seen.defect().map_or_else(|| "holds".to_owned(), |failure| failure.error_type.into_owned())
 }
 
 /// What a memory of chains must not hide: each look is made twice, after the chain has held before.

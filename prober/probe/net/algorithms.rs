@@ -25,7 +25,7 @@ static WEAK: [Weak; 3] = [
 ];
 
 /// Every algorithm. The first one for a signature decides, and the weak ones check long keys too: they come first.
-pub(super) static ALL: LazyLock<Vec<&'static dyn SignatureVerificationAlgorithm>> = LazyLock::new(|| {
+pub(crate) static ALL: LazyLock<Vec<&'static dyn SignatureVerificationAlgorithm>> = LazyLock::new(|| {
     let weak = WEAK.iter().map(|algorithm| algorithm as &'static dyn SignatureVerificationAlgorithm);
     weak.chain(default_provider().signature_verification_algorithms.all.iter().copied()).collect()
 });
