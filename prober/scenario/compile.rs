@@ -3,6 +3,7 @@
 mod controls;
 mod follow;
 mod joint;
+mod naming;
 mod parts;
 mod reach;
 
@@ -15,7 +16,7 @@ use crate::assertion::Assertion;
 use crate::bind::Binder;
 use crate::cadence::CronCache;
 use crate::diagnostic::{Diagnostic, Report, Severity};
-use crate::file::{ScenarioFile, Surroundings, read};
+use crate::file::{Surroundings, read};
 use crate::kind::Kind;
 use crate::maintenance::Context;
 use crate::names::{Names, Own, Var, Vars};
@@ -25,13 +26,14 @@ use crate::plan::Plan;
 use crate::project::{Project, first_key};
 use crate::reuse::{Assembled, Templates, unwrap};
 use crate::slo::{self, JointSlo, Member};
-use crate::source::{Source, Span, Spanned};
+use crate::source::{Source, Span};
 use crate::step::{Implied, SharedAssertions};
 use crate::tree::{Node, parse};
 use crate::unused::Mentioned;
 use crate::version::version;
 use crate::waiver::{self, Waived};
 use follow::Unread;
+use naming::Former;
 use parts::{Made, declared, effective};
 
 /// The files of a project as text.
@@ -245,12 +247,6 @@ struct Compiler<'a, N: 'static> {
     objectives: HashMap<Arc<str>, Span>,
 }
 
-/// A name that a scenario had before.
-struct Former {
-    name: Spanned<String>,
-    now: Arc<str>,
-}
-
 impl<N> Compiler<'_, N> {
     fn file(&mut self, index: usize, source: &Source, root: Node, report: &mut Report) -> Vec<Plan<N>> {
         let root = unwrap(root, report);
@@ -361,64 +357,6 @@ impl<N> Compiler<'_, N> {
     /// Whether what is said of the region is there.
     fn is_known(&self, region: &str) -> bool {
         !self.options.alone || self.is_wanted(region)
-    }
-
-    /// The name that all instances of a matrix share is taken too: commands choose all of them by it.
-    fn base_name(&mut self, root: &Node, report: &mut Report) {
-        let Some(node) = root.get("name") else { return };
-        let Some(scalar) = node.scalar() else { return };
-        self.take_name(&Spanned::new(scalar.text.to_string(), node.span), report);
-    }
-
-    fn unique(&mut self, scenario: &ScenarioFile<'_, N>, report: &mut Report) {
-        self.take_name(&scenario.name, report);
-    }
-
-    fn take_name(&mut self, name: &Spanned<String>, report: &mut Report) {
-        if name.value.is_empty() {
-            return;
-        }
-        if let Some(first) = self.seen.get(&name.value) {
-            let problem =
-                Diagnostic::error("E108", name.span, format!("two scenarios are named `{}`", name.value));
-            report.push(
-                problem
-                    .label("the second one")
-                    .other(*first, "the first one")
-                    .help("the name is the key of its history: give each its own"),
-            );
-            return;
-        }
-        self.seen.insert(name.value.clone(), name.span);
-    }
-
-    /// Former names that are still taken, or claimed by two.
-    fn former_names(&self, report: &mut Report) {
-        let mut claimed: HashMap<&str, &Former> = HashMap::with_capacity(self.former.len());
-        for former in &self.former {
-            let name = former.name.value.as_str();
-            if let Some(place) = self.seen.get(name) {
-                let problem = Diagnostic::error(
-                    "E159",
-                    former.name.span,
-                    format!("there is still a scenario named `{name}`"),
-                );
-                let problem = problem.other(*place, "it is here");
-                report.push(problem.help(if *name == *former.now {
-                    "a scenario's own name is none that it had before: leave it out"
-                } else {
-                    "two scenarios cannot share a history: remove or rename the other one"
-                }));
-            } else if let Some(first) = claimed.insert(name, former) {
-                let message = format!("`{name}` is claimed by two scenarios");
-                let problem = Diagnostic::error("E159", former.name.span, message);
-                report.push(
-                    problem
-                        .other(first.name.span, format!("`{}` claims it too", first.now))
-                        .help("a history goes on under one name: leave it out in one of them"),
-                );
-            }
-        }
     }
 
     /// Warns of what nothing uses; gives the names of `--var` that nothing knows.

@@ -2,19 +2,22 @@
 //!
 //! Deliberately absent: any coercion. Comparing a text with a number fails and says so.
 
+mod finding;
+mod literal;
+
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use model::high_mark::MarkValue;
-use model::objective::Share;
 use model::outcome::Reason;
 use model::time::Timestamp;
 use regex::Regex;
 
-use crate::decimal;
 use crate::history::{self, Look};
 use crate::moment::moment;
 use crate::value::Value;
+pub(crate) use finding::Finding;
+pub(crate) use literal::Literal;
+use literal::{equals, equals_set, order};
 
 /// How far in the future a value may lie before it counts as `future_dated`.
 pub(crate) const FUTURE_TOLERANCE: Duration = Duration::from_mins(1);
@@ -52,14 +55,6 @@ pub(crate) enum Matcher {
     Kept,
 }
 
-/// A value of a file that observed values are compared with.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Literal {
-    Json(serde_json::Value),
-    Duration(Duration),
-    Share(Share),
-}
-
 /// The four orders.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
@@ -86,71 +81,6 @@ pub(crate) enum JsonType {
     Null,
     Array,
     Object,
-}
-
-/// What looking at one value gave.
-#[derive(Clone, Debug)]
-pub(crate) struct Finding {
-    pub(crate) pass: bool,
-    pub(crate) reason: Reason,
-    pub(crate) age: Option<f64>,
-    /// What is wrong in a few words; for a value that holds, a remark.
-    pub(crate) note: Option<String>,
-    /// Whether the operator has no meaning for such a value, so that its opposite does not hold either.
-    pub(crate) senseless: bool,
-    /// The greatest value so far, and since when.
-    pub(crate) mark: Option<(MarkValue, Timestamp)>,
-}
-
-impl Finding {
-    pub(crate) const HOLDS: Self =
-        Self { pass: true, reason: Reason::Ok, age: None, note: None, senseless: false, mark: None };
-    const BROKEN: Self = Self { pass: false, reason: Reason::Failed, ..Self::HOLDS };
-
-    pub(crate) fn of(pass: bool) -> Self {
-        if pass { Self::HOLDS } else { Self::BROKEN }
-    }
-
-    /// A value that the operator has no meaning for.
-    pub(crate) fn mismatch(value: &Value<'_>, wanted: &str) -> Self {
-        Self { senseless: true, ..Self::unlike(value, wanted) }
-    }
-
-    /// A value of another type, which therefore is not the wanted one.
-    fn unlike(value: &Value<'_>, wanted: &str) -> Self {
-        Self { note: Some(format!("{} is not {wanted}", family(value))), ..Self::BROKEN }
-    }
-
-    /// Several values where one is needed.
-    pub(crate) fn several(count: usize) -> Self {
-        Self { note: Some(format!("there are {count} values, and one can be compared")), ..Self::BROKEN }
-    }
-
-    pub(crate) fn noted(self, note: impl FnOnce() -> String) -> Self {
-        Self { note: self.note.or_else(|| Some(note())), ..self }
-    }
-
-    /// Which of several values it is about, before what is known already.
-    pub(crate) fn placed(self, place: impl FnOnce() -> String) -> Self {
-        let note = match self.note {
-            Some(note) => format!("{}: {note}", place()),
-            None => place(),
-        };
-        Self { note: Some(note), ..self }
-    }
-
-    /// Both must hold; the first that does not gives the reason, the greatest age is kept.
-    pub(crate) fn and(self, other: impl FnOnce() -> Self) -> Self {
-        if !self.pass {
-            return self;
-        }
-        let other = other();
-        let age = match (self.age, other.age) {
-            (Some(left), Some(right)) if other.pass => Some(left.max(right)),
-            (left, right) => right.or(left),
-        };
-        Self { age, note: other.note.or(self.note), mark: other.mark.or(self.mark), ..other }
-    }
 }
 
 impl Matcher {
@@ -219,28 +149,6 @@ impl StatusRange {
     }
 }
 
-impl Literal {
-    pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self::Json(serde_json::Value::String(text.into()))
-    }
-
-    fn equals(&self, value: &Value<'_>) -> bool {
-        match self {
-            Self::Duration(wanted) => matches!(value, Value::Duration(found) if found == wanted),
-            Self::Share(wanted) => matches!(value, Value::Share(found) if found == wanted),
-            Self::Json(wanted) => json_equals(wanted, value),
-        }
-    }
-
-    fn family(&self) -> &'static str {
-        match self {
-            Self::Duration(_) => "a duration",
-            Self::Share(_) => "a share",
-            Self::Json(value) => family(&Value::of_json(value)),
-        }
-    }
-}
-
 /// Whether the matchers hold for an item; if they hold for none and have no meaning for one, that is said.
 fn any(matchers: &[Matcher], items: &[Value<'_>], look: Look<'_>) -> Finding {
     let mut senseless = None;
@@ -254,59 +162,6 @@ fn any(matchers: &[Matcher], items: &[Value<'_>], look: Look<'_>) -> Finding {
     senseless.unwrap_or(Finding::BROKEN)
 }
 
-fn json_equals(wanted: &serde_json::Value, found: &Value<'_>) -> bool {
-    use serde_json::Value as Json;
-    match (wanted, found) {
-        (Json::Null, Value::Null) => true,
-        (Json::Bool(wanted), Value::Bool(found)) => wanted == found,
-        (Json::Number(wanted), Value::Int(_) | Value::Large(_) | Value::Float(_) | Value::Decimal(_)) => {
-            order(wanted, found) == Some(Ordering::Equal)
-        }
-        (Json::String(wanted), Value::Text(found)) => *wanted == **found,
-        // The only way to write down a number that is as long.
-        (Json::String(wanted), Value::Decimal(found)) => {
-            decimal::order(wanted, found) == Some(Ordering::Equal)
-        }
-        (Json::String(wanted), Value::Time(found)) => {
-            moment(&Value::Text(wanted.as_str().into())) == Some(*found)
-        }
-        (Json::Array(wanted), Value::List(found)) => {
-            wanted.len() == found.len()
-                && wanted.iter().zip(found).all(|(wanted, found)| json_equals(wanted, found))
-        }
-        (Json::Object(wanted), Value::Object(found)) => {
-            wanted.len() == found.len()
-                && wanted.iter().all(|(key, wanted)| {
-                    found.get(key).is_some_and(|found| json_equals(wanted, &Value::of_json(found)))
-                })
-        }
-        _ => false,
-    }
-}
-
-fn equals(literal: &Literal, value: &Value<'_>) -> Finding {
-    if literal.equals(value) {
-        return Finding::HOLDS;
-    }
-    let same = literal.family() == family(value) || matches!(value, Value::Time(_) | Value::Decimal(_));
-    if same { Finding::BROKEN } else { Finding::unlike(value, literal.family()) }
-}
-
-/// The word for a value's type, as messages use it.
-fn family(value: &Value<'_>) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Int(_) | Value::Large(_) | Value::Float(_) | Value::Decimal(_) => "a number",
-        Value::Text(_) => "a text",
-        Value::Duration(_) => "a duration",
-        Value::Share(_) => "a share",
-        Value::Time(_) => "a time",
-        Value::List(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
 fn compare(comparison: Comparison, literal: &Literal, value: &Value<'_>) -> Finding {
     let order = match (literal, value) {
         (Literal::Duration(wanted), Value::Duration(found)) => found.partial_cmp(wanted),
@@ -318,37 +173,6 @@ fn compare(comparison: Comparison, literal: &Literal, value: &Value<'_>) -> Find
         _ => return Finding::mismatch(value, literal.family()),
     };
     Finding::of(order.is_some_and(|order| comparison.holds(order)))
-}
-
-/// How a number that was found lies to the wanted one: exactly, where both are whole numbers.
-fn order(wanted: &serde_json::Number, found: &Value<'_>) -> Option<Ordering> {
-    let whole = wanted.as_i64().map(i128::from).or_else(|| wanted.as_u64().map(i128::from));
-    let (exact, near) = match found {
-        Value::Int(found) => (i128::from(*found), *found as f64),
-        Value::Large(found) => (i128::from(*found), *found as f64),
-        Value::Float(found) => {
-            let near = found.partial_cmp(&wanted.as_f64()?);
-            // Equal floats may stand for different whole numbers.
-            return match (near, whole) {
-                (Some(Ordering::Equal), Some(whole)) => {
-                    decimal::order(&found.to_string(), &whole.to_string())
-                }
-                _ => near,
-            };
-        }
-        Value::Decimal(found) => {
-            let wanted = whole.map_or_else(
-                || wanted.as_f64().map(|near| near.to_string()),
-                |whole| Some(whole.to_string()),
-            );
-            return decimal::order(found, &wanted?);
-        }
-        _ => return None,
-    };
-    match whole {
-        Some(whole) => Some(exact.cmp(&whole)),
-        None => near.partial_cmp(&wanted.as_f64()?),
-    }
 }
 
 fn find_rank(comparison: Comparison, rank: usize, words: &[&str], value: &Value<'_>) -> Finding {
@@ -439,31 +263,6 @@ fn each(value: &Value<'_>, find: impl FnOnce(&[Value<'_>]) -> Finding) -> Findin
     }
 }
 
-fn equals_set(literals: &[Literal], items: &[Value<'_>]) -> Finding {
-    let missing = literals.iter().find(|literal| !items.iter().any(|item| literal.equals(item)));
-    if let Some(missing) = missing {
-        return Finding::BROKEN.noted(|| format!("{} is missing", missing.show()));
-    }
-    let extra = items.iter().find(|item| !literals.iter().any(|literal| literal.equals(item)));
-    match extra {
-        Some(extra) => {
-            Finding::BROKEN.noted(|| format!("{} is too many", crate::shown::show_value(extra, true)))
-        }
-        None => Finding::HOLDS,
-    }
-}
-
-impl Literal {
-    /// The literal for people.
-    pub(crate) fn show(&self) -> String {
-        match self {
-            Self::Json(value) => crate::shown::show_value(&Value::of_json(value), true),
-            Self::Duration(duration) => crate::units::show_duration(*duration),
-            Self::Share(share) => share.to_string(),
-        }
-    }
-}
-
 fn newer_than(limit: Duration, tolerance: Duration, value: &Value<'_>, now: Timestamp) -> Finding {
     let Some(at) = moment(value) else { return Finding::mismatch(value, "a time").noted_text(value) };
     let age = now.seconds_since(at);
@@ -481,16 +280,4 @@ fn older_than(limit: Duration, value: &Value<'_>, now: Timestamp) -> Finding {
     let Some(at) = moment(value) else { return Finding::mismatch(value, "a time").noted_text(value) };
     let age = now.seconds_since(at);
     Finding { age: Some(age), ..Finding::of(age >= limit.as_secs_f64()) }
-}
-
-impl Finding {
-    /// "a text is not a time" would be wrong: some texts are.
-    fn noted_text(self, value: &Value<'_>) -> Self {
-        match value {
-            Value::Text(_) | Value::Int(_) | Value::Large(_) | Value::Float(_) | Value::Decimal(_) => {
-                Self { note: Some("this is not a time".to_owned()), ..self }
-            }
-            _ => self,
-        }
-    }
 }
