@@ -55,7 +55,9 @@ impl Binder<'_, '_> {
         let NodeValue::Map(entries) = &node.value else {
             let message = format!("expected what to take, found {}", node.describe());
             let problem = Diagnostic::error("E309", node.span, message);
-            self.report.push(problem.help(format!("write {}: {{ {} }}", name.value, example(kind.subjects))));
+            let meant = node.scalar().and_then(|scalar| meant(&scalar.text, kind.subjects));
+            let taken = meant.unwrap_or_else(|| example(kind.subjects));
+            self.report.push(problem.help(format!("write {}: {{ {taken} }}", name.value)));
             return None;
         };
         let mut from = None;
@@ -150,6 +152,31 @@ fn find(subjects: &'static [Subject], word: &str) -> Option<&'static Subject> {
     takeable(subjects).find(|subject| subject.name == word || capture_word(subject) == word)
 }
 
+/// What a text was probably meant to take: `$.id`, `json $.id`, `header:Location`, `status`.
+fn meant(text: &str, subjects: &'static [Subject]) -> Option<String> {
+    let text = text.trim();
+    let (word, rest) = match text.split_once([' ', ':', '=']) {
+        _ if text.starts_with('$') => ("json", text),
+        Some((word, rest)) => (word.trim_end_matches('s'), rest.trim()),
+        None => (text, ""),
+    };
+    let plural = format!("{word}s");
+    let subject = find(subjects, word).or_else(|| find(subjects, &plural))?;
+    let is_one = matches!(subject.shape, Shape::One(_));
+    if rest.is_empty() != is_one {
+        return None;
+    }
+    let taken = if is_one { "true".to_owned() } else { quoted(rest) };
+    Some(format!("{}: {taken}", capture_word(subject)))
+}
+
+/// The text as it can stand between braces.
+fn quoted(text: &str) -> String {
+    let is_plain =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '$' | '.' | '_' | '-' | '/');
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
+}
+
 fn words(subjects: &'static [Subject]) -> Vec<&'static str> {
     let own = CAPTURE_KEYS.iter().map(|key| key.name);
     takeable(subjects).map(capture_word).chain(own).collect()
@@ -185,6 +212,36 @@ fn example(subjects: &'static [Subject]) -> String {
         _ => {
             let text = subjects.iter().find(|subject| subject.shape == Shape::One(SubjectType::Text));
             format!("{}: true", text.or(subjects.first()).map_or("subject", |subject| subject.name))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::compiled;
+
+    #[test]
+    fn what_was_meant_is_what_to_type() {
+        for (text, wanted) in [
+            ("$.id", "write a: { json: $.id }"),
+            ("json $.items[0].id", "write a: { json: '$.items[0].id' }"),
+            ("header Location", "write a: { header: Location }"),
+            ("\"headers: X-Id\"", "write a: { header: X-Id }"),
+            ("body", "write a: { body: true }"),
+            ("what", "write a: { json: $.id }"),
+        ] {
+            let file = |capture: &str| {
+                format!(
+                    "name: a\naim: A.\nevery: 1m\nsteps:\n  - http: https://x.example\n    capture:\n      a: {capture}\n  \
+                     - http: https://x.example/${{a}}\n    name: b\n"
+                )
+            };
+            let found = compiled("", &[&file(text)]).diagnostics;
+            let help: Vec<_> = found.iter().flat_map(|one| one.help.iter().cloned()).collect();
+            assert_eq!(help, [wanted], "{text}: {found:?}");
+            let typed = wanted.strip_prefix("write a: ").unwrap();
+            let left = compiled("", &[&file(typed)]).diagnostics;
+            assert!(left.is_empty(), "{typed}: {left:?}");
         }
     }
 }
