@@ -1,7 +1,8 @@
 //! One part file: its tables, its place in the sequence, and the statements that fill it.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use model::outcome::Reason;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -164,6 +165,8 @@ pub(crate) fn next_seq(conn: &Connection) -> rusqlite::Result<i64> {
 pub(crate) struct Part {
     pub(crate) info: PartInfo,
     pub(crate) conn: Connection,
+    /// Device and number of the file that is open.
+    file: Option<(u64, u64)>,
     /// Row ids of the origins of missed runs, by their text.
     origins: HashMap<String, i64>,
     /// Pages that the file may have: how tests fill the disk.
@@ -210,6 +213,7 @@ impl Part {
             Ok(Self {
                 info,
                 conn,
+                file: file_at(&path),
                 origins: HashMap::new(),
                 #[cfg(test)]
                 pages_max: std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0)),
@@ -222,7 +226,13 @@ impl Part {
     pub(crate) fn reopen(&mut self) -> rusqlite::Result<()> {
         self.origins.clear();
         self.conn = sqlite::open_write(&self.info.path, Promise::Durable)?;
+        self.file = file_at(&self.info.path);
         Ok(())
+    }
+
+    /// Whether the open file is still the one at its path: what is written to a file that was removed is durable nowhere.
+    pub(crate) fn is_there(&self) -> bool {
+        self.file.is_some() && self.file == file_at(&self.info.path)
     }
 
     /// Writes the group in one transaction, durable when this returns.
@@ -356,6 +366,11 @@ impl Part {
         self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
         self.conn.close().map_err(|(_, error)| error)
     }
+}
+
+/// Device and number of the file at `path`; `None` if there is none.
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// The slots that were missed first and then had an event after all: their misses do not count. The table came later than

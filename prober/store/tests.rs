@@ -6,6 +6,7 @@ mod effort;
 mod folded;
 mod full_disk;
 mod glance;
+mod gone;
 mod intents;
 mod invariant;
 mod keeping;

@@ -1,5 +1,6 @@
 //! The one writer: gathers records into groups, commits them, and stands by a disk that fails.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -47,6 +48,9 @@ pub enum WriteError {
     /// An older part could not be read to tell duplicates.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The part is no longer where it was: somebody has removed or replaced it.
+    #[error("{0} is gone: it was removed or replaced while events were written to it")]
+    Gone(PathBuf),
     /// A plan's schedule could not be read.
     #[error("{0}")]
     Schedule(String),
@@ -336,6 +340,9 @@ impl Writer {
             self.group.clear();
             return Ok(());
         }
+        if !self.part.is_there() {
+            return Err(WriteError::Gone(self.part.info.path.clone()));
+        }
         let began = Instant::now();
         self.part.commit(&self.group)?;
         let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -477,7 +484,7 @@ impl Writer {
             // Some calls of SQLite report a full disk as an I/O error only.
             WriteError::Sqlite(_) | WriteError::Part(_) => rustix::fs::statvfs(&self.shared.files.dir)
                 .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL_BYTES),
-            WriteError::Read(_) | WriteError::Schedule(_) => false,
+            WriteError::Read(_) | WriteError::Schedule(_) | WriteError::Gone(_) => false,
         }
     }
 }

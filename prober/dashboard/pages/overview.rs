@@ -15,10 +15,7 @@ use crate::view::{BrokenPromise, JointRow, Overview, Row};
 /// The page.
 pub(crate) fn page(view: &Overview, banners: &[Banner]) -> String {
     let other = filters::address(&view.filter, |filter| filter.refresh = !filter.refresh);
-    let title = match view.counts.broken {
-        0 => "all promises hold".to_owned(),
-        broken => format!("{broken} broken"),
-    };
+    let title = headline(view);
     let body = html! {
         (sentence(view))
         (banner::show(banners, view.now))
@@ -70,6 +67,18 @@ fn sentence(view: &Overview) -> Markup {
                 p { a href="/alerts" { (count(view.firing as u64, "alert")) @if view.firing == 1 { " fires" } @else { " fire" } } }
             }
         }
+    }
+}
+
+/// What the browser's tab says: never more than the sentence.
+fn headline(view: &Overview) -> String {
+    let counts = &view.counts;
+    match (view.promises, counts.broken, counts.unknown) {
+        (0, ..) => "nothing is promised".to_owned(),
+        (_, 1.., _) => format!("{} broken", counts.broken),
+        _ if counts.waiting == counts.sum() => "no verdict yet".to_owned(),
+        (_, _, 1..) => format!("{} cannot be judged", counts.unknown),
+        _ => "all promises hold".to_owned(),
     }
 }
 
