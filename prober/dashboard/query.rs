@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::event::SliEvent;
 use model::outcome::{Reason, Verdict};
+use model::schema::FieldType;
 use model::time::Timestamp;
 use serde_json::Value;
 use store::EventFilter;
@@ -76,12 +77,32 @@ impl Conditions {
             "id" | "since" | "until" => {
                 return Err(format!("`{word}`: `{field}` takes `=` only, such as {field}={value}"));
             }
-            _ => self.fields.push(FieldCondition {
-                field: full_name(field),
-                operator,
-                values: values(operator, value),
-            }),
+            _ => self.compare(word, full_name(field), operator, value)?,
         }
+        Ok(())
+    }
+
+    /// Adds a comparison; of a number with what is one.
+    fn compare(&mut self, word: &str, field: String, operator: Operator, value: &str) -> Result<(), String> {
+        if operator == Operator::Equal
+            && field == STATUS
+            && let Some(class) = value.strip_suffix("xx").and_then(|class| class.parse::<u32>().ok())
+        {
+            let ends = [(Operator::GreaterOrEqual, class * 100), (Operator::Less, class * 100 + 100)];
+            self.fields.extend(ends.map(|(operator, end)| FieldCondition {
+                field: field.clone(),
+                operator,
+                values: vec![end.to_string()],
+            }));
+            return Ok(());
+        }
+        let mut values = values(operator, value);
+        if let Some(is_seconds) = number_of(&field).filter(|_| operator != Operator::Contains) {
+            for value in &mut values {
+                *value = number(word, value, is_seconds)?;
+            }
+        }
+        self.fields.push(FieldCondition { field, operator, values });
         Ok(())
     }
 
@@ -169,6 +190,31 @@ fn moment(word: &str, value: &str, now: Timestamp) -> Result<Timestamp, String> 
     }
 }
 
+/// Whether the field is a number, and then whether it counts seconds.
+fn number_of(field: &str) -> Option<bool> {
+    if field == STATUS {
+        return Some(false);
+    }
+    let known = model::schema::FIELDS.iter().find(|known| known.key == field)?;
+    let is_number = matches!(known.field_type, FieldType::Int | FieldType::Number);
+    is_number.then(|| known.doc.starts_with("Seconds"))
+}
+
+/// A number as events have it: `500ms` is `0.5` where seconds are counted.
+fn number(word: &str, value: &str, is_seconds: bool) -> Result<String, String> {
+    if value.parse::<f64>().is_ok() {
+        return Ok(value.to_owned());
+    }
+    let span: Option<jiff::Span> = value.parse().ok().filter(|_| is_seconds);
+    let seconds = span
+        .and_then(|span| span.total((jiff::Unit::Second, jiff::SpanRelativeTo::days_are_24_hours())).ok());
+    match (seconds, is_seconds) {
+        (Some(seconds), _) => Ok(seconds.to_string()),
+        (None, true) => Err(format!("`{word}`: write seconds or a duration, such as 0.5 or 500ms")),
+        (None, false) => Err(format!("`{word}`: `{value}` is not a number")),
+    }
+}
+
 /// The values between commas, where several make sense.
 fn values(operator: Operator, value: &str) -> Vec<String> {
     match operator {
@@ -176,6 +222,9 @@ fn values(operator: Operator, value: &str) -> Vec<String> {
         _ => vec![value.to_owned()],
     }
 }
+
+/// The field that HTTP statuses are in.
+const STATUS: &str = "http.response.status_code";
 
 /// Short names for the fields that people ask for most.
 const SHORT: [(&str, &str); 14] = [
@@ -189,7 +238,7 @@ const SHORT: [(&str, &str); 14] = [
     ("region", "prober.region"),
     ("scenario", "prober.scenario.name"),
     ("service", "service.name"),
-    ("status", "http.response.status_code"),
+    ("status", STATUS),
     ("step", "prober.failure.step"),
     ("trigger", "prober.run.trigger"),
     ("verdict", "prober.verdict"),
@@ -278,6 +327,30 @@ mod tests {
             read(&["since=1d"]).unwrap().filter.since,
             Some(Timestamp::from_seconds(100_000 - 86_400))
         );
+    }
+
+    #[test]
+    fn numbers_are_compared_with_numbers() {
+        let conditions = |word: &str| {
+            let all = read(&[word]).unwrap().fields;
+            let all = all.into_iter().map(|one| (one.field, one.operator, one.values.join(",")));
+            all.collect::<Vec<_>>()
+        };
+        let duration =
+            |value: &str| vec![("prober.run.duration".to_owned(), Operator::Greater, value.to_owned())];
+        assert_eq!(conditions("duration>1ms"), duration("0.001"));
+        assert_eq!(conditions("duration>500us"), duration("0.0005"));
+        assert_eq!(conditions("duration>2"), duration("2"));
+        let status = |operator, value: &str| (STATUS.to_owned(), operator, value.to_owned());
+        assert_eq!(
+            conditions("status=5xx"),
+            [status(Operator::GreaterOrEqual, "500"), status(Operator::Less, "600")]
+        );
+        assert_eq!(conditions("status=200,204"), [status(Operator::Equal, "200,204")]);
+        for word in ["duration>fast", "status>=abc", "status=2xx,500", "status!=5xx", "prober.run.attempt=1s"]
+        {
+            assert!(read(&[word]).is_err(), "{word}");
+        }
     }
 
     #[test]

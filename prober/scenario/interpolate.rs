@@ -74,6 +74,7 @@ fn joined(parts: impl IntoIterator<Item = Part>) -> Resolved<'static> {
             text: text.into(),
             kind: ScalarKind::Quoted,
             verbatim: None,
+            is_block: false,
         })),
         None => Resolved::Runtime(template),
     }

@@ -28,7 +28,10 @@ pub(crate) struct Var {
 impl Var {
     /// A variable whose value was given on the command line.
     pub(crate) fn from_text(text: &str) -> Self {
-        Self { value: Scalar { text: text.into(), kind: core_schema(text), verbatim: None }, span: None }
+        Self {
+            value: Scalar { text: text.into(), kind: core_schema(text), verbatim: None, is_block: false },
+            span: None,
+        }
     }
 }
 
@@ -246,7 +249,7 @@ impl<'a> Names<'a> {
         let Some(region) = &self.region else {
             return Err(same_everywhere(span, "`region` differs between regions"));
         };
-        Ok(Scalar { text: (&**region).into(), kind: ScalarKind::Quoted, verbatim: None })
+        Ok(Scalar { text: (&**region).into(), kind: ScalarKind::Quoted, verbatim: None, is_block: false })
     }
 
     fn region_names(&self) -> Option<&'a RegionNames> {

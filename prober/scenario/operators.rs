@@ -2,6 +2,7 @@
 
 mod clash;
 mod literal;
+mod meant;
 mod operand;
 mod path_help;
 mod phrase;
@@ -236,6 +237,9 @@ impl Binder<'_, '_> {
         }
         for (key, value) in entries {
             let selected = self.report_err(select_key(subject, shape, key));
+            if shape == Shape::Pattern && selected.is_some() {
+                self.pattern_as_meant(&key.value, key.span);
+            }
             let matchers = self.matchers(value, ValueType::chosen(shape), &key.value);
             if let (Some(Selected { selector, name }), Some((matchers, expected))) = (selected, matchers) {
                 to.push(Assertion::new(Inner {

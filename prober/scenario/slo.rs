@@ -3,7 +3,7 @@
 //! Deliberately absent: budgets and alerts themselves; this is what they are computed from.
 
 mod arithmetic;
-mod good;
+pub(crate) mod good;
 mod joint;
 mod keys;
 

@@ -251,7 +251,8 @@ impl<N> StepNode<'_, N> {
                 KeyType::Int(..) | KeyType::Bool => core_schema(text),
                 _ => ScalarKind::Quoted,
             };
-            let piece = Scalar { text: text.into(), kind, verbatim: scalar.verbatim.and(Some(0)) };
+            let piece =
+                Scalar { text: text.into(), kind, verbatim: scalar.verbatim.and(Some(0)), is_block: false };
             let span = self.body.part(range.start, range.end);
             let node = Node { value: NodeValue::Scalar(piece), span };
             match binder.value(&node, &key.value, key.name) {

@@ -291,7 +291,14 @@ fn hole_in_flow(line: &Line<'_>, kind: &ErrorKind) -> Option<Diagnostic> {
 }
 
 fn hole_needs_quotes(line: &Line<'_>, at: usize, end: usize) -> Diagnostic {
-    let start = line.text[..at].rfind([':', ',', '{', '[']).map_or(at, |before| before + 1);
+    let before = &line.text[..at];
+    // The colon of `https://` is part of the value.
+    let is_start = |(at, letter): &(usize, char)| match letter {
+        ',' | '{' | '[' => true,
+        ':' => before[at + 1..].starts_with([' ', '\t']) || before[at + 1..].is_empty(),
+        _ => false,
+    };
+    let start = before.char_indices().filter(is_start).last().map_or(at, |(before, _)| before + 1);
     let rest = &line.text[end..];
     let stop = rest.find([',', '}', ']']).map_or(line.text.len(), |stop| end + stop);
     let value = line.text[start..stop].trim();

@@ -56,6 +56,8 @@ pub struct Scalar {
     pub kind: ScalarKind,
     /// From the start of its place to the text's first byte, if the file has the text byte for byte.
     pub verbatim: Option<u8>,
+    /// Whether it is a block, begun by `|` or `>`.
+    pub is_block: bool,
 }
 
 /// What the core schema makes of a scalar.
@@ -78,7 +80,7 @@ pub enum ScalarKind {
 impl Scalar {
     /// The empty text.
     pub(crate) fn empty() -> Self {
-        Self { text: "".into(), kind: ScalarKind::Quoted, verbatim: None }
+        Self { text: "".into(), kind: ScalarKind::Quoted, verbatim: None, is_block: false }
     }
 }
 
@@ -288,7 +290,12 @@ impl Builder<'_> {
                 let mut scalar = self.scalar(&text, style, span);
                 if let Some(word) = self.name(anchor, span, empty) {
                     // Taken for the text that it was probably meant to be: one mistake is enough.
-                    scalar = Scalar { text: word.into(), kind: ScalarKind::Quoted, verbatim: None };
+                    scalar = Scalar {
+                        text: word.into(),
+                        kind: ScalarKind::Quoted,
+                        verbatim: None,
+                        is_block: false,
+                    };
                 }
                 self.add(Node { value: NodeValue::Scalar(scalar), span }, anchor)
             }
@@ -322,7 +329,8 @@ impl Builder<'_> {
             _ => None,
         };
         let kind = if quoted { ScalarKind::Quoted } else { core_schema(text) };
-        Scalar { text: text.into(), kind, verbatim }
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        Scalar { text: text.into(), kind, verbatim, is_block }
     }
 
     fn start(&mut self, form: Form, span: Span, anchor: usize) -> Result<(), Fatal> {

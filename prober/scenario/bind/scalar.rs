@@ -286,7 +286,8 @@ mod tests {
 
     #[test]
     fn a_reason_is_no_yes() {
-        let yes = Scalar { text: "true".into(), kind: ScalarKind::Bool(true), verbatim: None };
+        let yes =
+            Scalar { text: "true".into(), kind: ScalarKind::Bool(true), verbatim: None, is_block: false };
         let help = |key: &str| text(&yes, key, Span::default()).unwrap_err().help.join("; ");
         assert_eq!(help("owner"), "put it in quotes: owner: \"true\"");
         assert!(help("insecure").starts_with("write the reason why that is right, such as insecure: \"self"));

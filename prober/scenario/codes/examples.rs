@@ -835,4 +835,9 @@ http: https://shop.example/health",
         wrong: r#"cron: "0 9 1-7 * MON""#,
         right: r#"cron: "0 9 * * MON#1""#,
     },
+    Example {
+        code: "W360",
+        wrong: "expect: { body: { not: { matches: /error/i } } }",
+        right: "expect: { body: { not: { matches: '(?i)error' } } }",
+    },
 ];

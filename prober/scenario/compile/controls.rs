@@ -62,7 +62,7 @@ fn scenario(name: &str, timeout: Duration, step: &Node) -> Node {
     let at = Span { end: step.span.start, ..step.span };
     let key = |name: &str| Spanned::new(name.to_owned(), at);
     let text = |text: String| {
-        let scalar = Scalar { text: text.into(), kind: ScalarKind::Text, verbatim: None };
+        let scalar = Scalar { text: text.into(), kind: ScalarKind::Text, verbatim: None, is_block: false };
         Node { value: NodeValue::Scalar(scalar), span: at }
     };
     let entries = vec![

@@ -18,6 +18,7 @@ use crate::names::Capture;
 use crate::operators::Subjects;
 use crate::plan::{About, Plan};
 use crate::slo::Slo;
+use crate::slo::good::look_at_timeout;
 use crate::source::Source;
 use crate::step::SharedAssertions;
 use crate::template::{Filter, Hole, Secrets};
@@ -77,7 +78,9 @@ impl<N> Compiler<'_, N> {
         let after = scenario.steps.len();
         let good = scenario.good.map(|node| {
             let subjects = subjects_of_good(&scenario.steps);
-            shared.get((after, Part::Good), node, &subjects, binder)
+            let good = shared.get((after, Part::Good), node, &subjects, binder);
+            look_at_timeout(&good, scenario.timeout, node.span, binder.report);
+            good
         });
         let ineligible = scenario.ineligible.iter().enumerate().map(|(index, node)| {
             let subjects = subjects_of_clause(&scenario.steps, node);

@@ -103,7 +103,9 @@ impl Binder<'_, '_> {
             };
             let problem = Diagnostic::error("E105", node.span, message);
             let same = words.iter().find(|word| word.eq_ignore_ascii_case(&shown)).copied();
-            let near = same.or_else(|| nearest(&shown, words.iter().copied()));
+            // `2.0` is `2`, and not the `1.0` that differs by one letter.
+            let whole = || words.iter().find(|word| shown.strip_suffix(".0") == Some(**word)).copied();
+            let near = same.or_else(whole).or_else(|| nearest(&shown, words.iter().copied()));
             self.report.push(match near {
                 Some(near) => problem.label(format!("did you mean `{near}`?")),
                 None if words.len() > 8 => problem.help(format!("known are {}", words.join(", "))),

@@ -49,6 +49,8 @@ impl Binder<'_, '_> {
                 self.report.push(problem.help("leave it out, or write what would be right"));
                 return false;
             }
+            let whole = entries.get(index).map_or(node, |(_, operand)| operand);
+            self.as_meant(matcher, whole);
             if let Matcher::Matches(regex) = matcher {
                 self.pattern(regex, operand, value);
             }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use model::time::Timestamp;
 
 use super::joint::Member;
-use crate::assertion::{Assertion, Observed};
+use crate::assertion::{Assertion, LATENCY, Observed};
 use crate::bind::Binder;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::kind::Nothing;
 use crate::names::{NOTHING, Names};
 use crate::operators::Subjects;
 use crate::project::Project;
+use crate::source::Span;
 use crate::tree::Node;
 use crate::units::show_duration;
 
@@ -60,14 +61,22 @@ pub(super) fn read(
     let mut binder = Binder { report, names: &mut names };
     let assertions = binder.assertions(node, &Subjects::objective(), "good");
     let good = (!assertions.is_empty()).then_some(GoodRuns(assertions))?;
-    // A run that takes longer than its timeout has failed.
-    let longest = members.iter().map(|member| member.timeout).max();
-    if let Some(longest) = longest.filter(|longest| good.broken(*longest).is_none()) {
-        let message = format!("no run takes longer than its timeout, {} at most", show_duration(longest));
-        let problem = Diagnostic::warning("W307", node.span, message);
-        let problem = problem.label("so this holds for every run that does not fail");
-        report
-            .push(problem.help("write what is still good enough, such as good: { latency: { lt: 800ms } }"));
+    if let Some(longest) = members.iter().map(|member| member.timeout).max() {
+        look_at_timeout(&good.0, longest, node.span, report);
     }
     Some(good)
+}
+
+/// Warns of a `good` that asks for no more than a latency that every run has that its timeout, at most `longest`, does not
+/// cut off.
+pub(crate) fn look_at_timeout(good: &[Assertion], longest: Duration, span: Span, report: &mut Report) {
+    let observed = Observed::new(&Nothing, longest, Timestamp::from_nanos(0));
+    let holds = |one: &Assertion| one.subject() == LATENCY && one.check(&observed).pass;
+    if good.is_empty() || !good.iter().all(holds) {
+        return;
+    }
+    let message = format!("no run takes longer than its timeout, {} at most", show_duration(longest));
+    let problem = Diagnostic::warning("W307", span, message);
+    let problem = problem.label("so this holds for every run that does not fail");
+    report.push(problem.help("write what is still good enough, such as good: { latency: { lt: 800ms } }"));
 }
