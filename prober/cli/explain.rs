@@ -8,7 +8,7 @@ use probe::Net;
 use scenario::codes::Code;
 use scenario::plan::Plan;
 use scenario::reuse::base_name;
-use store::{EventFilter, Reader};
+use store::{EventFilter, OpenError, Reader};
 
 use super::args::{Explain, Global};
 use super::kept::KeptRuns;
@@ -54,9 +54,13 @@ fn explain_a_run(global: &Global, args: &Explain, out: &Out) -> Result<Exit, Sto
         return if args.curl { curl(&event, out) } else { Ok(show(&plans_here(global), &event, None, out)) };
     }
     let dir = data(global, args.data.as_ref())?;
-    let mut reader = Reader::open(&dir).map_err(|error| Stop::environment(error.to_string()))?;
     let plans = plans_here(global);
-    let event = find(&mut reader, &args.what, former_names(&plans, &args.what))?;
+    let mut reader = match Reader::open(&dir) {
+        Err(OpenError::Missing(_)) => return Err(not_found(&plans, &args.what)),
+        opened => opened.map_err(|error| Stop::environment(error.to_string()))?,
+    };
+    let found = find(&mut reader, &args.what, former_names(&plans, &args.what))?;
+    let event = found.ok_or_else(|| not_found(&plans, &args.what))?;
     if args.curl {
         return curl(&event, out);
     }
@@ -172,7 +176,7 @@ fn is_code(text: &str) -> bool {
 }
 
 /// The run whose id begins so, or the last run of the scenario of that name.
-fn find(reader: &mut Reader, what: &str, former: Vec<String>) -> Result<Arc<SliEvent>, Stop> {
+fn find(reader: &mut Reader, what: &str, former: Vec<String>) -> Result<Option<Arc<SliEvent>>, Stop> {
     let cannot = |error: store::ReadError| Stop::environment(error.to_string());
     let newest = EventFilter { newest_first: true, limit: 2, ..EventFilter::default() };
     if what.len() >= 4 && what.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -180,7 +184,7 @@ fn find(reader: &mut Reader, what: &str, former: Vec<String>) -> Result<Arc<SliE
         let mut found = reader.query(&filter).map_err(cannot)?;
         match found.len() {
             0 => {}
-            1 => return Ok(found.remove(0).event),
+            1 => return Ok(Some(found.remove(0).event)),
             _ => return Err(Stop::file(format!("several runs begin with `{what}`; give more digits"))),
         }
     }
@@ -188,10 +192,21 @@ fn find(reader: &mut Reader, what: &str, former: Vec<String>) -> Result<Arc<SliE
     let filter = EventFilter { scenario: Some(what.to_owned()), former, limit: 200, ..newest };
     let mut found = reader.query(&filter).map_err(cannot)?;
     let ran = found.iter().position(|stored| stored.event.started.is_some()).unwrap_or(0);
-    (ran < found.len()).then(|| found.swap_remove(ran).event).ok_or_else(|| {
-        Stop::file(format!(
+    Ok((ran < found.len()).then(|| found.swap_remove(ran).event))
+}
+
+/// What is to be said of a name that no event has.
+fn not_found(plans: &[Plan<Net>], what: &str) -> Stop {
+    let plan = plans.iter().find(|plan| *plan.stream().scenario == *what);
+    Stop::file(match plan {
+        Some(plan) => format!(
+            "the scenario `{what}` ({}:{}) has no events yet; `prober run {what}` runs it now",
+            plan.about().path,
+            plan.about().line
+        ),
+        None => format!(
             "`{what}` is no run, no scenario with events, no error code and no word of the language; \
              `prober events` shows runs, `prober explain language` the words"
-        ))
+        ),
     })
 }

@@ -151,29 +151,38 @@ pub fn compile<N>(sources: Sources, kinds: &'static [Kind<N>], options: &Options
 ///
 /// One warning for all that do the same, however many they are.
 fn twice<N>(plans: &[Plan<N>]) -> Report {
-    let mut seen: HashMap<_, Vec<(Span, &Plan<N>)>> = HashMap::new();
+    // With each place how many instances of a matrix there do the same.
+    let mut seen: HashMap<_, Vec<(Span, &Plan<N>, usize)>> = HashMap::new();
     for plan in plans {
         let steps = plan.steps().iter().map(|step| format!("{:?} {:?}", step.action, step.expect));
         let does = format!("{} {}", plan.cadence(), steps.collect::<String>());
         // The text of each of ten thousand plans would be more than the plans themselves.
         let does = blake3::hash(does.as_bytes());
         let same = seen.entry((Arc::clone(&plan.stream().region), does)).or_default();
-        if same.last().is_none_or(|(last, _)| *last != plan.name_at) {
-            same.push((plan.name_at, plan));
+        match same.last_mut() {
+            Some((last, _, instances)) if *last == plan.name_at => *instances += 1,
+            _ => same.push((plan.name_at, plan, 1)),
         }
     }
+    let shown = |plan: &Plan<N>| model::outcome::cut(plan.targets().join(", "), 80);
+    let instances = seen.values().flatten().filter(|(.., instances)| *instances > 1);
+    let instances = instances.map(|(at, plan, instances)| {
+        let message = format!("{instances} instances of this matrix do the same: {}", shown(plan));
+        let problem = Diagnostic::warning("W349", *at, message);
+        problem.help("write ${matrix.KEY} where they differ, or leave the key out")
+    });
     let pairs = seen.values().filter_map(|same| match same.as_slice() {
-        [(first, _), (second, plan), more @ ..] => Some((*first, *second, plan, more.len())),
+        [(first, ..), (second, plan, _), more @ ..] => Some((*first, *second, plan, more.len())),
         _ => None,
     });
     let warning = |(first, second, plan, more): (Span, Span, &&Plan<N>, usize)| {
-        let targets = model::outcome::cut(plan.targets().join(", "), 80);
+        let targets = shown(plan);
         let more = if more == 0 { String::new() } else { format!(", and {more} more") };
         let message = format!("this scenario does what another one does{more}: {targets}");
         let problem = Diagnostic::warning("W349", second, message).other(first, "the other one");
         problem.help("leave one of them out, or change what it probes or expects")
     };
-    pairs.map(warning).collect()
+    pairs.map(warning).chain(instances).collect()
 }
 
 /// Everything that is read before the scenarios.

@@ -67,6 +67,9 @@ pub enum OpenError {
     /// The path is something else.
     #[error("data directory {} is not a directory", .0.display())]
     NotADirectory(PathBuf),
+    /// There is none to be read.
+    #[error("there are no events yet: no data directory {}; `prober serve` makes it, --data names another one", .0.display())]
+    Missing(PathBuf),
     /// Another prober has it.
     #[error("data directory {} is in use by another prober{holder}; stop it or choose another directory", dir.display())]
     Locked {

@@ -96,7 +96,10 @@ impl Reader {
     /// # Errors
     /// There is no store in `dir`, or a file in it is damaged, too new or not ours.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let dir = std::fs::canonicalize(dir).map_err(|error| OpenError::io(dir, error))?;
+        let dir = std::fs::canonicalize(dir).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => OpenError::Missing(dir.to_owned()),
+            _ => OpenError::io(dir, error),
+        })?;
         let files = Files { dir };
         let events = files.events();
         for name in files.parts().map_err(|error| OpenError::io(&events, error))? {

@@ -9,7 +9,7 @@ use scenario::fields::Bound;
 use scenario::value::{Reading, Value};
 
 use super::KIND;
-use super::file::short;
+use super::file::{short, unexpanded};
 use crate::trial::{Trial, compile, judge, run, shared, template, told};
 
 /// Short enough for a test; a plain file needs a thousandth of it.
@@ -169,4 +169,7 @@ fn mistakes_in_the_file() {
         assert_eq!(compile(&KIND, vec![("path", template(path))]).err().unwrap_or_default(), [mistake]);
     }
     assert_eq!(short("/a b"), [("path", 0..4)]);
+    for (path, is_doubtful) in [("~/x", true), ("/var/*.tmp", true), ("/var/a?", true), ("/var/x~", false)] {
+        assert_eq!(unexpanded(path).is_some(), is_doubtful, "{path}");
+    }
 }

@@ -187,3 +187,11 @@ fn a_template_that_cannot_be_read_is_there() {
     check("template: [rest]\nbody: { every: 1m, http: https://x.example }\n", &["E103"]);
     check("template: other\nbody: { every: 1m, http: https://x.example }\n", &["E151"]);
 }
+
+#[test]
+fn instances_that_do_the_same() {
+    let file = |url: &str| format!("matrix: {{ part: [cart, search, stock] }}\nhttp: {url}\n");
+    let texts = ["3 instances of this matrix do the same: GET https://x.example/health", "${matrix.KEY}"];
+    check(PROJECT, &file("https://x.example/health"), &["W349"], &texts);
+    check(PROJECT, &file("https://x.example/${matrix.part}"), &[], &[]);
+}
