@@ -248,11 +248,16 @@ fn check_letters(text: &str) -> Result<(), XmlError> {
 
 /// The text, if it is a name with at most one prefix (<https://www.w3.org/TR/xml-names/#NT-QName>).
 fn name(text: &str) -> Result<&str, XmlError> {
-    let begins = |letter: char| match letter {
-        '_' | 'a'..='z' | 'A'..='Z' => true,
-        _ => letter >= '\u{C0}' && !matches!(letter, '×' | '÷' | '\u{2000}'..='\u{206F}' | '\u{3000}'),
+    let begins = |letter: char| {
+        matches!(letter, '_' | 'a'..='z' | 'A'..='Z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
+            | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}' | '\u{200D}' | '\u{2070}'..='\u{218F}'
+            | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}'
+            | '\u{10000}'..='\u{EFFFF}')
     };
-    let goes_on = |letter: char| begins(letter) || matches!(letter, '-' | '.' | '0'..='9' | '·');
+    let goes_on = |letter: char| {
+        begins(letter)
+            || matches!(letter, '-' | '.' | '0'..='9' | '·' | '\u{300}'..='\u{36F}' | '\u{203F}' | '\u{2040}')
+    };
     let is_part = |part: &str| part.starts_with(begins) && part.chars().all(goes_on);
     let (prefix, local) = text.split_once(':').unwrap_or(("a", text));
     if is_part(prefix) && is_part(local) { Ok(text) } else { Err(XmlError::Name(short(text))) }

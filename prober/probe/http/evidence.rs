@@ -120,9 +120,9 @@ impl HttpEvidence {
 
     fn xml(&self, path: &XmlPath) -> Reading<'_> {
         let parsed = self.xml.get_or_init(|| {
-            Element::parse(self.text()?.as_bytes()).map_err(|error| match error.is_ours() {
-                true => format!("the body is no XML that is read here: {error}"),
-                false => format!("the body is not well-formed XML: {error}"),
+            Element::parse(self.text()?.as_bytes()).map_err(|error| {
+                let what = if error.is_ours() { "no XML that is read here" } else { "not well-formed XML" };
+                format!("the body is {what}: {error}")
             })
         });
         let root = match parsed {
