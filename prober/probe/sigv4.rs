@@ -296,6 +296,12 @@ mod tests {
             );
             assert_eq!(authorization(method, path, extra, body), expected, "{name}");
         }
+        // A header that nobody needs to sign does not change the signature.
+        assert_eq!(authorization("GET", "/", &mine, ""), authorization("GET", "/", &[], ""));
+    }
+
+    #[test]
+    fn the_published_paths_are_signed_as_what_they_mean() {
         for (path, same) in [
             ("//", "/"),                       // get-slash
             ("//example//", "/example/"),      // get-slashes
@@ -306,8 +312,6 @@ mod tests {
         ] {
             assert_eq!(authorization("GET", path, &[], ""), authorization("GET", same, &[], ""), "{path}");
         }
-        // A header that nobody needs to sign does not change the signature.
-        assert_eq!(authorization("GET", "/", &mine, ""), authorization("GET", "/", &[], ""));
     }
 
     #[test]
