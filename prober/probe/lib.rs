@@ -17,6 +17,7 @@ mod grpc;
 mod http;
 mod icmp;
 mod jetstream;
+mod json;
 mod net;
 mod octets;
 mod rounds;

@@ -168,13 +168,17 @@ fn canonical_headers(headers: &HeaderMap) -> (String, String) {
     (names.join(";"), lines)
 }
 
-/// S3 signs the path as it is meant; every other service encodes what is sent once more.
+/// S3 signs the path as it is meant; every other service takes several slashes for one, and encodes what is sent once
+/// more. The URL has resolved `.` and `..`.
 fn canonical_path(path: &str, s3: bool) -> String {
     if s3 {
         let bytes: Vec<u8> = percent_decode_str(path).collect();
         percent_encode(&bytes, IN_PATH).to_string()
     } else {
-        utf8_percent_encode(path, IN_PATH).to_string()
+        let mut last = ' ';
+        let single = |letter: &char| !(std::mem::replace(&mut last, *letter) == '/' && *letter == '/');
+        let path: String = path.chars().filter(single).collect();
+        utf8_percent_encode(&path, IN_PATH).to_string()
     }
 }
 
@@ -297,12 +301,28 @@ mod tests {
     }
 
     #[test]
+    fn the_published_paths_are_signed_as_what_they_mean() {
+        for (path, same) in [
+            ("//", "/"),                       // get-slash
+            ("//example//", "/example/"),      // get-slashes
+            ("/example/..", "/"),              // get-relative
+            ("/example1/example2/../..", "/"), // get-relative-relative
+            ("/./", "/"),                      // get-slash-dot-slash
+            ("/./example", "/example"),        // get-slash-pointless-dot
+        ] {
+            assert_eq!(authorization("GET", path, &[], ""), authorization("GET", same, &[], ""), "{path}");
+        }
+    }
+
+    #[test]
     fn blanks_are_sent_as_they_are_signed() {
         let url = |text: &str| canonical_url(Url::parse(text).unwrap()).to_string();
         assert_eq!(url("https://a/?b=c+d&a=%2f"), "https://a/?a=%2F&b=c%20d");
         assert_eq!(url("https://a/?"), "https://a/");
         assert_eq!(canonical_path("/a%20b/%c3%bc", true), "/a%20b/%C3%BC");
         assert_eq!(canonical_path("/a%20b", false), "/a%2520b");
+        assert_eq!(canonical_path("//a///b/", false), "/a/b/");
+        assert_eq!(canonical_path("//a///b/", true), "//a///b/");
     }
 
     #[test]

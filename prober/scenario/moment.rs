@@ -1,5 +1,7 @@
 //! Reading a point in time out of an observed value.
 
+use std::borrow::Cow;
+
 use model::time::Timestamp;
 
 use crate::value::Value;
@@ -13,7 +15,7 @@ const MILLIS_UNTIL: i64 = 7_258_118_400_000;
 
 /// The time in a value: RFC 3339, an HTTP date, Unix seconds or milliseconds, or an SQL timestamp.
 ///
-/// A text without a zone is UTC. `None` if the value is no time.
+/// A text without a zone is UTC; eight digits are a date if they can be one. `None` if the value is no time.
 pub(crate) fn moment(value: &Value<'_>) -> Option<Timestamp> {
     match value {
         Value::Time(at) => Some(*at),
@@ -54,16 +56,24 @@ fn text_moment(text: &str) -> Option<Timestamp> {
         return Some(Timestamp::from_nanos(i64::try_from(since.as_nanos()).ok()?));
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        if let Some(day) = packed_date(text) {
+            return Some(day);
+        }
         return unix(text.parse().ok()?);
     }
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return unix_float(text.parse().ok()?);
     }
+    let text = &*representable(text);
     if far_offset(text) {
         return None;
     }
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Some(at.into());
+    }
+    if text.contains('[') {
+        // Without an offset the zone says what the clock showed there (RFC 9557); it is never UTC by default.
+        return text.parse::<jiff::Zoned>().ok().map(|at| at.timestamp().into());
     }
     if let Some(at) = short_offset(text) {
         return Some(at);
@@ -71,6 +81,33 @@ fn text_moment(text: &str) -> Option<Timestamp> {
     // `2026-01-31 12:00:00` and `2026-01-31`: SQL without a zone, read as UTC.
     let at: jiff::civil::DateTime = text.parse().ok()?;
     Some(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().into())
+}
+
+/// `20260131`; as seconds all of these are some days in the years from 1970 to 1973, which nobody means.
+fn packed_date(text: &str) -> Option<Timestamp> {
+    let part = |range: std::ops::Range<usize>| text[range].parse().ok();
+    if text.len() != 8 {
+        return None;
+    }
+    let (month, day): (i16, i16) = (part(4..6)?, part(6..8)?);
+    let day = jiff::civil::Date::new(part(0..4)?, month.try_into().ok()?, day.try_into().ok()?).ok()?;
+    Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().into())
+}
+
+/// The text with what RFC 3339 allows and the reader does not: more than nine digits of a second, and the last two days of
+/// the year 9999, which are "never" in many systems. A [`Timestamp`] ends long before those.
+fn representable(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    if let Some(point) = text.find('.') {
+        let digits = text[point + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        if digits > 9 {
+            text.to_mut().replace_range(point + 10..point + 1 + digits, "");
+        }
+    }
+    if text.starts_with("9999-12-30") || text.starts_with("9999-12-31") {
+        text.to_mut().replace_range(8..10, "29");
+    }
+    text
 }
 
 /// Whether the text ends in an offset of more than 23:59, which RFC 3339 does not have.
@@ -114,13 +151,38 @@ mod tests {
             "1769860800.0",
             "1769860800000.0",
             "2026-02-01T11:59:00+23:59",
+            "2026-01-31T12:00:00.0000000000001Z",
+            "2026-01-31 12:00:00.000000000999+00",
+            "2026-01-31T12:00:00Z[Pacific/Kiritimati]",
+            "2026-02-01T02:00:00+14:00[Pacific/Kiritimati]",
+            "2026-02-01T02:00:00[Pacific/Kiritimati]",
+            "2026-01-31 13:00:00[Europe/Berlin]",
         ] {
             assert_eq!(moment(&Value::Text(text.into())), Some(expected), "{text}");
         }
         assert_eq!(moment(&Value::Int(1_769_860_800)), Some(expected));
         assert_eq!(moment(&Value::Int(1_769_860_800_000)), Some(expected));
         assert_eq!(moment(&Value::Float(1_769_860_800.0)), Some(expected));
-        assert_eq!(moment(&Value::Text("2026-01-31".into())), "2026-01-31T00:00:00Z".parse().ok());
+        for text in ["2026-01-31", "20260131"] {
+            assert_eq!(moment(&Value::Text(text.into())), "2026-01-31T00:00:00Z".parse().ok());
+        }
+        // No date, so seconds.
+        assert_eq!(moment(&Value::Text("20261331".into())), Some(Timestamp::from_seconds(20_261_331)));
+    }
+
+    #[test]
+    fn the_ends_of_time_are_times() {
+        for text in [
+            "9999-12-31T23:59:59Z",
+            "9999-12-31 23:59:59.999999999999",
+            "9999-12-31",
+            "9999-12-30T23:00:00+01:00",
+        ] {
+            assert_eq!(moment(&Value::Text(text.into())), Some(Timestamp::from_nanos(i64::MAX)), "{text}");
+        }
+        for text in ["0001-01-01T00:00:00Z", "0001-01-01"] {
+            assert_eq!(moment(&Value::Text(text.into())), Some(Timestamp::from_nanos(i64::MIN)), "{text}");
+        }
     }
 
     #[test]
@@ -136,6 +198,9 @@ mod tests {
             "2026-01-31T12:00:00+25:00",
             "2026-01-31 12:00:00-24",
             "1.2.3",
+            "2026-01-31T12:00:00[Nowhere/Land]",
+            "9999-12-32",
+            "9999-12-31T25:00:00Z",
             "1769860800000000",
         ] {
             assert_eq!(moment(&Value::Text(text.into())), None, "{text}");

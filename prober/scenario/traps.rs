@@ -298,7 +298,7 @@ fn hole_needs_quotes(line: &Line<'_>, at: usize, end: usize) -> Diagnostic {
         ':' => before[at + 1..].starts_with([' ', '\t']) || before[at + 1..].is_empty(),
         _ => false,
     };
-    let start = before.char_indices().filter(is_start).last().map_or(at, |(before, _)| before + 1);
+    let start = before.char_indices().rfind(is_start).map_or(at, |(before, _)| before + 1);
     let rest = &line.text[end..];
     let stop = rest.find([',', '}', ']']).map_or(line.text.len(), |stop| end + stop);
     let value = line.text[start..stop].trim();

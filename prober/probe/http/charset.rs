@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
+mod prescan;
+
 /// How far into a page its own word on its letters is looked for
 /// (<https://html.spec.whatwg.org/multipage/parsing.html#prescan-a-byte-stream-to-determine-its-encoding>).
 const LOOK_BYTES: usize = 1024;
@@ -71,20 +73,27 @@ fn told(headers: &HeaderMap, bytes: &[u8]) -> Result<Letters, String> {
     label.map_or(Ok(Letters::Utf8), named)
 }
 
-/// The label in `<meta charset="…">` or `<?xml … encoding="…">`.
+/// The label in `<?xml … encoding="…">` or, in HTML, in a `<meta>`.
 fn own(start: &[u8]) -> Option<&str> {
     let beginning = start.trim_ascii_start();
-    let word: &[u8] = match beginning {
-        [b'<', b'?', b'x', b'm', b'l', ..] => b"encoding=",
-        [b'<', ..] => b"charset=",
-        _ => return None,
+    let label = match beginning {
+        [b'<', b'?', b'x', b'm', b'l', declared @ ..] => declared_label(declared),
+        [b'<', ..] => prescan::label(beginning),
+        _ => None,
     };
-    let at = beginning.windows(word.len()).position(|window| window.eq_ignore_ascii_case(word))?;
-    let rest = &beginning[at + word.len()..];
-    let rest = rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest);
-    let end = rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"-_:.".contains(byte)))?;
+    let label = std::str::from_utf8(label?).ok()?.trim();
     // UTF-16 would not have let the word be found.
-    std::str::from_utf8(&rest[..end]).ok().filter(|label| !label.to_ascii_lowercase().starts_with("utf-16"))
+    Some(label).filter(|label| !label.is_empty() && !label.to_ascii_lowercase().starts_with("utf-16"))
+}
+
+/// The value of `encoding = "…"` in an XML declaration (<https://www.w3.org/TR/xml/#NT-EncodingDecl>).
+fn declared_label(declared: &[u8]) -> Option<&[u8]> {
+    let end = declared.windows(2).position(|window| window == b"?>").unwrap_or(declared.len());
+    let word: &[u8] = b"encoding";
+    let at = declared[..end].windows(word.len()).position(|window| window.eq_ignore_ascii_case(word))?;
+    let rest = declared[at + word.len()..end].trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let (quote, rest) = rest.split_first().filter(|(quote, _)| b"\"'".contains(quote))?;
+    rest.split(|byte| byte == quote).next()
 }
 
 fn named(label: &str) -> Result<Letters, String> {
@@ -161,8 +170,41 @@ mod tests {
         check("text/plain; charset=utf-16", b"G\0r\0\xFC\0\xDF\0e\0", greeting);
         check("text/plain; charset=latin1", b"\xFE\xFF\0G\0r\0\xFC\0\xDF\0e", greeting);
         check("text/html", b"<meta charset=latin1>\xFC", Ok("<meta charset=latin1>ü"));
-        let xml = "<?xml version='1.0' encoding='ISO-8859-1'?><a>";
-        check("", &[xml.as_bytes(), b"\xFC"].concat(), Ok(&format!("{xml}ü")));
+        for xml in [
+            "<?xml version='1.0' encoding='ISO-8859-1'?><a>",
+            "<?xml version = \"1.0\" encoding = \"ISO-8859-1\" ?><a>",
+        ] {
+            check("", &[xml.as_bytes(), b"\xFC"].concat(), Ok(&format!("{xml}ü")));
+        }
+    }
+
+    #[test]
+    fn only_what_a_page_says_of_itself_counts() {
+        let western = "<!DOCTYPE html><!-- <meta charset=utf-8> --><html lang='>'><head>";
+        for meta in [
+            "<meta charset=latin1>",
+            "<META CharSet = 'latin1' />",
+            "<script src=x charset=utf-8></script><meta charset=\"latin1\">",
+            "<meta name=a content='charset=utf-8'><meta charset=latin1>",
+            "<meta http-equiv=Content-Type content='text/html; charset=latin1'>",
+            "<meta content=\"text/html;charset = 'latin1'\" http-equiv=\"content-type\">",
+        ] {
+            let page = format!("{western}{meta}");
+            check("", &[page.as_bytes(), b"\xFC"].concat(), Ok(&format!("{page}ü")));
+        }
+        for other in [
+            "<script charset=latin1>",
+            "<link rel=x charset=latin1>",
+            "<!-- <meta charset=latin1> -->",
+            "<meta name=a content='charset=latin1'>",
+            "<p title='<meta charset=latin1>'>",
+            "<metal charset=latin1>",
+            "<?xml version='1.0'?><a encoding='latin1'>",
+            "<meta charset=",
+        ] {
+            let page = format!("{other}ü");
+            check("", page.as_bytes(), Ok(&page));
+        }
     }
 
     #[test]

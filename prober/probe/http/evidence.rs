@@ -17,6 +17,7 @@ use super::shape::Shape;
 use super::target::Target;
 use super::trail::Answer;
 use super::{cache, charset, facts, given};
+use crate::json;
 use crate::xml::Element;
 
 /// The answer to the last request.
@@ -119,7 +120,10 @@ impl HttpEvidence {
 
     fn xml(&self, path: &XmlPath) -> Reading<'_> {
         let parsed = self.xml.get_or_init(|| {
-            Element::parse(self.text()?.as_bytes()).map_err(|error| format!("the body is not XML: {error}"))
+            Element::parse(self.text()?.as_bytes()).map_err(|error| {
+                let what = if error.is_ours() { "no XML that is read here" } else { "not well-formed XML" };
+                format!("the body is {what}: {error}")
+            })
         });
         let root = match parsed {
             Ok(root) => root,
@@ -137,8 +141,7 @@ fn parse(body: &Body) -> Result<Json, String> {
     if bytes.is_empty() {
         return Err("the body is empty".to_owned());
     }
-    serde_json::from_slice(charset::unmarked(&bytes))
-        .map_err(|error| format!("the body is not JSON: {error}"))
+    serde_json::from_slice(charset::unmarked(&bytes)).map_err(|error| json::unreadable("body", &error))
 }
 
 fn whole<'a>(body: &'a Body, value: impl FnOnce(Cow<'a, [u8]>) -> Value<'a>) -> Reading<'a> {

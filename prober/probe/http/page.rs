@@ -118,7 +118,7 @@ mod engine {
 
         /// What `choice` takes.
         pub(in crate::http) fn take(&self, choice: &Choice) -> Reading<'_> {
-            let found = self.0.select(&choice.selector).take(FOUND_MAX);
+            let found = self.0.select(&choice.selector).filter(|element| !is_inert(*element)).take(FOUND_MAX);
             let values: Vec<_> = match &choice.attribute {
                 None => found.map(|element| Value::Text(Cow::Owned(text(element)))).collect(),
                 Some(name) => {
@@ -128,6 +128,15 @@ mod engine {
             };
             Reading::of(values)
         }
+    }
+
+    /// Whether an element is only part of a `template`: those are no part of the page for browsers' selectors.
+    fn is_inert(element: ElementRef<'_>) -> bool {
+        let is_template = |above: ElementRef<'_>| {
+            let name = &above.value().name;
+            name.local == *"template" && name.ns == html5ever::ns!(html)
+        };
+        element.ancestors().filter_map(ElementRef::wrap).any(is_template)
     }
 
     /// The text of an element as people read it: one blank where there is white space.
@@ -248,6 +257,14 @@ mod tests {
             assert_eq!(take(PAGE, selector), found, "{selector}");
         }
         assert_eq!(take("", "body"), "", "a browser makes a body of nothing");
+    }
+
+    #[test]
+    fn what_is_in_a_template_is_no_part_of_the_page() {
+        let page = "<main><template id=t><p>Sold out<b>!</b></template><p>Buy</main>";
+        assert_eq!(take(page, "p"), "Buy");
+        assert_eq!(take(page, "main b"), "nothing");
+        assert_eq!(take(page, "template @id"), "t");
     }
 
     #[test]

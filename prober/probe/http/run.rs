@@ -16,7 +16,7 @@ use super::every;
 use super::evidence::HttpEvidence;
 use super::facts;
 use super::redirect;
-use super::request::RequestPlan;
+use super::request::{Ready, RequestPlan};
 use super::trail::Trail;
 use super::way::WayPlan;
 use crate::net::fault::within;
@@ -115,9 +115,13 @@ impl Http {
             trail.begin(&ready);
             let asked = client.ask(net, context.scope.run, &ready, trail).await;
             let redirected = trail.redirects > 0;
-            let connection = asked.map_err(|failure| {
+            let connection = asked.or_else(|failure| {
                 let is_redirects = redirected && !trail.is_at_proxy();
-                if is_redirects { redirect::led_to(failure) } else { self.hold(failure, trail) }
+                match failure {
+                    failure if self.is_of_no_use(&failure, &ready, trail) => Ok(None),
+                    failure if is_redirects => Err(redirect::led_to(failure)),
+                    failure => Err(self.hold(failure, trail)),
+                }
             })?;
             let answer = trail.answer.as_ref().expect("an exchange that did not fail left its answer");
             let challenged = sign_in.again(&ready, answer)?;
@@ -141,6 +145,13 @@ impl Http {
             }
             trail.end();
         }
+    }
+
+    /// Whether only the body of a redirect that is followed could not be unpacked: nobody reads it.
+    fn is_of_no_use(&self, failure: &Failure, ready: &Ready, trail: &Trail) -> bool {
+        let packed = failure.error_type == "http.encoding" || failure.error_type == "http.decompression_bomb";
+        let Some(answer) = trail.answer.as_ref().filter(|_| packed && self.follow > 0) else { return false };
+        !matches!(redirect::destination(answer.status, &answer.headers, &ready.target), Ok(None))
     }
 
     /// The failure of the first hop, held against the target if it is a denial of a place that an answer named.

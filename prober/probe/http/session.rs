@@ -38,6 +38,30 @@ fn key(cookie: &Cookie<'_>) -> CookieKey {
     (cookie.domain.clone(), cookie.path.to_string(), cookie.name().to_owned())
 }
 
+/// Where bytes that are not ASCII stand in a jar's texts: in a plane of private letters, none of which is a blank.
+const BYTES_FROM: u32 = 0xF_0000;
+
+/// Bytes of any letters as the jar's text, so that the same ones are sent back.
+fn as_text(bytes: &[u8]) -> String {
+    let letter = |byte: &u8| match byte {
+        0..=0x7F => char::from(*byte),
+        _ => char::from_u32(BYTES_FROM + u32::from(*byte)).expect("the plane is one of letters"),
+    };
+    bytes.iter().map(letter).collect()
+}
+
+/// The bytes that [`as_text`] was given.
+fn as_bytes(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for letter in text.chars() {
+        match u32::from(letter).checked_sub(BYTES_FROM).and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend(letter.encode_utf8(&mut [0; 4]).bytes()),
+        }
+    }
+    bytes
+}
+
 /// What makes two requests able to share a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
@@ -84,9 +108,8 @@ impl Session {
     /// Notes the cookies that an answer from `url` sets.
     pub(super) fn note_cookies(&mut self, url: &Url, headers: &HeaderMap) {
         for cookie in headers.get_all(SET_COOKIE) {
-            let Ok(text) = cookie.to_str() else { continue };
             // A cookie that may not be set (another site's, malformed) is left out, as browsers do.
-            let Ok(cookie) = Cookie::parse(text.to_owned(), url) else { continue };
+            let Ok(cookie) = Cookie::parse(as_text(cookie.as_bytes()), url) else { continue };
             let jar = self.jar.get_or_insert_with(CookieStore::default);
             if jar.iter_any().count() < COOKIES_MAX {
                 let key = key(&cookie);
@@ -103,8 +126,7 @@ impl Session {
     /// Adds the cookies for `url` to a request's headers, after those that the author gave.
     pub(super) fn add_cookies(&self, url: &Url, headers: &mut HeaderMap) {
         let Some(jar) = &self.jar else { return };
-        let mut line =
-            headers.get(COOKIE).and_then(|given| given.to_str().ok()).unwrap_or_default().to_owned();
+        let mut line = headers.get(COOKIE).map(|given| as_text(given.as_bytes())).unwrap_or_default();
         let mut cookies = jar.matches(url);
         // Longer paths first, then those that came earlier (RFC 6265, section 5.4).
         cookies.sort_by_cached_key(|cookie| {
@@ -120,9 +142,32 @@ impl Session {
             line.push_str(value);
         }
         if !line.is_empty()
-            && let Ok(value) = HeaderValue::try_from(line)
+            && let Ok(value) = HeaderValue::try_from(as_bytes(&line))
         {
             headers.insert(COOKIE, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_go_back_byte_by_byte() {
+        let url = Url::parse("https://shop.test/").unwrap();
+        // The last byte would be a blank as a letter of its own.
+        for value in
+            ["plain", "größe", "voil\u{e0}"].map(str::as_bytes).into_iter().chain([&b"gr\xF6\xA0"[..]])
+        {
+            let (mut session, mut headers) = (Session::default(), HeaderMap::new());
+            let line = [b"a=", value, b"; Path=/; Secure"].concat();
+            headers.insert(SET_COOKIE, HeaderValue::from_bytes(&line).unwrap());
+            session.note_cookies(&url, &headers);
+            let given = HeaderValue::from_bytes("own=ü".as_bytes()).unwrap();
+            let mut headers = HeaderMap::from_iter([(COOKIE, given)]);
+            session.add_cookies(&url, &mut headers);
+            assert_eq!(headers[COOKIE].as_bytes(), ["own=ü; a=".as_bytes(), value].concat());
         }
     }
 }

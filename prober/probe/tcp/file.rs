@@ -52,7 +52,7 @@ pub(super) const KEYS: &[Key] = &[
         value: KeyType::OneOrMany(&KeyType::Record(ROUND)),
         need: Need::Optional,
         doc: "A conversation, round by round: what is sent, and a regular expression that what comes must match before it goes on.",
-        example: "[{ expect: \"^220 \" }, { send: \"EHLO probe\\r\\n\", expect: \"^250 \" }]",
+        example: "[{ expect: \"^220 \" }, { send: \"EHLO probe\\r\\n\", expect: \"(?m)^250 \" }]",
     },
     octets::KEY,
     Key {

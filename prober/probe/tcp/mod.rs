@@ -8,7 +8,8 @@
 //! Without more keys a connection is all that is wanted. `send` writes a text; something is read if there is
 //! `send`, `read_until` or `read: true`: up to and with the text of `read_until`, or, without it, until the
 //! server pauses for 100 ms. Reading also ends where the server closes the connection and at `read_limit`; a
-//! `read_until` that never came is a failure.
+//! `read_until` that never came is a failure, and so is an end without a byte where one was to come. An answer that goes
+//! on beyond the limit cannot be looked at.
 //!
 //! `exchange` is a conversation instead: in each round something is sent, and what comes is read until it matches
 //! a regular expression. What came beyond the match belongs to the next round. Each round is a hop. `encoding`

@@ -68,6 +68,8 @@ struct Conversation<'a> {
     /// What is sent in each round.
     said: &'a [Vec<u8>],
     heard: Heard,
+    /// Whether the server had more to say than may be read.
+    cut: bool,
     /// What was heard in each round that ended.
     answers: Vec<Vec<u8>>,
     hops: Vec<Hop>,
@@ -123,6 +125,7 @@ impl Tcp {
             step: self,
             said: &said,
             heard: Heard::new(self.limit),
+            cut: false,
             answers: Vec::with_capacity(self.rounds.len()),
             hops: Vec::with_capacity(self.rounds.len()),
             phases: Phases::start(context.began),
@@ -140,12 +143,13 @@ impl Tcp {
         if conversation.hops.len() < self.rounds.len() {
             conversation.end_hop();
         }
-        let Conversation { answers, hops, .. } = conversation;
+        let Conversation { answers, hops, cut, .. } = conversation;
         let bytes = answers.concat();
         if reads && done.is_ok() {
             attributes.set("network.io.size", i64::try_from(bytes.len()).unwrap_or(i64::MAX));
         }
         let evidence: Box<dyn Evidence> = match done {
+            Ok(()) if cut => Box::new(Cut { limit: self.limit }),
             Ok(()) if reads => Box::new(Said { bytes, answers, encoding: self.encoding }),
             Ok(()) => Box::new(Unread),
             Err(_) => Box::new(Nothing),
@@ -181,15 +185,7 @@ impl Conversation<'_> {
         }
         match reading {
             Reading::Nothing => Ok(0),
-            Reading::UntilQuiet => {
-                self.heard.read(stream, &mut self.phases).await?;
-                while !self.heard.is_ended() {
-                    let more = self.heard.read(stream, &mut self.phases);
-                    let Some(read) = within(Instant::now() + QUIET, more).await else { break };
-                    read?;
-                }
-                Ok(self.heard.round().len())
-            }
+            Reading::UntilQuiet => self.until_quiet(stream).await,
             Reading::Until(marker) => {
                 let mut seen = 0;
                 loop {
@@ -209,6 +205,25 @@ impl Conversation<'_> {
                 self.more(stream, sent, || format!("send what would {}", which())).await?;
             },
         }
+    }
+
+    /// Reads until the server pauses or ends; something has to come, or an empty answer would pass for one without errors.
+    async fn until_quiet(&mut self, stream: &TcpStream) -> Result<usize, Failure> {
+        self.heard.read(stream, &mut self.phases).await?;
+        while !self.heard.is_ended() {
+            let more = self.heard.read(stream, &mut self.phases);
+            let Some(read) = within(Instant::now() + QUIET, more).await else { break };
+            read?;
+        }
+        if self.heard.round().is_empty() {
+            let message = "the server closed the connection before it sent anything";
+            return Err(Failure::new(FailureClass::Incorrect, "assert.response", message));
+        }
+        if self.heard.is_full() {
+            let more = within(Instant::now() + QUIET, stream.peek(&mut [0])).await;
+            self.cut = matches!(more, Some(Ok(1)));
+        }
+        Ok(self.heard.round().len())
     }
 
     /// Reads more, of which the round needs something.
@@ -292,6 +307,19 @@ impl Evidence for Said {
             "size" => Value::Int(i64::try_from(self.bytes.len()).unwrap_or(i64::MAX)),
             _ => return value::Reading::Absent,
         })
+    }
+}
+
+/// The server sent more than was read.
+struct Cut {
+    limit: usize,
+}
+
+impl Evidence for Cut {
+    fn read<'a>(&'a self, _: &str, _: &Selector) -> value::Reading<'a> {
+        let limit = self.limit;
+        let why = format!("the answer is longer than `read_limit` ({limit} bytes) and was truncated");
+        value::Reading::Unreadable(why)
     }
 }
 

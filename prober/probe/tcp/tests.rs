@@ -148,7 +148,48 @@ async fn the_limit_bounds_what_is_read() {
     let (addr, thread) = server(flood);
     let trial =
         talk(addr, vec![("read", Bound::Bool(true)), ("read_limit", Bound::Size(5000))], PATIENCE).await;
+    assert_eq!(trial.outcome.failure, None);
+    for subject in ["size", "response", "responses"] {
+        let read = trial.read(subject);
+        assert!(matches!(read, Reading::Unreadable(why) if why.contains("(5000 bytes) and was truncated")));
+    }
+    drop(trial);
+    thread.join().unwrap();
+    // What just fits is whole.
+    let (addr, thread) = server(|mut stream| stream.write_all(&[b'x'; 5000]).unwrap());
+    let trial =
+        talk(addr, vec![("read", Bound::Bool(true)), ("read_limit", Bound::Size(5000))], PATIENCE).await;
     assert_eq!(trial.value("size"), Value::Int(5000));
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn an_end_without_an_answer_is_no_answer() {
+    for keys in [vec![("read", Bound::Bool(true))], vec![("send", template("PING"))]] {
+        let (addr, thread) = server(|stream| {
+            stream.shutdown(Shutdown::Write).unwrap();
+            until_closed(&stream);
+        });
+        let trial = talk(addr, keys, PATIENCE).await;
+        assert_eq!(trial.failure(), "incorrect assert.response");
+        assert_eq!(trial.message(), "the server closed the connection before it sent anything");
+        drop(trial);
+        thread.join().unwrap();
+    }
+}
+
+/// The example of `exchange` against a server that does as mail servers do.
+#[tokio::test]
+async fn the_example_of_an_exchange_passes() {
+    let example = super::file::KEYS.iter().find(|key| key.name == "exchange").unwrap().example;
+    let (addr, thread) = server(|mut stream| {
+        stream.write_all(b"220 mail.test ESMTP\r\n").unwrap();
+        stream.read_exact(&mut [0; 12]).unwrap();
+        stream.write_all(b"250-mail.test\r\n250 SMTPUTF8\r\n").unwrap();
+        until_closed(&stream);
+    });
+    let step = format!("tcp: {{ address: \"{addr}\", exchange: {example} }}");
+    assert_eq!(told(&judge(&step).await), "ok");
     thread.join().unwrap();
 }
 

@@ -49,7 +49,7 @@ impl WebSocketEvidence {
     fn json(&self, path: &serde_json_path::JsonPath) -> Reading<'_> {
         let parsed = self.json.get_or_init(|| {
             let last = self.heard.messages.last().ok_or("no message came")?;
-            serde_json::from_slice(last).map_err(|error| format!("the message is not JSON: {error}"))
+            serde_json::from_slice(last).map_err(|error| crate::json::unreadable("message", &error))
         });
         let json = match parsed {
             Ok(json) => json,

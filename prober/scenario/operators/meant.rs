@@ -32,16 +32,18 @@ impl Binder<'_, '_> {
         }
         for item in operand.list().unwrap_or(std::slice::from_ref(operand)) {
             if let Some(Scalar { text, is_block, .. }) = item.scalar() {
-                doubt(text, *is_block, is_pattern, item.span)
-                    .into_iter()
-                    .for_each(|problem| self.report.push(problem));
+                if let Some(problem) = doubt(text, *is_block, is_pattern, item.span) {
+                    self.report.push(problem);
+                }
             }
         }
     }
 
     /// Looks at a pattern that chooses what is looked at.
     pub(super) fn pattern_as_meant(&mut self, pattern: &str, at: Span) {
-        doubt(pattern, false, true, at).into_iter().for_each(|problem| self.report.push(problem));
+        if let Some(problem) = doubt(pattern, false, true, at) {
+            self.report.push(problem);
+        }
         if self.names.patterns().find(pattern, at).is_ok_and(|known| known.matches_all) {
             let problem =
                 Diagnostic::warning("W342", at, "this pattern matches every text, the empty one too");

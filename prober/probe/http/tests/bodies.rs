@@ -235,6 +235,31 @@ async fn a_truncated_body_is_said_to_be_and_never_called_bad_json() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_followed_redirect_is_not_needed() {
+    let server = Server::start();
+    server.on("/", Reply::ok("here"));
+    server.on("/moved", Reply::redirect(302, "/").header("content-encoding", "gzip").body("not gzip"));
+    let url = server.url("/moved");
+    let told =
+        async |keys: &str| trial::told(&trial::judge(&format!("http: {{ url: \"{url}\"{keys} }}")).await);
+    assert_eq!(told(", follow: 3").await, "ok");
+    let unfollowed = told(", follow: 0").await;
+    assert!(unfollowed.starts_with("failed protocol http.encoding"), "{unfollowed}");
+}
+
+#[tokio::test]
+async fn no_body_is_told_where_one_is_usual() {
+    let server = Server::start();
+    for (method, length) in [("POST", Some("0")), ("PUT", Some("0")), ("PATCH", Some("0")), ("GET", None)] {
+        server.on("/", Reply::ok(""));
+        let url = server.url("/");
+        let told = trial::told(&trial::judge(&format!("http: {{ url: \"{url}\", method: {method} }}")).await);
+        assert_eq!(told, "ok");
+        assert_eq!(server.seen().last().unwrap().header("content-length"), length, "{method}");
+    }
+}
+
+#[tokio::test]
 async fn caches_on_the_way_are_evidence() {
     let server = Server::start();
     let reply = Reply::ok("")
@@ -287,7 +312,7 @@ async fn an_xml_body_is_looked_at_by_paths() {
         ),
         (
             format!("http: {}\nexpect: {{ xml: {{ /html: x }} }}", url("/html")),
-            "failed incorrect assert.xml: xml /html cannot be looked at: the body is not XML",
+            "failed incorrect assert.xml: xml /html cannot be looked at: the body is not well-formed XML",
         ),
         (
             format!("http: {}\nexpect: {{ xml: {{ /a: x }} }}", url("/long")),
