@@ -31,10 +31,11 @@ impl Binder<'_, '_> {
             return;
         }
         for item in operand.list().unwrap_or(std::slice::from_ref(operand)) {
-            if let Some(Scalar { text, is_block, .. }) = item.scalar() {
-                if let Some(problem) = doubt(text, *is_block, is_pattern, item.span) {
-                    self.report.push(problem);
-                }
+            let found = item
+                .scalar()
+                .and_then(|Scalar { text, is_block, .. }| doubt(text, *is_block, is_pattern, item.span));
+            if let Some(problem) = found {
+                self.report.push(problem);
             }
         }
     }
