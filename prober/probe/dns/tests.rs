@@ -609,6 +609,17 @@ fn an_address_is_asked_for_by_its_reverse_name() {
     assert_eq!(&question.ask().write(&mut room)[12..12 + name.len()], name);
 }
 
+#[test]
+fn a_reply_of_another_operation_answers_no_query() {
+    let question = Question::new("shop.test", record_type("A").unwrap(), &Manner::default()).unwrap();
+    let asked = question.ask();
+    let mut reply = asked.write(&mut [0; 2 + QUESTION_BYTES_MAX]).to_vec();
+    for code in 0..16 {
+        reply[2] = 0x81 | code << 3;
+        assert_eq!(asked.is_answered_by(&reply), code == 0, "{code}");
+    }
+}
+
 proptest! {
     /// No reply whatever makes the decoder panic, and only a response to the question is taken.
     #[test]
@@ -619,7 +630,7 @@ proptest! {
         prop_assert!(!asked.is_answered_by(&reply));
         reply.truncate(reply.len() - 11);
         reply[2..12].copy_from_slice(&head);
-        (reply[2], reply[4], reply[5]) = (reply[2] | 0x80, 0, 1);
+        (reply[2], reply[4], reply[5]) = (reply[2] & 0x07 | 0x80, 0, 1);
         reply.extend_from_slice(&tail);
         prop_assert!(asked.is_answered_by(&reply));
         if let Ok(message) = hickory_proto::op::Message::from_vec(&reply) {
