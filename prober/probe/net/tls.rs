@@ -9,6 +9,7 @@
 //! | [`failure`] | a handshake that failed, in our words |
 //! | [`overheard`] | the first bytes that came, whatever they are |
 //! | [`words`] | what the libraries say, in plain words |
+//! | [`usage`] | keys that are used for what their certificates do not allow |
 //! | [`weak`] | chains that are refused for nothing but their weakness |
 
 mod failure;
@@ -16,6 +17,7 @@ mod overheard;
 mod recorder;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod weak;
 pub(crate) mod words;
 

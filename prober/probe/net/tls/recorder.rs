@@ -9,6 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::usage;
 use super::weak::flaw_of;
 use super::{Flaw, Handshake, Verify};
 use crate::net::certificate;
@@ -87,7 +88,8 @@ impl ServerCertVerifier for Recorder {
         let served = Served { leaf, intermediates, name, staple };
         let verified = self.verified.check(&served, now, || {
             let passable = maze::passable(leaf, intermediates);
-            self.inner.verify_server_cert(leaf, &passable, name, staple, now)
+            let verify = |others: &[_]| self.inner.verify_server_cert(leaf, others, name, staple, now);
+            verify(&passable).and_then(|verified| usage::check(leaf, &passable, verify).map(|()| verified))
         });
         let mut seen = self.lock();
         seen.staple = staple.to_vec();

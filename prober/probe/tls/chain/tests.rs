@@ -95,6 +95,18 @@ fn each_defect_is_found_and_named() {
         ("leaf twice", reordered(vec![leaf.clone(), leaf, between]), "trusted", &["wrong_order"]),
         ("clients only", pki.identity_with(&[NAME], Extra::ClientOnly), "untrusted", &["wrong_purpose"]),
         (
+            "keyUsage of no server",
+            pki.identity_with(&[NAME], Extra::OtherKeyUsage),
+            "untrusted",
+            &["wrong_purpose"],
+        ),
+        (
+            "keyUsage of no issuer",
+            pki.identity_with(&[NAME], Extra::IssuedWithoutCertSign),
+            "untrusted",
+            &["constraint_violated"],
+        ),
+        (
             "issued by a leaf",
             pki.identity_with(&[NAME], Extra::IssuedByALeaf),
             "untrusted",
