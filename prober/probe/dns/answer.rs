@@ -121,7 +121,9 @@ impl Answer {
         let query = self.message.queries.first();
         let names: Vec<_> = query.map(|query| owner::names(query, answers).collect()).unwrap_or_default();
         let counts = move |record: &&Record| names.iter().any(|name| name.eq_ignore_root(&record.name));
-        answers.iter().filter(counts).map(|record| record.ttl)
+        // A time with the top bit set is none (RFC 2181, section 8).
+        let seconds = |ttl: u32| if ttl > i32::MAX.unsigned_abs() { 0 } else { ttl };
+        answers.iter().filter(counts).map(move |record| seconds(record.ttl))
     }
 
     /// The same as text.

@@ -8,6 +8,8 @@ mod secured;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use hickory_proto::rr::RData;
+use hickory_proto::rr::rdata::{SOA, SRV};
 use model::step::Phase;
 use proptest::prelude::*;
 use scenario::fields::Bound;
@@ -95,6 +97,36 @@ async fn types_have_their_zone_file_form() {
             assert_eq!(trial.value("soa.serial"), Value::Int(2_026_010_101));
             assert_eq!(trial.value("soa.minimum"), Value::Int(60));
         }
+    }
+}
+
+/// As dig has them: what people read as `münchen.test` is another text than the one in a file.
+#[tokio::test]
+async fn international_names_are_shown_as_they_are_sent() {
+    let (server, host) = (Server::start(), "xn--mnchen-3ya.test");
+    let name = || hickory_proto::rr::Name::from_ascii("xn--mnchen-3ya.test.").unwrap();
+    let srv = RData::SRV(SRV::new(1, 2, 443, name()));
+    let soa = RData::SOA(SOA::new(name(), name(), 7, 1, 2, 3, 4));
+    for (kind, reply, shown) in [
+        ("CNAME", Reply::cname(host), "xn--mnchen-3ya.test."),
+        ("MX", Reply::mx(10, host), "10 xn--mnchen-3ya.test."),
+        ("SRV", Reply::empty().records([srv]), "1 2 443 xn--mnchen-3ya.test."),
+        ("SOA", Reply::empty().records([soa]), "xn--mnchen-3ya.test. xn--mnchen-3ya.test. 7 1 2 3 4"),
+    ] {
+        server.on(host, kind, reply);
+        let trial = ask(server.addr(), host, kind).await;
+        assert_eq!(trial.value("answers"), list(&[shown]), "{kind}");
+        let line = format!("xn--mnchen-3ya.test. {kind} {shown}");
+        assert_eq!(trial.value("answer_section"), list(&[&line]), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_time_to_live_with_the_top_bit_is_none() {
+    let server = Server::start();
+    for (sent, counted) in [(0x7fff_ffff, 0x7fff_ffff), (0x8000_0000, 0), (u32::MAX, 0)] {
+        server.on("shop.test", "A", Reply::a(&["203.0.113.11"]).ttl(sent));
+        assert_eq!(ask(server.addr(), "shop.test", "A").await.value("ttl"), Value::Int(counted));
     }
 }
 
