@@ -11,6 +11,7 @@ use webpki::{
     EndEntityCert, Error, ExpirationPolicy, KeyUsage, RevocationOptionsBuilder, UnknownStatusPolicy,
     VerifiedPath,
 };
+use x509_parser::asn1_rs::Any;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::chain::Facts;
@@ -227,6 +228,12 @@ impl Question<'_> {
             Trust::None(Defect::SelfSigned, format!("{} vouches for itself", leaf.subject))
         } else if top.is_self_issued() {
             Trust::None(Defect::Untrusted, format!("the authority {} is not trusted", top.subject))
+        } else if self.is_trusted_name(&top.issuer_der) {
+            let about = format!(
+                "{} is not signed by the key of the trusted authority {}, which it names as its issuer",
+                top.subject, top.issuer
+            );
+            Trust::None(Defect::Untrusted, about)
         } else if *last == 0 {
             let about = format!("its issuer {} was not served, and is no trusted authority", leaf.issuer);
             Trust::None(Defect::MissingIntermediate, about)
@@ -234,6 +241,12 @@ impl Question<'_> {
             let about = format!("{} was issued by {}, which is not trusted", top.subject, top.issuer);
             Trust::None(Defect::Untrusted, about)
         }
+    }
+
+    /// Whether a trusted authority has this name, given as it is encoded. Its key may still be another one.
+    fn is_trusted_name(&self, name: &[u8]) -> bool {
+        let Ok((_, sequence)) = Any::from_der(name) else { return false };
+        self.trusted.store.roots.iter().any(|anchor| anchor.subject.as_ref() == sequence.data)
     }
 
     fn issuer_of(&self, facts: &CertificateFacts) -> Option<usize> {

@@ -131,6 +131,16 @@ fn a_forged_link_is_not_only_untrusted() {
     let forged = good.served_as(vec![good.chain[0].clone(), other.intermediate()]);
     let judged = look(&forged, &trusting(&[pki.root(), other.root()]), &[], now);
     assert_eq!((judged.word, words(&judged)), ("untrusted", vec!["bad_signature"]));
+    // The trusted authority has the name that the intermediate, or the leaf itself, wants, and another key.
+    for (chain, whose) in [
+        (good.chain.clone(), "CN=prober test intermediate is not signed by the key of the trusted authority"),
+        (good.chain[..1].to_vec(), "CN=localhost is not signed by the key of the trusted authority"),
+    ] {
+        let served = good.served_as(chain);
+        let judged = look(&served, &trusting(&[other.root(), other.intermediate()]), &[], now);
+        assert_eq!((judged.word, words(&judged)), ("untrusted", vec!["untrusted"]));
+        assert!(judged.defects[0].about.starts_with(whose), "{:?}", judged.defects);
+    }
     // One that is trusted itself, and yet an authority's.
     let odd = pki.identity_with(&[NAME], Extra::Authority);
     let judged = look(&odd, &trusting(&odd.chain), &[], now);
