@@ -11,6 +11,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{RData, Record, RecordType};
 use model::address_text::socket_text;
+use model::outcome::{Failure, FailureClass};
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
 
@@ -113,6 +114,14 @@ impl Answer {
         let asked = self.asked;
         let all = all.iter().filter(move |record| record.record_type() == asked);
         of_query.into_iter().flatten().chain(all)
+    }
+
+    /// The failure of aliases that lead nowhere: what would look like an empty answer is a mistake in a zone.
+    pub(super) fn endless_aliases(&self) -> Option<Failure> {
+        let query = self.message.queries.first().filter(|_| !self.message.metadata.truncation)?;
+        let why = owner::endless(query, &self.message.answers)?;
+        let message = format!("{} answered with {why}", self.source);
+        Some(Failure::new(FailureClass::Dns, "dns.no_answer", message))
     }
 
     /// How long the answer and the aliases on the way to it may be kept, in seconds.
@@ -258,6 +267,11 @@ impl Evidence for Answers {
 
     fn sources(&self) -> Vec<String> {
         self.each.iter().map(|answer| answer.source.to_string()).collect()
+    }
+
+    /// Of an answer such as SERVFAIL there is nothing to prove, and `rcode` is judged by itself.
+    fn is_moot(&self, subject: &str) -> bool {
+        subject == "dnssec" && self.each.iter().all(|answer| answer.proof.is_none())
     }
 
     fn explain(&self, subject: &str) -> Option<String> {

@@ -8,8 +8,9 @@ mod secured;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use hickory_proto::rr::RData;
-use hickory_proto::rr::rdata::{SOA, SRV};
+use hickory_proto::op::{Message, MessageType};
+use hickory_proto::rr::rdata::{CNAME, SOA, SRV};
+use hickory_proto::rr::{Name, RData, Record};
 use model::step::Phase;
 use proptest::prelude::*;
 use scenario::fields::Bound;
@@ -104,7 +105,7 @@ async fn types_have_their_zone_file_form() {
 #[tokio::test]
 async fn international_names_are_shown_as_they_are_sent() {
     let (server, host) = (Server::start(), "xn--mnchen-3ya.test");
-    let name = || hickory_proto::rr::Name::from_ascii("xn--mnchen-3ya.test.").unwrap();
+    let name = || Name::from_ascii("xn--mnchen-3ya.test.").unwrap();
     let srv = RData::SRV(SRV::new(1, 2, 443, name()));
     let soa = RData::SOA(SOA::new(name(), name(), 7, 1, 2, 3, 4));
     for (kind, reply, shown) in [
@@ -571,6 +572,55 @@ async fn a_scenario_file_says_it_all() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_without_anything_to_prove_is_judged_by_its_code() {
+    let server = Server::start();
+    server.on("shop.test", "A", Reply::rcode(2));
+    let dns = format!("dns: {{ name: shop.test, resolvers: [\"{}\"], validate: true }}", server.addr());
+    let servfail = "failed dns dns.servfail: rcode is SERVFAIL, expected NOERROR";
+    for (expect, expected) in [
+        ("", servfail),
+        ("\nexpect: { rcode: NOERROR }", servfail),
+        ("\nexpect: { rcode: SERVFAIL }", "ok"),
+        (
+            "\nexpect: { rcode: SERVFAIL, dnssec: secure }",
+            "failed incorrect assert.dnssec: dnssec is not there",
+        ),
+    ] {
+        let told = told(&judge(&format!("{dns}{expect}")).await);
+        assert!(told.starts_with(expected), "{expect}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn aliases_without_an_end_are_no_empty_answer() {
+    let alias = |owner: String, target: String| {
+        let name = |text: &str| Name::from_ascii(text).unwrap();
+        Record::from_rdata(name(&owner), 60, RData::CNAME(CNAME(name(&target))))
+    };
+    let server = |answers: Vec<Record>| {
+        Liar::start(move |question, _| {
+            let mut message = Message::from_vec(question).unwrap();
+            message.metadata.message_type = MessageType::Response;
+            message.add_answers(answers.clone());
+            vec![message.to_vec().unwrap()]
+        })
+    };
+    let looped = [("shop.test.", "a.test."), ("a.test.", "SHOP.test.")];
+    let looped = looped.map(|(owner, target)| alias(owner.to_owned(), target.to_owned())).to_vec();
+    let step = |number| if number == 0 { "shop.test.".to_owned() } else { format!("a{number}.test.") };
+    let long = (0..20).map(|number| alias(step(number), step(number + 1))).collect();
+    for (answers, why) in [
+        (looped, "answered with aliases that lead in a circle: shop.test. → a.test. → SHOP.test."),
+        (long, "answered with more than 16 aliases, which are not followed: shop.test. → a1.test. → "),
+    ] {
+        let server = server(answers);
+        let trial = ask(server.addr(), "shop.test", "A").await;
+        assert_eq!(trial.failure(), "dns dns.no_answer");
+        assert!(trial.message().contains(why), "{}", trial.message());
+    }
+}
+
 #[test]
 fn mistakes_in_the_file() {
     let check = |keys: Vec<(&'static str, Bound)>| compile(&KIND, keys).err().unwrap_or_default();
@@ -665,7 +715,7 @@ proptest! {
         (reply[2], reply[4], reply[5]) = (reply[2] & 0x07 | 0x80, 0, 1);
         reply.extend_from_slice(&tail);
         prop_assert!(asked.is_answered_by(&reply));
-        if let Ok(message) = hickory_proto::op::Message::from_vec(&reply) {
+        if let Ok(message) = Message::from_vec(&reply) {
             for record in message.answers.iter().chain(&message.authorities).chain(&message.additionals) {
                 prop_assert!(!super::types::line(record).is_empty());
             }
