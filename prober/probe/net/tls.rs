@@ -48,7 +48,7 @@ use crate::net::phases::Phases;
 use crate::net::roots::{self, Roots, Trusted};
 use crate::net::verified::VerifiedChains;
 use failure::of_handshake;
-use recorder::Recorder;
+use recorder::{Recorder, Shown};
 
 /// How a connection is secured; connections with the same choice share everything that is not theirs alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -153,6 +153,8 @@ pub(crate) struct Handshake {
     pub(crate) alpn: Option<Vec<u8>>,
     /// The stapled OCSP answer; empty if there was none.
     pub(crate) staple: Vec<u8>,
+    /// Whether it asked for a certificate of the client, who had none to show.
+    pub(crate) client_unknown: bool,
 }
 
 /// Why a chain does not hold.
@@ -224,6 +226,8 @@ impl TlsSetup {
         let recorder = Arc::new(self.recorder());
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
+        let inner = Arc::clone(&config.client_auth_cert_resolver);
+        config.client_auth_cert_resolver = Arc::new(Shown { inner, recorder: Arc::clone(&recorder) });
         let stream = Overheard::new(stream);
         let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
         let connected = connecting.into_fallible().await;

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "doq")]
 use model::outcome::Failure;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
@@ -73,6 +74,29 @@ impl Recorder {
             }
             Verify::Record => Ok(HandshakeSignatureValid::assertion()),
         }
+    }
+}
+
+/// Answers a server that asks who the client is, and writes down that it has nothing to show.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) inner: Arc<dyn ResolvesClientCert>,
+    pub(super) recorder: Arc<Recorder>,
+}
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, authorities: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let found = self.inner.resolve(authorities, schemes);
+        self.recorder.lock().client_unknown |= found.is_none();
+        found
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        self.inner.only_raw_public_keys()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.inner.has_certs()
     }
 }
 
