@@ -168,7 +168,7 @@ pub(crate) fn facts(der: &[u8]) -> Option<CertificateFacts> {
         weak_signature: WEAK_SIGNATURES.contains(&algorithm.to_id_string().as_str()),
         scts: scts(&certificate),
         must_staple: must_staple(&certificate),
-        key_usage: certificate.key_usage().ok().flatten().map(|extension| extension.value.clone()),
+        key_usage: certificate.key_usage().ok().flatten().map(|extension| *extension.value),
     })
 }
 

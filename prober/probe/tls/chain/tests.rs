@@ -95,18 +95,6 @@ fn each_defect_is_found_and_named() {
         ("leaf twice", reordered(vec![leaf.clone(), leaf, between]), "trusted", &["wrong_order"]),
         ("clients only", pki.identity_with(&[NAME], Extra::ClientOnly), "untrusted", &["wrong_purpose"]),
         (
-            "keyUsage of no server",
-            pki.identity_with(&[NAME], Extra::OtherKeyUsage),
-            "untrusted",
-            &["wrong_purpose"],
-        ),
-        (
-            "keyUsage of no issuer",
-            pki.identity_with(&[NAME], Extra::IssuedWithoutCertSign),
-            "untrusted",
-            &["constraint_violated"],
-        ),
-        (
             "issued by a leaf",
             pki.identity_with(&[NAME], Extra::IssuedByALeaf),
             "untrusted",
@@ -121,6 +109,25 @@ fn each_defect_is_found_and_named() {
         let has_path = !["self_signed", "missing_intermediate", "untrusted"].contains(&word);
         assert_eq!(judged.path_end.is_some(), has_path, "{what}");
     }
+}
+
+#[test]
+fn keys_are_used_only_as_their_certificates_allow() {
+    let (pki, now) = (Pki::new(), SystemClock.now());
+    let root = trusting(&[pki.root()]);
+    for (extra, defect, about) in [
+        (Extra::OtherKeyUsage, "wrong_purpose", "its keyUsage lacks digitalSignature"),
+        (Extra::IssuedWithoutCertSign, "constraint_violated", "its keyUsage lacks keyCertSign"),
+    ] {
+        let judged = look(&pki.identity_with(&[NAME], extra), &root, &[], now);
+        assert_eq!((judged.word, words(&judged)), ("untrusted", vec![defect]));
+        assert!(judged.defects[0].about.ends_with(about), "{:?}", judged.defects);
+    }
+    // What may not sign and stands beside the path does no harm.
+    let odd = pki.identity_with(&[NAME], Extra::IssuedWithoutCertSign);
+    let good = pki.identity(&[NAME], Flaw::None);
+    let beside = good.served_as([good.chain.clone(), odd.chain[1..].to_vec()].concat());
+    assert_eq!(look(&beside, &root, &[], now).word, "trusted");
 }
 
 #[test]
