@@ -98,7 +98,7 @@ fn usual(pki: &Pki) -> Vec<State> {
             "keyUsage of no issuer",
             pki,
             pki.identity_with(&["localhost"], Extra::IssuedWithoutCertSign),
-            79,
+            32,
         )
         .ours("untrusted", &["constraint_violated"]),
         state("issued by a leaf", pki, pki.identity_with(&["localhost"], Extra::IssuedByALeaf), 32)
