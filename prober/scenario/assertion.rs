@@ -181,7 +181,8 @@ impl Assertion {
             }
             Reading::Many(values) => inner.check_many(&values, look, &inner.sources(observed)),
             Reading::Absent => {
-                let pass = inner.matchers.iter().any(|matcher| matches!(matcher, Matcher::Exists(false)));
+                let pass = inner.matchers.iter().any(|matcher| matches!(matcher, Matcher::Exists(false)))
+                    || inner.implied && observed.evidence.is_moot(inner.subject);
                 let actual = "nothing".to_owned();
                 if pass {
                     Checked::held(actual, Finding::HOLDS)

@@ -216,6 +216,12 @@ pub trait Evidence: Send + Any {
         None
     }
 
+    /// Whether nothing can be said of the subject because of what another subject says: what a kind expects of it
+    /// without being told does not count then.
+    fn is_moot(&self, _subject: &str) -> bool {
+        false
+    }
+
     /// Why the subject is what it is, in a few words for the message of a broken assertion.
     fn explain(&self, _subject: &str) -> Option<String> {
         None

@@ -11,6 +11,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{RData, Record, RecordType};
 use model::address_text::socket_text;
+use model::outcome::{Failure, FailureClass};
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
 
@@ -115,13 +116,23 @@ impl Answer {
         of_query.into_iter().flatten().chain(all)
     }
 
+    /// The failure of aliases that lead nowhere: what would look like an empty answer is a mistake in a zone.
+    pub(super) fn endless_aliases(&self) -> Option<Failure> {
+        let query = self.message.queries.first().filter(|_| !self.message.metadata.truncation)?;
+        let why = owner::endless(query, &self.message.answers)?;
+        let message = format!("{} answered with {why}", self.source);
+        Some(Failure::new(FailureClass::Dns, "dns.no_answer", message))
+    }
+
     /// How long the answer and the aliases on the way to it may be kept, in seconds.
     fn ttls(&self) -> impl Iterator<Item = u32> {
         let answers = self.message.answers.as_slice();
         let query = self.message.queries.first();
         let names: Vec<_> = query.map(|query| owner::names(query, answers).collect()).unwrap_or_default();
         let counts = move |record: &&Record| names.iter().any(|name| name.eq_ignore_root(&record.name));
-        answers.iter().filter(counts).map(|record| record.ttl)
+        // A time with the top bit set is none (RFC 2181, section 8).
+        let seconds = |ttl: u32| if ttl > i32::MAX.unsigned_abs() { 0 } else { ttl };
+        answers.iter().filter(counts).map(move |record| seconds(record.ttl))
     }
 
     /// The same as text.
@@ -256,6 +267,11 @@ impl Evidence for Answers {
 
     fn sources(&self) -> Vec<String> {
         self.each.iter().map(|answer| answer.source.to_string()).collect()
+    }
+
+    /// Of an answer such as SERVFAIL there is nothing to prove, and `rcode` is judged by itself.
+    fn is_moot(&self, subject: &str) -> bool {
+        subject == "dnssec" && self.each.iter().all(|answer| answer.proof.is_none())
     }
 
     fn explain(&self, subject: &str) -> Option<String> {

@@ -136,7 +136,7 @@ impl Asked {
         let mut hop = phases.into_hop(source.text() + how);
         let (mut bytes, mut ignored) = (0, 0);
         let took = took(std::slice::from_ref(&hop));
-        let outcome = reply.map(|reply| {
+        let outcome = reply.and_then(|reply| {
             (bytes, ignored) = (reply.bytes, reply.ignored);
             let answer = Answer {
                 source,
@@ -149,7 +149,10 @@ impl Asked {
                 proof: None,
             };
             hop.status = Some(answer.response_code().into_owned());
-            answer
+            match answer.endless_aliases() {
+                Some(why) => Err(why),
+                None => Ok(answer),
+            }
         });
         Self { hops: vec![hop], bytes, ignored, transport: server.transport(), outcome }
     }

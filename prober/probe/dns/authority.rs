@@ -103,7 +103,7 @@ impl Finder<'_> {
         let servers_at = servers_at.collect();
         Ok(Authority {
             zone,
-            names: servers.iter().map(Name::to_string).collect(),
+            names: servers.iter().map(Name::to_ascii).collect(),
             servers: servers_at,
             nowhere,
         })

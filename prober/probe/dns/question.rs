@@ -164,12 +164,13 @@ impl Asked<'_> {
         &room[..2 + bytes.len()]
     }
 
-    /// Whether `reply` answers this question: a response with its id and its question.
+    /// Whether `reply` answers this question: a response to a query, with its id and its question.
     ///
     /// A server that refuses may leave the question out.
     pub(super) fn is_answered_by(&self, reply: &[u8]) -> bool {
         let Some((head, rest)) = reply.split_first_chunk::<HEADER_BYTES>() else { return false };
-        let is_response = head[2] & 0x80 != 0;
+        // The code of operation stands beside the flag of a response; that of a query is 0.
+        let is_response = head[2] & 0xf8 == 0x80;
         if head[..2] != self.id.to_be_bytes() || !is_response {
             return false;
         }

@@ -234,7 +234,7 @@ impl Dns {
         facts::of_peer(&mut attributes, &hops);
         facts::of_answers(&mut attributes, &answers);
         let name_servers = authority.map(|authority| {
-            attributes.set("prober.dns.zone", authority.zone.to_string());
+            attributes.set("prober.dns.zone", authority.zone.to_ascii());
             attributes.set("prober.dns.name_servers", authority.names.clone());
             authority.names
         });

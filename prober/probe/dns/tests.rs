@@ -8,6 +8,9 @@ mod secured;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use hickory_proto::op::{Message, MessageType};
+use hickory_proto::rr::rdata::{CNAME, SOA, SRV};
+use hickory_proto::rr::{Name, RData, Record};
 use model::step::Phase;
 use proptest::prelude::*;
 use scenario::fields::Bound;
@@ -95,6 +98,36 @@ async fn types_have_their_zone_file_form() {
             assert_eq!(trial.value("soa.serial"), Value::Int(2_026_010_101));
             assert_eq!(trial.value("soa.minimum"), Value::Int(60));
         }
+    }
+}
+
+/// As dig has them: what people read as `münchen.test` is another text than the one in a file.
+#[tokio::test]
+async fn international_names_are_shown_as_they_are_sent() {
+    let (server, host) = (Server::start(), "xn--mnchen-3ya.test");
+    let name = || Name::from_ascii("xn--mnchen-3ya.test.").unwrap();
+    let srv = RData::SRV(SRV::new(1, 2, 443, name()));
+    let soa = RData::SOA(SOA::new(name(), name(), 7, 1, 2, 3, 4));
+    for (kind, reply, shown) in [
+        ("CNAME", Reply::cname(host), "xn--mnchen-3ya.test."),
+        ("MX", Reply::mx(10, host), "10 xn--mnchen-3ya.test."),
+        ("SRV", Reply::empty().records([srv]), "1 2 443 xn--mnchen-3ya.test."),
+        ("SOA", Reply::empty().records([soa]), "xn--mnchen-3ya.test. xn--mnchen-3ya.test. 7 1 2 3 4"),
+    ] {
+        server.on(host, kind, reply);
+        let trial = ask(server.addr(), host, kind).await;
+        assert_eq!(trial.value("answers"), list(&[shown]), "{kind}");
+        let line = format!("xn--mnchen-3ya.test. {kind} {shown}");
+        assert_eq!(trial.value("answer_section"), list(&[&line]), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_time_to_live_with_the_top_bit_is_none() {
+    let server = Server::start();
+    for (sent, counted) in [(0x7fff_ffff, 0x7fff_ffff), (0x8000_0000, 0), (u32::MAX, 0)] {
+        server.on("shop.test", "A", Reply::a(&["203.0.113.11"]).ttl(sent));
+        assert_eq!(ask(server.addr(), "shop.test", "A").await.value("ttl"), Value::Int(counted));
     }
 }
 
@@ -539,6 +572,55 @@ async fn a_scenario_file_says_it_all() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_without_anything_to_prove_is_judged_by_its_code() {
+    let server = Server::start();
+    server.on("shop.test", "A", Reply::rcode(2));
+    let dns = format!("dns: {{ name: shop.test, resolvers: [\"{}\"], validate: true }}", server.addr());
+    let servfail = "failed dns dns.servfail: rcode is SERVFAIL, expected NOERROR";
+    for (expect, expected) in [
+        ("", servfail),
+        ("\nexpect: { rcode: NOERROR }", servfail),
+        ("\nexpect: { rcode: SERVFAIL }", "ok"),
+        (
+            "\nexpect: { rcode: SERVFAIL, dnssec: secure }",
+            "failed incorrect assert.dnssec: dnssec is not there",
+        ),
+    ] {
+        let told = told(&judge(&format!("{dns}{expect}")).await);
+        assert!(told.starts_with(expected), "{expect}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn aliases_without_an_end_are_no_empty_answer() {
+    let alias = |owner: String, target: String| {
+        let name = |text: &str| Name::from_ascii(text).unwrap();
+        Record::from_rdata(name(&owner), 60, RData::CNAME(CNAME(name(&target))))
+    };
+    let server = |answers: Vec<Record>| {
+        Liar::start(move |question, _| {
+            let mut message = Message::from_vec(question).unwrap();
+            message.metadata.message_type = MessageType::Response;
+            message.add_answers(answers.clone());
+            vec![message.to_vec().unwrap()]
+        })
+    };
+    let looped = [("shop.test.", "a.test."), ("a.test.", "SHOP.test.")];
+    let looped = looped.map(|(owner, target)| alias(owner.to_owned(), target.to_owned())).to_vec();
+    let step = |number| if number == 0 { "shop.test.".to_owned() } else { format!("a{number}.test.") };
+    let long = (0..20).map(|number| alias(step(number), step(number + 1))).collect();
+    for (answers, why) in [
+        (looped, "answered with aliases that lead in a circle: shop.test. → a.test. → SHOP.test."),
+        (long, "answered with more than 16 aliases, which are not followed: shop.test. → a1.test. → "),
+    ] {
+        let server = server(answers);
+        let trial = ask(server.addr(), "shop.test", "A").await;
+        assert_eq!(trial.failure(), "dns dns.no_answer");
+        assert!(trial.message().contains(why), "{}", trial.message());
+    }
+}
+
 #[test]
 fn mistakes_in_the_file() {
     let check = |keys: Vec<(&'static str, Bound)>| compile(&KIND, keys).err().unwrap_or_default();
@@ -609,6 +691,17 @@ fn an_address_is_asked_for_by_its_reverse_name() {
     assert_eq!(&question.ask().write(&mut room)[12..12 + name.len()], name);
 }
 
+#[test]
+fn a_reply_of_another_operation_answers_no_query() {
+    let question = Question::new("shop.test", record_type("A").unwrap(), &Manner::default()).unwrap();
+    let asked = question.ask();
+    let mut reply = asked.write(&mut [0; 2 + QUESTION_BYTES_MAX]).to_vec();
+    for code in 0..16 {
+        reply[2] = 0x81 | code << 3;
+        assert_eq!(asked.is_answered_by(&reply), code == 0, "{code}");
+    }
+}
+
 proptest! {
     /// No reply whatever makes the decoder panic, and only a response to the question is taken.
     #[test]
@@ -619,10 +712,10 @@ proptest! {
         prop_assert!(!asked.is_answered_by(&reply));
         reply.truncate(reply.len() - 11);
         reply[2..12].copy_from_slice(&head);
-        (reply[2], reply[4], reply[5]) = (reply[2] | 0x80, 0, 1);
+        (reply[2], reply[4], reply[5]) = (reply[2] & 0x07 | 0x80, 0, 1);
         reply.extend_from_slice(&tail);
         prop_assert!(asked.is_answered_by(&reply));
-        if let Ok(message) = hickory_proto::op::Message::from_vec(&reply) {
+        if let Ok(message) = Message::from_vec(&reply) {
             for record in message.answers.iter().chain(&message.authorities).chain(&message.additionals) {
                 prop_assert!(!super::types::line(record).is_empty());
             }

@@ -150,7 +150,7 @@ pub(super) fn text(record: &Record) -> String {
 
 /// A record with its owner and type, as sections of a reply are shown: `shop.example. NS ns1.example.`
 pub(super) fn line(record: &Record) -> String {
-    format!("{} {} {}", record.name, type_name(record.record_type()), text(record))
+    format!("{} {} {}", record.name.to_ascii(), type_name(record.record_type()), text(record))
 }
 
 fn of_wire(number: u16, bytes: &[u8]) -> String {
@@ -226,7 +226,8 @@ impl<'a> Reader<'a> {
             U32 => self.number(4)?.to_string(),
             V4 => Ipv4Addr::from(self.array::<4>()?).to_string(),
             V6 => Ipv6Addr::from(self.array::<16>()?).to_string(),
-            Host => self.name()?.to_string(),
+            // Not as it is shown: that would decode international names.
+            Host => self.name()?.to_ascii(),
             Quoted => quoted(self.counted()?),
             Word => String::from_utf8_lossy(self.counted()?).into_owned(),
             Rest => quoted(self.rest()),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::time::Timestamp;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
-use x509_parser::extensions::ParsedExtension;
+use x509_parser::extensions::{KeyUsage, ParsedExtension};
 use x509_parser::objects::{oid_registry, oid2sn};
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
@@ -69,12 +69,28 @@ pub(crate) struct CertificateFacts {
     pub(crate) scts: usize,
     /// Whether it asks for a stapled OCSP answer in every handshake (RFC 7633).
     pub(crate) must_staple: bool,
+    /// What its key may be used for (RFC 5280, section 4.2.1.3); `None` if it does not say.
+    key_usage: Option<KeyUsage>,
 }
 
 impl CertificateFacts {
     /// Whether it names itself as its issuer.
     pub(crate) fn is_self_issued(&self) -> bool {
         self.subject_der == self.issuer_der
+    }
+
+    /// Why it may not sign certificates although it is an authority's, for people; `None` if it may.
+    pub(crate) fn about_no_issuer(&self) -> Option<String> {
+        let lacks = self.key_usage.as_ref().is_some_and(|usage| !usage.key_cert_sign());
+        lacks.then(|| format!("{} may not sign certificates: its keyUsage lacks keyCertSign", self.subject))
+    }
+
+    /// Why its key is not for servers, for people; `None` if it is. The bits are those that OpenSSL demands.
+    pub(crate) fn about_no_server(&self) -> Option<String> {
+        let serves =
+            |usage: &KeyUsage| usage.digital_signature() || usage.key_encipherment() || usage.key_agreement();
+        let lacks = self.key_usage.as_ref().is_some_and(|usage| !serves(usage));
+        lacks.then(|| format!("{} is not for servers: its keyUsage lacks digitalSignature", self.subject))
     }
 
     /// What is weak about its key, for people; `None` if nothing is.
@@ -152,6 +168,7 @@ pub(crate) fn facts(der: &[u8]) -> Option<CertificateFacts> {
         weak_signature: WEAK_SIGNATURES.contains(&algorithm.to_id_string().as_str()),
         scts: scts(&certificate),
         must_staple: must_staple(&certificate),
+        key_usage: certificate.key_usage().ok().flatten().map(|extension| *extension.value),
     })
 }
 

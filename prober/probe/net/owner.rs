@@ -23,6 +23,25 @@ pub(crate) fn names<'a>(query: &'a Query, answers: &'a [Record]) -> impl Iterato
     successors(Some(query.name()), follow).take(ALIASES_MAX + 1)
 }
 
+/// Why the aliases of an answer end nowhere, for people; `None` if they do not go on beyond what is followed.
+pub(crate) fn endless(query: &Query, answers: &[Record]) -> Option<String> {
+    let names: Vec<_> = names(query, answers).collect();
+    alias(names.last()?, query, answers)?;
+    if answers.iter().any(|record| names.last().is_some_and(|last| is_of(record, last, query))) {
+        return None;
+    }
+    let shown = |names: &[&Name]| names.iter().map(|name| name.to_ascii()).collect::<Vec<_>>().join(" → ");
+    // The first name that comes a second time closes the circle.
+    let circle = names.iter().enumerate().find_map(|(from, name)| {
+        let later = names[from + 1..].iter().position(|other| other.eq_ignore_root(name))?;
+        Some(&names[..=from + 1 + later])
+    });
+    Some(match circle {
+        Some(circle) => format!("aliases that lead in a circle: {}", shown(circle)),
+        None => format!("more than {ALIASES_MAX} aliases, which are not followed: {}", shown(&names)),
+    })
+}
+
 /// The records of the asked type that answer the question, in their order.
 pub(crate) fn records<'a>(query: &'a Query, answers: &'a [Record]) -> impl Iterator<Item = &'a Record> {
     let owner = names(query, answers).last();

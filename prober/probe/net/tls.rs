@@ -9,6 +9,7 @@
 //! | [`failure`] | a handshake that failed, in our words |
 //! | [`overheard`] | the first bytes that came, whatever they are |
 //! | [`words`] | what the libraries say, in plain words |
+//! | [`usage`] | keys that are used for what their certificates do not allow |
 //! | [`weak`] | chains that are refused for nothing but their weakness |
 
 mod failure;
@@ -16,6 +17,7 @@ mod overheard;
 mod recorder;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod weak;
 pub(crate) mod words;
 
@@ -46,7 +48,7 @@ use crate::net::phases::Phases;
 use crate::net::roots::{self, Roots, Trusted};
 use crate::net::verified::VerifiedChains;
 use failure::of_handshake;
-use recorder::Recorder;
+use recorder::{Recorder, Shown};
 
 /// How a connection is secured; connections with the same choice share everything that is not theirs alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -151,6 +153,8 @@ pub(crate) struct Handshake {
     pub(crate) alpn: Option<Vec<u8>>,
     /// The stapled OCSP answer; empty if there was none.
     pub(crate) staple: Vec<u8>,
+    /// Whether it asked for a certificate of the client, who had none to show.
+    pub(crate) client_unknown: bool,
 }
 
 /// Why a chain does not hold.
@@ -222,6 +226,8 @@ impl TlsSetup {
         let recorder = Arc::new(self.recorder());
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
+        let inner = Arc::clone(&config.client_auth_cert_resolver);
+        config.client_auth_cert_resolver = Arc::new(Shown { inner, recorder: Arc::clone(&recorder) });
         let stream = Overheard::new(stream);
         let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
         let connected = connecting.into_fallible().await;

@@ -9,7 +9,9 @@ use model::time::Timestamp;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{
     EndEntityCert, Error, ExpirationPolicy, KeyUsage, RevocationOptionsBuilder, UnknownStatusPolicy,
+    VerifiedPath,
 };
+use x509_parser::asn1_rs::Any;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::chain::Facts;
@@ -102,12 +104,40 @@ impl Question<'_> {
             unix(at),
             KeyUsage::server_auth(),
             revocation,
-            None,
+            Some(&|path| self.check_usage(path)),
         )?;
-        let place = |der: &[u8]| self.chain.iter().position(|served| served.as_ref() == der);
+        let place = |der: &[u8]| self.place(der);
         let between = found.intermediate_certificates().filter_map(|certificate| place(&certificate.der()));
         let used = std::iter::once(0).chain(between).collect();
         Ok(Path { used, anchor: found.anchor().to_owned(), at })
+    }
+
+    fn place(&self, der: &[u8]) -> Option<usize> {
+        self.chain.iter().position(|served| served.as_ref() == der)
+    }
+
+    /// Whether `path` uses its keys only as their certificates allow, which webpki does not look at.
+    fn check_usage(&self, path: &VerifiedPath<'_>) -> Result<(), Error> {
+        if self.no_server().is_some() {
+            return Err(Error::EmptyEkuExtension);
+        }
+        let may_issue = |der: &[u8]| {
+            let facts = self.place(der).and_then(|place| self.facts[place].as_deref());
+            facts.is_none_or(|facts| facts.about_no_issuer().is_none())
+        };
+        let all = path.intermediate_certificates().all(|certificate| may_issue(&certificate.der()));
+        all.then_some(()).ok_or(Error::EndEntityUsedAsCa)
+    }
+
+    /// Why the server's own key is not for servers.
+    fn no_server(&self) -> Option<String> {
+        self.facts.first()?.as_ref()?.about_no_server()
+    }
+
+    /// Which certificate between the server's and the authority may not issue any, and why.
+    fn no_issuer(&self) -> Option<String> {
+        let between = walk(self.facts).into_iter().skip(1);
+        between.filter_map(|place| self.facts[place].as_ref()).find_map(|facts| facts.about_no_issuer())
     }
 
     /// The first and last moments of the served certificates; at one of them all are valid, if ever.
@@ -129,10 +159,14 @@ impl Question<'_> {
             },
             Error::CaUsedAsEndEntity => self.authority_as_leaf(),
             Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
-                Trust::None(Defect::WrongPurpose, "its extended key usage does not allow servers".to_owned())
+                let about = || "its extended key usage does not allow servers".to_owned();
+                Trust::None(Defect::WrongPurpose, self.no_server().unwrap_or_else(about))
             }
-            Error::EndEntityUsedAsCa
-            | Error::PathLenConstraintViolated
+            Error::EndEntityUsedAsCa => {
+                let about = self.no_issuer().unwrap_or_else(|| of_webpki(error));
+                Trust::None(Defect::ConstraintViolated, about)
+            }
+            Error::PathLenConstraintViolated
             | Error::NameConstraintViolation
             | Error::MaximumPathDepthExceeded
             | Error::CertDistrusted => Trust::None(Defect::ConstraintViolated, of_webpki(error)),
@@ -194,6 +228,12 @@ impl Question<'_> {
             Trust::None(Defect::SelfSigned, format!("{} vouches for itself", leaf.subject))
         } else if top.is_self_issued() {
             Trust::None(Defect::Untrusted, format!("the authority {} is not trusted", top.subject))
+        } else if self.is_trusted_name(&top.issuer_der) {
+            let about = format!(
+                "{} is not signed by the key of the trusted authority {}, which it names as its issuer",
+                top.subject, top.issuer
+            );
+            Trust::None(Defect::Untrusted, about)
         } else if *last == 0 {
             let about = format!("its issuer {} was not served, and is no trusted authority", leaf.issuer);
             Trust::None(Defect::MissingIntermediate, about)
@@ -201,6 +241,12 @@ impl Question<'_> {
             let about = format!("{} was issued by {}, which is not trusted", top.subject, top.issuer);
             Trust::None(Defect::Untrusted, about)
         }
+    }
+
+    /// Whether a trusted authority has this name, given as it is encoded. Its key may still be another one.
+    fn is_trusted_name(&self, name: &[u8]) -> bool {
+        let Ok((_, sequence)) = Any::from_der(name) else { return false };
+        self.trusted.store.roots.iter().any(|anchor| anchor.subject.as_ref() == sequence.data)
     }
 
     fn issuer_of(&self, facts: &CertificateFacts) -> Option<usize> {

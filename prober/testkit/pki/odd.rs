@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use model::time::{Clock as _, SystemClock, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateRevocationListParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa,
-    KeyIdMethod, RevokedCertParams, SerialNumber,
+    KeyIdMethod, KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
 use rustls_pki_types::CertificateDer;
 
@@ -28,6 +28,10 @@ pub enum Extra {
     Authority,
     /// Another leaf signed it, which is served behind it.
     IssuedByALeaf,
+    /// Its key may sign lists of revoked certificates and nothing else.
+    OtherKeyUsage,
+    /// An authority signed it whose key may not sign certificates.
+    IssuedWithoutCertSign,
 }
 
 /// What a stapled OCSP answer says.
@@ -73,6 +77,14 @@ impl Pki {
                 let other = leaf(&["leaf.test"], dates.0, dates.1);
                 odd_one = Authority::signed_by(other, key(), &self.intermediate).expect("it is well-formed");
                 others.insert(0, odd_one.der().clone());
+                signer = Some(&odd_one);
+            }
+            Extra::OtherKeyUsage => params.key_usages = vec![KeyUsagePurpose::CrlSign],
+            Extra::IssuedWithoutCertSign => {
+                let mut between = authority("prober test signer of lists");
+                between.key_usages = vec![KeyUsagePurpose::CrlSign];
+                odd_one = Authority::signed_by(between, key(), &self.root).expect("it is well-formed");
+                others = vec![odd_one.der().clone()];
                 signer = Some(&odd_one);
             }
         }

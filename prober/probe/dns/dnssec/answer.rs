@@ -77,6 +77,11 @@ async fn prove(set: &RrSet<'_>, message: &Message, chain: &mut Chain<'_>) -> Res
         if denial.costly.is_none() && !denial.no_closer(set.name, verified.labels) {
             return Err(unproved(denial, &set.shown(), &zone).into());
         }
+        // As delv has it, which takes the absence of a name under the same record for proved: so do we.
+        if denial.may_hide_closer(set.name, verified.labels) {
+            let detail = format!("{zone} opts out: a closer name than the wildcard's may be there unsigned");
+            return Ok(Proof::insecure(Reason::Unsigned, detail));
+        }
     }
     Ok(Proof::secure())
 }

@@ -159,6 +159,13 @@ impl<'a> Denial<'a> {
             || self.nsec3_covering(&closer).is_some()
     }
 
+    /// Whether a zone that opts out may have an unsigned name closer to `name` than the wildcard that was signed with
+    /// `labels` labels (RFC 5155, section 9.2).
+    pub(super) fn may_hide_closer(&self, name: &Name, labels: u8) -> bool {
+        let closer = name.trim_to(usize::from(labels) + 1);
+        self.nsec3_covering(&closer).is_some_and(NSEC3::opt_out)
+    }
+
     fn nsec_at(&self, name: &Name) -> Option<&'a NSEC> {
         self.nsec.iter().find(|(owner, _)| *owner == name).map(|(_, nsec)| *nsec)
     }

@@ -185,6 +185,7 @@ const STATES: &[Row] = &[
     ("x.wild.hashed.test", "MX", "NOERROR", DENIED, "secure", "none"),
     ("www.optout.test", "A", "NOERROR", SAME, "secure", "none"),
     ("none.optout.test", "A", "NXDOMAIN", DENIED, "secure", "none"),
+    ("x.wild.optout.test", "A", "NOERROR", "unsigned answer", "insecure", "unsigned"),
     ("www.child.optout.test", "A", "NOERROR", "unsigned answer", "insecure", "unsigned"),
     ("www.plain.test", "A", "NOERROR", "unsigned answer", "insecure", "unsigned"),
     ("none.plain.test", "A", "NXDOMAIN", "negative response, unsigned answer", "insecure", "unsigned"),

@@ -194,6 +194,11 @@ async fn what_is_wrong_with_a_certificate_is_said_in_words() {
     for (extra, why) in [
         (Extra::ClientOnly, "it is for clients, not for servers"),
         (Extra::IssuedByALeaf, "it was issued by a certificate that may not issue any"),
+        (Extra::OtherKeyUsage, "CN=127.0.0.1 is not for servers: its keyUsage lacks digitalSignature"),
+        (
+            Extra::IssuedWithoutCertSign,
+            "CN=prober test signer of lists may not sign certificates: its keyUsage lacks keyCertSign",
+        ),
     ] {
         let told = refused(&pki, &pki.identity_with(&["127.0.0.1"], extra)).await;
         assert_eq!(told, format!("tls tls.untrusted: the certificate cannot be trusted: {why}"));

@@ -4,7 +4,7 @@ use std::io;
 
 use model::outcome::{Failure, FailureClass, cut};
 use model::time::Timestamp;
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 use rustls_pki_types::UnixTime;
 
 use super::{Flaw, Handshake, words};
@@ -28,6 +28,11 @@ pub(super) fn of_handshake(error: &io::Error, shown: &Handshake, came: &Banner) 
     let message = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(inner @ rustls::Error::InvalidMessage(_)) => {
             format!("{}{}", words::of_rustls(inner), came.told(Expected::Tls))
+        }
+        // TLS 1.2 has no alert of its own for a client that shows no certificate.
+        Some(rustls::Error::AlertReceived(AlertDescription::HandshakeFailure)) if shown.client_unknown => {
+            "the server ended the TLS handshake with the alert handshake_failure: it wants a certificate of the client"
+                .to_owned()
         }
         Some(inner) => of_rustls(inner),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {

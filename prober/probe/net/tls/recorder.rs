@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "doq")]
 use model::outcome::Failure;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::usage;
 use super::weak::flaw_of;
 use super::{Flaw, Handshake, Verify};
 use crate::net::certificate;
@@ -75,6 +77,29 @@ impl Recorder {
     }
 }
 
+/// Answers a server that asks who the client is, and writes down that it has nothing to show.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) inner: Arc<dyn ResolvesClientCert>,
+    pub(super) recorder: Arc<Recorder>,
+}
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, authorities: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let found = self.inner.resolve(authorities, schemes);
+        self.recorder.lock().client_unknown |= found.is_none();
+        found
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        self.inner.only_raw_public_keys()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.inner.has_certs()
+    }
+}
+
 impl ServerCertVerifier for Recorder {
     fn verify_server_cert(
         &self,
@@ -87,7 +112,8 @@ impl ServerCertVerifier for Recorder {
         let served = Served { leaf, intermediates, name, staple };
         let verified = self.verified.check(&served, now, || {
             let passable = maze::passable(leaf, intermediates);
-            self.inner.verify_server_cert(leaf, &passable, name, staple, now)
+            let verify = |others: &[_]| self.inner.verify_server_cert(leaf, others, name, staple, now);
+            verify(&passable).and_then(|verified| usage::check(leaf, &passable, verify).map(|()| verified))
         });
         let mut seen = self.lock();
         seen.staple = staple.to_vec();

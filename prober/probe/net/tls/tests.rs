@@ -8,9 +8,11 @@ use model::time::{Clock as _, SystemClock, Timestamp};
 use rustls::RootCertStore;
 use rustls_pki_types::UnixTime;
 use rustls_pki_types::pem::PemObject as _;
-use testkit::pki::{Flaw, Identity, Pki};
+use testkit::pki::{Extra, Flaw, Identity, Pki};
+use testkit::servers::OpenSsl;
 
 use super::*;
+use crate::trial::{judge, told};
 
 const NAME: &str = "shop.test";
 
@@ -63,4 +65,33 @@ fn a_chain_that_held_before_is_refused_as_soon_as_it_does_not() {
         }
     }
     assert_eq!(look(&trusting, &identity, NAME, now), "holds");
+}
+
+#[test]
+fn keys_are_used_only_as_their_certificates_allow() {
+    let (pki, now) = (Pki::new(), SystemClock.now());
+    let trusting = setup(pki.root());
+    let odd = pki.identity_with(&[NAME], Extra::IssuedWithoutCertSign);
+    let good = pki.identity(&[NAME], Flaw::None);
+    // What may not sign and stands beside the path does no harm.
+    let beside = good.served_as([good.chain.clone(), odd.chain[1..].to_vec()].concat());
+    for _ in 0..2 {
+        assert_eq!(look(&trusting, &odd, NAME, now), "tls.untrusted");
+        assert_eq!(look(&trusting, &beside, NAME, now), "holds");
+    }
+}
+
+/// In TLS 1.2 that is an alert which usually means something else.
+#[tokio::test]
+async fn a_server_that_wants_to_know_the_client_is_said_to() {
+    let pki = Pki::new();
+    let server = OpenSsl::serve(&pki.identity(&["localhost"], Flaw::None), &["-tls1_2", "-Verify", "1"]);
+    let (port, root) = (server.addr().port(), pki.root_file().display().to_string());
+    for step in [
+        format!("http: {{ url: \"https://localhost:{port}/\", ca: {root} }}"),
+        format!("tls: {{ address: \"localhost:{port}\", ca: {root} }}"),
+    ] {
+        let told = told(&judge(&step).await);
+        assert!(told.ends_with("alert handshake_failure: it wants a certificate of the client"), "{told}");
+    }
 }

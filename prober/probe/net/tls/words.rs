@@ -13,6 +13,7 @@ use rustls::{
 };
 use rustls_pki_types::{UnixTime, pem};
 
+use super::usage::Misused;
 use crate::net::certificate;
 
 /// The most purposes of a certificate that a sentence has.
@@ -188,6 +189,7 @@ pub(crate) fn of_certificate(error: &CertificateError) -> String {
         }
         CertificateError::InvalidOcspResponse => "the stapled OCSP answer does not hold".to_owned(),
         CertificateError::ApplicationVerificationFailure => "it was refused".to_owned(),
+        CertificateError::Other(OtherError(inner)) if inner.is::<Misused>() => inner.to_string(),
         CertificateError::Other(OtherError(inner)) => match inner.downcast_ref() {
             Some(error) => of_webpki(error),
             None => plainly(&inner.to_string()),

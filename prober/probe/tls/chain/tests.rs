@@ -112,6 +112,25 @@ fn each_defect_is_found_and_named() {
 }
 
 #[test]
+fn keys_are_used_only_as_their_certificates_allow() {
+    let (pki, now) = (Pki::new(), SystemClock.now());
+    let root = trusting(&[pki.root()]);
+    for (extra, defect, about) in [
+        (Extra::OtherKeyUsage, "wrong_purpose", "its keyUsage lacks digitalSignature"),
+        (Extra::IssuedWithoutCertSign, "constraint_violated", "its keyUsage lacks keyCertSign"),
+    ] {
+        let judged = look(&pki.identity_with(&[NAME], extra), &root, &[], now);
+        assert_eq!((judged.word, words(&judged)), ("untrusted", vec![defect]));
+        assert!(judged.defects[0].about.ends_with(about), "{:?}", judged.defects);
+    }
+    // What may not sign and stands beside the path does no harm.
+    let odd = pki.identity_with(&[NAME], Extra::IssuedWithoutCertSign);
+    let good = pki.identity(&[NAME], Flaw::None);
+    let beside = good.served_as([good.chain.clone(), odd.chain[1..].to_vec()].concat());
+    assert_eq!(look(&beside, &root, &[], now).word, "trusted");
+}
+
+#[test]
 fn a_forged_link_is_not_only_untrusted() {
     let (pki, other, now) = (Pki::new(), Pki::new(), SystemClock.now());
     let good = pki.identity(&[NAME], Flaw::None);
@@ -119,6 +138,16 @@ fn a_forged_link_is_not_only_untrusted() {
     let forged = good.served_as(vec![good.chain[0].clone(), other.intermediate()]);
     let judged = look(&forged, &trusting(&[pki.root(), other.root()]), &[], now);
     assert_eq!((judged.word, words(&judged)), ("untrusted", vec!["bad_signature"]));
+    // The trusted authority has the name that the intermediate, or the leaf itself, wants, and another key.
+    for (chain, whose) in [
+        (good.chain.clone(), "CN=prober test intermediate is not signed by the key of the trusted authority"),
+        (good.chain[..1].to_vec(), "CN=localhost is not signed by the key of the trusted authority"),
+    ] {
+        let served = good.served_as(chain);
+        let judged = look(&served, &trusting(&[other.root(), other.intermediate()]), &[], now);
+        assert_eq!((judged.word, words(&judged)), ("untrusted", vec!["untrusted"]));
+        assert!(judged.defects[0].about.starts_with(whose), "{:?}", judged.defects);
+    }
     // One that is trusted itself, and yet an authority's.
     let odd = pki.identity_with(&[NAME], Extra::Authority);
     let judged = look(&odd, &trusting(&odd.chain), &[], now);

@@ -92,6 +92,15 @@ fn usual(pki: &Pki) -> Vec<State> {
             .because(no_order),
         state("for clients only", pki, pki.identity_with(&["localhost"], Extra::ClientOnly), 26)
             .ours("untrusted", &["wrong_purpose"]),
+        state("keyUsage of no server", pki, pki.identity_with(&["localhost"], Extra::OtherKeyUsage), 26)
+            .ours("untrusted", &["wrong_purpose"]),
+        state(
+            "keyUsage of no issuer",
+            pki,
+            pki.identity_with(&["localhost"], Extra::IssuedWithoutCertSign),
+            32,
+        )
+        .ours("untrusted", &["constraint_violated"]),
         state("issued by a leaf", pki, pki.identity_with(&["localhost"], Extra::IssuedByALeaf), 32)
             .ours("untrusted", &["constraint_violated"]),
         state("an authority, not trusted", pki, pki.identity_with(&["localhost"], Extra::Authority), 18)
