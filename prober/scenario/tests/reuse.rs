@@ -519,7 +519,7 @@ fn a_scope_shows_where_secrets_are_read_and_never_what_they_are() {
 
 #[test]
 fn former_names_follow_the_instances() {
-    let scenario = "name: a\nevery: 1m\nhttp: https://x.example\nmatrix: { s: [x, y] }\nwas: [old, \"${matrix.s}-health\", \"older[service=${matrix.s}]\"]\n";
+    let scenario = "name: a\nevery: 1m\nhttp: https://${matrix.s}.example\nmatrix: { s: [x, y] }\nwas: [old, \"${matrix.s}-health\", \"older[service=${matrix.s}]\"]\n";
     let compiled = sound("", &[], &[scenario]);
     let was: Vec<_> = compiled.plans[1].about().was.iter().map(|name| &**name).collect();
     assert_eq!(was, ["old[s=y]", "y-health", "older[service=y]"]);
@@ -571,7 +571,8 @@ fn what_nothing_knows_on_the_command_line() {
 #[test]
 fn many_instances_are_worth_a_warning_and_too_many_are_refused() {
     let list = |count: usize| (0..count).map(|number| format!("v{number}")).collect::<Vec<_>>().join(", ");
-    let scenario = |keys: &str| format!("name: a\nevery: 1m\nhttp: https://x.example\nmatrix: {keys}\n");
+    let scenario =
+        |keys: &str| format!("name: a\nevery: 1m\nhttp: https://${{matrix.a}}.example\nmatrix: {keys}\n");
     let check = |keys: &str, plans: usize, code: Option<&str>| {
         let compiled = with("", &[], &[&scenario(keys)]);
         let codes: Vec<_> = compiled.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
