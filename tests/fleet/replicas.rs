@@ -39,9 +39,21 @@ fn probed(hub: &Serving, since: Timestamp) -> BTreeMap<(String, u64), BTreeSet<S
     seen
 }
 
-/// Waits until every replica of every scenario has run after `since`.
+/// Every scenario of the set with each of its replicas.
+fn streams(fleet: &Fleet) -> Vec<(String, u64)> {
+    let replicas = 0..u64::from(fleet.replicas);
+    let scenarios =
+        (0..SCENARIOS).flat_map(|number| replicas.clone().map(move |one| (format!("s{number}"), one)));
+    scenarios.chain((0..fleet.orders).map(|number| (format!("order{number}"), 0))).collect()
+}
+
+/// Waits until every replica of every scenario has run after `since`; those of the set before may have run too.
 fn until_all_run(fleet: &Fleet, hub: &Serving, since: Timestamp) {
-    wait::until_blocking("a run of every replica", PATIENCE, || probed(hub, since).len() == fleet.streams());
+    let all = streams(fleet);
+    wait::until_blocking("a run of every replica", PATIENCE, || {
+        let probed = probed(hub, since);
+        all.iter().all(|stream| probed.contains_key(stream))
+    });
 }
 
 /// Who owns what, by the engine's word; nothing that was let go.
@@ -73,13 +85,8 @@ fn declared(fleet: &Fleet, hub: &str) -> Timestamp {
         let of = shards.iter().find(|one| one["number"] == number && one["replica"] == replica);
         of.and_then(|one| one["declared_ms"].as_i64()).unwrap_or(0)
     };
-    let replicas = 0..u64::from(fleet.replicas);
-    let scenarios =
-        (0..SCENARIOS).flat_map(|number| replicas.clone().map(move |one| (format!("s{number}"), one)));
-    let orders = (0..fleet.orders).map(|number| (format!("order{number}"), 0));
-    Timestamp::from_millis(
-        scenarios.chain(orders).map(|(name, replica)| used(name, replica)).min().unwrap_or(0),
-    )
+    let all = streams(fleet).into_iter();
+    Timestamp::from_millis(all.map(|(name, replica)| used(name, replica)).min().unwrap_or(0))
 }
 
 #[test]
