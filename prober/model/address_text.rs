@@ -30,9 +30,12 @@ pub(crate) fn socket_bytes(address: SocketAddr, mut put: impl FnMut(u8)) {
 }
 
 fn v4_text(address: Ipv4Addr, port: Option<u16>) -> String {
-    let mut text = String::with_capacity(V4_BYTES_MAX);
-    v4_bytes(address, port, |byte| text.push(char::from(byte)));
-    text
+    let (mut text, mut length) = ([0; V4_BYTES_MAX], 0);
+    v4_bytes(address, port, |byte| {
+        text[length] = byte;
+        length += 1;
+    });
+    std::str::from_utf8(&text[..length]).expect("digits, dots and colons are ASCII").to_owned()
 }
 
 fn v4_bytes(address: Ipv4Addr, port: Option<u16>, mut put: impl FnMut(u8)) {

@@ -34,4 +34,5 @@ pub mod step;
 pub mod texts;
 pub mod time;
 
+mod decimal;
 mod event_json;

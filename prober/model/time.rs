@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::decimal;
+
 /// A point in time: nanoseconds since the Unix epoch, UTC, good from 1677 to 2262.
 ///
 /// Shown and stored as RFC 3339 with nine digits, so that the text sorts as the time does.
@@ -116,16 +118,10 @@ impl Timestamp {
             (17, 2, second % 60),
             (20, 9, nanos),
         ] {
-            write_digits(&mut text[at..at + width], value);
+            // None is negative, and none has more than nine digits.
+            decimal::write(&mut text[at..at + width], u32::try_from(value).unwrap_or(0));
         }
         text
-    }
-}
-
-fn write_digits(out: &mut [u8], mut value: i64) {
-    for place in out.iter_mut().rev() {
-        *place = b'0' + u8::try_from(value % 10).unwrap_or(0);
-        value /= 10;
     }
 }
 

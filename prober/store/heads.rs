@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use model::slot::Stream;
 use rusqlite::{Connection, params};
 
@@ -19,7 +20,8 @@ pub(crate) struct Head {
 /// The heads of all streams.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heads {
-    heads: HashMap<Stream, Head>,
+    /// Looked up three times an event. The keys come from files that were read, so they need no hash against strangers.
+    heads: HashMap<Stream, Head, RandomState>,
     /// The highest number given to a stream.
     last_id: i64,
 }
@@ -41,11 +43,13 @@ impl Heads {
 
     /// The stream's head, made if it is new; the flag says whether it was.
     pub(crate) fn intern(&mut self, stream: &Stream) -> (&mut Head, bool) {
-        let is_new = !self.heads.contains_key(stream);
-        if is_new {
-            self.set(stream, Head { id: self.last_id + 1, last_seq: 0, last_ms: i64::MIN });
-        }
-        (self.heads.get_mut(stream).expect("just made"), is_new)
+        let mut is_new = false;
+        let head = self.heads.entry(stream.clone()).or_insert_with(|| {
+            is_new = true;
+            self.last_id += 1;
+            Head { id: self.last_id, last_seq: 0, last_ms: i64::MIN }
+        });
+        (head, is_new)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Stream, &Head)> {

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use model::outcome::Reason;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::append::{EventRow, Group, MissedRow, Row, Tail};
@@ -320,7 +321,8 @@ impl Part {
         let mut body = self.conn.prepare_cached("INSERT INTO bodies VALUES (?1, ?2)")?;
         for row in &group.rows {
             if let Row::Event(EventRow { seq, body: range, .. }) = row {
-                let text = std::str::from_utf8(&group.bodies[range.clone()]).expect("JSON is UTF-8");
+                // We wrote it as UTF-8, so it need not be looked through again.
+                let text = ToSqlOutput::Borrowed(ValueRef::Text(&group.bodies[range.clone()]));
                 body.execute(params![seq, text])?;
             }
         }

@@ -7,12 +7,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::decimal;
+
 /// An object that is being written.
 pub(super) struct Object<'a> {
     out: &'a mut Vec<u8>,
     empty: bool,
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "keys are constants: where their length is known, to copy one is an instruction or two, not a call"
+)]
 impl<'a> Object<'a> {
     /// Opens an object at the end of `out`.
     pub(super) fn begin(out: &'a mut Vec<u8>) -> Self {
@@ -26,6 +32,7 @@ impl<'a> Object<'a> {
     }
 
     /// Begins the entry of a key that holds nothing to escape; its value is for the caller to write.
+    #[inline(always)]
     pub(super) fn key(&mut self, key: &str) -> &mut Vec<u8> {
         self.out.extend_from_slice(if self.empty { b"\"" } else { b",\"" });
         self.empty = false;
@@ -46,21 +53,25 @@ impl<'a> Object<'a> {
     }
 
     /// A text.
+    #[inline(always)]
     pub(super) fn text(&mut self, key: &str, value: &str) {
         text(self.key(key), value);
     }
 
     /// Digits or a word of ours: nothing to escape.
+    #[inline(always)]
     pub(super) fn word(&mut self, key: &str, value: &[u8]) {
         word(self.key(key), value);
     }
 
     /// A duration in seconds.
+    #[inline(always)]
     pub(super) fn seconds(&mut self, key: &str, value: Duration) {
         seconds(self.key(key), value);
     }
 
     /// A yes.
+    #[inline(always)]
     pub(super) fn yes(&mut self, key: &str) {
         self.key(key).extend_from_slice(b"true");
     }
@@ -112,12 +123,35 @@ pub(super) fn array<T>(
 
 /// A text in quotes.
 pub(super) fn text(out: &mut Vec<u8>, value: &str) {
-    // RFC 8259, section 7: these must be escaped, and nothing else.
-    if value.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    if needs_escapes(value.as_bytes()) {
         any(out, value);
     } else {
         word(out, value.as_bytes());
     }
+}
+
+/// Whether a text holds what RFC 8259, section 7, wants escaped: control characters, quotes, backslashes.
+///
+/// Eight bytes at a time, as in "Bit Twiddling Hacks" (<https://graphics.stanford.edu/~seander/bithacks.html>,
+/// "Determine if a word has a byte less than n"): every text of every event passes here.
+fn needs_escapes(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    words.iter().any(|word| word_needs_escapes(u64::from_le_bytes(*word)))
+        || match text.last_chunk::<8>() {
+            // What is looked at twice is looked at faster than one by one.
+            Some(last) => !rest.is_empty() && word_needs_escapes(u64::from_le_bytes(*last)),
+            None => rest.iter().any(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\'),
+        }
+}
+
+const fn word_needs_escapes(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const fn below(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(ONES * limit) & !word
+    }
+    let found =
+        below(word, 0x20) | below(word ^ (ONES * b'"' as u64), 1) | below(word ^ (ONES * b'\\' as u64), 1);
+    found & (ONES << 7) != 0
 }
 
 /// A word in quotes.
@@ -129,7 +163,7 @@ pub(super) fn word(out: &mut Vec<u8>, value: &[u8]) {
 
 /// Seconds with as many of nine decimals as say something, and at least one.
 pub(super) fn seconds(out: &mut Vec<u8>, value: Duration) {
-    let (whole, mut nanos) = (value.as_secs(), value.subsec_nanos());
+    let (whole, nanos) = (value.as_secs(), value.subsec_nanos());
     if whole < 10 {
         // A digit is what most durations have.
         out.push(b'0' + u8::try_from(whole).unwrap_or(0));
@@ -137,10 +171,7 @@ pub(super) fn seconds(out: &mut Vec<u8>, value: Duration) {
         out.extend_from_slice(whole.to_string().as_bytes());
     }
     let mut text = *b".000000000";
-    for place in text[1..].iter_mut().rev() {
-        *place = b'0' + u8::try_from(nanos % 10).unwrap_or(0);
-        nanos /= 10;
-    }
+    decimal::write(&mut text[1..], nanos);
     let zeros = text[2..].iter().rev().take_while(|digit| **digit == b'0').count();
     out.extend_from_slice(&text[..text.len() - zeros]);
 }
@@ -167,6 +198,22 @@ mod tests {
         for value in ["", "plain", "a \"word\"", "back\\slash", "line\nend", "\u{0}", "\u{7f}é", &every] {
             assert_eq!(written(|out| text(out, value)), serde_json::to_string(value).unwrap());
         }
+    }
+
+    #[test]
+    fn every_byte_is_found_at_every_place() {
+        for (byte, length) in (0..=255).flat_map(|byte| (1..=19).map(move |length| (byte, length))) {
+            for place in 0..length {
+                // What stands beside it must not matter: subtraction borrows from byte to byte.
+                for beside in [b' ', b'a', 0x7f, 0x80, 0xff] {
+                    let mut text = vec![beside; length];
+                    text[place] = byte;
+                    let expected = byte < 0x20 || byte == b'"' || byte == b'\\';
+                    assert_eq!(needs_escapes(&text), expected, "{text:x?}");
+                }
+            }
+        }
+        assert!(!needs_escapes(b""));
     }
 
     #[test]

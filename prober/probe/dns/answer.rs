@@ -77,6 +77,8 @@ pub(super) struct Answer {
     /// Who answered.
     pub(super) source: Source,
     pub(super) message: Message,
+    /// Where in its answer section the records are that answer the question; several subjects ask.
+    pub(super) answering: Box<[usize]>,
     /// The type that was asked for.
     pub(super) asked: RecordType,
     /// Whether the reply over UDP was cut off.
@@ -105,15 +107,8 @@ impl Answer {
 
     /// The records of the asked type, in the order they were served.
     fn records(&self) -> impl Iterator<Item = &Record> {
-        let answers = self.message.answers.as_slice();
-        // The system's resolver gives addresses without a question, and nothing but those.
-        let (of_query, all) = match self.message.queries.first() {
-            Some(query) => (Some(owner::records(query, answers)), [].as_slice()),
-            None => (None, answers),
-        };
-        let asked = self.asked;
-        let all = all.iter().filter(move |record| record.record_type() == asked);
-        of_query.into_iter().flatten().chain(all)
+        let answering = self.answering.iter().map(|place| &self.message.answers[*place]);
+        answering.filter(|record| record.record_type() == self.asked)
     }
 
     /// The failure of aliases that lead nowhere: what would look like an empty answer is a mistake in a zone.
@@ -129,7 +124,7 @@ impl Answer {
         let answers = self.message.answers.as_slice();
         let query = self.message.queries.first();
         let names: Vec<_> = query.map(|query| owner::names(query, answers).collect()).unwrap_or_default();
-        let counts = move |record: &&Record| names.iter().any(|name| name.eq_ignore_root(&record.name));
+        let counts = move |record: &&Record| names.iter().any(|name| owner::is_same(name, &record.name));
         // A time with the top bit set is none (RFC 2181, section 8).
         let seconds = |ttl: u32| if ttl > i32::MAX.unsigned_abs() { 0 } else { ttl };
         answers.iter().filter(counts).map(move |record| seconds(record.ttl))
@@ -242,6 +237,15 @@ fn section(records: &[Record]) -> Value<'static> {
     list(records.iter().map(types::line))
 }
 
+/// Where in `message` the records are that answer its question.
+pub(super) fn answering(message: &Message) -> Box<[usize]> {
+    match message.queries.first() {
+        Some(query) => owner::places(query, &message.answers).collect(),
+        // The system's resolver gives addresses without a question, and nothing but those.
+        None => (0..message.answers.len()).collect(),
+    }
+}
+
 /// What all servers of a step answered, in the order of the file.
 #[derive(Debug)]
 pub(super) struct Answers {
@@ -256,6 +260,9 @@ impl Evidence for Answers {
         if subject == "name_servers" {
             let names = self.name_servers.as_ref().map(|names| list(names.iter().cloned()));
             return names.map_or(Reading::Absent, Reading::One);
+        }
+        if let [only] = &self.each[..] {
+            return only.value(subject).map_or(Reading::Absent, Reading::One);
         }
         let mut values: Vec<Option<Value<'a>>> =
             self.each.iter().map(|answer| answer.value(subject)).collect();

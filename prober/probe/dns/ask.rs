@@ -7,7 +7,7 @@ use hickory_proto::rr::{Record, RecordType};
 use model::outcome::Failure;
 use model::step::{Hop, Phase};
 
-use super::answer::Answer;
+use super::answer::{Answer, answering};
 use super::dnssec;
 use super::dnssec::anchor::Anchors;
 use super::exchange::{self, Reply};
@@ -140,6 +140,7 @@ impl Asked {
             (bytes, ignored) = (reply.bytes, reply.ignored);
             let answer = Answer {
                 source,
+                answering: answering(&reply.message),
                 message: reply.message,
                 asked,
                 truncated,

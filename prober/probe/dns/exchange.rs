@@ -3,6 +3,7 @@
 //! The query is written once. A UDP reply that does not belong to the question is counted and ignored until
 //! the deadline, so nobody but the server can end the run. The source port is the kernel's random choice.
 
+use std::cell::RefCell;
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
@@ -125,6 +126,13 @@ fn send(socket: &std::net::UdpSocket, asked: &Asked<'_>) -> io::Result<()> {
     socket.send(asked.write(&mut [0; 2 + QUESTION_BYTES_MAX])).map(drop)
 }
 
+thread_local! {
+    /// Where a thread receives one datagram after the other; to clear it for each costs more than to decode most.
+    ///
+    /// One byte more than is taken tells a longer datagram.
+    static BUFFER: RefCell<[u8; DATAGRAM_BYTES_MAX + 1]> = const { RefCell::new([0; DATAGRAM_BYTES_MAX + 1]) };
+}
+
 /// A decoded message with its size, or why it is none.
 type Decoded = Result<(Message, usize), String>;
 
@@ -137,17 +145,17 @@ fn receive(socket: &UdpSocket, ready: Ready, asked: &Asked<'_>) -> io::Result<Op
         // Says that the error has been looked at.
         let _none = socket.try_io(Interest::ERROR, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
-    // One byte more than is taken tells a longer datagram.
-    let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
-    let length = socket.try_recv(&mut buffer)?;
-    let datagram = &buffer[..length];
-    if !asked.is_answered_by(datagram) {
-        return Ok(None);
-    }
-    if length > DATAGRAM_BYTES_MAX {
-        return Ok(Some(Err(format!("the reply is longer than {DATAGRAM_BYTES_MAX} bytes"))));
-    }
-    Ok(Some(decode(datagram)))
+    BUFFER.with_borrow_mut(|buffer| {
+        let length = socket.try_recv(buffer)?;
+        let datagram = &buffer[..length];
+        if !asked.is_answered_by(datagram) {
+            return Ok(None);
+        }
+        if length > DATAGRAM_BYTES_MAX {
+            return Ok(Some(Err(format!("the reply is longer than {DATAGRAM_BYTES_MAX} bytes"))));
+        }
+        Ok(Some(decode(datagram)))
+    })
 }
 
 fn decode(reply: &[u8]) -> Decoded {

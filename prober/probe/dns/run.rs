@@ -216,7 +216,8 @@ impl Dns {
             // Whether its answer can be believed is a question about this machine.
             attributes.set("prober.dns.system_resolver", true);
         }
-        let (mut hops, mut answers, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut hops, mut failures) = (Vec::new(), Vec::new());
+        let mut answers = Vec::with_capacity(asked.len());
         for one in asked {
             if let (Err(first), true) = (&one.outcome, failures.is_empty()) {
                 note_timeout(&mut attributes, first, &one.hops);

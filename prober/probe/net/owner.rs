@@ -25,6 +25,8 @@ pub(crate) fn names<'a>(query: &'a Query, answers: &'a [Record]) -> impl Iterato
 
 /// Why the aliases of an answer end nowhere, for people; `None` if they do not go on beyond what is followed.
 pub(crate) fn endless(query: &Query, answers: &[Record]) -> Option<String> {
+    // Most names are no aliases.
+    alias(query.name(), query, answers)?;
     let names: Vec<_> = names(query, answers).collect();
     alias(names.last()?, query, answers)?;
     if answers.iter().any(|record| names.last().is_some_and(|last| is_of(record, last, query))) {
@@ -33,7 +35,7 @@ pub(crate) fn endless(query: &Query, answers: &[Record]) -> Option<String> {
     let shown = |names: &[&Name]| names.iter().map(|name| name.to_ascii()).collect::<Vec<_>>().join(" → ");
     // The first name that comes a second time closes the circle.
     let circle = names.iter().enumerate().find_map(|(from, name)| {
-        let later = names[from + 1..].iter().position(|other| other.eq_ignore_root(name))?;
+        let later = names[from + 1..].iter().position(|other| is_same(other, name))?;
         Some(&names[..=from + 1 + later])
     });
     Some(match circle {
@@ -44,8 +46,14 @@ pub(crate) fn endless(query: &Query, answers: &[Record]) -> Option<String> {
 
 /// The records of the asked type that answer the question, in their order.
 pub(crate) fn records<'a>(query: &'a Query, answers: &'a [Record]) -> impl Iterator<Item = &'a Record> {
+    places(query, answers).map(|place| &answers[place])
+}
+
+/// Where in `answers` those records are.
+pub(crate) fn places<'a>(query: &'a Query, answers: &'a [Record]) -> impl Iterator<Item = usize> {
     let owner = names(query, answers).last();
-    answers.iter().filter(move |record| owner.is_some_and(|owner| is_of(record, owner, query)))
+    let counts = move |record| owner.is_some_and(|owner| is_of(record, owner, query));
+    answers.iter().enumerate().filter(move |(_, record)| counts(record)).map(|(place, _)| place)
 }
 
 /// Whether `record` is one of `name`'s, of the type and class that `query` asks for. Letters are equal whatever their
@@ -54,14 +62,26 @@ fn is_of(record: &Record, name: &Name, query: &Query) -> bool {
     let asked = query.query_type();
     (asked == RecordType::ANY || record.record_type() == asked)
         && record.dns_class == query.query_class()
-        && record.name.eq_ignore_root(name)
+        && is_same(&record.name, name)
+}
+
+/// Whether two names are equal label by label, letters whatever their case.
+///
+/// The library's own comparison tells which comes first, for which it has to go from the root on.
+pub(crate) fn is_same(one: &Name, other: &Name) -> bool {
+    let (mut ones, mut others) = (one.iter(), other.iter());
+    loop {
+        match (ones.next(), others.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) if one.eq_ignore_ascii_case(other) => {}
+            _ => return false,
+        }
+    }
 }
 
 fn alias<'a>(name: &Name, query: &Query, answers: &'a [Record]) -> Option<&'a Name> {
     answers.iter().find_map(|record| match &record.data {
-        RData::CNAME(target)
-            if record.dns_class == query.query_class() && record.name.eq_ignore_root(name) =>
-        {
+        RData::CNAME(target) if record.dns_class == query.query_class() && is_same(&record.name, name) => {
             Some(&target.0)
         }
         _ => None,
@@ -98,6 +118,15 @@ mod tests {
         check(&["shop.test. > a.test.", "a.test. > B.test.", "b.test. 192.0.2.1"], &["192.0.2.1"]);
         check(&["b.test. 192.0.2.1", "shop.test. > b.test."], &["192.0.2.1"]);
         check(&["shop.test. > a.test.", "b.test. 192.0.2.1"], &[]);
+    }
+
+    #[test]
+    fn names_are_the_same_as_the_library_says() {
+        let names = ["", ".", "a", "a.", "A.", "b.", "a.b.", "A.b", "ab.", "a.b.c.", "b.c.", "*.b.", "a-.b."];
+        let names: Vec<Name> = names.iter().map(|name| Name::from_ascii(name).unwrap()).collect();
+        for (one, other) in names.iter().flat_map(|one| names.iter().map(move |other| (one, other))) {
+            assert_eq!(is_same(one, other), one.eq_ignore_root(other), "{one} {other}");
+        }
     }
 
     #[test]
