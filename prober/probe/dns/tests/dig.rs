@@ -7,6 +7,7 @@ use std::process::Command;
 
 use scenario::fields::Bound;
 use scenario::value::{Reading, Value};
+use testkit::dns::{Reply, Server};
 use testkit::pki::{Flaw, Pki};
 use testkit::servers::{Knot, Place, Signed, Signing, Unbound};
 
@@ -303,6 +304,31 @@ async fn a_broken_promise_of_dnssec_says_why() {
     let lost = format!("dns: {{ name: www.good.test, resolvers: \"{at}\", validate: true }}");
     let told = told(&judge(&lost).await);
     assert!(told.starts_with("failed dns dns.no_chain") && told.contains("DNSKEY of ."), "{told}");
+}
+
+#[tokio::test]
+async fn an_error_beside_a_proof_is_told_and_never_hidden_by_it() {
+    let world = World::new();
+    let failing = Server::start();
+    failing.otherwise(Reply::rcode(2));
+    let step = |resolvers: &str, more: &str| {
+        format!(
+            "dns: {{ name: www.good.test, resolvers: [{resolvers}], validate: true, trust_anchors: [\"{}\"] }}\n{more}",
+            world.parent.ds
+        )
+    };
+    let (good, bad) = (format!("\"{}\"", world.knot.addr()), format!("\"{}\"", failing.addr()));
+    for (resolvers, more, expected) in [
+        (good.clone(), "", "ok"),
+        (bad.clone(), "", "failed dns dns.servfail: "),
+        (bad.clone(), "expect: { rcode: SERVFAIL }", "ok"),
+        (format!("{good}, {bad}"), "", "failed dns dns.servfail: "),
+        (format!("{bad}, {good}"), "", "failed dns dns.servfail: "),
+        (format!("{good}, {bad}"), "expect: { rcode: { in: [NOERROR, SERVFAIL] } }", "failed "),
+    ] {
+        let told = told(&judge(&step(&resolvers, more)).await);
+        assert!(told.starts_with(expected), "{resolvers} {more}\n{told}");
+    }
 }
 
 #[tokio::test]

@@ -294,12 +294,16 @@ async fn the_body_of_a_followed_redirect_is_not_needed() {
 #[tokio::test]
 async fn no_body_is_told_where_one_is_usual() {
     let server = Server::start();
+    server.on("/", Reply::ok(""));
+    let url = server.url("/");
     for (method, length) in [("POST", Some("0")), ("PUT", Some("0")), ("PATCH", Some("0")), ("GET", None)] {
-        server.on("/", Reply::ok(""));
-        let url = server.url("/");
-        let told = trial::told(&trial::judge(&format!("http: {{ url: \"{url}\", method: {method} }}")).await);
-        assert_eq!(told, "ok");
-        assert_eq!(server.seen().last().unwrap().header("content-length"), length, "{method}");
+        for version in ["1.1", "2"] {
+            let step = format!("http: {{ url: \"{url}\", method: {method}, http_version: \"{version}\" }}");
+            assert_eq!(trial::told(&trial::judge(&step).await), "ok");
+            let seen = server.seen().pop().unwrap();
+            assert_eq!(seen.version == http::Version::HTTP_2, version == "2");
+            assert_eq!(seen.header("content-length"), length, "{method} over {version}");
+        }
     }
 }
 
