@@ -172,10 +172,7 @@ impl Talk {
             // The library answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Err(error)) => return Err(of_frames(error, "waiting for a message")),
-            None => {
-                let message = "the server closed the connection without closing the WebSocket";
-                return Err(Failure::new(FailureClass::Connect, "connect.reset", message));
-            }
+            None => return Err(left()),
         }
         Ok(())
     }
@@ -216,6 +213,12 @@ fn forbidden(code: u16) -> Failure {
     Failure::new(FailureClass::Protocol, "websocket.protocol", message)
 }
 
+/// The failure of a connection that ended in good order, and the WebSocket on it did not.
+fn left() -> Failure {
+    let message = "the server closed the connection without a close frame";
+    Failure::new(FailureClass::Protocol, "websocket.closed", message)
+}
+
 fn flood(message: String) -> Failure {
     Failure::new(FailureClass::Protocol, "websocket.too_much", message)
 }
@@ -236,10 +239,7 @@ fn of_frames(error: Error, doing: &str) -> Failure {
         },
         Error::ConnectionClosed
         | Error::AlreadyClosed
-        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            let message = "the server closed the connection without closing the WebSocket";
-            Failure::new(FailureClass::Connect, "connect.reset", message)
-        }
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => left(),
         Error::Capacity(error) => Failure::new(
             FailureClass::Protocol,
             "websocket.too_large",

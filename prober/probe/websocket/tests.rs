@@ -95,7 +95,7 @@ async fn a_real_server_closes_or_refuses() {
     let trial = open(url("/forbidden"), Vec::new(), PATIENCE).await;
     assert_eq!(trial.failure(), "protocol 403");
     let trial = open(url("/abort"), vec![("messages", Bound::Int(1))], PATIENCE).await;
-    assert_eq!(trial.failure(), "connect connect.reset");
+    assert_eq!(trial.failure(), "protocol websocket.closed");
 }
 
 #[tokio::test]
@@ -326,6 +326,27 @@ async fn a_padded_length_behind_what_is_waited_for_is_met_only_by_who_reads_on()
         }
         drop(trial);
         thread.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_is_no_reset() {
+    for (resets, expected, message) in [
+        (false, "protocol websocket.closed", "the server closed the connection without a close frame"),
+        (true, "connect connect.reset", "reset"),
+    ] {
+        for keys in [("wait_close", Bound::Bool(true)), ("messages", Bound::Int(1))] {
+            let (addr, thread) = opened(move |stream| {
+                if resets {
+                    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+                }
+            });
+            let trial = open(url(addr), vec![keys], PATIENCE).await;
+            assert_eq!(trial.failure(), expected);
+            assert!(trial.message().contains(message), "{}", trial.message());
+            drop(trial);
+            thread.join().unwrap();
+        }
     }
 }
 
