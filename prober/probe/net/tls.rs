@@ -7,10 +7,12 @@
 //! | --- | --- |
 //! | [`recorder`] | what writes down what a server shows, and decides |
 //! | [`failure`] | a handshake that failed, in our words |
+//! | [`beyond`] | chains that may be good and that nobody here can judge |
 //! | [`words`] | what the libraries say, in plain words |
 //! | [`usage`] | keys that are used for what their certificates do not allow |
 //! | [`weak`] | chains that are refused for nothing but their weakness |
 
+pub(crate) mod beyond;
 mod failure;
 mod recorder;
 #[cfg(test)]
@@ -166,6 +168,8 @@ pub(crate) enum Flaw {
     Refused(rustls::Error),
     /// Keys or signatures are too weak; which ones, for people.
     Weak(String),
+    /// Nothing that is known: it cannot be judged here; why, for people.
+    Beyond(String),
 }
 
 impl TlsSetup {
