@@ -83,7 +83,12 @@ pub(super) fn judge(served: &Served<'_>) -> Result<Judged, Failure> {
     };
     let mut defects = Vec::new();
     let mut found = |defect, about| defects.push(Found { defect, about });
-    let path = served.path(&mut found)?;
+    let is_valid_today = (leaf.not_before..=leaf.not_after).contains(&served.now);
+    let path = match served.path(&mut found) {
+        // What has ended has, whether or not the rest can be judged.
+        Err(_) if !is_valid_today => None,
+        path => path?,
+    };
     let crl = served.crl(path.as_ref(), leaf, &mut found)?;
     let places = path.as_ref().map_or_else(|| walk(served.facts), |path| path.used.clone());
     let stapled = served.stapled(path.as_ref(), &places, &whole);
