@@ -6,11 +6,15 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use crate::assertion::Observed;
+use crate::document::may_be_rounded;
 use crate::template::Captured;
 use crate::value::{Reading, Selector, Value};
 
 /// The longest captured value, in bytes of its text.
 pub const CAPTURED_MAX: usize = 64 * 1024;
+
+/// Floats from here on are written with an exponent in JSON.
+const EXPONENT_FROM: f64 = 1e16;
 
 /// One entry of `capture`, compiled.
 #[derive(Clone, Debug)]
@@ -57,13 +61,23 @@ impl CapturePlan {
         };
         let value = match &self.regex {
             Some(regex) => self.find(regex, &value)?,
-            None => to_json(value),
+            None => self.whole(value)?,
         };
         let size = value.as_str().map_or_else(|| approximate_size(&value), str::len);
         if size > CAPTURED_MAX {
             return Err(format!("{} is longer than {CAPTURED_MAX} bytes", self.shown));
         }
         Ok(Captured { value, secret: self.secret })
+    }
+
+    /// The value as it is; an object's numbers have no digits beside them, so that long ones may not be what was sent.
+    fn whole(&self, value: Value<'_>) -> Result<Json, String> {
+        let is_float = matches!(value, Value::Float(_));
+        let value = to_json(value);
+        if !is_float && may_be_rounded(&value) {
+            return Err(format!("{} has a number in it of more digits than are kept", self.shown));
+        }
+        Ok(value)
     }
 
     fn find(&self, regex: &Regex, value: &Value<'_>) -> Result<Json, String> {
@@ -85,6 +99,8 @@ fn to_json(value: Value<'_>) -> Json {
         Value::Bool(value) => value.into(),
         Value::Int(value) => value.into(),
         Value::Large(value) => value.into(),
+        // With an exponent it would be another text than the one that was sent.
+        Value::Float(value) if value.abs() >= EXPONENT_FROM => value.to_string().into(),
         Value::Float(value) => value.into(),
         // JSON's numbers would round it.
         Value::Decimal(digits) => digits.into(),
@@ -113,6 +129,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::document::Document;
     use crate::testing::{Facts, compiled};
 
     fn take(yaml: &str, facts: &Facts) -> Result<Captured, String> {
@@ -141,6 +158,27 @@ mod tests {
         assert_eq!(value("{ regex: 'id=(\\d+)' }"), Ok(json!("42")));
         assert_eq!(value("{ body: true }"), Ok(json!("id=42;")));
         assert!(take("{ json: $.name, secret: true }", &facts).unwrap().secret);
+    }
+
+    #[test]
+    fn long_numbers_are_taken_with_all_their_digits_or_not_at_all() {
+        let document = r#"{"id":20000000000000000001,"big":18000000000000000001,"round":100000000000000000000,
+            "price":0.12345678901234567891,"half":1.5,"list":[20000000000000000001],"all":{"id":20000000000000000001},
+            "some":[{"id":20000000000000000001}],"fine":{"id":18000000000000000001}}"#;
+        let facts =
+            Facts { document: Some(Document::parse(document.as_bytes()).unwrap()), ..Facts::default() };
+        let value = |path: &str| take(&format!("{{ json: {path} }}"), &facts).map(|captured| captured.value);
+        assert_eq!(value("$.id"), Ok(json!("20000000000000000001")));
+        assert_eq!(value("$.big"), Ok(json!(18_000_000_000_000_000_001_u64)));
+        assert_eq!(value("$.round"), Ok(json!("100000000000000000000")));
+        assert_eq!(value("$.price"), Ok(json!("0.12345678901234567891")));
+        assert_eq!(value("$.half"), Ok(json!(1.5)));
+        assert_eq!(value("$.list"), Ok(json!(["20000000000000000001"])));
+        assert_eq!(value("$.fine"), Ok(json!({ "id": 18_000_000_000_000_000_001_u64 })));
+        for path in ["$.all", "$.some"] {
+            let why = format!("json {path} has a number in it of more digits than are kept");
+            assert_eq!(value(path), Err(why));
+        }
     }
 
     #[test]

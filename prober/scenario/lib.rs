@@ -19,6 +19,7 @@
 //! | [`pattern`] | regular expressions within limits |
 //! | [`xml_path`] | a path to elements of an XML document |
 //! | [`value`] | what a step observed, as assertions see it |
+//! | [`document`] | JSON with every digit of its numbers |
 //! | [`assertion`], [`capture`] | what must hold, and what later steps use, compiled |
 //! | [`network`] | where probes may connect to |
 //! | [`project`], [`file`], [`cadence`] | the project file, scenario files, schedules |
@@ -49,6 +50,7 @@ pub mod compile;
 mod cron_doubts;
 pub mod decimal;
 pub mod diagnostic;
+pub mod document;
 pub mod explain;
 pub mod fields;
 pub mod file;

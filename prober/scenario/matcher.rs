@@ -13,7 +13,7 @@ use model::time::Timestamp;
 use regex::Regex;
 
 use crate::history::{self, Look};
-use crate::moment::moment;
+use crate::moment::{doubtful, moment};
 use crate::value::Value;
 pub(crate) use finding::Finding;
 pub(crate) use literal::Literal;
@@ -273,7 +273,8 @@ fn newer_than(limit: Duration, tolerance: Duration, value: &Value<'_>, now: Time
     } else {
         Reason::Ok
     };
-    Finding { pass: reason == Reason::Ok, reason, age: Some(age), ..Finding::HOLDS }
+    let note = doubtful(value, at).filter(|_| reason != Reason::Ok).map(str::to_owned);
+    Finding { pass: reason == Reason::Ok, reason, age: Some(age), note, ..Finding::HOLDS }
 }
 
 fn older_than(limit: Duration, value: &Value<'_>, now: Timestamp) -> Finding {

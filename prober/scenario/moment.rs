@@ -15,16 +15,35 @@ const MILLIS_UNTIL: i64 = 7_258_118_400_000;
 
 /// The time in a value: RFC 3339, an HTTP date, Unix seconds or milliseconds, or an SQL timestamp.
 ///
-/// A text without a zone is UTC; eight digits are a date if they can be one. `None` if the value is no time.
+/// A text without a zone is UTC; eight digits, also as a number, are a date if they can be one. `None` if the value is no time.
 pub(crate) fn moment(value: &Value<'_>) -> Option<Timestamp> {
     match value {
         Value::Time(at) => Some(*at),
-        Value::Int(number) => unix(*number),
+        Value::Int(number) => packed_date(&number.to_string()).or_else(|| unix(*number)),
         Value::Float(number) => unix_float(*number),
         Value::Decimal(digits) => digits.parse().ok().and_then(unix_float),
         Value::Text(text) => text_moment(text.trim()),
         _ => None,
     }
+}
+
+/// How the number was read in which a value says that it is `at`, if that is before 1980: hardly what was meant.
+pub(crate) fn doubtful(value: &Value<'_>, at: Timestamp) -> Option<&'static str> {
+    const SINCE: Timestamp = Timestamp::from_seconds(315_532_800);
+    let text = match value {
+        Value::Int(number) => Cow::Owned(number.to_string()),
+        Value::Float(number) => Cow::Owned(number.to_string()),
+        Value::Decimal(digits) => Cow::Borrowed(*digits),
+        Value::Text(text) => Cow::Borrowed(text.trim()),
+        _ => return None,
+    };
+    let number: f64 = text.parse().ok()?;
+    let is_count = packed_date(&text).is_none() && at < SINCE;
+    is_count.then_some(if number < MILLIS_FROM as f64 {
+        "read as seconds since 1970"
+    } else {
+        "read as milliseconds since 1970"
+    })
 }
 
 fn unix(number: i64) -> Option<Timestamp> {
@@ -86,7 +105,7 @@ fn text_moment(text: &str) -> Option<Timestamp> {
 /// `20260131`; as seconds all of these are some days in the years from 1970 to 1973, which nobody means.
 fn packed_date(text: &str) -> Option<Timestamp> {
     let part = |range: std::ops::Range<usize>| text[range].parse().ok();
-    if text.len() != 8 {
+    if text.len() != 8 || !text.is_ascii() {
         return None;
     }
     let (month, day): (i16, i16) = (part(4..6)?, part(6..8)?);
@@ -166,8 +185,30 @@ mod tests {
         for text in ["2026-01-31", "20260131"] {
             assert_eq!(moment(&Value::Text(text.into())), "2026-01-31T00:00:00Z".parse().ok());
         }
+        assert_eq!(moment(&Value::Int(20_260_131)), "2026-01-31T00:00:00Z".parse().ok());
+        assert_eq!(moment(&Value::Int(20_261_331)), Some(Timestamp::from_seconds(20_261_331)));
+        assert_eq!(moment(&Value::Int(-2_026_013)), None);
         // No date, so seconds.
         assert_eq!(moment(&Value::Text("20261331".into())), Some(Timestamp::from_seconds(20_261_331)));
+    }
+
+    #[test]
+    fn counts_that_end_long_ago_are_doubted() {
+        let text = |text: &'static str| Value::Text(text.into());
+        for (value, expected) in [
+            (Value::Int(20_261_331), Some("read as seconds since 1970")),
+            (text("20261331"), Some("read as seconds since 1970")),
+            (Value::Float(123.5), Some("read as seconds since 1970")),
+            // A date and a time of day as one number.
+            (Value::Int(202_601_311_200), Some("read as milliseconds since 1970")),
+            (Value::Int(20_260_131), None),
+            (Value::Int(19_700_102), None),
+            (Value::Int(1_769_860_800), None),
+            (text("1970-01-02"), None),
+        ] {
+            let at = moment(&value).unwrap();
+            assert_eq!(doubtful(&value, at), expected, "{value:?}");
+        }
     }
 
     #[test]

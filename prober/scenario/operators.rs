@@ -236,7 +236,7 @@ impl Binder<'_, '_> {
             self.header_once(entries);
         }
         for (key, value) in entries {
-            let selected = self.report_err(select_key(subject, shape, key));
+            let selected = self.report_err(select_key(subject, shape, key, self.names.patterns()));
             if shape == Shape::Pattern && selected.is_some() {
                 self.pattern_as_meant(&key.value, key.span);
             }

@@ -7,6 +7,7 @@ use model::probe::BoxFuture;
 
 use crate::compile::{Compiled, Options, Sources, compile};
 use crate::diagnostic::{Diagnostic, Report};
+use crate::document::Document;
 use crate::fields::{Fields, Key, KeyType, Need};
 use crate::kind::{Action, Evidence, Kind, Nothing, Shape, StepContext, StepOutcome, Subject};
 use crate::render::{Style, human};
@@ -184,6 +185,7 @@ pub(crate) struct Facts {
     pub(crate) values: Vec<(&'static str, Value<'static>)>,
     pub(crate) many: Vec<(&'static str, Vec<Value<'static>>)>,
     pub(crate) json: Option<serde_json::Value>,
+    pub(crate) document: Option<Document>,
     pub(crate) unreadable: Option<&'static str>,
 }
 
@@ -193,7 +195,10 @@ impl Evidence for Facts {
             return Reading::Unreadable(why.to_owned());
         }
         if let (Selector::JsonPath(path), Some(json)) = (selector, &self.json) {
-            return Reading::at(path, json);
+            return Reading::of(path.query(json).all().into_iter().map(Value::of_json).collect());
+        }
+        if let (Selector::JsonPath(path), Some(document)) = (selector, &self.document) {
+            return document.at(path);
         }
         if let Some((_, values)) = self.many.iter().find(|(name, _)| *name == subject) {
             return Reading::Many(values.clone());

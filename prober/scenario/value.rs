@@ -120,11 +120,6 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What `path` finds in `json`.
-    pub fn at(path: &serde_json_path::JsonPath, json: &'a serde_json::Value) -> Self {
-        Self::of(path.query(json).all().into_iter().map(Value::of_json).collect())
-    }
-
     /// What the first match of `pattern` in `text` has in its first group, or all of it without groups.
     pub fn matched(pattern: &regex::Regex, text: Cow<'a, str>) -> Self {
         let range = pattern.captures(&text).and_then(|groups| {

@@ -81,7 +81,7 @@ pub(super) struct Answer {
     pub(super) answering: Box<[usize]>,
     /// The type that was asked for.
     pub(super) asked: RecordType,
-    /// Whether the reply over UDP was cut off.
+    /// Whether a reply over UDP before it was cut off.
     pub(super) truncated: bool,
     /// Whether it is the system's, which shows addresses and nothing else of DNS.
     pub(super) plain: bool,
@@ -173,7 +173,7 @@ impl Answer {
             "ttl.max" => Value::Int(self.ttls().max()?.into()),
             "flags" => list(self.flags().map(str::to_owned)),
             "authoritative" => Value::Bool(head.authoritative),
-            "truncated" => Value::Bool(self.truncated),
+            "truncated" => Value::Bool(self.truncated || head.truncation),
             "recursion_desired" => Value::Bool(head.recursion_desired),
             "recursion_available" => Value::Bool(head.recursion_available),
             "authenticated" => Value::Bool(head.authentic_data),

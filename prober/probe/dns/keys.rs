@@ -73,7 +73,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
     subject!("ttl.max", Int, "The largest time to live in the answer, in seconds.", "{ lte: 86400 }"),
     subject!("flags", Words(super::answer::FLAGS), "The flags of the reply that are set: aa, tc, rd, ra, ad, cd.", "{ contains: aa }"),
     subject!("authoritative", Bool, "Whether the server answers for the zone itself (the flag AA).", "true"),
-    subject!("truncated", Bool, "Whether the reply over UDP was cut off.", "false"),
+    subject!("truncated", Bool, "Whether the reply was cut off, or one over UDP before it, which is why it came over TCP.", "false"),
     subject!("recursion_desired", Bool, "Whether the server repeats that recursion was wanted (the flag RD).", "true"),
     subject!("recursion_available", Bool, "Whether the server offers recursion (the flag RA).", "false"),
     subject!("authenticated", Bool, "Whether the resolver says it validated DNSSEC (the flag AD).", "true"),

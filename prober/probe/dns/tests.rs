@@ -263,6 +263,22 @@ async fn a_truncated_reply_is_asked_for_again_over_tcp() {
 }
 
 #[tokio::test]
+async fn a_reply_that_is_cut_off_over_tcp_too_says_so() {
+    let server = Server::start();
+    server.on("big.test", "A", Reply::a(&["203.0.113.10"]).cut_off());
+    for (transport, hops) in [("tcp", 1), ("udp", 2)] {
+        let keys = vec![
+            ("name", template("big.test")),
+            ("transport", Bound::Choice(transport)),
+            ("resolvers", texts([server.addr()])),
+        ];
+        let trial = run(&KIND, keys, &shared(), PATIENCE).await;
+        assert_eq!(trial.value("truncated"), Value::Bool(true), "{transport}");
+        assert_eq!(trial.outcome.hops.len(), hops, "{transport}");
+    }
+}
+
+#[tokio::test]
 async fn tcp_alone_sends_no_datagram() {
     let server = Server::start();
     server.on("shop.test", "A", Reply::a(&["203.0.113.10"]));

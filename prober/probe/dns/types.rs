@@ -28,6 +28,8 @@ enum Field {
     Word,
     /// All strings that are left, joined, as they are.
     Joined,
+    /// All strings that are left, each in quotes.
+    Strings,
     /// All bytes that are left as one string in quotes.
     Rest,
     Hex,
@@ -49,33 +51,40 @@ enum Field {
 }
 
 use Field::{
-    Base32, Base64, Dashed, Hex, Joined, Name as Host, Params, Quoted, Rest, Salt, Time, Type, Types, U8,
-    U16, U32, V4, V6, Word,
+    Base32, Base64, Dashed, Hex, Joined, Name as Host, Params, Quoted, Rest, Salt, Strings, Time, Type,
+    Types, U8, U16, U32, V4, V6, Word,
 };
 
-/// Number, name and fields of each type.
+/// Number, name and fields of each type that has a name at IANA.
 #[rustfmt::skip]
 const TYPES: &[(u16, &str, &[Field])] = &[
     (1, "A", &[V4]), (2, "NS", &[Host]), (3, "MD", &[Host]), (4, "MF", &[Host]), (5, "CNAME", &[Host]),
     (6, "SOA", &[Host, Host, U32, U32, U32, U32, U32]),
-    (7, "MB", &[Host]), (8, "MG", &[Host]), (9, "MR", &[Host]), (10, "NULL", &[]),
+    (7, "MB", &[Host]), (8, "MG", &[Host]), (9, "MR", &[Host]), (10, "NULL", &[]), (11, "WKS", &[]),
     (12, "PTR", &[Host]), (13, "HINFO", &[Quoted, Quoted]), (14, "MINFO", &[Host, Host]), (15, "MX", &[U16, Host]),
     (16, "TXT", &[Joined]), (17, "RP", &[Host, Host]), (18, "AFSDB", &[U16, Host]), (19, "X25", &[Quoted]),
-    (21, "RT", &[U16, Host]), (25, "KEY", &[U16, U8, U8, Base64]), (26, "PX", &[U16, Host, Host]),
-    (28, "AAAA", &[V6]), (29, "LOC", &[]), (33, "SRV", &[U16, U16, U16, Host]),
+    (20, "ISDN", &[Strings]), (21, "RT", &[U16, Host]), (22, "NSAP", &[]), (23, "NSAP-PTR", &[Host]),
+    (24, "SIG", &[Type, U8, U8, U32, Time, Time, U16, Host, Base64]), (25, "KEY", &[U16, U8, U8, Base64]),
+    (26, "PX", &[U16, Host, Host]), (27, "GPOS", &[Quoted, Quoted, Quoted]), (28, "AAAA", &[V6]), (29, "LOC", &[]),
+    (30, "NXT", &[]), (31, "EID", &[Hex]), (32, "NIMLOC", &[Hex]), (33, "SRV", &[U16, U16, U16, Host]), (34, "ATMA", &[]),
     (35, "NAPTR", &[U16, U16, Quoted, Quoted, Quoted, Host]), (36, "KX", &[U16, Host]),
-    (37, "CERT", &[U16, U16, U8, Base64]), (39, "DNAME", &[Host]), (42, "APL", &[]),
-    (43, "DS", &[U16, U8, U8, Hex]), (44, "SSHFP", &[U8, U8, Hex]), (45, "IPSECKEY", &[]),
+    (37, "CERT", &[U16, U16, U8, Base64]), (38, "A6", &[]), (39, "DNAME", &[Host]), (40, "SINK", &[U8, U8, U8, Base64]),
+    (42, "APL", &[]), (43, "DS", &[U16, U8, U8, Hex]), (44, "SSHFP", &[U8, U8, Hex]), (45, "IPSECKEY", &[]),
     (46, "RRSIG", &[Type, U8, U8, U32, Time, Time, U16, Host, Base64]), (47, "NSEC", &[Host, Types]),
     (48, "DNSKEY", &[U16, U8, U8, Base64]), (49, "DHCID", &[Base64]),
     (50, "NSEC3", &[U8, U8, U16, Salt, Base32, Types]), (51, "NSEC3PARAM", &[U8, U8, U16, Salt]),
-    (52, "TLSA", &[U8, U8, U8, Hex]), (53, "SMIMEA", &[U8, U8, U8, Hex]), (55, "HIP", &[]),
+    (52, "TLSA", &[U8, U8, U8, Hex]), (53, "SMIMEA", &[U8, U8, U8, Hex]), (55, "HIP", &[]), (56, "NINFO", &[Joined]),
+    (57, "RKEY", &[U16, U8, U8, Base64]), (58, "TALINK", &[Host, Host]),
     (59, "CDS", &[U16, U8, U8, Hex]), (60, "CDNSKEY", &[U16, U8, U8, Base64]), (61, "OPENPGPKEY", &[Base64]),
     (62, "CSYNC", &[U32, U16, Types]), (63, "ZONEMD", &[U32, U8, U8, Hex]),
-    (64, "SVCB", &[U16, Host, Params]), (65, "HTTPS", &[U16, Host, Params]),
-    (99, "SPF", &[Joined]), (104, "NID", &[]), (105, "L32", &[U16, V4]), (106, "L64", &[]), (107, "LP", &[U16, Host]),
-    (108, "EUI48", &[Dashed]), (109, "EUI64", &[Dashed]), (255, "ANY", &[]), (256, "URI", &[U16, U16, Rest]),
-    (257, "CAA", &[U8, Word, Rest]), (258, "AVC", &[Joined]), (261, "RESINFO", &[Joined]), (32769, "DLV", &[U16, U8, U8, Hex]),
+    (64, "SVCB", &[U16, Host, Params]), (65, "HTTPS", &[U16, Host, Params]), (66, "DSYNC", &[]), (67, "HHIT", &[]),
+    (68, "BRID", &[]), (99, "SPF", &[Joined]), (100, "UINFO", &[]), (101, "UID", &[]), (102, "GID", &[]),
+    (103, "UNSPEC", &[]), (104, "NID", &[]), (105, "L32", &[U16, V4]), (106, "L64", &[]), (107, "LP", &[U16, Host]),
+    (108, "EUI48", &[Dashed]), (109, "EUI64", &[Dashed]), (128, "NXNAME", &[]), (253, "MAILB", &[]), (254, "MAILA", &[]),
+    (255, "ANY", &[]), (256, "URI", &[U16, U16, Rest]), (257, "CAA", &[U8, Word, Rest]), (258, "AVC", &[Joined]),
+    (259, "DOA", &[U32, U32, U8, Quoted, Base64]), (260, "AMTRELAY", &[]), (261, "RESINFO", &[Joined]),
+    (262, "WALLET", &[Joined]), (263, "CLA", &[Joined]), (264, "IPN", &[]), (32768, "TA", &[U16, U8, U8, Hex]),
+    (32769, "DLV", &[U16, U8, U8, Hex]),
 ];
 
 /// Names of a service's parameters by their number.
@@ -247,6 +256,13 @@ impl<'a> Reader<'a> {
                     joined.extend_from_slice(self.counted()?);
                 }
                 String::from_utf8_lossy(&joined).into_owned()
+            }
+            Strings => {
+                let mut strings = Vec::new();
+                while !self.left.is_empty() {
+                    strings.push(quoted(self.counted()?));
+                }
+                strings.join(" ")
             }
             Types => return self.types(),
             Params => return self.params(),

@@ -35,7 +35,7 @@ pub(super) struct Trying<'t, 'a> {
 
 /// How trying ended.
 pub(super) enum Done {
-    /// What the last try showed, and how long it took.
+    /// What the last try showed, and the latency that the step is judged by.
     Shown(StepOutcome, Duration),
     /// The run was asked to end between two tries.
     CutOff,
@@ -62,17 +62,19 @@ impl Trying<'_, '_> {
             let (mut shown, took) = self.once(self.bounds.end, number - 1).await;
             let start = began.saturating_duration_since(self.began);
             shown.hops.iter_mut().for_each(|hop| hop.shift(start));
-            let failure = self.judge.would_fail(self.step, &shown, took);
+            // Who tries again has waited for all of it.
+            let waited = self.record.duration;
+            let failure = self.judge.would_fail(self.step, &shown, waited);
             let again = failure.filter(|failure| {
                 number < retry.attempts
                     && retry.on.contains(&failure.class)
                     && self.may_repeat(failure.class, &shown.hops)
             });
-            let Some(failure) = again else { return Done::Shown(shown, took) };
+            let Some(failure) = again else { return Done::Shown(shown, waited) };
             let next = now() + retry.backoff;
             if next >= self.bounds.end {
                 self.record.note = Some("no time was left for another attempt".to_owned());
-                return Done::Shown(shown, took);
+                return Done::Shown(shown, waited);
             }
             let hops = shown.hops;
             self.record.attempts.push(AttemptRecord { start, duration: took, failure, hops });

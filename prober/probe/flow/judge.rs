@@ -37,6 +37,8 @@ pub(super) struct Judge<'a> {
     pub(super) age: Option<f64>,
     /// The marks of the steps that passed.
     pub(super) high_marks: Vec<HighMark>,
+    /// What steps that failed had captured; only the teardown may know it.
+    left_over: Vec<(Arc<str>, Captured)>,
     /// Whether the steps that come now belong to the teardown.
     tearing_down: bool,
 }
@@ -64,6 +66,7 @@ impl<'a> Judge<'a> {
             not_good: None,
             age: None,
             high_marks: Vec::new(),
+            left_over: Vec::new(),
             tearing_down: false,
         }
     }
@@ -78,9 +81,10 @@ impl<'a> Judge<'a> {
         self.steps.iter().any(|step| step.state != StepState::Skipped)
     }
 
-    /// From now on steps decide nothing.
-    pub(super) const fn begin_teardown(&mut self) {
+    /// From now on steps decide nothing; gives what steps that failed had captured.
+    pub(super) fn begin_teardown(&mut self) -> Vec<(Arc<str>, Captured)> {
         self.tearing_down = true;
+        std::mem::take(&mut self.left_over)
     }
 
     /// How an earlier step ended.
@@ -154,7 +158,7 @@ impl<'a> Judge<'a> {
         failure.map(|failure| Failure { step: step.name.to_string(), ..failure })
     }
 
-    /// Looks at what `step` showed in `latency`, fills `record`, and gives what it captured.
+    /// Looks at what `step` showed in `latency`, fills `record`, and gives what it captured for the steps after it.
     pub(super) fn look(
         &mut self,
         step: &StepPlan<Net>,
@@ -164,10 +168,7 @@ impl<'a> Judge<'a> {
     ) -> Vec<(Arc<str>, Captured)> {
         record.hops = std::mem::take(&mut shown.hops);
         record.attributes = std::mem::take(&mut shown.attributes);
-        if let Some(failure) = shown.failure.take() {
-            self.fail(record, reason_of(&failure), failure);
-            return Vec::new();
-        }
+        let failure = shown.failure.take();
         // The judge is changed while the evidence is looked at, so this cannot borrow from it.
         let context = self.context;
         let marks = context.high_marks.as_deref();
@@ -177,12 +178,16 @@ impl<'a> Judge<'a> {
             now: context.started.plus(now().saturating_duration_since(context.began)),
             earlier: marks.map(|marks| Earlier { step: &step.name, marks }),
         };
+        if let Some(failure) = failure {
+            self.fail(record, reason_of(&failure), failure);
+            return self.salvage(step, record, &observed);
+        }
         if !record.teardown {
             self.declare(step, &observed);
         }
         let marks = self.expect(step, record, &observed);
         if record.state == StepState::Failed {
-            return Vec::new();
+            return self.salvage(step, record, &observed);
         }
         self.high_marks.extend(marks);
         self.warn(step, record, &observed);
@@ -313,10 +318,7 @@ impl<'a> Judge<'a> {
         let mut taken = Vec::with_capacity(step.captures.len());
         for capture in &step.captures {
             match capture.take(observed) {
-                Ok(captured) => {
-                    record.captures.push((capture.name().to_string(), shown(capture.name(), &captured)));
-                    taken.push((Arc::clone(capture.name()), captured));
-                }
+                Ok(captured) => keep(&mut taken, record, capture.name(), captured),
                 Err(why) => {
                     let message = format!("`{}` could not be captured: {why}", capture.name());
                     let failure = Failure::new(FailureClass::Incorrect, "assert.capture", message);
@@ -324,6 +326,28 @@ impl<'a> Judge<'a> {
                 }
             }
         }
+        taken
+    }
+
+    /// Takes what a step that failed has to be captured: what it made is there, and the teardown removes it.
+    ///
+    /// What cannot be taken is no failure of its own. Only a step of the teardown gives it to the steps after it.
+    fn salvage(
+        &mut self,
+        step: &StepPlan<Net>,
+        record: &mut StepRecord,
+        observed: &Observed<'_>,
+    ) -> Vec<(Arc<str>, Captured)> {
+        let mut taken = Vec::new();
+        for capture in &step.captures {
+            if let Ok(captured) = capture.take(observed) {
+                keep(&mut taken, record, capture.name(), captured);
+            }
+        }
+        if record.teardown {
+            return taken;
+        }
+        self.left_over.append(&mut taken);
         taken
     }
 
@@ -360,6 +384,12 @@ impl<'a> Judge<'a> {
 fn matches(clause: &[Assertion], step: &StepPlan<Net>, observed: &Observed<'_>) -> bool {
     let holds = |assertion: &Assertion| assertion.applies_to(step.kind) && assertion.check(observed).pass;
     !clause.is_empty() && clause.iter().all(holds)
+}
+
+/// Adds `captured` to what is taken and, as people may see it, to `record`.
+fn keep(taken: &mut Vec<(Arc<str>, Captured)>, record: &mut StepRecord, name: &Arc<str>, captured: Captured) {
+    record.captures.push((name.to_string(), shown(name, &captured)));
+    taken.push((Arc::clone(name), captured));
 }
 
 /// Notes why an assertion that held says less than it seems to.

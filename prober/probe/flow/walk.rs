@@ -98,7 +98,9 @@ impl<'a> Walk<'a> {
         }
         let steps = self.plan.teardown();
         let end = now() + self.plan.grace();
-        self.judge.begin_teardown();
+        for (name, captured) in self.judge.begin_teardown() {
+            self.captures.set(name, captured);
+        }
         for (index, step) in steps.iter().enumerate() {
             self.net.expect_more(index + 1 < steps.len());
             let left = u32::try_from(steps.len() - index).unwrap_or(u32::MAX);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use model::outcome::{Failure, FailureClass};
@@ -112,17 +112,21 @@ impl Body {
         }
     }
 
-    /// Unpacks what was read as `headers` say, up to four times `limit`.
+    /// Unpacks what was read as the `headers` of an answer in this version say, up to four times `limit`.
     ///
     /// # Errors
     /// Class `protocol`: it is not packed as the headers say (`http.encoding`), or would unpack to more than the
     /// limit and more than a hundred times its size (`http.decompression_bomb`).
-    pub(super) async fn unpack(&mut self, headers: &HeaderMap, limit: u64) -> Result<(), Failure> {
+    pub(super) async fn unpack(
+        &mut self,
+        (headers, version): (&HeaderMap, Version),
+        limit: u64,
+    ) -> Result<(), Failure> {
         // Also an answer to HEAD says how its body would be packed.
         if self.wire == 0 || self.cut_at.is_some() {
             return Ok(());
         }
-        let codings = match Coding::of(headers) {
+        let codings = match Coding::of(headers, version) {
             Ok(codings) => codings,
             Err(why) => {
                 self.trouble = Some(why);

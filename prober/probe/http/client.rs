@@ -125,7 +125,7 @@ impl Client {
             }
             check_length(method, answer)?;
         }
-        answer.body.unpack(&answer.headers, self.body_bytes_max).await
+        answer.body.unpack((&answer.headers, answer.version), self.body_bytes_max).await
     }
 }
 

@@ -4,8 +4,8 @@ use async_compression::tokio::bufread::{
     BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
 };
 use async_compression::zstd::DParameter;
-use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, HeaderName, TRANSFER_ENCODING};
+use http::{HeaderMap, Version};
 use model::outcome::cut;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
@@ -40,31 +40,30 @@ pub(super) struct Unpacked {
 }
 
 impl Coding {
-    /// The codings of an answer, in the order in which they were applied.
+    /// The codings of an answer, in the order in which they were applied: those of the content, then, in HTTP/1.1,
+    /// those of the transfer (RFC 9112, section 7).
     ///
     /// # Errors
     /// One of them is not known here, or there are too many; in words for people.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Vec<Self>, String> {
-        let values =
-            headers.get_all(CONTENT_ENCODING).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let mut codings = Vec::new();
-        for value in values {
-            for name in value.split(',').map(|name| name.trim().to_ascii_lowercase()) {
-                match name.as_str() {
-                    "" | "identity" => {}
-                    "gzip" | "x-gzip" => codings.push(Self::Gzip),
-                    "deflate" => codings.push(Self::Deflate),
-                    "br" => codings.push(Self::Brotli),
-                    "zstd" => codings.push(Self::Zstd),
-                    _ => {
-                        return Err(format!(
-                            "the body is packed as `{}`, which is not known here",
-                            cut(name, 40)
-                        ));
-                    }
-                }
-            }
+    pub(super) fn of(headers: &HeaderMap, version: Version) -> Result<Vec<Self>, String> {
+        let mut names = named(headers, &CONTENT_ENCODING);
+        if version <= Version::HTTP_11 {
+            let mut transfer = named(headers, &TRANSFER_ENCODING);
+            // The pieces have been put together already.
+            transfer.pop_if(|name| name == "chunked");
+            names.append(&mut transfer);
         }
+        let codings = names.iter().filter(|name| *name != "identity").map(|name| match name.as_str() {
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            "deflate" => Ok(Self::Deflate),
+            "br" => Ok(Self::Brotli),
+            "zstd" => Ok(Self::Zstd),
+            _ => {
+                let name = cut(name.clone(), 40);
+                Err(format!("the body is packed as `{name}`, which is not known here"))
+            }
+        });
+        let codings: Vec<_> = codings.collect::<Result<_, _>>()?;
         if codings.len() > CODINGS_MAX {
             return Err(format!("the body is packed more than {CODINGS_MAX} times"));
         }
@@ -104,6 +103,14 @@ impl Coding {
             Self::Deflate => read(DeflateDecoder::new(packed), limit).await,
         }
     }
+}
+
+/// The names in a header that lists codings, in small letters and without their parameters.
+fn named(headers: &HeaderMap, header: &HeaderName) -> Vec<String> {
+    let values = headers.get_all(header).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let name = |part: &str| part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let names = values.flat_map(|value| value.split(',').map(name).collect::<Vec<_>>());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// Whether the first two bytes are those of a zlib stream (RFC 1950, section 2.2).

@@ -5,10 +5,10 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use model::time::Timestamp;
+use scenario::document::Document;
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
 use scenario::xml_path::XmlPath;
-use serde_json::Value as Json;
 
 use super::body::Body;
 use super::clock::Offset;
@@ -30,7 +30,7 @@ pub(super) struct HttpEvidence {
     /// By how much the target's clock differs, if the answer shows it.
     pub(super) clock: Option<Offset>,
     /// The body as JSON; parsed when somebody first asks.
-    pub(super) json: OnceCell<Result<Json, String>>,
+    pub(super) json: OnceCell<Result<Document, String>>,
     /// The body as XML; parsed when somebody first asks.
     pub(super) xml: OnceCell<Result<Element, String>>,
     /// The body as HTML; parsed when somebody first asks.
@@ -94,18 +94,17 @@ impl HttpEvidence {
 
     fn json(&self, path: &serde_json_path::JsonPath) -> Reading<'_> {
         let parsed = self.json.get_or_init(|| parse(&self.answer.body));
-        let json = match parsed {
-            Ok(json) => json,
-            Err(why) => return Reading::Unreadable(why.clone()),
-        };
-        Reading::at(path, json)
+        match parsed {
+            Ok(json) => json.at(path),
+            Err(why) => Reading::Unreadable(why.clone()),
+        }
     }
 }
 
 impl HttpEvidence {
     fn fits(&self, shape: &Shape) -> Reading<'_> {
         match self.json.get_or_init(|| parse(&self.answer.body)) {
-            Ok(json) => Reading::One(shape.look(json, self.answer.body.bytes().len())),
+            Ok(json) => Reading::One(shape.look(json.tree(), self.answer.body.bytes().len())),
             Err(why) => Reading::Unreadable(why.clone()),
         }
     }
@@ -133,7 +132,7 @@ impl HttpEvidence {
     }
 }
 
-fn parse(body: &Body) -> Result<Json, String> {
+fn parse(body: &Body) -> Result<Document, String> {
     if let Some(why) = body.trouble() {
         return Err(why.to_owned());
     }
@@ -141,7 +140,7 @@ fn parse(body: &Body) -> Result<Json, String> {
     if bytes.is_empty() {
         return Err("the body is empty".to_owned());
     }
-    serde_json::from_slice(charset::unmarked(&bytes)).map_err(|error| json::unreadable("body", &error))
+    Document::parse(charset::unmarked(&bytes)).map_err(|error| json::unreadable("body", &error))
 }
 
 fn whole<'a>(body: &'a Body, value: impl FnOnce(Cow<'a, [u8]>) -> Value<'a>) -> Reading<'a> {

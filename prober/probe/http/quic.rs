@@ -66,7 +66,7 @@ pub(super) async fn ask(
     let _heard = within(Instant::now() + GOODBYE, endpoint.wait_idle()).await;
     asked?;
     let answer = trail.answer.as_mut().expect("an exchange that did not fail left its answer");
-    answer.body.unpack(&answer.headers, body_bytes_max).await
+    answer.body.unpack((&answer.headers, answer.version), body_bytes_max).await
 }
 
 /// A connection to the first of `peers` that answers; those in vain are noted.

@@ -118,7 +118,7 @@ impl Http {
             let connection = asked.or_else(|failure| {
                 let is_redirects = redirected && !trail.is_at_proxy();
                 match failure {
-                    failure if self.is_of_no_use(&failure, &ready, trail) => Ok(None),
+                    failure if self.is_of_no_use(&failure, (&ready, &sign_in), trail) => Ok(None),
                     failure if is_redirects => Err(redirect::led_to(failure)),
                     failure => Err(self.hold(failure, trail)),
                 }
@@ -147,11 +147,18 @@ impl Http {
         }
     }
 
-    /// Whether only the body of a redirect that is followed could not be unpacked: nobody reads it.
-    fn is_of_no_use(&self, failure: &Failure, ready: &Ready, trail: &Trail) -> bool {
+    /// Whether only the body of a redirect that is followed, or of a challenge that is answered, could not be unpacked:
+    /// nobody reads it.
+    fn is_of_no_use(
+        &self,
+        failure: &Failure,
+        (ready, sign_in): (&Ready, &SignIn<'_>),
+        trail: &Trail,
+    ) -> bool {
         let packed = failure.error_type == "http.encoding" || failure.error_type == "http.decompression_bomb";
-        let Some(answer) = trail.answer.as_ref().filter(|_| packed && self.follow > 0) else { return false };
-        !matches!(redirect::destination(answer.status, &answer.headers, &ready.target), Ok(None))
+        let Some(answer) = trail.answer.as_ref().filter(|_| packed) else { return false };
+        let to = || redirect::destination(answer.status, &answer.headers, &ready.target);
+        sign_in.is_challenged(ready, answer) || self.follow > 0 && !matches!(to(), Ok(None))
     }
 
     /// The failure of the first hop, held against the target if it is a denial of a place that an answer named.

@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use crate::net::followed::{Break, Follow};
+
 /// How many bytes are kept.
 pub(crate) const KEPT_BYTES: usize = 64;
 
@@ -37,6 +39,15 @@ const KNOWN: [(&[u8], &str); 7] = [
     (b"AMQP", "AMQP"),
     (b"RFB ", "VNC"),
 ];
+
+impl Follow for Banner {
+    fn came(&mut self, bytes: &[u8]) -> Result<(), Break> {
+        if !self.is_full() {
+            self.keep(bytes);
+        }
+        Ok(())
+    }
+}
 
 impl Banner {
     /// Nothing yet.

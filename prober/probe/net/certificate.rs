@@ -233,3 +233,16 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
         _ => None,
     }
 }
+
+/// `contents` as an encoded sequence.
+pub(crate) fn sequence(contents: &[u8]) -> Vec<u8> {
+    let length = contents.len();
+    let mut encoded = vec![0x30];
+    match length {
+        0..=0x7f => encoded.push(length.to_le_bytes()[0]),
+        0x80..=0xff => encoded.extend([0x81, length.to_le_bytes()[0]]),
+        _ => encoded.extend([0x82, length.to_le_bytes()[1], length.to_le_bytes()[0]]),
+    }
+    encoded.extend_from_slice(contents);
+    encoded
+}

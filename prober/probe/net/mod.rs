@@ -50,6 +50,7 @@ pub(crate) mod datagram;
 pub(crate) mod dial;
 pub(crate) mod each;
 pub(crate) mod fault;
+pub(crate) mod followed;
 pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod lines;

@@ -7,13 +7,13 @@
 //! | --- | --- |
 //! | [`recorder`] | what writes down what a server shows, and decides |
 //! | [`failure`] | a handshake that failed, in our words |
-//! | [`overheard`] | the first bytes that came, whatever they are |
+//! | [`beyond`] | chains that may be good and that nobody here can judge |
 //! | [`words`] | what the libraries say, in plain words |
 //! | [`usage`] | keys that are used for what their certificates do not allow |
 //! | [`weak`] | chains that are refused for nothing but their weakness |
 
+pub(crate) mod beyond;
 mod failure;
-mod overheard;
 mod recorder;
 #[cfg(test)]
 mod tests;
@@ -36,19 +36,23 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-pub(crate) use overheard::Overheard;
 #[cfg(any(feature = "doq", feature = "http3"))]
 pub(crate) use recorder::Watch;
 
 use crate::net::address::Host;
+use crate::net::banner::Banner;
 use crate::net::crl::{self, Crls};
 use crate::net::fault;
+use crate::net::followed::Followed;
 use crate::net::identity::Identity;
 use crate::net::phases::Phases;
 use crate::net::roots::{self, Roots, Trusted};
 use crate::net::verified::VerifiedChains;
 use failure::of_handshake;
 use recorder::{Recorder, Shown};
+
+/// The stream below TLS, of which the first bytes that came are kept, for a handshake that fails because they are no TLS.
+pub(crate) type Overheard<S> = Followed<S, Banner>;
 
 /// How a connection is secured; connections with the same choice share everything that is not theirs alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -164,6 +168,8 @@ pub(crate) enum Flaw {
     Refused(rustls::Error),
     /// Keys or signatures are too weak; which ones, for people.
     Weak(String),
+    /// Nothing that is known: it cannot be judged here; why, for people.
+    Beyond(String),
 }
 
 impl TlsSetup {
@@ -228,7 +234,7 @@ impl TlsSetup {
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
         let inner = Arc::clone(&config.client_auth_cert_resolver);
         config.client_auth_cert_resolver = Arc::new(Shown { inner, recorder: Arc::clone(&recorder) });
-        let stream = Overheard::new(stream);
+        let stream = Followed::new(stream, Banner::new());
         let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
         let connected = connecting.into_fallible().await;
         let mut shown = std::mem::take(&mut *recorder.lock());
@@ -241,7 +247,7 @@ impl TlsSetup {
                 shown.alpn = session.alpn_protocol().map(<[u8]>::to_vec);
                 (Ok(stream), shown)
             }
-            Err((error, stream)) => (Err(of_handshake(&error, &shown, stream.banner())), shown),
+            Err((error, stream)) => (Err(of_handshake(&error, &shown, stream.follower())), shown),
         }
     }
 

@@ -70,7 +70,8 @@ impl S3 {
         let objects_max = u64::from(self.plan.objects_max);
         let mut token: Option<String> = None;
         // A server may give fewer objects a page than it is asked for, but not pages without end.
-        for left in (0..=self.plan.objects_max.div_ceil(PAGE_OBJECTS)).rev() {
+        let pages_max = self.plan.objects_max.div_ceil(PAGE_OBJECTS) + 1;
+        for left in (0..pages_max).rev() {
             let ready = list.page(token.as_deref(), context.scope, SystemClock.now())?;
             trail.begin(&ready);
             let asked = self.client.ask(net, context.scope.run, &ready, trail).await;
@@ -92,8 +93,12 @@ impl S3 {
                 }
                 return Ok(());
             };
-            if listing.objects >= objects_max || left == 0 {
+            if listing.objects >= objects_max {
                 listing.cut = Some(too_many(objects_max));
+                return Ok(());
+            }
+            if left == 0 {
+                listing.cut = Some(too_many_pages(pages_max, listing.objects, objects_max));
                 return Ok(());
             }
             if token.as_ref() == Some(&next) {
@@ -158,5 +163,12 @@ fn refused(trail: &Trail, list: &List<'_>) -> Failure {
 fn too_many(objects_max: u64) -> String {
     format!(
         "the listing goes on after {objects_max} objects, which is its `objects_max`; the newest may be further on"
+    )
+}
+
+fn too_many_pages(pages: u32, objects: u64, objects_max: u64) -> String {
+    let objects = if objects == 1 { "one object".to_owned() } else { format!("{objects} objects") };
+    format!(
+        "the listing goes on after {pages} pages with {objects} on them, which are the most pages for `objects_max: {objects_max}`; the newest may be further on"
     )
 }

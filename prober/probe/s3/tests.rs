@@ -173,6 +173,46 @@ async fn pages_without_objects_end_too() {
 }
 
 #[tokio::test]
+async fn a_listing_that_is_cut_says_what_was_read_of_it() {
+    let server = Server::start();
+    server.on_request("*", |seen| {
+        // Every page leads to one with a longer token.
+        let token = seen.query.as_deref().unwrap_or_default().len();
+        let first = !seen.query.as_deref().unwrap_or_default().contains("continuation-token");
+        let object = "<Contents><Key>a</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><Size>7</Size></Contents>";
+        let count = match seen.path.as_str() {
+            "/full" => 60,
+            "/one" if first => 1,
+            _ => 0,
+        };
+        Reply::ok(format!(
+            "<ListBucketResult>{}<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>\
+             </ListBucketResult>",
+            object.repeat(count),
+            "x".repeat(token + 1),
+        ))
+    });
+    for (bucket, said) in [
+        ("full", "goes on after 50 objects, which is its `objects_max`;"),
+        (
+            "one",
+            "goes on after 2 pages with one object on them, which are the most pages for `objects_max: 50`;",
+        ),
+        (
+            "empty",
+            "goes on after 2 pages with 0 objects on them, which are the most pages for `objects_max: 50`;",
+        ),
+    ] {
+        let given = [keys(&server.url(""), bucket), vec![("objects_max", Bound::Int(50))]].concat();
+        let trial = run(given, "", PATIENCE).await;
+        let Reading::Unreadable(why) = trial.read("newest") else {
+            panic!("{bucket}: the newest is not known")
+        };
+        assert!(why.contains(said), "{why}");
+    }
+}
+
+#[tokio::test]
 async fn a_deadline_and_a_dead_peer_keep_their_phases() {
     let limit = Duration::from_millis(400);
     for (fault, failure) in [(Fault::HalfOpen, "timeout timeout"), (Fault::Garbage, "protocol http.protocol")]

@@ -6,11 +6,11 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_core::Stream as _;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Connection, Error, NoTls};
@@ -18,6 +18,7 @@ use tokio_postgres::{Client, Config, Connection, Error, NoTls};
 use super::cell::Cell;
 use super::framing::Framing;
 use super::rows::Rows;
+use crate::net::followed::{Break, Follow, Followed};
 
 /// The most bytes that a server may send in one run.
 const RECEIVED_MAX: u64 = 4 * 1024 * 1024;
@@ -48,15 +49,43 @@ impl Marks {
 }
 
 /// Notes the moments of a connection and bounds what comes in.
-struct Tap {
-    inner: Box<dyn Duplex>,
-    marks: Arc<Mutex<Marks>>,
+struct Tap(Arc<Mutex<Marks>>);
+
+/// What the client speaks on.
+type Wire = Followed<Box<dyn Duplex>, Tap>;
+
+impl Follow for Tap {
+    fn came(&mut self, bytes: &[u8]) -> Result<(), Break> {
+        let mut marks = lock(&self.0);
+        marks.received += bytes.len() as u64;
+        let allowed = marks.framing.allows(bytes, RECEIVED_MAX);
+        if marks.sent.is_some() && marks.answered.is_none() {
+            marks.answered = Some(Instant::now());
+        }
+        let error = if !allowed && marks.framing.is_first() {
+            let error = "its first message would be longer than 4 MiB";
+            io::Error::new(io::ErrorKind::InvalidData, error)
+        } else if marks.received > RECEIVED_MAX || !allowed {
+            marks.too_much = true;
+            io::Error::other("the answer is too long")
+        } else {
+            return Ok(());
+        };
+        Err(Break { passed: 0, error })
+    }
+
+    fn went(&mut self) {
+        let mut marks = lock(&self.0);
+        if marks.answered.is_none() {
+            marks.sent = Some(Instant::now());
+        }
+    }
 }
 
 /// A session that is signed in, in a read-only transaction.
 pub(super) struct Session {
     client: Client,
-    connection: Connection<Tap, NoTlsStream>,
+    connection: Connection<Wire, NoTlsStream>,
     marks: Arc<Mutex<Marks>>,
 }
 
@@ -80,8 +109,8 @@ impl Session {
         timeout: Duration,
     ) -> Result<Self, SessionError> {
         let marks = Arc::new(Mutex::new(Marks::default()));
-        let tap = Tap { inner: stream, marks: Arc::clone(&marks) };
-        let opened = config.connect_raw(tap, NoTls).await;
+        let wire = Followed::new(stream, Tap(Arc::clone(&marks)));
+        let opened = config.connect_raw(wire, NoTls).await;
         let (client, connection) = opened.map_err(|error| SessionError::new(error, &marks))?;
         let mut session = Self { client, connection, marks };
         // Zero would mean "no limit" to the server.
@@ -148,7 +177,7 @@ async fn read_rows(client: &Client, query: &str, rows_limit: usize) -> Result<Ro
 
 /// The value of `work`, which waits for what `connection` reads.
 async fn drive<T>(
-    connection: &mut Connection<Tap, NoTlsStream>,
+    connection: &mut Connection<Wire, NoTlsStream>,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let mut work = pin!(work);
@@ -173,58 +202,4 @@ async fn drive<T>(
 
 fn lock(marks: &Mutex<Marks>) -> MutexGuard<'_, Marks> {
     marks.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl AsyncRead for Tap {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
-        let added = buffer.filled().len() - before;
-        if added > 0 {
-            let mut marks = lock(&self.marks);
-            marks.received += added as u64;
-            let allowed = marks.framing.allows(&buffer.filled()[before..], RECEIVED_MAX);
-            if marks.sent.is_some() && marks.answered.is_none() {
-                marks.answered = Some(Instant::now());
-            }
-            if !allowed && marks.framing.is_first() {
-                let error = "its first message would be longer than 4 MiB";
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
-            }
-            if marks.received > RECEIVED_MAX || !allowed {
-                marks.too_much = true;
-                return Poll::Ready(Err(io::Error::other("the answer is too long")));
-            }
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Tap {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write(context, bytes);
-        if matches!(polled, Poll::Ready(Ok(_))) {
-            let mut marks = lock(&self.marks);
-            if marks.answered.is_none() {
-                marks.sent = Some(Instant::now());
-            }
-        }
-        polled
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
-    }
 }

@@ -35,7 +35,7 @@ async fn web_sockets_that_open_and_then_go_wrong() {
     let broken = "protocol websocket.protocol wait | protocol websocket.protocol receive";
     let cases = [
         (Fault::HalfOpen, "timeout timeout wait"),
-        (Fault::CloseOnAccept, "connect connect.reset wait"),
+        (Fault::CloseOnAccept, "protocol websocket.closed wait"),
         (Fault::ResetOnAccept, "connect connect.reset wait"),
         (
             Fault::Trickle([&[0x81, 100][..], &[b'x'; 100]].concat(), Duration::from_millis(200)),

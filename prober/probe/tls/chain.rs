@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use model::outcome::{Failure, FailureClass};
+use model::outcome::Failure;
 use model::time::Timestamp;
 use rustls::client::verify_server_name;
 use rustls::server::ParsedCertificate;
@@ -16,14 +16,13 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use super::defect::{Defect, TRUSTED};
 use super::ocsp::{self, Stapled};
 use super::path::{Path, Question, Trust, walk};
-use crate::net::certificate::CertificateFacts;
+use crate::net::certificate::{CertificateFacts, sequence};
 use crate::net::crl::Crls;
 use crate::net::fault;
 use crate::net::roots::Trusted;
+use crate::net::tls::beyond;
 use crate::net::tls::words::of_webpki;
 
-/// The `error.type` of a chain that this program has no algorithm for.
-const UNSUPPORTED: &str = "local.unsupported";
 /// The words of the subject `crl`.
 pub(super) const CRL_WORDS: &[&str] = &["good", "revoked", "unknown"];
 /// The most names of a certificate that a sentence has.
@@ -84,7 +83,12 @@ pub(super) fn judge(served: &Served<'_>) -> Result<Judged, Failure> {
     };
     let mut defects = Vec::new();
     let mut found = |defect, about| defects.push(Found { defect, about });
-    let path = served.path(&mut found)?;
+    let is_valid_today = (leaf.not_before..=leaf.not_after).contains(&served.now);
+    let path = match served.path(&mut found) {
+        // What has ended has, whether or not the rest can be judged.
+        Err(_) if !is_valid_today => None,
+        path => path?,
+    };
     let crl = served.crl(path.as_ref(), leaf, &mut found)?;
     let places = path.as_ref().map_or_else(|| walk(served.facts), |path| path.used.clone());
     let stapled = served.stapled(path.as_ref(), &places, &whole);
@@ -126,10 +130,7 @@ impl Served<'_> {
             Trust::Path(path) => return Ok(Some(path)),
             Trust::None(defect, about) => found(defect, about),
             Trust::Unchecked | Trust::NeverValid => {}
-            Trust::Unsupported(how) => {
-                let message = format!("this version of prober cannot check the chain's signatures: {how}");
-                return Err(Failure::new(FailureClass::Local, UNSUPPORTED, message));
-            }
+            Trust::Unsupported(about) => return Err(beyond::failure(&about)),
         }
         Ok(None)
     }
@@ -243,19 +244,6 @@ fn other_names(leaf: &CertificateFacts, name: &ServerName<'_>) -> String {
 /// `2026-11-26 08:00 UTC`
 pub(super) fn day_and_time(at: Timestamp) -> String {
     at.jiff().strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// `contents` as an encoded sequence.
-fn sequence(contents: &[u8]) -> Vec<u8> {
-    let length = contents.len();
-    let mut encoded = vec![0x30];
-    match length {
-        0..=0x7f => encoded.push(length.to_le_bytes()[0]),
-        0x80..=0xff => encoded.extend([0x81, length.to_le_bytes()[0]]),
-        _ => encoded.extend([0x82, length.to_le_bytes()[1], length.to_le_bytes()[0]]),
-    }
-    encoded.extend_from_slice(contents);
-    encoded
 }
 
 #[cfg(test)]

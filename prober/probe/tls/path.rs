@@ -21,6 +21,7 @@ use crate::net::certificate::CertificateFacts;
 use crate::net::crl::Crls;
 use crate::net::maze;
 use crate::net::roots::Trusted;
+use crate::net::tls::beyond;
 use crate::net::tls::words::of_webpki;
 
 /// The most moments that are looked at; a chain of four certificates has as many. Each look costs signatures, and a
@@ -49,7 +50,7 @@ pub(super) enum Trust {
     Unchecked,
     /// The dates leave no moment at which it could be told.
     NeverValid,
-    /// It is signed by an algorithm that is sound, and that this program cannot check.
+    /// It may be sound, and this program cannot tell; why, for people.
     Unsupported(String),
 }
 
@@ -150,6 +151,9 @@ impl Question<'_> {
     }
 
     fn explain(&self, error: &Error) -> Trust {
+        if let Some(about) = beyond::beyond(error, self.chain, self.trusted) {
+            return Trust::Unsupported(about);
+        }
         match error {
             error if is_of_dates(error) => Trust::NeverValid,
             Error::UnknownIssuer => self.distrust(),
@@ -177,12 +181,10 @@ impl Question<'_> {
     }
 
     fn unsupported(&self) -> Trust {
-        let signed = self.facts.iter().flatten();
-        if signed.clone().any(|facts| facts.weak_signature || facts.weak_key) {
+        if self.facts.iter().flatten().any(|facts| facts.weak_signature || facts.weak_key) {
             return Trust::Unchecked;
         }
-        let how: Vec<_> = signed.map(|facts| facts.signature.as_str()).collect();
-        Trust::Unsupported(how.join(", "))
+        Trust::Unsupported(beyond::signatures(self.chain))
     }
 
     /// The link of the chain whose signature is wrong.

@@ -2,9 +2,9 @@
 
 use std::cell::OnceCell;
 
+use scenario::document::Document;
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
-use serde_json::Value as Json;
 
 use super::handshake::Opened;
 use super::talk::Heard;
@@ -17,7 +17,7 @@ pub(super) struct WebSocketEvidence {
     pub(super) heard: Heard,
     pub(super) encoding: Encoding,
     /// The last message as JSON; parsed when somebody first asks.
-    pub(super) json: OnceCell<Result<Json, String>>,
+    pub(super) json: OnceCell<Result<Document, String>>,
 }
 
 impl Evidence for WebSocketEvidence {
@@ -49,12 +49,11 @@ impl WebSocketEvidence {
     fn json(&self, path: &serde_json_path::JsonPath) -> Reading<'_> {
         let parsed = self.json.get_or_init(|| {
             let last = self.heard.messages.last().ok_or("no message came")?;
-            serde_json::from_slice(last).map_err(|error| crate::json::unreadable("message", &error))
+            Document::parse(last).map_err(|error| crate::json::unreadable("message", &error))
         });
-        let json = match parsed {
-            Ok(json) => json,
-            Err(why) => return Reading::Unreadable(why.clone()),
-        };
-        Reading::at(path, json)
+        match parsed {
+            Ok(json) => json.at(path),
+            Err(why) => Reading::Unreadable(why.clone()),
+        }
     }
 }

@@ -20,9 +20,9 @@
 //! | [`closes`] | the code of a close as it came |
 //! | [`evidence`] | what assertions look at |
 
-mod closes;
 mod evidence;
 mod file;
+mod frames;
 mod handshake;
 mod run;
 mod talk;

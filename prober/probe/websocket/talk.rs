@@ -15,10 +15,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::closes::Watched;
+use super::frames::{Frames, Padded};
 use super::run::{MESSAGES_MAX, Until};
 use crate::http::wire::{Marks, NoHead, Wire};
 use crate::net::fault::{self, within};
+use crate::net::followed::Followed;
 use crate::net::phases::Phases;
 use crate::net::tls::words::of_io;
 use crate::octets::Encoding;
@@ -36,7 +37,7 @@ const NO_CODE: u16 = 1005;
 
 /// An open WebSocket, and all that came on it.
 pub(super) struct Talk {
-    stream: WebSocketStream<Watched>,
+    stream: WebSocketStream<Followed<Wire, Frames>>,
     marks: Arc<Marks>,
     encoding: Encoding,
     pub(super) heard: Heard,
@@ -65,8 +66,8 @@ impl Talk {
             .write_buffer_size(0)
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
-        let wire = Watched::new(wire, read);
-        let read = read.to_vec();
+        let (wire, passed) = Followed::after(wire, Frames::default(), read);
+        let read = read[..passed].to_vec();
         let stream = WebSocketStream::from_partially_read(wire, read, Role::Client, Some(config)).await;
         Self { stream, marks, encoding, heard: Heard::default(), frames: 0 }
     }
@@ -160,8 +161,8 @@ impl Talk {
             Some(Ok(Message::Binary(bytes))) => self.heard.messages.push(bytes.to_vec()),
             Some(Ok(Message::Close(frame))) => {
                 let frame = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
-                let came =
-                    self.stream.get_ref().close_code().filter(|code| !CloseCode::from(*code).is_allowed());
+                let came = self.stream.get_ref().follower().close_code();
+                let came = came.filter(|code| !CloseCode::from(*code).is_allowed());
                 if let Some(code) = came {
                     self.heard.closed = Some((code, String::new()));
                     return Err(forbidden(code));
@@ -171,10 +172,7 @@ impl Talk {
             // The library answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Err(error)) => return Err(of_frames(error, "waiting for a message")),
-            None => {
-                let message = "the server closed the connection without closing the WebSocket";
-                return Err(Failure::new(FailureClass::Connect, "connect.reset", message));
-            }
+            None => return Err(left()),
         }
         Ok(())
     }
@@ -215,6 +213,12 @@ fn forbidden(code: u16) -> Failure {
     Failure::new(FailureClass::Protocol, "websocket.protocol", message)
 }
 
+/// The failure of a connection that ended in good order, and the WebSocket on it did not.
+fn left() -> Failure {
+    let message = "the server closed the connection without a close frame";
+    Failure::new(FailureClass::Protocol, "websocket.closed", message)
+}
+
 fn flood(message: String) -> Failure {
     Failure::new(FailureClass::Protocol, "websocket.too_much", message)
 }
@@ -225,6 +229,9 @@ fn of_frames(error: Error, doing: &str) -> Failure {
     match error {
         Error::Io(error) => match error.get_ref() {
             Some(inner) if inner.is::<NoHead>() => flood("the server sent more than 8 MiB".to_owned()),
+            Some(inner) if inner.is::<Padded>() => {
+                broken(format!("the server breaks the rules of WebSocket: {inner}"))
+            }
             _ if error.kind() == io::ErrorKind::InvalidData => {
                 broken(format!("what came cannot be decrypted: {}", of_io(&error)))
             }
@@ -232,10 +239,7 @@ fn of_frames(error: Error, doing: &str) -> Failure {
         },
         Error::ConnectionClosed
         | Error::AlreadyClosed
-        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            let message = "the server closed the connection without closing the WebSocket";
-            Failure::new(FailureClass::Connect, "connect.reset", message)
-        }
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => left(),
         Error::Capacity(error) => Failure::new(
             FailureClass::Protocol,
             "websocket.too_large",

@@ -95,7 +95,7 @@ async fn a_real_server_closes_or_refuses() {
     let trial = open(url("/forbidden"), Vec::new(), PATIENCE).await;
     assert_eq!(trial.failure(), "protocol 403");
     let trial = open(url("/abort"), vec![("messages", Bound::Int(1))], PATIENCE).await;
-    assert_eq!(trial.failure(), "connect connect.reset");
+    assert_eq!(trial.failure(), "protocol websocket.closed");
 }
 
 #[tokio::test]
@@ -268,7 +268,9 @@ async fn frames_that_are_too_much() {
         ("no text", then(&[0x81, 2, 0xff, 0xff]), "websocket.protocol"),
         ("long ping", then(&LONG_PING), "websocket.protocol"),
         ("continuation of nothing", then(&[0x80, 1, b'x']), "websocket.protocol"),
-    ] as [(&str, Serve, &str); 10]
+        ("padded length", then(&[0x81, 126, 0, 1, b'x']), "websocket.protocol"),
+        ("padded close", then(&[0x88, 127, 0, 0, 0, 0, 0, 0, 0, 2, 3, 0xe8]), "websocket.protocol"),
+    ] as [(&str, Serve, &str); 12]
     {
         let (addr, thread) = opened(serve);
         let trial = open(url(addr), vec![("messages", Bound::Int(1))], PATIENCE).await;
@@ -303,6 +305,48 @@ async fn closes_are_told_with_the_code_that_came() {
         assert!(trial.message().contains(message), "{}", trial.message());
         drop(trial);
         thread.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_padded_length_behind_what_is_waited_for_is_met_only_by_who_reads_on() {
+    let frames = &[0x81, 1, b'x', 0x81, 126, 0, 1, b'y', 0x88, 2, 3, 0xe8];
+    for (messages, expected) in [(1, ""), (2, "protocol websocket.protocol")] {
+        let (addr, thread) = opened(move |mut stream| {
+            stream.write_all(frames).unwrap();
+            drop(stream.read_to_end(&mut Vec::new()));
+        });
+        let trial = open(url(addr), vec![("messages", Bound::Int(messages))], PATIENCE).await;
+        let failure = trial.outcome.failure.as_ref();
+        let found = failure.map(|failure| format!("{} {}", failure.class.as_str(), failure.error_type));
+        assert_eq!(found.as_deref().unwrap_or_default(), expected);
+        if let Some(failure) = failure {
+            let told = "the length 1 of a frame is written in 2 bytes and not in as few as it takes";
+            assert!(failure.message.ends_with(told), "{}", failure.message);
+        }
+        drop(trial);
+        thread.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_is_no_reset() {
+    for (resets, expected, message) in [
+        (false, "protocol websocket.closed", "the server closed the connection without a close frame"),
+        (true, "connect connect.reset", "reset"),
+    ] {
+        for keys in [("wait_close", Bound::Bool(true)), ("messages", Bound::Int(1))] {
+            let (addr, thread) = opened(move |stream| {
+                if resets {
+                    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+                }
+            });
+            let trial = open(url(addr), vec![keys], PATIENCE).await;
+            assert_eq!(trial.failure(), expected);
+            assert!(trial.message().contains(message), "{}", trial.message());
+            drop(trial);
+            thread.join().unwrap();
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json_path::JsonPath;
 use super::path_help::suggested;
 use crate::diagnostic::Diagnostic;
 use crate::kind::Shape;
-use crate::pattern;
+use crate::pattern::Patterns;
 use crate::source::Spanned;
 use crate::value::Selector;
 use crate::xml_path::XmlPath;
@@ -41,11 +41,12 @@ pub(crate) const fn words(shape: Shape) -> (&'static str, &'static str) {
     }
 }
 
-/// The selector that a key of a keyed subject stands for.
+/// The selector that a key of a keyed subject stands for; a regular expression is compiled if `patterns` do not know it.
 pub(crate) fn select_key(
     subject: &'static str,
     shape: Shape,
     key: &Spanned<String>,
+    patterns: &Patterns,
 ) -> Result<Selected, Diagnostic> {
     let text = key.value.as_str();
     let selector = match shape {
@@ -59,7 +60,7 @@ pub(crate) fn select_key(
             XmlPath::parse(text)
                 .map_err(|(message, help)| Diagnostic::error("E312", key.span, message).help(help))?,
         ),
-        Shape::Pattern => Selector::Pattern(Box::new(pattern::compile(text, key.span)?)),
+        Shape::Pattern => Selector::Pattern(Box::new(patterns.find(text, key.span)?.regex)),
         Shape::Header => Selector::Header(header(key)?),
         Shape::Row => row(key)?,
     };
@@ -117,5 +118,29 @@ fn row(key: &Spanned<String>) -> Result<Selector, Diagnostic> {
             format!("`{}` does not name a row and a column", key.value),
         )
         .help("write the row's number, counted from 0, and the column's name: \"[0].last\"")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Span;
+
+    #[test]
+    fn a_pattern_is_compiled_once_for_all_who_choose_by_it() {
+        let patterns = Patterns::default();
+        let select = |text: &str| {
+            let key = Spanned::new(text.to_owned(), Span::default());
+            select_key("regex", Shape::Pattern, &key, &patterns)
+        };
+        for _ in 0..3 {
+            let Selector::Pattern(regex) = select("id=(\\d+)").unwrap().selector else {
+                panic!("it is a pattern");
+            };
+            assert_eq!(regex.as_str(), "id=(\\d+)");
+        }
+        assert_eq!(patterns.count(), 1);
+        assert_eq!(select("id=(").unwrap_err().code, "E301");
+        assert_eq!(patterns.count(), 1, "what is none is not kept");
     }
 }

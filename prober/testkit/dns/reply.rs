@@ -34,6 +34,7 @@ enum Body {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Lie {
     TruncatedOverUdp,
+    Truncated,
     WrongId,
     WrongQuestion,
     KnowsNoEdns,
@@ -163,6 +164,13 @@ impl Reply {
         self
     }
 
+    /// Answers with the mark of an answer that was cut off, also over TCP, beside its records.
+    #[must_use]
+    pub fn cut_off(mut self) -> Self {
+        self.lie = Some(Lie::Truncated);
+        self
+    }
+
     /// Answers with an id that was not asked.
     #[must_use]
     pub fn wrong_id(mut self) -> Self {
@@ -255,6 +263,10 @@ impl Reply {
         }));
         match self.lie {
             Some(Lie::TruncatedOverUdp) if !tcp => message.truncate(),
+            Some(Lie::Truncated) => {
+                message.metadata.truncation = true;
+                message
+            }
             Some(Lie::WrongId) => {
                 message.metadata.id = !message.metadata.id;
                 message

@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::time::{Clock as _, SystemClock, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateRevocationListParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa,
-    KeyIdMethod, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    BasicConstraints, CertificateRevocationListParams, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyIdMethod, KeyUsagePurpose, NameConstraints,
+    RevokedCertParams, SerialNumber,
 };
 use rustls_pki_types::CertificateDer;
 
@@ -32,6 +33,10 @@ pub enum Extra {
     OtherKeyUsage,
     /// An authority signed it whose key may not sign certificates.
     IssuedWithoutCertSign,
+    /// An authority signed it that may issue for one organisation and for `shop.test` only.
+    OneOrganisation,
+    /// So many authorities stand between it and the root.
+    Far(usize),
 }
 
 /// What a stapled OCSP answer says.
@@ -80,6 +85,34 @@ impl Pki {
                 signer = Some(&odd_one);
             }
             Extra::OtherKeyUsage => params.key_usages = vec![KeyUsagePurpose::CrlSign],
+            Extra::OneOrganisation => {
+                let mut between = authority("prober test issuer for one");
+                let mut name = DistinguishedName::new();
+                name.push(DnType::OrganizationName, "prober test");
+                let permitted_subtrees = vec![
+                    GeneralSubtree::DirectoryName(name),
+                    GeneralSubtree::DnsName("shop.test".to_owned()),
+                ];
+                let excluded_subtrees = Vec::new();
+                between.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees });
+                params.distinguished_name.push(DnType::OrganizationName, "prober test");
+                odd_one = Authority::signed_by(between, key(), &self.root).expect("it is well-formed");
+                others = vec![odd_one.der().clone()];
+                signer = Some(&odd_one);
+            }
+            Extra::Far(count) => {
+                let mut last = None::<Authority>;
+                others = Vec::new();
+                for number in 0..count {
+                    let params = authority(&format!("prober test issuer {number}"));
+                    let made = Authority::signed_by(params, key(), last.as_ref().unwrap_or(&self.root));
+                    let made = made.expect("it is well-formed");
+                    others.insert(0, made.der().clone());
+                    last = Some(made);
+                }
+                odd_one = last.expect("there is one at least");
+                signer = Some(&odd_one);
+            }
             Extra::IssuedWithoutCertSign => {
                 let mut between = authority("prober test signer of lists");
                 between.key_usages = vec![KeyUsagePurpose::CrlSign];

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::step::{Hop, Phase, PhaseSpan};
-use scenario::kind::{Evidence, Shape, Subject};
+use scenario::kind::{Evidence, Nothing, Shape, Subject};
 use scenario::value::{Reading, Selector, SubjectType, Value};
 
 use super::*;
@@ -59,6 +59,9 @@ impl Action<Net> for Script {
             let phase = if word == "refused" { Phase::Connect } else { sent };
             let span = PhaseSpan { phase, start: Duration::ZERO, duration: Duration::from_millis(10) };
             let seen = if word == "count" { number.to_string() } else { word.to_owned() };
+            // What has failed has shown nothing, as of every kind.
+            let evidence: Box<dyn Evidence> =
+                if failure.is_some() { Box::new(Nothing) } else { Box::new(Saw(seen)) };
             StepOutcome {
                 hops: vec![Hop {
                     label: format!("run {number}"),
@@ -69,7 +72,7 @@ impl Action<Net> for Script {
                 attributes: Attributes::new(),
                 failure: failure
                     .map(|(class, error_type)| Failure::new(class, error_type, format!("it {word}"))),
-                evidence: Box::new(Saw(seen)),
+                evidence,
             }
         })
     }

@@ -84,3 +84,16 @@ async fn each_attempt_has_its_number_and_the_run_one_id() {
     assert!(seen.len() == 2 && keys[0] == keys[1], "{keys:?}");
     assert_eq!(outcome.steps[0].attempts[0].failure.error_type, "503");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_latency_is_that_of_all_attempts() {
+    // The attempts take 10 ms each, with half a second between them.
+    for (limit, expected) in [("520ms", "assert.latency"), ("521ms", "")] {
+        let more = format!("{TWICE}    expect: {{ latency: {{ lt: {limit} }} }}\n");
+        let outcome = run_fake(&retry("refused up", &more)).await;
+        let found = outcome.failure.as_ref().map_or("", |failure| &failure.error_type);
+        assert_eq!(found, expected, "{limit}");
+    }
+    let first = format!("{TWICE}    expect: {{ latency: {{ lt: 11ms }} }}\n");
+    assert_eq!(run_fake(&retry("up", &first)).await.reason, Reason::Ok);
+}

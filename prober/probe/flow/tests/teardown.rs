@@ -156,3 +156,63 @@ async fn an_order_is_deleted_after_a_timeout() {
     let seen = server.seen();
     assert_eq!((seen[2].method.as_str(), seen[2].path.as_str()), ("DELETE", "/orders/o-17"));
 }
+
+/// Whether `DELETE /orders/o-17` was asked for by a run whose create answers 200 and has `create` among its keys.
+async fn deletes(create: &str, more: &str) -> (Outcome, bool) {
+    let server = Server::start();
+    server.on("/orders", Reply::ok(r#"{"id":"o-17","state":"new"}"#));
+    server.on("/orders/o-17", Reply::status(204));
+    let yaml = format!(
+        "name: a\naim: Up.\nevery: 1m\ntimeout: 5s\n{more}steps:\n  - name: create\n    http: {{ method: POST, url: \"${{vars.shop}}/orders\" }}\n{create}  - name: look\n    http: ${{vars.shop}}/orders/${{id}}\nteardown:\n  - name: delete\n    needs: [id]\n    http: {{ method: DELETE, url: \"${{vars.shop}}/orders/${{id}}\" }}\n"
+    );
+    let outcome = run(&server, &yaml).await;
+    let seen = server.seen();
+    let looked = seen.iter().any(|seen| seen.method == "GET");
+    assert!(!looked, "no step but the teardown may use what a failed one captured");
+    (outcome, seen.iter().any(|seen| seen.method == "DELETE" && seen.path == "/orders/o-17"))
+}
+
+#[tokio::test]
+async fn what_a_failed_step_made_is_cleaned_up() {
+    const ID: &str = "    capture: { id: { json: $.id } }\n";
+    for (create, more) in [
+        (format!("    expect: {{ status: 201 }}\n{ID}"), ""),
+        (format!("    expect: {{ status: 201 }}\n{ID}"), "on_failure: continue\n"),
+        // The other capture cannot be taken, which hides neither the expectation nor the id.
+        (
+            "    expect: { status: 201 }\n    capture: { url: { header: Location }, id: { json: $.id } }\n"
+                .to_owned(),
+            "",
+        ),
+    ] {
+        let (outcome, deleted) = deletes(&create, more).await;
+        assert_eq!(failure(&outcome), (Reason::Failed, "incorrect", "assert.status", "create"), "{create}");
+        assert!(deleted, "{create} {more}");
+        assert_eq!(
+            states(&outcome)[1..],
+            [("look", StepState::Skipped, false), ("delete", StepState::Passed, true)]
+        );
+        assert!(outcome.steps[0].captures.contains(&("id".to_owned(), "o-17".to_owned())));
+    }
+    // What a poll saw when its time was over.
+    let poll =
+        format!("    poll: {{ every: 100ms, timeout: 200ms, until: {{ json: {{ $.state: paid }} }} }}\n{ID}");
+    let (outcome, deleted) = deletes(&poll, "").await;
+    assert_eq!((failure(&outcome).2, deleted), ("timeout", true));
+    // There is no id.
+    let (outcome, deleted) =
+        deletes("    expect: { status: 201 }\n    capture: { id: { json: $.number } }\n", "").await;
+    assert_eq!((failure(&outcome).2, deleted), ("assert.status", false));
+    assert_eq!(outcome.steps[2].note.as_deref(), Some("id was not captured (create failed)"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_step_of_the_teardown_serves_the_next_one() {
+    let yaml = "steps:\n  - { name: one, fake: x }\nteardown:\n  - { name: find, fake: it, expect: { state: other }, capture: { id: { state: true } } }\n  - { name: delete, needs: [id], fake: gone }\n";
+    let outcome = run_fake(yaml).await;
+    assert_eq!(outcome.reason, Reason::Ok);
+    assert_eq!(
+        states(&outcome)[1..],
+        [("find", StepState::Failed, true), ("delete", StepState::Passed, true)]
+    );
+}

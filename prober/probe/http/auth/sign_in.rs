@@ -38,6 +38,16 @@ enum Way<'a> {
     SigV4 { credentials: Credentials, service: &'a str, region: &'a str },
 }
 
+/// What an answer wants to see.
+enum Challenged {
+    /// Nothing, or nothing more than it was shown.
+    Not,
+    /// The answer to this.
+    With(Challenge),
+    /// Something that is not known here.
+    Unknown,
+}
+
 struct Digest {
     user: String,
     password: String,
@@ -138,29 +148,43 @@ impl<'a> SignIn<'a> {
     /// # Errors
     /// Class `protocol`, `auth.challenge`: the server wants something that is not known here.
     pub(in crate::http) fn again(&mut self, ready: &Ready, answer: &Answer) -> Result<bool, Failure> {
+        let challenge = self.challenge(ready, answer);
         let Way::Digest(digest) = &mut self.way else { return Ok(false) };
-        if answer.status != StatusCode::UNAUTHORIZED || !self.home.same_origin(&ready.target) {
-            return Ok(false);
-        }
-        let values = answer.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-        let challenge = Challenge::find(values);
-        match (&digest.known, challenge) {
-            (None, Some(challenge)) => {
-                digest.known = Some((challenge, 0));
-                Ok(true)
-            }
-            // The answer was right and too late: once more, but not for ever.
-            (Some((_, 1..)), Some(challenge)) if challenge.stale && digest.renewals_left > 0 => {
+        match (digest.known.is_some(), challenge) {
+            (false, Challenged::With(challenge)) => digest.known = Some((challenge, 0)),
+            (true, Challenged::With(challenge)) => {
                 digest.known = Some((challenge, 0));
                 digest.renewals_left -= 1;
-                Ok(true)
             }
-            (None, None) => {
+            (_, Challenged::Not) => return Ok(false),
+            (_, Challenged::Unknown) => {
                 let message =
                     "the server answered 401 without a Digest challenge of MD5 or SHA-256 and `auth`";
-                Err(Failure::new(FailureClass::Protocol, "auth.challenge", message))
+                return Err(Failure::new(FailureClass::Protocol, "auth.challenge", message));
             }
-            _ => Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Whether `answer` is only a challenge, which is answered and whose body nobody reads.
+    pub(in crate::http) fn is_challenged(&self, ready: &Ready, answer: &Answer) -> bool {
+        matches!(self.challenge(ready, answer), Challenged::With(_))
+    }
+
+    fn challenge(&self, ready: &Ready, answer: &Answer) -> Challenged {
+        let Way::Digest(digest) = &self.way else { return Challenged::Not };
+        if answer.status != StatusCode::UNAUTHORIZED || !self.home.same_origin(&ready.target) {
+            return Challenged::Not;
+        }
+        let values = answer.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        match (&digest.known, Challenge::find(values)) {
+            (None, Some(challenge)) => Challenged::With(challenge),
+            (None, None) => Challenged::Unknown,
+            // The answer was right and too late: once more, but not for ever.
+            (Some((_, 1..)), Some(challenge)) if challenge.stale && digest.renewals_left > 0 => {
+                Challenged::With(challenge)
+            }
+            _ => Challenged::Not,
         }
     }
 }

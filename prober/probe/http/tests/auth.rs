@@ -119,6 +119,29 @@ async fn digest_answers_a_challenge_as_curl_does() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_challenge_is_not_looked_at() {
+    let server = Server::start();
+    let broken = |challenge: &'static str| {
+        let reply = Reply::status(401).header("www-authenticate", challenge);
+        reply.header("content-encoding", "gzip").body("not gzip")
+    };
+    server.on_request("/", move |seen: &Seen| match seen.header("authorization") {
+        Some(_) => Reply::ok("in"),
+        None => broken("Digest realm=r, nonce=n, qop=auth"),
+    });
+    server.on("/refused", broken("Digest realm=r, nonce=n, qop=auth"));
+    server.on("/other", broken("Negotiate"));
+    // The last answer is what the step shows, so its body counts.
+    for (path, failure, hops) in
+        [("/", None, 2), ("/refused", Some("http.encoding"), 2), ("/other", Some("http.encoding"), 1)]
+    {
+        let (outcome, _) = run([get(server.url(path)), vec![auth("digest", login())]].concat()).await;
+        let error_type = outcome.failure.as_ref().map(|failure| &*failure.error_type);
+        assert_eq!((error_type, outcome.hops.len()), (failure, hops), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_digest_that_is_refused_ends() {
     let server = Server::start();
     server.on("/wrong", Reply::status(401).header("www-authenticate", "Digest realm=r, nonce=n, qop=auth"));

@@ -5,6 +5,7 @@ use std::process::Command;
 use async_compression::tokio::bufread as pack;
 use scenario::fields::Fields;
 use scenario::value::{Reading, Value};
+use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
 use tokio::io::AsyncReadExt as _;
 
@@ -172,6 +173,49 @@ async fn a_packed_body_is_looked_at_unpacked() {
     assert_eq!(server.seen().pop().unwrap().header("accept-encoding"), None);
 }
 
+/// An answer with this status line's rest and head, and this body as one chunk.
+fn in_one_chunk(head: &str, body: &[u8]) -> Fault {
+    let head = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{:x}\r\n", body.len());
+    Fault::Raw([head.as_bytes(), body, b"\r\n0\r\n\r\n"].concat())
+}
+
+#[tokio::test]
+async fn what_was_packed_for_the_transfer_is_unpacked_too() {
+    let text = format!("{{\"text\":\"{}\"}}", "hello ".repeat(500));
+    let gzip = packed("gzip", text.as_bytes()).await;
+    let twice = packed("gzip", &packed("br", text.as_bytes()).await).await;
+    let zeros = packed("gzip", &vec![b'0'; 5 << 20]).await;
+    // Without chunks the body ends with the connection.
+    let bare = [&b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"[..], &gzip].concat();
+    for (fault, expected) in [
+        (in_one_chunk("Transfer-Encoding: gzip, chunked", &gzip), Ok("gzip")),
+        (in_one_chunk("Transfer-Encoding: X-GZip;q=1\r\nTransfer-Encoding: chunked", &gzip), Ok("gzip")),
+        (in_one_chunk("Content-Encoding: br\r\nTransfer-Encoding: gzip, chunked", &twice), Ok("br, gzip")),
+        (Fault::Raw(bare), Ok("gzip")),
+        (in_one_chunk("Transfer-Encoding: gzip, chunked", b"not gzip"), Err("protocol http.encoding")),
+        (in_one_chunk("Transfer-Encoding: gzip, chunked", &zeros), Err("protocol http.decompression_bomb")),
+        (
+            in_one_chunk("Transfer-Encoding: compress, chunked", &gzip),
+            Err("`compress`, which is not known here"),
+        ),
+        (in_one_chunk("Transfer-Encoding: chunked", text.as_bytes()), Ok("")),
+    ] {
+        let hostile = Hostile::start(fault.clone());
+        let keys = get(format!("http://{}/", hostile.addr()));
+        let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        match (expected, trial.read("body")) {
+            (Ok(coding), body) => {
+                assert_eq!(trial.outcome.failure, None, "{fault:?}");
+                assert_eq!(body, Reading::One(Value::Text(text.as_str().into())), "{fault:?}");
+                let told = trial.outcome.attributes.text("prober.http.body.encoding");
+                assert_eq!(told.unwrap_or_default(), coding);
+            }
+            (Err(why), Reading::Unreadable(told)) => assert!(told.contains(why), "{told}"),
+            (Err(why), _) => assert_eq!(trial.failure(), why),
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_unpacks_to_too_much_is_cut_or_an_attack() {
     let server = Server::start();
@@ -250,12 +294,16 @@ async fn the_body_of_a_followed_redirect_is_not_needed() {
 #[tokio::test]
 async fn no_body_is_told_where_one_is_usual() {
     let server = Server::start();
+    server.on("/", Reply::ok(""));
+    let url = server.url("/");
     for (method, length) in [("POST", Some("0")), ("PUT", Some("0")), ("PATCH", Some("0")), ("GET", None)] {
-        server.on("/", Reply::ok(""));
-        let url = server.url("/");
-        let told = trial::told(&trial::judge(&format!("http: {{ url: \"{url}\", method: {method} }}")).await);
-        assert_eq!(told, "ok");
-        assert_eq!(server.seen().last().unwrap().header("content-length"), length, "{method}");
+        for version in ["1.1", "2"] {
+            let step = format!("http: {{ url: \"{url}\", method: {method}, http_version: \"{version}\" }}");
+            assert_eq!(trial::told(&trial::judge(&step).await), "ok");
+            let seen = server.seen().pop().unwrap();
+            assert_eq!(seen.version == http::Version::HTTP_2, version == "2");
+            assert_eq!(seen.header("content-length"), length, "{method} over {version}");
+        }
     }
 }
 

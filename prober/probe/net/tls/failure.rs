@@ -7,7 +7,7 @@ use model::time::Timestamp;
 use rustls::{AlertDescription, CertificateError};
 use rustls_pki_types::UnixTime;
 
-use super::{Flaw, Handshake, words};
+use super::{Flaw, Handshake, beyond, words};
 use crate::net::banner::{Banner, Expected};
 use crate::net::certificate::{self, CertificateFacts};
 use crate::net::fault;
@@ -70,6 +70,7 @@ impl Handshake {
             Flaw::Refused(other) => {
                 ("tls.untrusted", format!("the certificate cannot be trusted: {}", words::of_rustls(other)))
             }
+            Flaw::Beyond(about) => return Some(beyond::failure(about)),
             Flaw::Weak(about) => ("tls.weak", format!("the certificate could be forged: {about}")),
         };
         Some(Failure::new(FailureClass::Tls, error_type, message))

@@ -10,7 +10,7 @@ use rustls::{CertificateError, Error};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::Flaw;
+use super::{Flaw, beyond};
 use crate::net::algorithms;
 use crate::net::certificate::{self, CertificateFacts};
 use crate::net::maze;
@@ -19,13 +19,16 @@ use crate::net::verified::Served;
 
 /// What is wrong with `served`, which was refused at `now` with `error` by those who trust `trusted`.
 pub(super) fn flaw_of(error: Error, served: &Served<'_>, trusted: &Trusted, now: UnixTime) -> Flaw {
-    let Some(about) = is_of_strength(&error).then(|| weakness(served, trusted, now)).flatten() else {
-        return Flaw::Refused(error);
+    let weak = is_of_strength(&error).then(|| weakness(served, trusted, now)).flatten().map(Flaw::Weak);
+    let beyond = || {
+        let chain: Vec<_> = std::iter::once(served.leaf).chain(served.intermediates).cloned().collect();
+        beyond::of_handshake(&error, &chain, trusted).map(Flaw::Beyond)
     };
+    let Some(flaw) = weak.or_else(beyond) else { return Flaw::Refused(error) };
     // A name that does not fit weighs more, as it does in a `tls` step.
     let named =
         ParsedCertificate::try_from(served.leaf).and_then(|leaf| verify_server_name(&leaf, served.name));
-    named.map_or_else(Flaw::Refused, |()| Flaw::Weak(about))
+    named.map_or_else(Flaw::Refused, |()| flaw)
 }
 
 /// Whether a signature or a key that is too weak leads to this error.

@@ -45,6 +45,16 @@ fn words(judged: &Judged) -> Vec<&'static str> {
 }
 
 #[test]
+fn what_has_ended_has_although_the_rest_cannot_be_judged() {
+    let (pki, now) = (Pki::new(), SystemClock.now());
+    let (root, long) = (trusting(&[pki.root()]), pki.identity_with(&[NAME], Extra::Far(9)));
+    let failure = held(&long, &root, &[], None, now).err().unwrap();
+    assert_eq!(failure.error_type, "local.unsupported");
+    let judged = look(&long, &root, &[], long.not_after.plus(DAY));
+    assert_eq!((judged.word, words(&judged)[0]), ("expired", "expired"));
+}
+
+#[test]
 fn each_defect_is_found_and_named() {
     let (pki, now) = (Pki::new(), SystemClock.now());
     let root = trusting(&[pki.root()]);
