@@ -55,6 +55,7 @@ pub mod file;
 pub mod fmt;
 pub mod kind;
 pub mod maintenance;
+pub mod meant;
 pub mod network;
 pub mod own;
 pub mod parsed;

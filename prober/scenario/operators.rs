@@ -2,7 +2,6 @@
 
 mod clash;
 mod literal;
-mod meant;
 mod operand;
 mod path_help;
 mod phrase;
