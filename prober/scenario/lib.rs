@@ -80,6 +80,7 @@ pub mod waiver;
 pub mod xml_path;
 
 mod bind;
+mod blackout;
 mod capture_bind;
 mod history;
 mod interpolate;
