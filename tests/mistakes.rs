@@ -218,6 +218,67 @@ fn mistakes_on_the_command_line() {
 }
 
 #[test]
+fn programs_read_mistakes_of_a_run_too() {
+    let project = Project::with("", &[("a", "htpp: https://shop.example/".to_owned())]);
+    for format in ["json", "sarif", "junit", "tap"] {
+        let report = project.path("report.txt");
+        let to = format!("{format}={}", report.display());
+        let ran = project.prober(&["run", "--format", format, "--report", &to]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.out.contains("E102") && ran.err.contains("E102"), "{format}: {ran:?}");
+        assert_eq!(fs::read_to_string(report).unwrap(), ran.out, "{format}");
+    }
+    assert_eq!(project.prober(&["run"]).out, "", "people read them as the error");
+}
+
+#[test]
+fn a_folder_belongs_to_one_exporter() {
+    let project = |second: &str| {
+        format!(
+            "version: 1\nexporters:\n  - ndjson: {{ directory: out }}\n  - ndjson: {{ directory: {second} }}\n"
+        )
+    };
+    for second in ["out", "./out/"] {
+        let files = [("prober.yaml", &*project(second)), ("scenarios/a.yaml", GOOD)];
+        check(&files, &[], &["E141", "prober.yaml:4:26", "the exporter `ndjson` writes into this folder"]);
+    }
+    let apart = Project::new("");
+    apart.write("prober.yaml", &project("out/more"));
+    apart.write("scenarios/a.yaml", GOOD);
+    assert_eq!(apart.prober(&["validate"]).code, Some(0));
+}
+
+#[test]
+fn labels_that_nothing_has() {
+    let scenario = "labels: { tier: gold, team: shop }\nhttp: https://shop.example/".to_owned();
+    let project = Project::with("", &[("shop-home", scenario)]);
+    for (label, told) in [
+        ("teir=gold", "no scenario has a label `teir`; did you mean `tier`?"),
+        ("tier=glod", "no scenario has the label `tier=glod`; did you mean `gold`?"),
+        ("tier=1", "no scenario has the label `tier=1`; there are gold"),
+    ] {
+        for command in ["list", "run"] {
+            let ran = project.prober(&[command, "--label", label]);
+            assert_eq!(ran.code, Some(2), "{ran:?}");
+            assert!(ran.err.contains(told), "{label}: {}", ran.err);
+        }
+    }
+    assert!(project.prober(&["list", "--label", "tier=gold"]).out.contains("shop-home"));
+}
+
+#[test]
+fn before_anything_was_recorded() {
+    let project = Project::with("", &[("shop-home", "http: https://shop.example/".to_owned())]);
+    let events = project.prober(&["events"]);
+    assert_eq!(events.code, Some(3), "{events:?}");
+    assert!(events.err.starts_with("there are no events yet: no data directory "), "{}", events.err);
+    let explained = project.prober(&["explain", "shop-home"]);
+    assert_eq!(explained.code, Some(2), "{explained:?}");
+    let told = "the scenario `shop-home` (scenarios/shop-home.yaml:1) has no events yet; `prober run shop-home` runs it now";
+    assert!(explained.err.contains(told), "{}", explained.err);
+}
+
+#[test]
 fn every_code_that_is_shown_is_explained() {
     for (shown, ..) in broken() {
         let mistakes: Vec<Value> =

@@ -1,6 +1,6 @@
 //! The exporters that a project file names, checked against their table.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,12 +94,40 @@ pub(crate) fn plan(project: &Project, root: &Path) -> (Vec<Planned>, Vec<Diagnos
                 let same = planned.iter().filter(|other| other.kind.name == kind.name).count();
                 let sink = if same == 0 { name.to_owned() } else { format!("{name}-{}", same + 1) };
                 let place = planned.len();
+                mistakes.extend(shared_folder(&settings, (file, kind), &planned));
                 planned.push(Planned { sink, place, kind, settings, secrets: Secrets::default() });
             }
             Err(more) => mistakes.extend(more),
         }
     }
     (planned, mistakes)
+}
+
+/// The mistake of writing into a folder that another exporter has for itself: each would count and remove files of the
+/// other.
+fn shared_folder(
+    settings: &Settings,
+    (file, kind): (&ExporterFile, &ExporterKind),
+    planned: &[Planned],
+) -> Option<Diagnostic> {
+    let folders = |kind: &ExporterKind, settings: &Settings| -> Vec<(&'static str, PathBuf)> {
+        let keys = kind.keys.iter().filter(|key| key.kind == KeyKind::Folder);
+        // By its components, so that `out/` and `./out` are the same as `out`.
+        keys.map(|key| (key.name, settings.path(key.name).components().collect())).collect()
+    };
+    let taken: Vec<_> = planned
+        .iter()
+        .flat_map(|other| {
+            folders(other.kind, &other.settings).into_iter().map(|(_, folder)| (&other.sink, folder))
+        })
+        .collect();
+    folders(kind, settings).into_iter().find_map(|(key, folder)| {
+        let (sink, _) = taken.iter().find(|(_, other)| *other == folder)?;
+        let span = file.settings.get(key).map_or(file.name.span, |value| value.span);
+        let message =
+            format!("exporter `{}`: the exporter `{sink}` writes into this folder", file.name.value);
+        Some(Diagnostic::error("E141", span, message).help("give each a folder of its own, or leave one out"))
+    })
 }
 
 fn settings(
@@ -112,7 +140,10 @@ fn settings(
         .iter()
         .map(|entry| {
             let (key, value) = (&entry.key.value, &entry.value.value);
-            let is_path = kind.keys.iter().any(|known| known.name == key && known.kind == KeyKind::Path);
+            let is_path = kind
+                .keys
+                .iter()
+                .any(|known| known.name == key && matches!(known.kind, KeyKind::Path | KeyKind::Folder));
             let value = if is_path && !value.is_empty() {
                 root.join(value).to_string_lossy().into_owned()
             } else {

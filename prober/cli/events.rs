@@ -1,11 +1,15 @@
 //! `prober events`: stored events, filtered; also while a prober is serving.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dashboard::query::{Conditions, FieldCondition, nearest_field};
 use model::event::SliEvent;
 use model::time::{Clock as _, SystemClock};
-use store::Reader;
+use scenario::plan::Plan;
+use scenario::reuse::base_name;
+use scenario::suggest::nearest;
+use store::{EventFilter, Reader};
 
 use super::args::{Events, Global, ListFormat};
 use super::explain::{former_names, plans_here};
@@ -16,6 +20,8 @@ use crate::exit::{Exit, Stop};
 
 /// Events read from the store at once while field conditions thin them out.
 const PAGE: usize = 1_000;
+/// How many names are shown where none is near the one that was asked for.
+const SHOWN_MAX: usize = 10;
 
 /// Shows the events that fulfil every condition.
 pub(crate) fn events(global: &Global, args: &Events, out: &Out) -> Result<Exit, Stop> {
@@ -32,6 +38,9 @@ pub(crate) fn events(global: &Global, args: &Events, out: &Out) -> Result<Exit, 
         let fields = conditions.fields.iter().map(FieldCondition::field);
         for (field, near) in fields.filter_map(|field| Some((field, nearest_field(field)?))) {
             out.note(&format!("`{field}` is no field that is always there; did you mean `{near}`?"));
+        }
+        for note in unheard_of(&mut reader, &conditions, global) {
+            out.note(&note);
         }
     }
     match args.format {
@@ -56,6 +65,36 @@ pub(crate) fn events(global: &Global, args: &Events, out: &Out) -> Result<Exit, 
     Ok(Exit::Good)
 }
 
+/// Names that were asked for and that neither a recent event nor a scenario of the project has, each with what there is.
+fn unheard_of(reader: &mut Reader, conditions: &Conditions, global: &Global) -> Vec<String> {
+    let recent = EventFilter { newest_first: true, limit: PAGE, ..EventFilter::default() };
+    let recent = reader.query(&recent).unwrap_or_default();
+    let plans = plans_here(global);
+    let recorded = recent.iter().map(|stored| &stored.event.origin.stream);
+    let streams: Vec<_> = recorded.chain(plans.iter().map(Plan::stream)).collect();
+    let scenarios = streams.iter().flat_map(|stream| [&*stream.scenario, base_name(&stream.scenario)]);
+    let filter = &conditions.filter;
+    let asked = [
+        ("scenario", filter.scenario.as_deref(), scenarios.collect::<BTreeSet<_>>()),
+        ("region", filter.region.as_deref(), streams.iter().map(|stream| &*stream.region).collect()),
+    ];
+    let asked = asked.into_iter().filter_map(|(what, asked, known)| Some((what, asked?, known)));
+    asked.filter_map(|(what, asked, known)| unknown(what, asked, &known)).collect()
+}
+
+/// What is said of a name that is not among those known; nothing if none is.
+fn unknown(what: &str, asked: &str, known: &BTreeSet<&str>) -> Option<String> {
+    if known.is_empty() || known.contains(asked) {
+        return None;
+    }
+    let some: Vec<_> = known.iter().copied().take(SHOWN_MAX).collect();
+    let more = if known.len() > some.len() { ", …" } else { "" };
+    Some(match nearest(asked, known.iter().copied()) {
+        Some(near) => format!("there is no {what} `{asked}`; did you mean `{near}`?"),
+        None => format!("there is no {what} `{asked}`; there are {}{more}", some.join(", ")),
+    })
+}
+
 fn collect(reader: &mut Reader, conditions: &Conditions, args: &Events) -> Result<Vec<Arc<SliEvent>>, Stop> {
     let mut filter = conditions.filter.clone();
     filter.newest_first = !args.oldest_first;
@@ -77,5 +116,20 @@ fn collect(reader: &mut Reader, conditions: &Conditions, args: &Events) -> Resul
         } else {
             filter.after_seq = Some(last);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_are_told_with_what_there_is() {
+        let known = BTreeSet::from(["eu", "us-east"]);
+        let told = |asked: &str| unknown("region", asked, &known);
+        assert_eq!(told("eu"), None);
+        assert_eq!(told("us-eats").as_deref(), Some("there is no region `us-eats`; did you mean `us-east`?"));
+        assert_eq!(told("mars").as_deref(), Some("there is no region `mars`; there are eu, us-east"));
+        assert_eq!(unknown("region", "mars", &BTreeSet::new()), None);
     }
 }

@@ -104,6 +104,35 @@ impl Wanted {
         named && self.labels.iter().all(has)
     }
 
+    /// The mistake of labels that no scenario has, with the nearest ones there are.
+    pub(crate) fn none_has_the_labels<'a>(
+        &self,
+        origins: &(impl Iterator<Item = &'a model::event::Origin> + Clone),
+    ) -> Stop {
+        let labels = || origins.clone().flat_map(|origin| &origin.labels);
+        let hint = self.labels.iter().find_map(|(name, value)| {
+            let values = || labels().filter(|(key, _)| **key == **name).map(|(_, held)| &**held);
+            if values().next().is_none() {
+                let near = scenario::suggest::nearest(name, labels().map(|(key, _)| &**key));
+                let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                return Some(format!("no scenario has a label `{name}`{near}"));
+            }
+            if values().any(|held| *held == **value) {
+                return None;
+            }
+            let known: std::collections::BTreeSet<_> = values().take(1_000).collect();
+            let near = scenario::suggest::nearest(value, known.iter().copied());
+            let near = near.map_or_else(
+                || format!("there are {}", known.iter().copied().take(10).collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            Some(format!("no scenario has the label `{name}={value}`; {near}"))
+        });
+        Stop::file(
+            hint.unwrap_or_else(|| "no scenario has all these labels; `prober list` shows all".to_owned()),
+        )
+    }
+
     /// Refuses names that no scenario has, with the nearest ones there are.
     pub(crate) fn all_known<'a>(&self, known: impl Iterator<Item = &'a str> + Clone) -> Result<(), Stop> {
         // The name that the instances of a matrix share stands for all of them.
@@ -139,6 +168,10 @@ pub(crate) fn wanted_plans(
         return Err(Stop::file(text));
     }
     wanted.all_known(compiled.plans.iter().map(|plan| &*plan.stream().scenario))?;
+    let origins = compiled.plans.iter().map(|plan| &**plan.origin());
+    if !wanted.labels.is_empty() && !origins.clone().any(|origin| wanted.takes(origin)) {
+        return Err(wanted.none_has_the_labels(&origins));
+    }
     Ok(compiled.plans.into_iter().filter(|plan| wanted.takes(plan.origin())).collect())
 }
 

@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use model::event::{SliEvent, Trigger};
 use model::probe::Detail;
+use scenario::compile::Options;
 
 use super::args::{FailOn, Global, Run, TriggerArg};
-use super::formats::{PLAIN, Ran, Runs, Sheet, Standing, Told, Waited, github_runs};
+use super::formats::{Format, Mistakes, PLAIN, Ran, Runs, Sheet, Standing, Told, Waited, github_runs};
 use super::kept::KeptRuns;
 use super::out::Out;
-use super::place::{chosen, env, is_github, runtime, vault};
+use super::place::{checked, chosen, env, is_github, runtime, vault};
 use super::reports::Reports;
 use super::show::{self, RunColumns};
-use crate::agent::load::{Loaded, Loader};
+use crate::agent::files::Place;
+use crate::agent::load::{LoadError, Loaded, Loader};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
 use progress::Progress;
@@ -36,13 +38,23 @@ pub(crate) fn run(global: &Global, args: &Run, out: &Out) -> Result<Exit, Stop> 
     let prefix = super::place::prefix(&place.base);
     let shared = Arc::new(probe::Shared::new(probe::NetConfig::default()));
     shared.warm();
-    let mut loaded = Loader { place, options, vault: Arc::new(vault(&root)), shared, probes: true }.load()?;
+    let vault = Arc::new(vault(&root));
+    let loader = Loader { place: place.clone(), options: options.clone(), vault, shared, probes: true };
+    let mut loaded = match loader.load() {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            if matches!(error, LoadError::Mistakes(_)) {
+                tell_programs((&place, &options), (args, out), reports)?;
+            }
+            return Err(error.into());
+        }
+    };
     out.note_warnings(&loaded.warnings);
     wanted.all_known(loaded.entries.iter().map(|entry| &*entry.origin.stream.scenario))?;
-    loaded.entries.retain(|entry| wanted.takes(&entry.origin));
-    if loaded.entries.is_empty() {
-        return Err(Stop::file("no scenario has these labels; `prober list` shows all"));
+    if !loaded.entries.iter().any(|entry| wanted.takes(&entry.origin)) {
+        return Err(wanted.none_has_the_labels(&loaded.entries.iter().map(|entry| &*entry.origin)));
     }
+    loaded.entries.retain(|entry| wanted.takes(&entry.origin));
     std::env::set_current_dir(&loaded.root).map_err(|error| Stop::environment(error.to_string()))?;
     let look = out.look();
     let sheet = Sheet {
@@ -73,6 +85,28 @@ pub(crate) fn run(global: &Global, args: &Run, out: &Out) -> Result<Exit, Stop> 
         format.whole(&Runs { sheet: &sheet, ..runs })
     })?;
     Ok(ended.exit(&sheet))
+}
+
+/// Mistakes in files, in the formats that programs read; people read them as the error.
+fn tell_programs(
+    (place, options): (&Place, &Options),
+    (args, out): (&Run, &Out),
+    reports: Reports,
+) -> Result<(), Stop> {
+    let compiled = checked(place, options)?.compiled;
+    let prefix = super::place::prefix(&place.base);
+    let mistakes = Mistakes {
+        diagnostics: &compiled.diagnostics,
+        sources: &compiled.sources,
+        strict: false,
+        counted: "",
+        colour: false,
+        prefix: &prefix,
+    };
+    if args.output.format != Format::HUMAN {
+        out.raw((args.output.format.mistakes)(&mistakes).as_bytes());
+    }
+    reports.write(|format| (format.mistakes)(&mistakes))
 }
 
 fn columns(all: &[Ran], look: show::Look) -> RunColumns {

@@ -82,7 +82,7 @@ fn exporters() -> Vec<Section> {
 
 fn setting(setting: &Setting) -> Key {
     let (value, example) = match setting.kind {
-        KeyKind::Path => (KeyType::Text, "events"),
+        KeyKind::Path | KeyKind::Folder => (KeyType::Text, "events"),
         KeyKind::Bytes => (KeyType::Size, "64MiB"),
         KeyKind::Duration => (KeyType::Duration, "1h"),
         KeyKind::Count => (KeyType::Int(1, i64::MAX), "10"),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use model::time::Timestamp;
-use store::{Account, ReadError, Store};
+use store::{Account, Health, ReadError, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -177,10 +177,18 @@ impl App {
         reloaded.map(Some).map_err(|_| Refusal::Late(RELOAD_MAX))
     }
 
-    /// The end of the newest window whose slots all have their events.
+    /// The end of the newest window whose slots all have their events; none has its end while the disk fails.
     pub(crate) fn closed(&self, catalogue: &Catalogue) -> Timestamp {
         let longest = catalogue.cards.iter().map(|card| card.timeout).max().unwrap_or_default();
-        self.now().minus(longest).minus(ON_ITS_WAY)
+        durable_until(&self.sources.store.health().borrow(), self.now()).minus(longest).minus(ON_ITS_WAY)
+    }
+
+    /// How many records wait for a disk that fails; 0 while it does not.
+    pub(crate) fn waiting(&self) -> u64 {
+        match &*self.sources.store.health().borrow() {
+            Health::Ok => 0,
+            Health::Failing { .. } => self.sources.store.stats().queue(),
+        }
     }
 
     /// The account of about the last hour; `None` if it is not to be had quickly.
@@ -208,5 +216,26 @@ impl App {
 
     fn known_hour(&self) -> Option<Arc<Account>> {
         self.hour.lock().expect("no holder panics").clone()
+    }
+}
+
+/// Until when what was recorded is on disk.
+fn durable_until(health: &Health, now: Timestamp) -> Timestamp {
+    match health {
+        Health::Ok => now,
+        Health::Failing { since, .. } => now.min(*since),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_window_closes_while_the_disk_fails() {
+        let at = Timestamp::from_seconds;
+        let failing = Health::Failing { since: at(100), error: "no space left".to_owned() };
+        assert_eq!(durable_until(&Health::Ok, at(500)), at(500));
+        assert_eq!(durable_until(&failing, at(500)), at(100));
     }
 }

@@ -53,6 +53,8 @@ pub struct Variable {
 pub enum KeyKind {
     /// A path; relative ones are relative to the project file, the caller joins them.
     Path,
+    /// A folder that an exporter writes into and has for itself: a path as above, the same for no other exporter.
+    Folder,
     /// A number of bytes, at least 1: `64MiB`.
     Bytes,
     /// A time, longer than 0: `1h`.
@@ -114,7 +116,7 @@ impl KeyKind {
             Self::Duration => duration(value).is_some(),
             Self::Count => count(value).is_some(),
             Self::Url(schemes) => url(value, schemes).is_some(),
-            Self::Path | Self::Text | Self::Secret => !value.is_empty(),
+            Self::Path | Self::Folder | Self::Text | Self::Secret => !value.is_empty(),
             Self::Map => value.lines().all(|line| pair(line).is_some()),
             Self::Bool => ["true", "false"].contains(&value),
             Self::Word(words) => words.contains(&value),
@@ -126,7 +128,7 @@ impl KeyKind {
     /// What a value of this kind looks like, in words.
     fn expected(self) -> String {
         match self {
-            Self::Path => "a path".to_owned(),
+            Self::Path | Self::Folder => "a path".to_owned(),
             Self::Bytes => "a number of bytes like `64MiB`".to_owned(),
             Self::Duration => "a time like `30s` or `1h`".to_owned(),
             Self::Count => "a whole number of at least 1".to_owned(),

@@ -34,6 +34,8 @@ mod xml;
 #[cfg(test)]
 mod formatted;
 #[cfg(test)]
+mod mistakes;
+#[cfg(test)]
 mod sweep;
 #[cfg(test)]
 mod trial;

@@ -13,6 +13,7 @@ use model::probe::Detail;
 use model::step::{BODY_SHOWN_MAX, Exchange, Message};
 use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::{Fields, Key, KeyType, Need};
+use scenario::form::{Extent, Form};
 use scenario::source::{Span, Spanned};
 use scenario::template::{Part, Scope, Template};
 
@@ -77,6 +78,37 @@ impl Encoding {
             Self::Base64 => {
                 let bytes = shown.div_ceil(4) * 3;
                 if bytes > all { all } else { bytes }
+            }
+        }
+    }
+
+    /// Whether bytes are ever shown as `text`, or have it inside.
+    pub(crate) fn form(self, text: &str, extent: Extent) -> Form {
+        let is_part = extent == Extent::Part;
+        match self {
+            Self::Text => Form::Fits,
+            Self::Hex => {
+                let digits = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+                let whole = |text: &str| is_part || text.len().is_multiple_of(2);
+                if digits(text) && whole(text) {
+                    return Form::Fits;
+                }
+                let written = text.to_ascii_lowercase().replace("0x", "").replace("\\x", "");
+                let written = written.replace([' ', ':', '-', ','], "");
+                if !written.is_empty() && digits(&written) && whole(&written) {
+                    return Form::Written(format!("\"{written}\""));
+                }
+                Form::Never("bytes are shown as pairs of hexadecimal digits in small letters: 00ff".into())
+            }
+            Self::Base64 => {
+                let letters = |text: &str| {
+                    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+                };
+                match is_part {
+                    true if letters(text) => Form::Fits,
+                    false if STANDARD.decode(text).is_ok() => Form::Fits,
+                    _ => Form::Never("bytes are shown in Base64, with + and / and its padding: /w==".into()),
+                }
             }
         }
     }

@@ -305,15 +305,21 @@ fn constant_of(template: JsonTemplate) -> Option<serde_json::Value> {
 fn not_a_map(node: &Node, key: &str, keys: &[Key]) -> Diagnostic {
     let message = format!("expected a map of keys, found {}", node.describe());
     let problem = Diagnostic::error("E103", node.span, message);
-    let first = keys.iter().find(|key| key.need == Need::Required).or(keys.first());
-    let problem = match first {
-        Some(first) => problem.help(format!("write {key}: {{ {}: {} }}", first.name, first.example)),
-        None => problem,
+    let needed: Vec<_> = keys.iter().filter(|key| key.need == Need::Required).collect();
+    let shown = if needed.is_empty() { keys.iter().take(1).collect() } else { needed };
+    // In braces, those of `${…}` would begin a map.
+    let example = |key: &&Key| match key.example {
+        example if example.starts_with("${") => format!("{}: \"{example}\"", key.name),
+        example => format!("{}: {example}", key.name),
     };
+    let shown = shown.iter().map(example).collect::<Vec<_>>().join(", ");
+    let problem =
+        if shown.is_empty() { problem } else { problem.help(format!("write {key}: {{ {shown} }}")) };
     problem.help(Place::under(key).allowed(keys))
 }
 
 fn not_known_yet(template: &Template, span: Span, key: &str) -> Diagnostic {
     let message = format!("`{key}` is needed before a run, and `{template}` is known only in the run");
-    Diagnostic::error("E207", span, message).help("only `${vars.…}` and `${region}` can be used here")
+    Diagnostic::error("E207", span, message)
+        .help("only `${vars.…}`, `${matrix.…}`, `${params.…}` and `${region}` can be used here")
 }

@@ -101,6 +101,11 @@ impl Report {
         self.diagnostics.push(diagnostic);
     }
 
+    /// Adds all of them.
+    pub fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        self.diagnostics.extend(diagnostics);
+    }
+
     /// Whether any mistake is an error.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)

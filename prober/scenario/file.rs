@@ -19,6 +19,7 @@ use model::slot::Cadence;
 use model::time::Timestamp;
 
 use crate::bind::{Binder, Elsewhere, Place};
+use crate::blackout;
 use crate::cadence::{CronCache, EVERY_MIN, Given, exclusive, mean_interval, read as read_cadence};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields};
@@ -141,6 +142,10 @@ pub(crate) fn read<'t, N>(
     let context = maintenance::Context { cron: &mut around.cron, now: around.now };
     let binder = &mut Binder { report, names: &mut names };
     let maintenance = maintenance::read(root.get("maintenance"), context, binder);
+    if interval.is_some() {
+        let all: Vec<_> = maintenance.iter().chain(&around.project.maintenance).collect();
+        blackout::check(root, &cadence, &all, binder.report);
+    }
     let (good, ineligible, retried) = sli::read(root, &mut Binder { report, names: &mut names });
     sli::is_ever_retried(retried.as_ref(), steps.iter().any(|step| step.retry.is_some()), report);
     let regions = regions(&mut fields, around.project, report);

@@ -17,7 +17,9 @@ use model::step::Hop;
 
 use crate::diagnostic::Report;
 use crate::fields::{Fields, Key};
+use crate::form::{Extent, Form};
 use crate::own::{Chooser, Rule};
+use crate::showing::Shows;
 use crate::template::Scope;
 use crate::value::{Reading, Selector, SubjectType};
 
@@ -97,9 +99,14 @@ pub trait Action<N>: Send + Sync + fmt::Debug {
     /// What the step talks to, for people: `GET ${vars.shop}/`; captures and secrets stay names.
     fn target(&self) -> String;
 
-    /// Whether a run of this step can show the subject: a HEAD request, say, has no body to look at.
-    fn shows(&self, _subject: &str) -> bool {
-        true
+    /// What a run of this step can show of the subject: of an answer to HEAD, say, no body.
+    fn shows(&self, _subject: &str) -> Shows {
+        Shows::Anything
+    }
+
+    /// How long a run of this step takes at least if all goes well, as far as its file says it.
+    fn takes(&self) -> Option<Takes> {
+        None
     }
 
     /// Told once, when the file is compiled, which subjects anything looks at: expectations, captures, the SLI.
@@ -123,9 +130,9 @@ pub trait Action<N>: Send + Sync + fmt::Debug {
         &[]
     }
 
-    /// How the step writes an item of a list, if not as the author did: compared as it is, it would never be the same.
-    fn item_form(&self, _subject: &str, _item: &str) -> Option<String> {
-        None
+    /// Whether the subject, or an item of it, ever has or is this text: compared with another one it would never hold.
+    fn form(&self, _subject: &str, _value: &str, _extent: Extent) -> Form {
+        Form::Fits
     }
 
     /// How many sources are asked, if the file says so.
@@ -139,6 +146,17 @@ pub trait Action<N>: Send + Sync + fmt::Debug {
     fn endpoints(&self) -> Vec<Endpoint> {
         Vec::new()
     }
+}
+
+/// How long a step takes at least.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Takes {
+    /// So long.
+    pub least: Duration,
+    /// What takes so long, for people: `all pings are sent after`.
+    pub what: &'static str,
+    /// The key that decides it.
+    pub key: &'static str,
 }
 
 /// A host that a step connects to.

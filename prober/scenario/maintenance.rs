@@ -239,7 +239,7 @@ fn recurring(
 }
 
 /// Whether every occurrence comes before the one before it is over.
-fn is_endless(expression: &str, timezone: &str, duration: Duration) -> bool {
+pub(crate) fn is_endless(expression: &str, timezone: &str, duration: Duration) -> bool {
     /// Occurrences looked at; one gap is enough to say no.
     const LOOKED_AT: usize = 400;
     let (Ok(cron), Ok(zone)) = (CronParser::new().parse(expression), TimeZone::get(timezone)) else {

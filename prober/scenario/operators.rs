@@ -2,7 +2,6 @@
 
 mod clash;
 mod literal;
-mod meant;
 mod operand;
 mod path_help;
 mod phrase;
@@ -13,6 +12,7 @@ mod sense;
 mod status;
 mod table;
 
+pub(crate) use clash::is_out_of_reach;
 pub(crate) use select::{Selected, select_key, words as selector_words};
 pub(crate) use table::{OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, item_type, type_words};
 

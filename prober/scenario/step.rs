@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::step::Part;
 
@@ -14,8 +15,10 @@ use crate::kind::{Action, Kind, Shape, ShortForm};
 use crate::operators::{Subjects, implied};
 use crate::plan::StepPlan;
 use crate::repeat::{PollPlan, RetryPlan};
+use crate::showing;
 use crate::source::{Span, Spanned};
 use crate::tree::{Node, NodeValue, Scalar, ScalarKind, core_schema};
+use crate::units::show_duration;
 
 /// A kind's implied assertions, compiled once.
 pub(crate) struct Implied(HashMap<&'static str, Vec<Assertion>>);
@@ -85,12 +88,6 @@ impl<N> StepNode<'_, N> {
             let action = (self.kind.compile)(fields, binder.report);
             action.filter(|_| sound)
         });
-        if let Some(action) = &action {
-            self.check_shown(&**action, binder.report);
-            let polled = self.poll.as_ref().map(|poll| [Some(poll.until), poll.stop_if]);
-            let expected = [self.expect, self.warn].into_iter().chain(polled.into_iter().flatten());
-            expected.flatten().for_each(|node| binder.item_forms(node, self.kind, &**action));
-        }
         let subjects = Subjects::of(self.kind);
         let mut part = |part: Part, node: Option<&Node>, binder: &mut Binder<'_, '_>| {
             node.map(|node| shared.get((index, part), node, &subjects, binder)).unwrap_or_default()
@@ -109,6 +106,13 @@ impl<N> StepNode<'_, N> {
             until: part(Part::Until, Some(poll.until), binder).into(),
             stop_if: part(Part::StopIf, poll.stop_if, binder).into(),
         });
+        if let Some(action) = &action {
+            let mut parts = vec![(self.expect, &*expect), (self.warn, &*warn)];
+            if let (Some(node), Some(poll)) = (&self.poll, &poll) {
+                parts.extend([(Some(node.until), &*poll.until), (node.stop_if, &*poll.stop_if)]);
+            }
+            self.check_parts(&parts, &**action, binder);
+        }
         let mut all: Vec<_> = usual.iter().chain(&own).filter(silent).cloned().collect();
         all.append(&mut expect);
         let captures = self.capture.map(|node| binder.captures(node, self.kind)).unwrap_or_default();
@@ -140,15 +144,32 @@ impl<N> StepNode<'_, N> {
         unsaid.filter_map(|(subject, value)| implied(self.kind, subject, value)).collect()
     }
 
-    /// What is looked at must be something that this very step can show.
-    fn check_shown(&self, action: &dyn Action<N>, report: &mut Report) {
-        let known = |name: &str| self.kind.subjects.iter().any(|subject| subject.name == name);
-        let asked = [self.expect, self.warn].into_iter().flatten().filter_map(Node::map).flatten();
-        for (key, _) in asked.filter(|(key, _)| known(&key.value) && !action.shows(&key.value)) {
-            let message = format!("this {} step can never show `{}`", self.kind.name, key.value);
-            let problem = Diagnostic::error("E311", key.span, message);
-            report.push(problem.label(action.target()).help("leave it out, or change what is asked"));
+    /// What is looked at must be something that this very step can show, and in the form that it shows it in.
+    fn check_parts(
+        &self,
+        parts: &[(Option<&Node>, &[Assertion])],
+        action: &dyn Action<N>,
+        binder: &mut Binder<'_, '_>,
+    ) {
+        for (node, assertions) in parts {
+            let Some(node) = node else { continue };
+            showing::check(node, assertions, (self.kind, action), binder.report);
+            binder.forms(node, self.kind, action);
         }
+        for (_, taken) in self.capture.and_then(Node::map).unwrap_or_default() {
+            showing::check(taken, &[], (self.kind, action), binder.report);
+        }
+    }
+
+    /// Whether there is time for all that the step does before its limit.
+    pub(crate) fn check_time(&self, plan: &StepPlan<N>, limit: Duration, report: &mut Report) {
+        let limit = plan.timeout.unwrap_or(limit);
+        let Some(takes) = plan.action.takes().filter(|takes| takes.least > limit) else { return };
+        let (shown, most) = (show_duration(takes.least), show_duration(limit));
+        let message = format!("{} {shown}, and the step ends after {most}", takes.what);
+        let at = self.body.get(takes.key).map_or(self.at, |node| node.span);
+        let help = format!("write a smaller `{}`, or a longer `timeout`", takes.key);
+        report.push(Diagnostic::error("E112", at, message).help(help));
     }
 
     /// What only the compiled action can tell: is it wise to do it twice, and can its sources disagree?

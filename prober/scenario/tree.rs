@@ -82,6 +82,18 @@ impl Scalar {
     pub(crate) fn empty() -> Self {
         Self { text: "".into(), kind: ScalarKind::Quoted, verbatim: None, is_block: false }
     }
+
+    /// The value in words for messages, see [`Node::describe`].
+    pub fn describe(&self) -> String {
+        match self.kind {
+            ScalarKind::Null => "nothing".to_owned(),
+            ScalarKind::Bool(value) => format!("`{value}`"),
+            ScalarKind::Int(_) | ScalarKind::Float(_) => format!("the number {}", self.text),
+            ScalarKind::Quoted | ScalarKind::Text => {
+                format!("the text `{}`", model::outcome::cut(self.text.to_string(), 60))
+            }
+        }
+    }
 }
 
 impl Node {
@@ -127,14 +139,7 @@ impl Node {
         match &self.value {
             NodeValue::List(_) => "a list".to_owned(),
             NodeValue::Map(_) => "a map".to_owned(),
-            NodeValue::Scalar(scalar) => match scalar.kind {
-                ScalarKind::Null => "nothing".to_owned(),
-                ScalarKind::Bool(value) => format!("`{value}`"),
-                ScalarKind::Int(_) | ScalarKind::Float(_) => format!("the number {}", scalar.text),
-                ScalarKind::Quoted | ScalarKind::Text => {
-                    format!("the text `{}`", model::outcome::cut(scalar.text.to_string(), 60))
-                }
-            },
+            NodeValue::Scalar(scalar) => scalar.describe(),
         }
     }
 
@@ -349,7 +354,10 @@ impl Builder<'_> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let value = match open.form {
             Form::List(items) => NodeValue::List(items),
-            Form::Map { entries, .. } => NodeValue::Map(entries),
+            Form::Map { mut entries, .. } => {
+                doubts::decimal_comma(self.text, &mut entries, self.report);
+                NodeValue::Map(entries)
+            }
         };
         let whole = Span { end: span.end.max(open.span.end), ..open.span };
         self.place(Node { value, span: trim_span(self.text, whole) }, open.anchor)

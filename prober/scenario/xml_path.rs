@@ -37,6 +37,9 @@ impl XmlPath {
         if text.len() > PATH_BYTES_MAX {
             return Err((format!("an XML path has at most {PATH_BYTES_MAX} bytes"), example()));
         }
+        if let Some(help) = of_function(text) {
+            return Err((format!("`{text}` has a function, and paths have none"), help));
+        }
         let Some(rest) = text.strip_prefix('/') else {
             return Err((
                 format!("`{text}` is not an XML path"),
@@ -64,6 +67,22 @@ impl XmlPath {
         let steps = parts.into_iter().map(XmlStep::parse).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { steps: steps.into(), attribute })
     }
+}
+
+/// What helps whoever wrote a function of `XPath`; `None` if there is none outside of brackets.
+fn of_function(text: &str) -> Option<String> {
+    if let Some(path) = text.strip_suffix("/text()") {
+        return Some(format!("write {path}: its text is what is looked at"));
+    }
+    let (function, inner) = text.strip_suffix(')')?.split_once('(').filter(|(name, _)| is_name(name))?;
+    let path = XmlPath::parse(inner).ok().map(|_| inner);
+    Some(match (function, path) {
+        ("count", Some(path)) => {
+            format!("to ask for at least three write \"{path}[3]\": {{ exists: true }}")
+        }
+        (_, Some(path)) => format!("write {path}: and what must hold of its text"),
+        _ => "a path has names with `/` between them, like /feed/entry[1]/title".to_owned(),
+    })
 }
 
 impl XmlStep {
@@ -132,6 +151,10 @@ mod tests {
     fn what_is_no_path_says_what_helps() {
         for (text, help) in [
             ("feed/entry", "it begins at the top: write /feed/entry"),
+            ("count(/feed/entry)", "to ask for at least three write \"/feed/entry[3]\": { exists: true }"),
+            ("string(/feed/title)", "write /feed/title: and what must hold of its text"),
+            ("count(//a)", "a path has names with `/` between them, like /feed/entry[1]/title"),
+            ("/feed/title/text()", "write /feed/title: its text is what is looked at"),
             ("//entry", "`//` is not known: name every element from the top down"),
             ("/feed/entry[0]", "elements are counted from 1: write entry[1]"),
             ("/feed/entry[last()]", "only a number may stand there, counted from 1"),

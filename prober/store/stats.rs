@@ -117,7 +117,8 @@ impl Stats {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Records in the queue when the last group was taken from it.
+    /// Records in the queue when the last group was taken from it; while the disk fails, all that wait for it, but for
+    /// what is being put into the group.
     pub fn queue(&self) -> u64 {
         self.queue.load(Ordering::Relaxed)
     }

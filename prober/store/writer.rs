@@ -466,6 +466,8 @@ impl Writer {
 
     fn note_failure(&self, error: &WriteError) {
         Stats::add(&self.shared.stats.failed_commits, 1);
+        let waiting = self.records.len() + self.group.rows.len();
+        self.shared.stats.queue.store(waiting as u64, Ordering::Relaxed);
         let now = self.clock.now();
         self.shared.health.send_modify(|health| match health {
             Health::Ok => {

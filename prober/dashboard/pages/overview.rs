@@ -10,12 +10,12 @@ use super::{filters, mark, promise};
 use crate::sources::ScenarioCard;
 use crate::state::{Cell, Since, State};
 use crate::text::{NAME_MAX, SENTENCE_MAX, brief_age, count, encoded, moment, run_path, time, user};
-use crate::view::{BrokenPromise, JointRow, Overview, Row};
+use crate::view::{BrokenPromise, JointRow, Overview, Row, StateCounts};
 
 /// The page.
 pub(crate) fn page(view: &Overview, banners: &[Banner]) -> String {
     let other = filters::address(&view.filter, |filter| filter.refresh = !filter.refresh);
-    let title = headline(view);
+    let title = headline(view.promises, &view.counts);
     let body = html! {
         (sentence(view))
         (banner::show(banners, view.now))
@@ -71,9 +71,8 @@ fn sentence(view: &Overview) -> Markup {
 }
 
 /// What the browser's tab says: never more than the sentence.
-fn headline(view: &Overview) -> String {
-    let counts = &view.counts;
-    match (view.promises, counts.broken, counts.unknown) {
+fn headline(promises: usize, counts: &StateCounts) -> String {
+    match (promises, counts.broken, counts.unknown) {
         (0, ..) => "nothing is promised".to_owned(),
         (_, 1.., _) => format!("{} broken", counts.broken),
         _ if counts.waiting == counts.sum() => "no verdict yet".to_owned(),
@@ -236,6 +235,28 @@ pub(super) fn legend() -> Markup {
                 span { svg.cell viewBox="0 0 6 18" aria-hidden="true" { use href=(format!("#{}", cell.letter())) {} } (cell.word()) }
             }
             span { svg.cell viewBox="0 0 6 18" aria-hidden="true" {} "gap: no slot" }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tab_says_no_more_than_the_sentence() {
+        let counts =
+            |[broken, unknown, waiting, good]: [usize; 4]| StateCounts { broken, unknown, waiting, good };
+        for (states, title) in [
+            ([0, 0, 0, 0], "nothing is promised"),
+            ([2, 1, 1, 7], "2 broken"),
+            ([0, 0, 3, 0], "no verdict yet"),
+            ([0, 1, 0, 2], "1 cannot be judged"),
+            ([0, 0, 1, 2], "all promises hold"),
+            ([0, 0, 0, 3], "all promises hold"),
+        ] {
+            let counts = counts(states);
+            assert_eq!(headline(counts.sum(), &counts), title, "{states:?}");
         }
     }
 }

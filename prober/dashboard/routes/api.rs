@@ -125,7 +125,9 @@ pub(super) async fn account(State(app): State<Arc<App>>, Query(pairs): Pairs) ->
     match read.await {
         Ok(account) => {
             let wanted = asked.scenario.as_deref().map(|name| (name, former.as_slice()));
-            json_answer(StatusCode::OK, &accounted(&account, wanted, account.to <= closed))
+            let mut accounted = accounted(&account, wanted, account.to <= closed);
+            accounted["waiting"] = app.waiting().into();
+            json_answer(StatusCode::OK, &accounted)
         }
         Err(refusal) => refused(&app, "/api/v1/account", &refusal),
     }

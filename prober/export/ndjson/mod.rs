@@ -24,7 +24,7 @@ pub const KIND: ExporterKind = ExporterKind {
     name: "ndjson",
     summary: "files of one JSON event a line, rotated by size and age",
     keys: &[
-        Key::required("directory", KeyKind::Path, "where the files are"),
+        Key::required("directory", KeyKind::Folder, "where the files are"),
         Key::or("rotate_bytes", KeyKind::Bytes, "64MiB", "a file of this size is closed"),
         Key::or("rotate_after", KeyKind::Duration, "1h", "a file of this age is closed"),
         Key::or("keep_files", KeyKind::Count, "168", "closed files that stay"),

@@ -7,7 +7,9 @@ use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
 use model::step::{Hop, Phase};
+use scenario::form::{Extent, Form};
 use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::showing::Shows;
 use scenario::template::Template;
 
 use super::answer::Answers;
@@ -74,19 +76,25 @@ impl Action<Net> for Dns {
         text
     }
 
-    fn shows(&self, subject: &str) -> bool {
-        match subject {
-            "dnssec" | "dnssec.reason" | "validation_time" => self.validate.is_some(),
-            "name_servers" => self.authority.is_some(),
-            "nsid" => self.manner.nsid,
-            "client_subnet" => self.manner.subnet.is_some(),
-            "agree" | "rcode" | "answers" | "answer_count" | "query_time" => true,
+    fn shows(&self, subject: &str) -> Shows {
+        let (is_shown, help) = match subject {
+            "dnssec" | "dnssec.reason" | "validation_time" => {
+                (self.validate.is_some(), "add validate: true under `dns`")
+            }
+            "name_servers" => (self.authority.is_some(), "add at: authoritative under `dns`"),
+            "nsid" => (self.manner.nsid, "add nsid: true under `dns`"),
+            "client_subnet" => {
+                (self.manner.subnet.is_some(), "add client_subnet: 203.0.113.0/24 under `dns`")
+            }
+            "agree" | "rcode" | "answers" | "answer_count" | "query_time" => (true, ""),
             // Of the system's resolver, applications see addresses and nothing else.
             _ => {
                 let plain = |server: &Server| matches!(server, Server::System);
-                self.servers.is_empty() || !self.servers.iter().all(plain)
+                let all_plain = !self.servers.is_empty() && self.servers.iter().all(plain);
+                (!all_plain, "name a server in place of `system`: resolvers: 192.0.2.53")
             }
-        }
+        };
+        if is_shown { Shows::Anything } else { Shows::Nothing(help) }
     }
 
     fn implies(&self) -> &'static [(&'static str, &'static str)] {
@@ -98,8 +106,11 @@ impl Action<Net> for Dns {
         }
     }
 
-    fn item_form(&self, subject: &str, item: &str) -> Option<String> {
-        (subject == "answers").then(|| types::written(self.kind, item)).flatten()
+    fn form(&self, subject: &str, value: &str, extent: Extent) -> Form {
+        match (subject, extent) {
+            ("answers", Extent::Whole) => types::form(self.kind, value),
+            _ => Form::Fits,
+        }
     }
 
     fn sources(&self) -> Option<usize> {

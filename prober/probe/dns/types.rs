@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinEncodable as _, BinEncoder, NameEncoding};
 use model::address_text::ip_text;
+use scenario::form::Form;
 
 /// One field of a type's data.
 #[derive(Copy, Clone, Debug)]
@@ -117,21 +118,55 @@ fn name_of(number: u16) -> String {
     }
 }
 
-/// How [`text`] writes data that an author wrote as `given`; `None` if in the same way, or if that cannot be told.
-pub(super) fn written(kind: RecordType, given: &str) -> Option<String> {
+/// Whether [`text`] ever writes data as an author wrote it in `given`, as far as that can be told.
+pub(super) fn form(kind: RecordType, given: &str) -> Form {
     let number = u16::from(kind);
-    let (.., fields) = TYPES.iter().find(|(known, ..)| *known == number)?;
+    let fields = TYPES.iter().find(|(known, ..)| *known == number).map_or(&[][..], |(.., fields)| fields);
     match fields {
-        [V6] => {
-            let address = ip_text(given.parse::<Ipv6Addr>().ok()?.into());
-            (address != given).then_some(address)
-        }
-        [.., Host] => {
-            let whole = given.split_whitespace().count() == fields.len() && !given.ends_with('.');
-            whole.then(|| format!("{given}."))
-        }
-        _ => None,
+        [V4] if given.parse::<Ipv4Addr>().is_err() => no_address(given, "an IPv4 address like 203.0.113.10"),
+        [V6] => match given.parse::<Ipv6Addr>() {
+            Ok(address) => written(ip_text(address.into()), given),
+            Err(_) => no_address(given, "an IPv6 address like 2001:db8::1"),
+        },
+        [.., Host] => name_last(fields.len(), given),
+        _ => Form::Fits,
     }
+}
+
+/// Data of so many parts, of which the last is a name.
+fn name_last(parts: usize, given: &str) -> Form {
+    let rooted = given.trim_end_matches('.');
+    match given.split_whitespace().count() {
+        0 => Form::Fits,
+        1 if parts > 1 => Form::Never(
+            format!("an answer has {parts} parts: for the name write any: {{ ends_with: \" {rooted}.\" }}")
+                .into(),
+        ),
+        found if found == parts && !given.ends_with('.') => Form::Written(format!("{given}.")),
+        _ => Form::Fits,
+    }
+}
+
+fn written(text: String, given: &str) -> Form {
+    if text == given { Form::Fits } else { Form::Written(text) }
+}
+
+/// What is none of the addresses that all answers of the type are.
+fn no_address(given: &str, what: &str) -> Form {
+    let network = given.split_once('/').and_then(|(address, bits)| {
+        let begins = match bits {
+            "8" => 1,
+            "16" => 2,
+            "24" => 3,
+            _ => return None,
+        };
+        let octets: Vec<_> = address.parse::<Ipv4Addr>().ok()?.octets().iter().map(u8::to_string).collect();
+        Some(octets[..begins].join("."))
+    });
+    Form::Never(match network {
+        Some(begin) => format!("an answer is one address: write any: {{ starts_with: \"{begin}.\" }}").into(),
+        None => format!("each answer of this type is {what}").into(),
+    })
 }
 
 /// A record's data as zone files have it.

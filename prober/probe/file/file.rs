@@ -7,6 +7,7 @@ use model::outcome::FailureClass;
 use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::{Fields, Key, KeyType, Need};
 use scenario::kind::{Action, Shape, Subject};
+use scenario::meant;
 use scenario::value::SubjectType;
 
 use super::run::File;
@@ -94,20 +95,9 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         report.push(diagnostic.help("write the path of a file, like /var/exports/orders.csv"));
         return None;
     }
-    if let Some(what) = path.value.constant().and_then(unexpanded) {
-        let message = format!("{what}: it is part of the name");
-        let problem = Diagnostic::warning("W360", path.span, message);
-        report.push(problem.help("write the whole path of one file; of many, look at what makes them"));
-    }
+    let help = "write the whole path of one file; of many, look at what makes them";
+    report.extend(path.value.constant().and_then(|text| meant::path(text, path.span, help)));
     Some(Box::new(File { path: path.value, read }))
-}
-
-/// What a shell would put something else in the place of.
-pub(super) fn unexpanded(path: &str) -> Option<&'static str> {
-    if path.starts_with('~') {
-        return Some("no shell reads the `~` here");
-    }
-    path.contains(['*', '?']).then_some("no shell reads the `*` or `?` here")
 }
 
 /// Why no file can have this path.

@@ -13,6 +13,7 @@ use model::step::Phase;
 use model::time::Timestamp;
 use rustix::fs::OFlags;
 use scenario::kind::{Action, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::showing::Shows;
 use scenario::template::Template;
 use scenario::value::{Reading, Selector, Value};
 
@@ -49,6 +50,16 @@ struct Found(Option<Seen>);
 impl Action<Net> for File {
     fn target(&self) -> String {
         self.path.to_string()
+    }
+
+    fn shows(&self, subject: &str) -> Shows {
+        match subject {
+            "content" | "regex" if !self.read => {
+                Shows::Nothing("add read: true beside `path`, so that the content is read")
+            }
+            "modified" | "size" | "type" | "content" | "regex" => Shows::Where("exists", true),
+            _ => Shows::Anything,
+        }
     }
 
     fn run<'a>(&'a self, _: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

@@ -144,6 +144,7 @@ fn url(fields: &mut Fields, report: &mut Report) -> Option<Template> {
         report.push(Diagnostic::error("E171", given.span, error.to_string()).help(error.help()));
         return None;
     }
+    super::lint::fragment(&given, report);
     Some(given.value)
 }
 

@@ -4,7 +4,7 @@ use http::Method;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, PROXY_AUTHORIZATION};
 use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::JsonTemplate;
-use scenario::source::Span;
+use scenario::source::{Span, Spanned};
 use scenario::template::{Hole, Part, Template};
 
 use super::parts::{BodyPlan, Content};
@@ -73,6 +73,14 @@ fn lets_in(request: &RequestPlan) -> bool {
 }
 
 /// Whether the URL is http and its host is known and another machine.
+/// What only a browser looks at: no server is ever sent it.
+pub(super) fn fragment(url: &Spanned<Template>, report: &mut Report) {
+    if url.value.parts().iter().filter_map(text).any(|text| text.contains('#')) {
+        let problem = Diagnostic::warning("W361", url.span, "what stands behind `#` is never sent");
+        report.push(problem.help("leave it out; write %23 where the path itself has a `#`"));
+    }
+}
+
 fn in_the_clear(url: &Template) -> bool {
     let start = url.parts().first().and_then(text).unwrap_or_default();
     // Up to the path, so that holes behind it do not matter; a host with a hole is not known.

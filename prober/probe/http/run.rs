@@ -8,6 +8,8 @@ use model::outcome::Failure;
 use model::probe::BoxFuture;
 use model::time::{Clock as _, SystemClock};
 use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::showing::Shows;
+use scenario::template::Part;
 
 use super::auth::{AuthPlan, SignIn};
 use super::client::{Client, carry_on};
@@ -16,7 +18,7 @@ use super::every;
 use super::evidence::HttpEvidence;
 use super::facts;
 use super::redirect;
-use super::request::{Ready, RequestPlan};
+use super::request::{Ready, RequestPlan, Version};
 use super::trail::Trail;
 use super::way::WayPlan;
 use crate::net::fault::within;
@@ -44,9 +46,26 @@ impl Action<Net> for Http {
         format!("{} {}{at}", self.request.method, self.request.url)
     }
 
-    fn shows(&self, subject: &str) -> bool {
-        self.request.method != Method::HEAD
-            || !matches!(subject, "json" | "xml" | "css" | "json_schema" | "regex" | "body" | "size")
+    fn shows(&self, subject: &str) -> Shows {
+        match subject {
+            "json" | "xml" | "css" | "json_schema" | "regex" | "body" | "size"
+                if self.request.method == Method::HEAD =>
+            {
+                Shows::Nothing("ask with GET, or leave it out: an answer to HEAD has no body")
+            }
+            "size" => Shows::AtMost(
+                self.client.body_bytes_max,
+                "write a larger `body_limit` under `http`: a body that is longer is not looked at",
+            ),
+            "redirects" => {
+                Shows::AtMost(self.follow.into(), "write a larger `follow` under `http`, or expect less")
+            }
+            "http_version" => version(self.client.manner.version),
+            "expires_in" if self.follow == 0 && self.is_in_the_clear() => {
+                Shows::Nothing("write https:// in the URL: over http there is no certificate")
+            }
+            _ => Shows::Anything,
+        }
     }
 
     fn is_repeatable(&self) -> bool {
@@ -77,7 +96,25 @@ impl Action<Net> for Http {
     }
 }
 
+/// What the server can be heard to speak, where one version is asked for.
+const fn version(asked: Version) -> Shows {
+    const HELP: &str = "`http_version` under `http` asks for one version: change it, or what is expected";
+    match asked {
+        Version::Auto => Shows::Anything,
+        Version::H1 => Shows::OneOf(&["0.9", "1.0", "1.1"], HELP),
+        Version::H2 => Shows::OneOf(&["2"], HELP),
+        #[cfg(feature = "http3")]
+        Version::H3 => Shows::OneOf(&["3"], HELP),
+    }
+}
+
 impl Http {
+    /// Whether the first request goes over plain http, as far as the file says it.
+    fn is_in_the_clear(&self) -> bool {
+        let Some(Part::Text(start)) = self.request.url.parts().first() else { return false };
+        start.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
+    }
+
     /// Does the step once, as `client` sends it.
     pub(super) async fn once(
         &self,

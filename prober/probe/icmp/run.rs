@@ -10,7 +10,8 @@ use model::attribute::Attributes;
 use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
 use model::step::Phase;
-use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome, Takes};
+use scenario::showing::Shows;
 use scenario::template::{Scope, Template};
 use tokio::net::UdpSocket;
 
@@ -87,6 +88,19 @@ impl Action<Net> for Icmp {
             Whom::Now(host) => vec![HostPort { host: host.clone(), port: 0 }.endpoint()],
             Whom::Later(_) => Vec::new(),
         }
+    }
+
+    fn shows(&self, subject: &str) -> Shows {
+        match subject {
+            "replies" => Shows::AtMost(self.count.into(), "write a larger `count`, or expect less"),
+            _ => Shows::Anything,
+        }
+    }
+
+    fn takes(&self) -> Option<Takes> {
+        let least = self.interval * u32::from(self.count.saturating_sub(1));
+        let key = if self.count > 3 { "count" } else { "interval" };
+        Some(Takes { least, what: "all pings are sent only after", key })
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

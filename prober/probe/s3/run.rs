@@ -4,6 +4,7 @@ use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
 use model::time::{Clock as _, SystemClock};
 use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::showing::Shows;
 
 use super::listing::{Listing, Next, error_of};
 use super::request::{List, ListPlan, PAGE_OBJECTS};
@@ -34,6 +35,16 @@ impl Action<Net> for S3 {
 
     fn endpoints(&self) -> Vec<Endpoint> {
         self.client.manner.endpoints(&self.plan.endpoint, None)
+    }
+
+    fn shows(&self, subject: &str) -> Shows {
+        match subject {
+            "objects" => Shows::AtMost(
+                self.plan.objects_max.into(),
+                "write a larger `objects_max` under `s3`: a listing that is longer is not looked at",
+            ),
+            _ => Shows::Anything,
+        }
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

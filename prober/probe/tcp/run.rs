@@ -9,7 +9,9 @@ use model::outcome::{Failure, FailureClass};
 use model::probe::{BoxFuture, Detail};
 use model::step::{Hop, Phase};
 use regex::bytes::Regex;
+use scenario::form::{Extent, Form};
 use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::showing::Shows;
 use scenario::value::{self, Selector, Value};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -85,6 +87,23 @@ impl Action<Net> for Tcp {
 
     fn endpoints(&self) -> Vec<Endpoint> {
         self.reach.endpoints()
+    }
+
+    fn shows(&self, subject: &str) -> Shows {
+        let reads = self.rounds.iter().any(|round| !matches!(round.reading, Reading::Nothing));
+        match subject {
+            "response" | "responses" | "size" if !reads => {
+                Shows::Nothing("add read: true, or what the answer ends with: read_until: \"\\n\"")
+            }
+            _ => Shows::Anything,
+        }
+    }
+
+    fn form(&self, subject: &str, value: &str, extent: Extent) -> Form {
+        match subject {
+            "response" | "responses" => self.encoding.form(value, extent),
+            _ => Form::Fits,
+        }
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

@@ -11,13 +11,15 @@ use model::probe::BoxFuture;
 use model::step::{Hop, Phase};
 use model::time::Timestamp;
 use rustls_pki_types::ServerName;
+use scenario::form::{Extent, Form};
 use scenario::kind::{Action, Endpoint, Nothing, StepContext, StepOutcome};
+use scenario::showing::Shows;
 use tokio::io::AsyncWriteExt as _;
 
 use super::accepts::{Asked, ask};
 use super::chain::{Facts, Served, judge};
 use super::evidence::Shown;
-use super::subjects::{ACCEPTS, CRL};
+use super::subjects::{self, ACCEPTS, CRL};
 use crate::net::address::{Host, HostPort};
 use crate::net::dial::dial;
 use crate::net::each;
@@ -55,8 +57,17 @@ impl Action<Net> for Tls {
         self.reach.to_string()
     }
 
-    fn shows(&self, subject: &str) -> bool {
-        subject != CRL || self.choice.crl.is_some()
+    fn shows(&self, subject: &str) -> Shows {
+        match subject {
+            CRL if self.choice.crl.is_none() => {
+                Shows::Nothing("add the list of revoked certificates under `tls`: crl: certs/internal.crl")
+            }
+            _ => Shows::Anything,
+        }
+    }
+
+    fn form(&self, subject: &str, value: &str, extent: Extent) -> Form {
+        subjects::form(subject, value, extent)
     }
 
     fn looked_at(&mut self, subjects: &[&'static str]) {

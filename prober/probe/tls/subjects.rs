@@ -1,5 +1,6 @@
 //! What assertions of a `tls` step may look at.
 
+use scenario::form::{Extent, Form};
 use scenario::kind::{Shape, Subject};
 use scenario::value::SubjectType;
 
@@ -133,3 +134,79 @@ pub(super) const SUBJECTS: &[Subject] = &[
         "{ gte: 2 }"
     ),
 ];
+
+/// Whether a certificate's number or key is ever shown like this.
+pub(super) fn form(subject: &str, value: &str, extent: Extent) -> Form {
+    match subject {
+        "serial" => serial(value),
+        "key_type" if extent == Extent::Whole => key_type(value),
+        _ => Form::Fits,
+    }
+}
+
+/// Hexadecimal digits, in capitals and with nothing between them.
+fn serial(value: &str) -> Form {
+    let written = value.to_ascii_uppercase().replace("0X", "").replace([':', ' ', '-'], "");
+    let is_number = !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_number {
+        true if written == value => Form::Fits,
+        true => Form::Written(format!("\"{written}\"")),
+        false => Form::Never("it is shown in hexadecimal digits, in capitals: \"03A1F0\"".into()),
+    }
+}
+
+/// `RSA 2048`, `EC 256`, `Ed25519`; other algorithms have names of their own.
+fn key_type(value: &str) -> Form {
+    let upper = value.to_ascii_uppercase().replace(['-', '_', ' '], "");
+    let size = |start: &str| {
+        let size = upper.strip_prefix(start)?;
+        size.bytes().all(|byte| byte.is_ascii_digit()).then(|| size.to_owned())
+    };
+    let (name, size) = match (size("RSA"), size("ECDSAP").or_else(|| size("ECDSA")).or_else(|| size("EC"))) {
+        (Some(size), _) => ("RSA", size),
+        (_, Some(size)) => ("EC", size),
+        _ if upper == "ED25519" && value != "Ed25519" => return Form::Written("Ed25519".to_owned()),
+        _ => return Form::Fits,
+    };
+    if size.is_empty() {
+        return Form::Never(format!("the size belongs to it: write {{ starts_with: {name} }}").into());
+    }
+    let written = format!("{name} {size}");
+    if written == value { Form::Fits } else { Form::Written(written) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_numbers_have_one_form() {
+        let check = |subject: &str, value: &str, expected: &str| {
+            let found = match form(subject, value, Extent::Whole) {
+                Form::Fits => String::new(),
+                Form::Written(text) => text,
+                Form::Never(help) => help.into_owned(),
+            };
+            assert_eq!(found, expected, "{subject} {value}");
+        };
+        for (given, written) in [
+            ("RSA 2048", ""),
+            ("EC 256", ""),
+            ("Ed25519", ""),
+            ("dsaEncryption", ""),
+            ("rsa2048", "RSA 2048"),
+            ("RSA-4096", "RSA 4096"),
+            ("ECDSA P-256", "EC 256"),
+            ("ec-384", "EC 384"),
+            ("ed25519", "Ed25519"),
+            ("RSA", "the size belongs to it: write { starts_with: RSA }"),
+        ] {
+            check("key_type", given, written);
+        }
+        assert_eq!(form("key_type", "RSA", Extent::Part), Form::Fits);
+        check("serial", "03A1F0", "");
+        check("serial", "03:a1:f0", "\"03A1F0\"");
+        check("serial", "number", "it is shown in hexadecimal digits, in capitals: \"03A1F0\"");
+        check("issuer", "rsa", "");
+    }
+}

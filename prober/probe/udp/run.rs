@@ -8,7 +8,9 @@ use model::address_text::ip_text;
 use model::outcome::{Failure, FailureClass};
 use model::probe::{BoxFuture, Detail};
 use model::step::Phase;
-use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
+use scenario::form::{Extent, Form};
+use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome, Takes};
+use scenario::showing::Shows;
 use scenario::value::{self, Selector, Value};
 use tokio::net::UdpSocket;
 
@@ -65,6 +67,31 @@ impl Action<Net> for Udp {
 
     fn endpoints(&self) -> Vec<Endpoint> {
         self.reach.endpoints()
+    }
+
+    fn shows(&self, subject: &str) -> Shows {
+        match (subject, self.wanted) {
+            ("response" | "responses" | "size", Wanted::None) => {
+                Shows::Nothing("leave out `reply: none`: no reply is waited for")
+            }
+            ("replies", Wanted::None) => Shows::AtMost(0, "leave out `reply: none`: no reply is waited for"),
+            ("replies", Wanted::Required(most) | Wanted::Optional(most)) => {
+                Shows::AtMost(most as u64, "write a larger `replies` under `udp`, or expect less")
+            }
+            _ => Shows::Anything,
+        }
+    }
+
+    fn takes(&self) -> Option<Takes> {
+        let least = self.wait?;
+        Some(Takes { least, what: "replies are waited for during", key: "wait" })
+    }
+
+    fn form(&self, subject: &str, value: &str, extent: Extent) -> Form {
+        match subject {
+            "response" | "responses" => self.encoding.form(value, extent),
+            _ => Form::Fits,
+        }
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

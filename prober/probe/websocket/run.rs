@@ -10,6 +10,7 @@ use model::outcome::Failure;
 use model::probe::{BoxFuture, Detail};
 use model::step::{Hop, Phase};
 use regex::bytes::Regex;
+use scenario::form::{Extent, Form};
 use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::template::Template;
 
@@ -94,6 +95,13 @@ impl Action<Net> for WebSocket {
     fn endpoints(&self) -> Vec<Endpoint> {
         let target = self.url.constant().and_then(|text| url::parse(text).ok());
         target.iter().map(|target| target.address.endpoint()).collect()
+    }
+
+    fn form(&self, subject: &str, value: &str, extent: Extent) -> Form {
+        match subject {
+            "message" | "messages" => self.encoding.form(value, extent),
+            _ => Form::Fits,
+        }
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {

@@ -20,7 +20,7 @@ pub(crate) fn bind(scalar: &Scalar, wanted: &KeyType, key: &str, span: Span) -> 
         KeyType::Percent => percent(scalar, key, span).map(Bound::Percent),
         KeyType::DurationOr(words) => duration_or(scalar, words, key, span),
         KeyType::Formed(wanted, _) => bind(scalar, wanted, key, span),
-        _ => Err(wrong_type(wanted, span, &describe(scalar))),
+        _ => Err(wrong_type(wanted, span, &scalar.describe())),
     }
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn text(scalar: &Scalar, key: &str, span: Span) -> Result<String, Dia
     if plain_int || matches!(scalar.kind, ScalarKind::Text | ScalarKind::Quoted) {
         return Ok(scalar.text.to_string());
     }
-    let problem = wrong_type(&KeyType::Text, span, &describe(scalar));
+    let problem = wrong_type(&KeyType::Text, span, &scalar.describe());
     Err(match scalar.kind {
         ScalarKind::Null => problem,
         // In quotes it would be refused too.
@@ -42,7 +42,7 @@ pub(crate) fn text(scalar: &Scalar, key: &str, span: Span) -> Result<String, Dia
 }
 
 pub(crate) fn duration(scalar: &Scalar, key: &str, span: Span) -> Result<std::time::Duration, Diagnostic> {
-    let wrong = || wrong_type(&KeyType::Duration, span, &describe(scalar));
+    let wrong = || wrong_type(&KeyType::Duration, span, &scalar.describe());
     if matches!(scalar.kind, ScalarKind::Null | ScalarKind::Bool(_)) {
         return Err(wrong());
     }
@@ -89,12 +89,12 @@ fn duration_or(
 
 /// `99.9%`: the sign says that 0.999 was not meant.
 fn percent(scalar: &Scalar, key: &str, span: Span) -> Result<model::objective::Share, Diagnostic> {
-    let wrong = || wrong_type(&KeyType::Percent, span, &describe(scalar));
+    let wrong = || wrong_type(&KeyType::Percent, span, &scalar.describe());
     parse_percent(&scalar.text).map_err(|error| match error {
         PercentError::Bare(fixed) => Diagnostic::error(
             "E160",
             span,
-            format!("expected a share like `99.9%`, found {}", describe(scalar)),
+            format!("expected a share like `99.9%`, found {}", scalar.describe()),
         )
         .label("a share needs its sign")
         .help(format!("write {key}: {fixed}")),
@@ -103,12 +103,20 @@ fn percent(scalar: &Scalar, key: &str, span: Span) -> Result<model::objective::S
         PercentError::Digits => {
             Diagnostic::error("E104", span, "a share has at most four digits after the point")
         }
-        PercentError::Shape => wrong().help(format!("write {key}: 99.9%")),
+        PercentError::Shape => {
+            let pointed = scalar.text.replace(',', ".");
+            let meant = match parse_percent(&pointed) {
+                Ok(_) => pointed,
+                Err(PercentError::Bare(fixed)) => fixed,
+                Err(_) => "99.9%".to_owned(),
+            };
+            wrong().help(format!("write {key}: {meant}"))
+        }
     })
 }
 
 pub(crate) fn size(scalar: &Scalar, span: Span) -> Result<u64, Diagnostic> {
-    let wrong = || wrong_type(&KeyType::Size, span, &describe(scalar));
+    let wrong = || wrong_type(&KeyType::Size, span, &scalar.describe());
     if matches!(scalar.kind, ScalarKind::Null | ScalarKind::Bool(_)) {
         return Err(wrong());
     }
@@ -131,7 +139,7 @@ pub(crate) fn bool(scalar: &Scalar, key: &str, span: Span) -> Result<bool, Diagn
     if let ScalarKind::Bool(value) = scalar.kind {
         return Ok(value);
     }
-    let problem = wrong_type(&KeyType::Bool, span, &describe(scalar));
+    let problem = wrong_type(&KeyType::Bool, span, &scalar.describe());
     let meant = match scalar.text.to_ascii_lowercase().as_str() {
         "yes" | "on" | "y" | "true" => Some(true),
         "no" | "off" | "n" | "false" => Some(false),
@@ -148,7 +156,7 @@ pub(crate) fn bool(scalar: &Scalar, key: &str, span: Span) -> Result<bool, Diagn
 
 pub(crate) fn int(scalar: &Scalar, least: i64, most: i64, span: Span) -> Result<i64, Diagnostic> {
     let ScalarKind::Int(number) = scalar.kind else {
-        let problem = wrong_type(&KeyType::Int(least, most), span, &describe(scalar));
+        let problem = wrong_type(&KeyType::Int(least, most), span, &scalar.describe());
         let quoted = scalar.kind == ScalarKind::Quoted && scalar.text.parse::<i64>().is_ok();
         let plain: String =
             scalar.text.chars().filter(|letter| !matches!(letter, '_' | ',' | '\'')).collect();
@@ -220,11 +228,15 @@ pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Dia
             no_leading_zero(scalar, span)?;
             number.into()
         }
-        ScalarKind::Float(_) if is_whole(&scalar.text) => {
+        ScalarKind::Float(near) if is_whole(&scalar.text) => {
             no_leading_zero(scalar, span)?;
             let number = scalar.text.parse::<u64>().map_err(|_| {
                 Diagnostic::error("E104", span, "this whole number is too large to be kept exactly")
-                    .help(format!("put it in quotes, as a text: \"{}\"", scalar.text))
+                    .help(format!("write {near:e}: JSON's numbers are rounded so, too"))
+                    .help(format!(
+                        "for a text, or an SQL numeric digit by digit, put it in quotes: \"{}\"",
+                        scalar.text
+                    ))
             })?;
             number.into()
         }
@@ -235,10 +247,13 @@ pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Dia
                 scalar.text
             )));
         }
-        ScalarKind::Float(number) => match serde_json::Number::from_f64(number) {
-            Some(number) => serde_json::Value::Number(number),
-            None => return Err(Diagnostic::error("E104", span, "this number is too large")),
-        },
+        ScalarKind::Float(number) => {
+            let number = serde_json::Number::from_f64(number).ok_or_else(|| {
+                Diagnostic::error("E104", span, "this number is too large")
+                    .help("no number of JSON is more than 1.7976931348623157e308")
+            })?;
+            serde_json::Value::Number(number)
+        }
         ScalarKind::Text | ScalarKind::Quoted => (&*scalar.text).into(),
     })
 }
@@ -252,12 +267,6 @@ fn is_whole(text: &str) -> bool {
 /// "expected a duration like `30s`, found a list".
 pub(crate) fn wrong_type(wanted: &KeyType, span: Span, found: &str) -> Diagnostic {
     Diagnostic::error("E103", span, format!("expected {}, found {found}", wanted_words(wanted)))
-}
-
-fn describe(scalar: &Scalar) -> String {
-    let node =
-        crate::tree::Node { value: crate::tree::NodeValue::Scalar(scalar.clone()), span: Span::default() };
-    node.describe()
 }
 
 /// What a key's value must be, in words for its author.

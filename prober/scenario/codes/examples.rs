@@ -121,6 +121,11 @@ http: ${vars.shop}/",
         right: "scenarios/shop.yaml",
     },
     Example {
+        code: "E021",
+        wrong: "slo: { objective: 99,9% }",
+        right: "slo: { objective: 99.9% }",
+    },
+    Example {
         code: "E101",
         wrong: r"name: example
 http: ${vars.shop}/",
@@ -839,5 +844,10 @@ http: https://shop.example/health",
         code: "W360",
         wrong: "expect: { body: { not: { matches: /error/i } } }",
         right: "expect: { body: { not: { matches: '(?i)error' } } }",
+    },
+    Example {
+        code: "W361",
+        wrong: "http: ${vars.shop}/#/checkout",
+        right: "http: ${vars.shop}/checkout",
     },
 ];

@@ -92,6 +92,11 @@ impl<N> Compiler<'_, N> {
         }
         let mut steps = steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?;
         let (mut teardown, good) = (teardown?, good.unwrap_or_default());
+        let limits =
+            [(&scenario.steps, &steps, scenario.timeout), (&scenario.teardown, &teardown, scenario.grace)];
+        for (nodes, plans, limit) in limits {
+            nodes.iter().zip(plans).for_each(|(node, plan)| node.check_time(plan, limit, binder.report));
+        }
         for step in steps.iter_mut().chain(&mut teardown) {
             let of_run = good.iter().chain(ineligible.iter().flatten());
             let of_run = of_run.filter(|assertion| assertion.applies_to(step.kind)).map(Assertion::subject);

@@ -7,12 +7,12 @@ use model::outcome::FailureClass;
 use super::keys::{POLL_KEYS, RETRY_KEYS};
 use super::steps::Limit;
 use crate::bind::{Binder, Elsewhere, Place};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, Key};
 use crate::repeat::{
     ATTEMPTS_DEFAULT, BACKOFF_DEFAULT, POLL_EVERY_DEFAULT, POLL_EVERY_MIN, RETRY_ON_DEFAULT, RetryPlan,
 };
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 use crate::tree::Node;
 use crate::units::show_duration;
 
@@ -54,7 +54,8 @@ pub(super) fn read<'t>(
         binder.report.push(problem.help("leave one of them out"));
     }
     let poll = step.get("poll").and_then(|node| poll(node, limit, binder));
-    let retry = step.get("retry").and_then(|node| retry(node, at("retry").unwrap_or(node.span), binder));
+    let retry =
+        step.get("retry").and_then(|node| retry(node, at("retry").unwrap_or(node.span), limit, binder));
     (poll, retry)
 }
 
@@ -108,7 +109,7 @@ fn poll<'t>(node: &'t Node, limit: &Limit, binder: &mut Binder<'_, '_>) -> Optio
     Some(PollNode { every, timeout, until, stop_if: node.get("stop_if") })
 }
 
-fn retry(node: &Node, at: Span, binder: &mut Binder<'_, '_>) -> Option<RetryNode> {
+fn retry(node: &Node, at: Span, limit: &Limit, binder: &mut Binder<'_, '_>) -> Option<RetryNode> {
     let elsewhere = |typed: &str| match typed {
         "count" | "times" | "max" | "retries" | "max_attempts" => {
             Some(Elsewhere::Hint("the number is `attempts`, the first one included".to_owned()))
@@ -130,7 +131,25 @@ fn retry(node: &Node, at: Span, binder: &mut Binder<'_, '_>) -> Option<RetryNode
         };
         words.value.into_iter().filter_map(|found| word(found.value)).collect()
     });
-    let backoff = fields.duration("backoff").map_or(BACKOFF_DEFAULT, |given| given.value);
-    let plan = RetryPlan { attempts: attempts.unwrap_or(ATTEMPTS_DEFAULT), on: classes.into(), backoff };
+    let backoff = fields.duration("backoff");
+    let attempts = attempts.unwrap_or(ATTEMPTS_DEFAULT);
+    if let Some(given) = &backoff {
+        time_for_all(given, attempts, limit, binder.report);
+    }
+    let backoff = backoff.map_or(BACKOFF_DEFAULT, |given| given.value);
+    let plan = RetryPlan { attempts, on: classes.into(), backoff };
     Some(RetryNode { plan, at })
+}
+
+/// The pauses between all attempts must be shorter than what they share.
+fn time_for_all(backoff: &Spanned<Duration>, attempts: u32, limit: &Limit, report: &mut Report) {
+    let pauses = backoff.value.saturating_mul(attempts.saturating_sub(1));
+    if pauses < limit.value || attempts < 2 {
+        return;
+    }
+    let (pauses, most) = (show_duration(pauses), show_duration(limit.value));
+    let message = format!("after pauses of {pauses} there is no time for {attempts} attempts");
+    let problem = Diagnostic::error("E104", backoff.span, message);
+    let help = format!("{} `{}` is {most}: write a shorter `backoff`", limit.whose, limit.key);
+    report.push(problem.help(help));
 }

@@ -13,24 +13,32 @@ use crate::value::{SubjectType, Value};
 /// Whether no value of the type fulfils the matcher.
 pub(super) fn never_holds(matcher: &Matcher, value: ValueType, key: &str) -> bool {
     match matcher {
-        Matcher::Compare(comparison, literal) => {
-            let (Some((least, most)), Some(limit)) = (bounds(value, key), number(literal)) else {
-                return false;
-            };
-            match comparison {
-                Comparison::Less => limit <= least,
-                Comparison::AtMost => limit < least,
-                Comparison::Greater => limit >= most,
-                Comparison::AtLeast => limit > most,
-            }
-        }
-        Matcher::Equals(literal) => match (bounds(value, key), number(literal)) {
-            (Some((least, most)), Some(wanted)) => !(least..=most).contains(&wanted),
-            _ => false,
-        },
         Matcher::Not(inner) => {
             !inner.is_empty() && inner.iter().all(|matcher| always_holds(matcher, value, key))
         }
+        _ => bounds(value, key).is_some_and(|ends| is_outside(matcher, ends)),
+    }
+}
+
+/// Whether no number from 0 to `most` fulfils all of the matchers, as far as each of them tells.
+pub(crate) fn is_out_of_reach(matchers: &[Matcher], most: u64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^53")]
+    let ends = (0.0, most as f64);
+    matchers.iter().any(|matcher| is_outside(matcher, ends))
+}
+
+/// Whether no number between the ends, which are themselves among them, fulfils the matcher.
+fn is_outside(matcher: &Matcher, (least, most): (f64, f64)) -> bool {
+    let misses = |literal: &Literal| number(literal).is_some_and(|wanted| !(least..=most).contains(&wanted));
+    match matcher {
+        Matcher::Compare(comparison, literal) => number(literal).is_some_and(|limit| match comparison {
+            Comparison::Less => limit <= least,
+            Comparison::AtMost => limit < least,
+            Comparison::Greater => limit >= most,
+            Comparison::AtLeast => limit > most,
+        }),
+        Matcher::Equals(literal) => misses(literal),
+        Matcher::In(literals) => literals.iter().all(misses),
         _ => false,
     }
 }

@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
 use crate::matcher::{Comparison, FUTURE_TOLERANCE, JsonType, Literal, Matcher};
 use crate::source::Spanned;
-use crate::tree::{Node, NodeValue, ScalarKind};
+use crate::tree::{Node, NodeValue, Scalar, ScalarKind};
 use crate::value::SubjectType;
 
 /// A compiled operator and its words for people.
@@ -112,8 +112,31 @@ impl Binder<'_, '_> {
             let (matchers, words) = self.nested(node, value, key)?;
             return Some(Operand { matcher: Matcher::Not(matchers), words: format!("not {words}") });
         }
+        if value != ValueType::One(SubjectType::Status) && !is_list(value) && self.none_of_meant(node, value)
+        {
+            return None;
+        }
         let Operand { matcher, words } = self.bare(node, value, key)?;
         Some(Operand { matcher: Matcher::Not(Box::new([matcher])), words: format!("not {words}") })
+    }
+
+    /// Reports `not: [a, b]`: of a value that is no list, it would hold whatever that is.
+    fn none_of_meant(&mut self, node: &Node, value: ValueType) -> bool {
+        let items = node.list().unwrap_or_default();
+        let texts: Vec<_> = items.iter().filter_map(Node::scalar).map(written).collect();
+        if texts.is_empty() || texts.len() < items.len() {
+            return false;
+        }
+        let list = model::outcome::cut(texts.join(", "), 100);
+        let problem = Diagnostic::error("E305", node.span, "`not` compares with the list as a whole");
+        let problem = problem.help(format!("for none of these write not_in: [{list}]"));
+        self.report.push(match value {
+            ValueType::Dynamic => {
+                problem.help(format!("for any other list than this write not: {{ equals: [{list}] }}"))
+            }
+            _ => problem,
+        });
+        true
     }
 
     pub(super) fn one_of(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
@@ -317,4 +340,9 @@ impl Binder<'_, '_> {
 
 fn wrong(value: ValueType, node: &Node) -> Diagnostic {
     Diagnostic::error("E103", node.span, format!("expected {}, found {}", type_words(value), node.describe()))
+}
+
+/// A value as its author wrote it.
+fn written(scalar: &Scalar) -> String {
+    if scalar.kind == ScalarKind::Quoted { format!("\"{}\"", scalar.text) } else { scalar.text.to_string() }
 }

@@ -5,7 +5,7 @@ use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
 use crate::fields::KeyType;
 use crate::matcher::StatusRange;
-use crate::tree::Node;
+use crate::tree::{Node, Scalar};
 
 impl Binder<'_, '_> {
     /// `200`, `2xx`, or a list of those.
@@ -17,27 +17,28 @@ impl Binder<'_, '_> {
             let scalar = if item.scalar().is_some() {
                 self.constant(item, &KeyType::Text, "status")?
             } else {
-                return self.no_status(item);
+                return self.no_status(item, None);
             };
             match status(&scalar.text) {
                 Some(range) => ranges.push(range),
-                None => return self.no_status(item),
+                None => return self.no_status(item, Some(&scalar)),
             }
             words.push(scalar.text.to_string());
         }
         if ranges.is_empty() {
-            return self.no_status(node);
+            return self.no_status(node, None);
         }
         Some((ranges.into(), phrase::list(&words)))
     }
 
-    fn no_status<T>(&mut self, node: &Node) -> Option<T> {
-        let message = format!(
-            "expected a whole number of 100–599, `2xx`, or a list of those, found {}",
-            node.describe()
-        );
+    /// The mistake of a node, or of what its `${…}` stand for.
+    fn no_status<T>(&mut self, node: &Node, filled: Option<&Scalar>) -> Option<T> {
+        let found = filled.map_or_else(|| node.describe(), Scalar::describe);
+        let message = format!("expected a whole number of 100–599, `2xx`, or a list of those, found {found}");
         let problem = Diagnostic::error("E307", node.span, message);
-        self.report.push(match node.scalar().and_then(|scalar| meant(&scalar.text)) {
+        let is_written = node.scalar().is_some_and(|scalar| !scalar.text.contains("${"));
+        self.report.push(match filled.and_then(|scalar| meant(&scalar.text)) {
+            Some(meant) if !is_written => problem.help(format!("let it stand for {meant}")),
             Some(meant) => problem.label(format!("did you mean `{meant}`?")),
             None => problem.help("write status: 200, status: 2xx or status: [200, 204]"),
         });

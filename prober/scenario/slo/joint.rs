@@ -363,6 +363,16 @@ fn check_blind(
     let target = model::objective::Share::of_millionths(model::objective::Share::WHOLE)?;
     let policy = Policy { interval: slo.interval, regions: slo.regions, target };
     let least = policy.blind_after(gap);
+    let window = slo.objective.as_ref().map(|objective| objective.window.length());
+    if let Some(window) = window.filter(|window| given.value > *window) {
+        let window = show_duration(window);
+        let message = format!("silence would be told only after more than the window of {window}");
+        let problem = Diagnostic::error("E104", given.span, message);
+        report.push(
+            problem.help(format!("write {} or a little longer, or leave it out", spell_duration(least))),
+        );
+        return None;
+    }
     if given.value >= least {
         return Some(given.value);
     }

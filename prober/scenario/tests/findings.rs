@@ -122,6 +122,54 @@ fn names_of_headers_are_the_same_in_capital_letters() {
 }
 
 #[test]
+fn helps_are_about_what_was_written() {
+    let http = "http: https://x.example\n";
+    let quoted = "put the value in quotes: \"https://${vars.shop}/a\"";
+    check(PROJECT, "http: { url: https://${vars.shop}/a }\n", &["E010"], &[quoted]);
+    check(
+        PROJECT,
+        &format!("{http}slo: {{ objective: 99,9% }}\n"),
+        &["E021"],
+        &["numbers have a point: write 99.9%"],
+    );
+    check(PROJECT, &format!("{http}slo:\n  objective: 95,5%\n"), &["E103"], &["write objective: 95.5%"]);
+    check_expect("loss: { lt: 1,5% }", &["E021"], &["write 1.5%"]);
+    check(PROJECT, "http: { url: https://x.example, json: { a: 1, b: } }\n", &[], &[]);
+    let matrix = |status: &str| {
+        format!(
+            "matrix: {{ c: [\"{status}\"] }}\nhttp: https://x.example/${{matrix.c}}\nexpect: {{ status: \"${{matrix.c}}\" }}\n"
+        )
+    };
+    check(PROJECT, &matrix("200x"), &["E307"], &["found the text `200x`"]);
+    check(PROJECT, &matrix("20O"), &["E307"], &["found the text `20O`", "let it stand for 200"]);
+    let names = "only `${vars.…}`, `${matrix.…}`, `${params.…}` and `${region}` can be used here";
+    check_expect("body: { contains: \"${run.id}\" }", &["E207"], &[names]);
+    check(
+        PROJECT,
+        "http: { url: https://x.example, tls: shop }\n",
+        &["E103"],
+        &["write tls: { sni: shop.example }"],
+    );
+}
+
+#[test]
+fn a_list_under_not_is_none_of_them() {
+    let whole = "`not` compares with the list as a whole";
+    let none = "for none of these write not_in: [a, \"1\"]";
+    check_expect(
+        "json: { $.a: { not: [a, \"1\"] } }",
+        &["E305"],
+        &[whole, none, "write not: { equals: [a, \"1\"] }"],
+    );
+    check_expect("body: { not: [a, \"1\"] }", &["E305"], &[none]);
+    check_expect("headers: { X: { not: [a, \"1\"] } }", &["E305"], &[none]);
+    check_expect("json: { $.a: { not: { equals: [a, b] } } }", &[], &[]);
+    check_expect("json: { $.a: { not: [] } }", &[], &[]);
+    check_expect("json: { $.a: { not: [[a]] } }", &[], &[]);
+    check_expect("status: { not: [500, 501] }", &[], &[]);
+}
+
+#[test]
 fn what_is_suggested_can_be_typed() {
     let aa = "write answers: { contains: 192.0.2.1 }";
     check_expect("answers: 192.0.2.1", &["E305"], &[aa]);
@@ -131,7 +179,7 @@ fn what_is_suggested_can_be_typed() {
     check_expect("json: { a-b: 1 }", &["E302"], &["write \"$['a-b']\""]);
     check_expect("json: { \"$['a-b']\": 1 }", &[], &[]);
     check(PROJECT, "http: https://${region.name}.example/\n", &["E204"], &["write ${region}"]);
-    check(PROJECT, "http: https://x.example/ #top\n", &["W320"], &["write http: \"https://x.example/#top\""]);
+    check(PROJECT, "http: https://x.example/ #top\n", &["W320"], &["put the comment on a line of its own"]);
     for key in ["headers: { X: y }", "json: { a: b }"] {
         let texts = ["what is sent belongs under `http`", "what must come back under `expect`"];
         check(PROJECT, &format!("http: https://x.example\n{key}\n"), &["E102"], &texts);

@@ -2,8 +2,9 @@
 
 use granit_parser::Placement;
 
+use super::{Node, NodeValue, Scalar, ScalarKind, core_schema};
 use crate::diagnostic::{Diagnostic, Report};
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 
 /// Spaces that look like one and are none to YAML, and letters that nobody sees.
 const UNSEEN: [char; 7] = ['\u{a0}', '\u{2007}', '\u{202f}', '\u{200b}', '\u{2060}', '\u{feff}', '\u{3000}'];
@@ -30,12 +31,14 @@ pub(super) fn cut_off(text: &str, span: Span, comment: &str, placement: Placemen
     let problem = match before.split_once(": ").or_else(|| before.strip_suffix(':').map(|key| (key, ""))) {
         Some((key, value)) => {
             let key = key.trim_start_matches([' ', '-']);
-            // A URL has no spaces.
-            let quoted = if value.contains("://") {
-                format!("{}#{word}", value.trim())
-            } else {
-                format!("{} #{}", value.trim(), comment.trim_end())
-            };
+            // What would be put together is part of a URL that is never sent.
+            if value.contains("://") {
+                let help =
+                    "put the comment on a line of its own; what stands behind `#` in a URL is never sent";
+                report.push(problem.help(help));
+                return;
+            }
+            let quoted = format!("{} #{}", value.trim(), comment.trim_end());
             let quoted = quoted.trim_start().replace('\\', "\\\\").replace('"', "\\\"");
             problem.help(format!("write {key}: \"{}\"", model::outcome::cut(quoted, 100)))
         }
@@ -108,4 +111,31 @@ pub(super) fn unused(span: Span, word: &str) -> Diagnostic {
     Diagnostic::warning("W324", span, format!("nothing asks for the value named `{shown}`"))
         .label("to YAML, this word is a name for the value and no part of it")
         .help("put the value in quotes if it is a text, or leave the name out")
+}
+
+/// A key and its value.
+type Entry = (Spanned<String>, Node);
+
+/// `{ objective: 99,9% }`: to YAML, the number 99 and a key without a value. Mended, so that it is one mistake.
+pub(super) fn decimal_comma(text: &str, entries: &mut Vec<Entry>, report: &mut Report) {
+    let found = entries.windows(2).position(|pair| is_cut(text, &pair[0], &pair[1]));
+    let Some(index) = found.map(|before| before + 1) else { return };
+    let (rest, _) = entries.remove(index);
+    let (_, node) = &mut entries[index - 1];
+    let meant = format!("{}.{}", node.scalar().map_or("", |whole| &whole.text), rest.value);
+    node.span = Span { end: rest.span.end, ..node.span };
+    let problem = Diagnostic::error("E021", node.span, "inside of braces a comma ends the value");
+    report.push(problem.help(format!("numbers have a point: write {meant}")));
+    let kind = core_schema(&meant);
+    node.value = NodeValue::Scalar(Scalar { text: meant.into(), kind, verbatim: None, is_block: false });
+}
+
+/// Whether `after` is what a comma has cut off from the number of `before`.
+fn is_cut(text: &str, before: &Entry, after: &Entry) -> bool {
+    let kind = |entry: &Entry| entry.1.scalar().map(|scalar| scalar.kind);
+    let left_out = after.1.span.start == after.1.span.end && kind(after) == Some(ScalarKind::Null);
+    left_out
+        && matches!(kind(before), Some(ScalarKind::Int(_)))
+        && after.0.value.starts_with(|first: char| first.is_ascii_digit())
+        && text.get(before.1.span.end as usize..after.0.span.start as usize) == Some(",")
 }

@@ -61,6 +61,7 @@ fn without_an_old_part_records_wait_and_nothing_is_lost() {
     let Health::Failing { error, .. } = health.borrow().clone() else { panic!("just seen") };
     assert!(error.contains("full"), "{error}");
     assert_eq!(*store.durable().borrow(), 0);
+    assert!(store.stats().queue() > 0, "what waits is told");
     // Space is back: no restart.
     pages_max.store(1 << 30, Ordering::SeqCst);
     drop(queue);

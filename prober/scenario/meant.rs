@@ -1,5 +1,5 @@
-//! What is looked for, where it holds what its author hardly meant: the control character of an escape, the line break of
-//! a block, the slashes of another language.
+//! Texts that hold what their author hardly meant: the control character of an escape, the line break of a block, the
+//! slashes of another language, the stars of a shell. All of W360, for operators as for the paths and keys of kinds.
 
 use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
@@ -21,7 +21,7 @@ const FLAGS: &str = "dgimsuvy";
 
 impl Binder<'_, '_> {
     /// Looks at the texts that an operator looks for.
-    pub(super) fn as_meant(&mut self, matcher: &Matcher, operand: &Node) {
+    pub(crate) fn as_meant(&mut self, matcher: &Matcher, operand: &Node) {
         let is_pattern = matches!(matcher, Matcher::Matches(_));
         let looks_for_part = matches!(
             matcher,
@@ -41,7 +41,7 @@ impl Binder<'_, '_> {
     }
 
     /// Looks at a pattern that chooses what is looked at.
-    pub(super) fn pattern_as_meant(&mut self, pattern: &str, at: Span) {
+    pub(crate) fn pattern_as_meant(&mut self, pattern: &str, at: Span) {
         if let Some(problem) = doubt(pattern, false, true, at) {
             self.report.push(problem);
         }
@@ -51,6 +51,18 @@ impl Binder<'_, '_> {
             self.report.push(problem.help("write + in place of *, or what the text must have"));
         }
     }
+}
+
+/// Looks at the path of a file, or at what keys begin with, where `alone` says what is named by it.
+///
+/// Signs that a shell would put something else in the place of are doubted, since nothing here does.
+pub fn path(text: &str, at: Span, alone: &str) -> Option<Diagnostic> {
+    let message = match text.find(['*', '?']) {
+        _ if text.starts_with('~') => "no shell reads the `~` here: it is part of the name",
+        Some(_) => "no shell reads the `*` or `?` here: it is part of the name",
+        None => return None,
+    };
+    Some(Diagnostic::warning("W360", at, message).help(alone))
 }
 
 fn doubt(text: &str, is_block: bool, is_pattern: bool, at: Span) -> Option<Diagnostic> {

@@ -1,0 +1,157 @@
+//! Steps whose files ask for what no run can show, whatever the target does: told before anything runs.
+
+use scenario::compile::{Options, Sources, compile};
+use scenario::diagnostic::Diagnostic;
+use scenario::source::Source;
+
+use crate::KINDS;
+
+/// Compiles a scenario with this step, and compares the codes and helps of what is wrong with it.
+fn check(step: &str, expected: &[&str]) {
+    let found = compiled(&format!("name: a\naim: A.\nevery: 1m\n{step}\n"));
+    let found = found.iter().map(|one| format!("{} {}", one.code, one.help.join("; ")));
+    assert_eq!(found.collect::<Vec<_>>(), expected, "{step}");
+}
+
+fn compiled(text: &str) -> Vec<Diagnostic> {
+    let sources = Sources {
+        project: Some(Source { path: "prober.yaml".to_owned(), text: "version: 1\n".to_owned() }),
+        scenarios: vec![Source { path: "scenario.yaml".to_owned(), text: text.to_owned() }],
+        ..Sources::default()
+    };
+    compile(sources, &KINDS, &Options { prober: "test".to_owned(), ..Options::default() }).diagnostics
+}
+
+#[test]
+fn what_is_not_read_is_not_shown() {
+    let read = "E311 add read: true beside `path`, so that the content is read";
+    check("file: /var/x\nexpect: { content: { contains: a } }", &[read]);
+    check("file: /var/x\nwarn: { regex: { 'at (.+)': { exists: true } } }", &[read]);
+    check("file: /var/x\npoll: { until: { content: { contains: a } } }", &[read]);
+    check("file: { path: /var/x, read: true }\nexpect: { content: { contains: a } }", &[]);
+    let heard = "E311 add read: true, or what the answer ends with: read_until: \"\\n\"";
+    check("tcp: mail.example:25\nexpect: { response: { starts_with: '220' } }", &[heard]);
+    check(
+        "tcp: { address: 'mail.example:25', read: true }\nexpect: { response: { starts_with: '220' } }",
+        &[],
+    );
+    check("tcp: { address: 'mail.example:25', send: x }\nexpect: { size: { gt: 0 } }", &[]);
+    let replies = "E311 leave out `reply: none`: no reply is waited for";
+    let udp = |rest: &str| format!("udp: {{ address: 'a.example:7', send: x{rest}");
+    check(&udp(", reply: none }\nexpect: { response: { contains: a } }"), &[replies]);
+    check(&udp(", reply: optional }\nexpect: { response: { contains: a } }"), &[]);
+    check(
+        "http: HEAD https://a.example/\nexpect: { body: { contains: a } }",
+        &["E311 ask with GET, or leave it out: an answer to HEAD has no body"],
+    );
+    let plain = "E311 write https:// in the URL: over http there is no certificate";
+    check("http: { url: 'http://a.example/', follow: 0 }\nexpect: { expires_in: { gt: 2d } }", &[plain]);
+    check("http: http://a.example/\nexpect: { expires_in: { gt: 2d } }", &[]);
+    check("http: { url: 'https://a.example/', follow: 0 }\nexpect: { expires_in: { gt: 2d } }", &[]);
+}
+
+#[test]
+fn numbers_end_where_the_step_does() {
+    let follow = "E310 write a larger `follow` under `http`, or expect less";
+    let http = |rest: &str| format!("http: {{ url: 'https://a.example/', {rest}");
+    check(&http("follow: 2 }\nexpect: { redirects: { gte: 3 } }"), &[follow]);
+    check(&http("follow: 2 }\nexpect: { redirects: { in: [3, 4] } }"), &[follow]);
+    check(&http("follow: 2 }\nexpect: { redirects: 2 }"), &[]);
+    let limit = "E310 write a larger `body_limit` under `http`: a body that is longer is not looked at";
+    check(&http("body_limit: 1kB }\nexpect: { size: { gt: 1kB } }"), &[limit]);
+    check(&http("body_limit: 1kB }\nexpect: { size: { gte: 1kB } }"), &[]);
+    check(&http("body_limit: 1kB }\nexpect: { size: { lte: 2kB } }"), &[]);
+    let pings = "E310 write a larger `count`, or expect less";
+    check("icmp: a.example\nexpect: { replies: { gt: 3 } }", &[pings]);
+    check("icmp: a.example\nexpect: { replies: 3 }", &[]);
+}
+
+#[test]
+fn one_version_is_no_other() {
+    let help = "E310 `http_version` under `http` asks for one version: change it, or what is expected";
+    let http = |version: &str, expect: &str| {
+        format!(
+            "http: {{ url: 'https://a.example/', http_version: \"{version}\" }}\nexpect: {{ http_version: {expect} }}"
+        )
+    };
+    check(&http("1.1", "\"2\""), &[help]);
+    check(&http("2", "{ lt: \"2\" }"), &[help]);
+    check(&http("2", "{ gte: \"1.1\" }"), &[]);
+    check(&http("auto", "\"2\""), &[]);
+}
+
+#[test]
+fn a_version_has_one_spelling() {
+    let text = "name: a\naim: A.\nevery: 1m\nhttp: https://a.example/\nexpect: { http_version: \"2.0\" }\n";
+    let labels: Vec<_> = compiled(text).into_iter().map(|one| (one.code, one.label)).collect();
+    assert_eq!(labels, [("E105", "did you mean `2`?".to_owned())]);
+}
+
+#[test]
+fn what_is_not_there_has_no_age() {
+    let help = "E310 leave out `modified`, or write exists: true";
+    check("file: /var/x\nexpect: { exists: false, modified: { newer_than: 1h } }", &[help]);
+    check("file: /var/x\nexpect: { exists: false, modified: { exists: false } }", &[]);
+    check("file: /var/x\nexpect: { exists: true, modified: { newer_than: 1h } }", &[]);
+}
+
+#[test]
+fn what_takes_longer_than_its_step_is_told() {
+    check(
+        "timeout: 2s\nicmp: { host: a.example, count: 50, interval: 1s }",
+        &["E112 write a smaller `count`, or a longer `timeout`"],
+    );
+    check("timeout: 2s\nicmp: { host: a.example, count: 3, interval: 1s }", &[]);
+    let wait = "E112 write a smaller `wait`, or a longer `timeout`";
+    check("timeout: 2s\nudp: { address: 'a.example:7', send: x, wait: 5s }", &[wait]);
+    check("timeout: 2s\nudp: { address: 'a.example:7', send: x, wait: 2s }", &[]);
+    let pause = "E104 the scenario's `timeout` is 2s: write a shorter `backoff`";
+    check("timeout: 2s\nhttp: https://a.example/\nretry: { backoff: 5s }", &[pause]);
+    check("timeout: 2s\nhttp: https://a.example/\nretry: { attempts: 3, backoff: 1s }", &[pause]);
+    check("timeout: 2s\nhttp: https://a.example/\nretry: { attempts: 3, backoff: 900ms }", &[]);
+}
+
+#[test]
+fn bytes_are_compared_as_they_are_shown() {
+    let tcp = |encoding: &str, expect: &str| {
+        let send = if encoding == "text" { "a" } else { "0000" };
+        format!(
+            "tcp: {{ address: 'a.example:7', send: \"{send}\", encoding: {encoding} }}\nexpect: {{ response: {expect} }}"
+        )
+    };
+    let written = "E305 write \"abcd\", the form in which it is shown";
+    check(&tcp("hex", "{ starts_with: AB CD }"), &[written]);
+    check(&tcp("hex", "\"0xabCD\""), &[written]);
+    check(&tcp("hex", "abcd"), &[]);
+    check(&tcp("hex", "{ contains: abc }"), &[]);
+    let hex = "E305 bytes are shown as pairs of hexadecimal digits in small letters: 00ff";
+    check(&tcp("hex", "abc"), &[hex]);
+    check(&tcp("hex", "{ in: [pong] }"), &[hex]);
+    let base64 = "E305 bytes are shown in Base64, with + and / and its padding: /w==";
+    check(&tcp("base64", "{ contains: \"a b\" }"), &[base64]);
+    check(&tcp("base64", "_w=="), &[base64]);
+    check(&tcp("base64", "/w=="), &[]);
+    check(&tcp("text", "{ starts_with: AB CD }"), &[]);
+}
+
+#[test]
+fn signs_of_shells_and_browsers_are_doubted() {
+    let alone = "W360 write the whole path of one file; of many, look at what makes them";
+    for path in ["'~/x'", "/var/*.tmp", "/var/a?"] {
+        check(&format!("file: {path}"), &[alone]);
+    }
+    check("file: /var/x~", &[]);
+    let s3 = |prefix: &str| {
+        format!(
+            "s3: {{ endpoint: 'https://s3.example', bucket: exports, prefix: '{prefix}' }}\nexpect: {{ objects: {{ gte: 1 }} }}"
+        )
+    };
+    check(
+        &s3("orders/*.csv"),
+        &["W360 write what all keys begin with, up to the sign; what they end with belongs into newest_key"],
+    );
+    check(&s3("orders/"), &[]);
+    let sent = "W361 leave it out; write %23 where the path itself has a `#`";
+    check("http: https://a.example/#/checkout", &[sent]);
+    check("http: https://a.example/%23/checkout", &[]);
+}
