@@ -9,6 +9,7 @@ use crate::meta;
 use crate::open::{Shared, Store};
 use crate::part::PartInfo;
 use crate::reader::{ReadError, Reader, StoredRun, body};
+use crate::recent::Place;
 
 /// Events in the order of their numbers.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,7 @@ pub struct Cursor {
     /// Under which name the place is stored; `None` if it is in memory only.
     pub(crate) name: Option<String>,
     /// The next number this reader wants.
-    pub(crate) position: i64,
+    pub(crate) position: Place,
     /// How many events it lost so far.
     pub(crate) lost: i64,
     reader: Reader,
@@ -59,6 +60,7 @@ impl Store {
     }
 
     fn cursor_at(&self, name: Option<String>, position: i64, lost: i64) -> Cursor {
+        let position = self.shared.recent.lock().expect("no holder panics").reader(position);
         Cursor { shared: Arc::clone(&self.shared), name, position, lost, reader: self.reader() }
     }
 
@@ -87,7 +89,7 @@ impl Store {
 impl Cursor {
     /// The number of the next event.
     pub fn next_seq(&self) -> u64 {
-        self.position.cast_unsigned()
+        self.position.get().cast_unsigned()
     }
 
     /// Up to `events_max` durable events of about `bytes_max` bytes from the cursor's place on; always one if there is one.
@@ -100,12 +102,12 @@ impl Cursor {
     pub fn next_batch(&mut self, events_max: usize, bytes_max: usize) -> Result<Batch, ReadError> {
         let events_max = events_max.max(1);
         let durable = self.shared.durable.borrow().cast_signed();
-        let mut batch = Batch { end: self.position.cast_unsigned(), ..Batch::default() };
-        if self.position > durable {
+        let mut batch = Batch { end: self.position.get().cast_unsigned(), ..Batch::default() };
+        if self.position.get() > durable {
             return Ok(batch);
         }
         if let Some(events) =
-            self.shared.recent.lock().expect("no holder panics").from(self.position, events_max)
+            self.shared.recent.lock().expect("no holder panics").from(self.position.get(), events_max)
         {
             batch.end += events.len() as u64;
             batch.events = events;
@@ -113,7 +115,7 @@ impl Cursor {
         }
         let parts = self.reader.parts()?;
         self.reader.let_go(&parts);
-        let mut position = self.position;
+        let mut position = self.position.get();
         for (index, part) in parts.iter().enumerate() {
             let end = parts.get(index + 1).map_or(durable + 1, |next| next.first_seq);
             if end <= position {
@@ -217,7 +219,7 @@ impl Cursor {
     /// The place could not be stored; it is moved in memory all the same.
     pub fn advance(&mut self, batch: &Batch) -> Result<(), ReadError> {
         let end = batch.end.cast_signed();
-        if end <= self.position {
+        if end <= self.position.get() {
             return Ok(());
         }
         self.pass(batch);
@@ -230,18 +232,19 @@ impl Cursor {
     #[must_use]
     pub fn ahead(&self) -> Self {
         let reader = Reader::of(Arc::clone(&self.shared));
-        Self { shared: Arc::clone(&self.shared), name: None, position: self.position, lost: 0, reader }
+        let position = self.shared.recent.lock().expect("no holder panics").reader(self.position.get());
+        Self { shared: Arc::clone(&self.shared), name: None, position, lost: 0, reader }
     }
 
     /// The number of the next event that it wants.
-    pub const fn position(&self) -> u64 {
-        self.position.cast_unsigned()
+    pub fn position(&self) -> u64 {
+        self.position.get().cast_unsigned()
     }
 
     /// Events between the cursor's place and the newest durable one.
     pub fn behind(&self) -> u64 {
         let next = self.shared.durable.borrow().saturating_add(1);
-        next.saturating_sub(self.position.cast_unsigned())
+        next.saturating_sub(self.position.get().cast_unsigned())
     }
 
     /// Events that this cursor lost over its life, restarts included.

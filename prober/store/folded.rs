@@ -76,10 +76,10 @@ impl Cursor {
     /// Moves the place to the end of a batch, in memory only: until [`Cursor::commit`], a restart begins before it.
     pub fn pass(&mut self, batch: &Batch) {
         let end = batch.end.cast_signed();
-        if end <= self.position {
+        if end <= self.position.get() {
             return;
         }
-        self.position = end;
+        self.position.set(end);
         self.lost = self.lost.saturating_add(batch.lost.cast_signed());
         Stats::add(&self.shared.stats.lost, batch.lost);
         Stats::add(&self.shared.stats.unreadable, batch.unreadable);
@@ -102,7 +102,7 @@ impl Cursor {
         let name = self.name.as_deref().expect("a cursor with a state has a name");
         let meta = &self.shared.meta;
         let committed = meta.durably(|transaction| {
-            let place = params![name, self.position, self.lost];
+            let place = params![name, self.position.get(), self.lost];
             transaction.execute("INSERT OR REPLACE INTO cursors VALUES (?1, ?2, ?3)", place)?;
             write(transaction, name, state)?;
             enqueue(transaction, rows, now)

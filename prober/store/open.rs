@@ -36,7 +36,7 @@ pub struct Config {
     pub bytes_max: u64,
     /// Records that wait for the writer; when it is full, senders wait.
     pub queue_records: usize,
-    /// Newest events kept in memory for readers that keep up.
+    /// The most events kept in memory for readers that have not had them yet.
     pub recent_events: usize,
     /// The cursor that has to get everything: events that it has not passed never go without a word. `None`: none has to.
     pub held_by: Option<String>,

@@ -381,6 +381,7 @@ impl Writer {
                     Row::Missed(_) => {}
                 }
             }
+            recent.let_go();
         }
         if !self.group.marks.is_empty() {
             shared.marks.write().expect("no holder panics").add_all(&self.group.marks);
