@@ -139,13 +139,8 @@ pub(crate) fn read<'t, N>(
     let once = fields.bool("side_effects").filter(|once| once.value).map(|once| once.span);
     steps.iter_mut().chain(&mut teardown).for_each(|step| step.once = once);
     let name = scenario_name(&mut fields, (root, at), own, report);
-    let context = maintenance::Context { cron: &mut around.cron, now: around.now };
-    let binder = &mut Binder { report, names: &mut names };
-    let maintenance = maintenance::read(root.get("maintenance"), context, binder);
-    if interval.is_some() {
-        let all: Vec<_> = maintenance.iter().chain(&around.project.maintenance).collect();
-        blackout::check(root, &cadence, &all, binder.report);
-    }
+    let known = interval.is_some().then_some(&cadence);
+    let maintenance = maintenances(root, known, around, &mut Binder { report, names: &mut names });
     let (good, ineligible, retried) = sli::read(root, &mut Binder { report, names: &mut names });
     sli::is_ever_retried(retried.as_ref(), steps.iter().any(|step| step.retry.is_some()), report);
     let regions = regions(&mut fields, around.project, report);
@@ -181,6 +176,22 @@ pub(crate) fn read<'t, N>(
         retried_is_bad: retried.is_some_and(|retried| retried.value == "bad"),
         side_effects: once,
     })
+}
+
+/// The scenario's own maintenances; together with the project's they leave some slots of `cadence`, if that is known.
+fn maintenances<N>(
+    root: &Node,
+    cadence: Option<&Cadence>,
+    around: &mut Surroundings<'_, N>,
+    binder: &mut Binder<'_, '_>,
+) -> Vec<Arc<Maintenance>> {
+    let context = maintenance::Context { cron: &mut around.cron, now: around.now };
+    let own = maintenance::read(root.get("maintenance"), context, binder);
+    if let Some(cadence) = cadence {
+        let all: Vec<_> = own.iter().chain(&around.project.maintenance).collect();
+        blackout::check(root, cadence, &all, binder.report);
+    }
+    own
 }
 
 /// How often it runs, for the objective if it has one; the mean of a cadence costs something.

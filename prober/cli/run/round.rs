@@ -102,11 +102,8 @@ pub(super) async fn round(
                 ending.begin(&flights, entries);
             },
             () = until(ending.at.map(|at| (at, Duration::ZERO))) => {
-                for (index, flight) in &flights {
-                    if let Some(flight) = flight.get() {
-                        events.insert(*index, cut_off(&entries[*index], *flight, manner));
-                    }
-                }
+                let begun = flights.iter().filter_map(|(index, flight)| Some((*index, *flight.get()?)));
+                events.extend(begun.map(|(index, flight)| (index, cut_off(&entries[index], flight, manner))));
                 break;
             },
             _ = tick.tick(), if progress.is_wanted() => {
