@@ -39,6 +39,9 @@ pub(crate) fn check(root: &Node, cadence: &Cadence, windows: &[&Arc<Maintenance>
         }
         recurring.extend(Recurrence::new(expression, timezone).map(|recurrence| (recurrence, *duration)));
     }
+    if recurring.is_empty() {
+        return;
+    }
     let slots = match cadence {
         Cadence::Every { .. } => None,
         Cadence::Cron { expression, timezone } => match Recurrence::new(expression, timezone) {
@@ -46,7 +49,7 @@ pub(crate) fn check(root: &Node, cadence: &Cadence, windows: &[&Arc<Maintenance>
             None => return,
         },
     };
-    if recurring.is_empty() || !takes_all(slots.as_ref(), &recurring) {
+    if !takes_all(slots.as_ref(), &recurring) {
         return;
     }
     let key = |name: &str| root.map()?.iter().find(|(key, _)| key.value == name).map(|(key, _)| key.span);
