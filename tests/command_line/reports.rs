@@ -41,11 +41,12 @@ fn a_report_that_cannot_be_written_costs_no_run() {
         assert!(ran.err.contains("cannot be written"), "{}", ran.err);
     }
     assert_eq!(server.requests(), 0, "nothing was asked");
-    // A wrong file leaves no empty report behind, and an old one does not look like a new one.
+    // The report of a wrong file is its mistakes; an old one does not look like a new one.
     project.write("out.xml", "old");
     project.scenario("broken", "htpt: x");
     assert_eq!(project.prober(&["run", "--report", "junit=out.xml"]).code, Some(2));
-    assert!(!project.path("out.xml").exists());
+    let report = std::fs::read_to_string(project.path("out.xml")).unwrap();
+    assert!(report.starts_with("<?xml") && report.contains("did you mean `http`?"), "{report}");
     for (args, word) in
         [("xml=a", "no format `xml`"), ("junit", "FORMAT=FILE"), ("junti=a", "did you mean `junit`?")]
     {
