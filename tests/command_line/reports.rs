@@ -45,7 +45,7 @@ fn a_report_that_cannot_be_written_costs_no_run() {
     project.write("out.xml", "old");
     project.scenario("broken", "htpt: x");
     assert_eq!(project.prober(&["run", "--report", "junit=out.xml"]).code, Some(2));
-    let report = std::fs::read_to_string(project.path("out.xml")).unwrap();
+    let report = fs::read_to_string(project.path("out.xml")).unwrap();
     assert!(report.starts_with("<?xml") && report.contains("did you mean `http`?"), "{report}");
     for (args, word) in
         [("xml=a", "no format `xml`"), ("junit", "FORMAT=FILE"), ("junti=a", "did you mean `junit`?")]

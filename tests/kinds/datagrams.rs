@@ -76,6 +76,7 @@ fn run_apart(project: &Project, range: &str) -> Vec<Value> {
 fn pings_come_back_where_the_system_lets_them_go() {
     let ping = |keys: &str| format!("timeout: 5s\nicmp: {{ host: {keys} }}");
     let few = "interval: 50ms, wait: 300ms";
+    let apart = |count: u8| format!("icmp: {{ host: 127.0.0.1, count: {count}, interval: 100ms }}");
     let project = Project::with(
         "",
         &[
@@ -87,7 +88,15 @@ fn pings_come_back_where_the_system_lets_them_go() {
             ("six", ping(&format!("\"::1\", count: 2, size: 1400, {few}"))),
             ("name", ping(&format!("localhost, ip: \"4\", {few}"))),
             ("no-way", ping(&format!("192.0.2.1, {few}"))),
-            ("cut-off", "timeout: 400ms\nicmp: { host: 127.0.0.1, count: 5, interval: 100ms }".to_owned()),
+            // Each has the time for all its pings, both together have not.
+            (
+                "cut-off",
+                format!(
+                    "timeout: 400ms\nsteps:\n  - {{ name: three, {} }}\n  - {{ name: four, {} }}",
+                    apart(3),
+                    apart(4)
+                ),
+            ),
         ],
     );
     let events = run_apart(&project, "0 2147483647");
