@@ -309,22 +309,16 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// What a step that passed captured; what cannot be taken fails it.
     fn capture(
         &mut self,
         step: &StepPlan<Net>,
         record: &mut StepRecord,
         observed: &Observed<'_>,
     ) -> Vec<(Arc<str>, Captured)> {
-        let mut taken = Vec::with_capacity(step.captures.len());
-        for capture in &step.captures {
-            match capture.take(observed) {
-                Ok(captured) => keep(&mut taken, record, capture.name(), captured),
-                Err(why) => {
-                    let message = format!("`{}` could not be captured: {why}", capture.name());
-                    let failure = Failure::new(FailureClass::Incorrect, "assert.capture", message);
-                    self.fail(record, Reason::Failed, failure);
-                }
-            }
+        let (taken, failures) = take(step, record, observed);
+        for failure in failures {
+            self.fail(record, Reason::Failed, failure);
         }
         taken
     }
@@ -338,16 +332,10 @@ impl<'a> Judge<'a> {
         record: &mut StepRecord,
         observed: &Observed<'_>,
     ) -> Vec<(Arc<str>, Captured)> {
-        let mut taken = Vec::new();
-        for capture in &step.captures {
-            if let Ok(captured) = capture.take(observed) {
-                keep(&mut taken, record, capture.name(), captured);
-            }
+        let (mut taken, _) = take(step, record, observed);
+        if !record.teardown {
+            self.left_over.append(&mut taken);
         }
-        if record.teardown {
-            return taken;
-        }
-        self.left_over.append(&mut taken);
         taken
     }
 
@@ -386,10 +374,27 @@ fn matches(clause: &[Assertion], step: &StepPlan<Net>, observed: &Observed<'_>) 
     !clause.is_empty() && clause.iter().all(holds)
 }
 
-/// Adds `captured` to what is taken and, as people may see it, to `record`.
-fn keep(taken: &mut Vec<(Arc<str>, Captured)>, record: &mut StepRecord, name: &Arc<str>, captured: Captured) {
-    record.captures.push((name.to_string(), shown(name, &captured)));
-    taken.push((Arc::clone(name), captured));
+/// What `step` captures, shown in `record` as people may see it, and the failures of what cannot be taken.
+fn take(
+    step: &StepPlan<Net>,
+    record: &mut StepRecord,
+    observed: &Observed<'_>,
+) -> (Vec<(Arc<str>, Captured)>, Vec<Failure>) {
+    let (mut taken, mut failures) = (Vec::with_capacity(step.captures.len()), Vec::new());
+    for capture in &step.captures {
+        let name = capture.name();
+        match capture.take(observed) {
+            Ok(captured) => {
+                record.captures.push((name.to_string(), shown(name, &captured)));
+                taken.push((Arc::clone(name), captured));
+            }
+            Err(why) => {
+                let message = format!("`{name}` could not be captured: {why}");
+                failures.push(Failure::new(FailureClass::Incorrect, "assert.capture", message));
+            }
+        }
+    }
+    (taken, failures)
 }
 
 /// Notes why an assertion that held says less than it seems to.
