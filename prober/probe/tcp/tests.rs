@@ -232,6 +232,7 @@ async fn a_drip_ends_at_the_deadline() {
         trial.ended_in_time();
         return;
     }
+    panic!("the machine kept the peer waiting eight times in turn");
 }
 
 #[tokio::test]

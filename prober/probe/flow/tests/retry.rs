@@ -57,6 +57,8 @@ async fn only_what_is_named_is_tried_again() {
         ("hangs up", "    retry: { on: connect }\n", "timeout", 0),
         ("refused up", "    retry: { attempts: 1 }\n", "connect.refused", 0),
         ("refused up", "    retry: {}\n", "", 1),
+        // There is no time left for a second attempt.
+        ("hangs up", "    retry: { on: timeout, backoff: 9s }\n", "timeout", 0),
         // A connection that was reset after the request may have done its work.
         ("once reset up", "    retry: { on: connect }\n", "connect.reset", 0),
         ("once refused up", "    retry: { on: connect }\n", "", 1),
@@ -66,6 +68,8 @@ async fn only_what_is_named_is_tried_again() {
         let found = outcome.failure.as_ref().map_or("", |failure| &failure.error_type);
         assert_eq!((found, outcome.steps[0].attempts.len()), (error, attempts), "{script} {more}");
         assert_eq!(outcome.marks.contains(&Mark::Flaky), error.is_empty(), "{script} {more}");
+        let note = more.contains("9s").then_some("no time was left for another attempt");
+        assert_eq!(outcome.steps[0].note.as_deref(), note, "{script} {more}");
     }
 }
 
