@@ -1,4 +1,4 @@
-//! HTTP: 45 states of a server, looked at by `prober`, `curl -w` and the exporter's module `http`.
+//! HTTP: 53 states of a server, looked at by `prober`, `curl -w` and the exporter's module `http`.
 
 use std::fmt::Write as _;
 use std::process::Stdio;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use testkit::hostile::{Fault, Hostile, Unconnectable};
 use testkit::http::{Reply, Server};
-use testkit::pki::{Flaw, Pki, Speech};
-use testkit::servers::Nginx;
+use testkit::pki::{Flaw, Pki, Speech, WEAK, Weak, weak};
+use testkit::servers::{Nginx, OpenSsl};
 
 use super::*;
 
@@ -25,6 +25,9 @@ struct Peers {
     hostile: Vec<(&'static str, Hostile)>,
     unconnectable: Unconnectable,
     free: u16,
+    /// A server whose key is one of P-521, and its authority's file.
+    beyond: (OpenSsl, String),
+    _folder: Arc<tempfile::TempDir>,
 }
 
 fn raw(text: &str) -> Fault {
@@ -85,7 +88,21 @@ impl Peers {
         let hostile = faults(&identity.server_config(&Speech::h1()));
         let hostile = hostile.into_iter().map(|(name, fault)| (name, Hostile::start(fault))).collect();
         let (unconnectable, free) = (Unconnectable::start(), testkit::wait::free_port());
-        Self { pki, nginx, plain, secure, slow_tls, flawed, hostile, unconnectable, free }
+        let (key, folder) = weak(Weak { leaf: "secp521r1", ..WEAK[0] });
+        let beyond = (OpenSsl::serve(&key, &[]), folder.path().join("root.pem").display().to_string());
+        Self {
+            pki,
+            nginx,
+            plain,
+            secure,
+            slow_tls,
+            flawed,
+            hostile,
+            unconnectable,
+            free,
+            beyond,
+            _folder: folder,
+        }
     }
 
     fn flawed(&self, wanted: Flaw) -> String {
@@ -226,6 +243,20 @@ fn servers(peers: &Peers) -> Vec<State> {
     ]
 }
 
+/// A server that is sound, and whose signatures are checked by the others alone.
+fn beyond(peers: &Peers) -> State {
+    let (server, ca) = &peers.beyond;
+    let url = format!("https://localhost:{}/", server.addr().port());
+    State {
+        name: "p-521",
+        scenario: format!("http: {{ url: \"{url}\", ca: \"{ca}\" }}"),
+        curl: Some(["--cacert", ca, &url].map(str::to_owned).into()),
+        blackbox: ("insecure", url),
+        expected: ("local.unsupported", Good, Good),
+        why: "we have no P-521, say so, and count the run neither as good nor as bad",
+    }
+}
+
 fn broken(peers: &Peers) -> Vec<State> {
     let of = |name, url, expected, why| state(peers, name, simple(url), expected, why);
     let http = |fault: &str| peers.hostile(fault, "http");
@@ -292,8 +323,8 @@ fn modules(root: &str) -> String {
 #[test]
 fn verdicts_and_values_beside_curl_and_the_blackbox_exporter() {
     let peers = Peers::start();
-    let states: Vec<_> = servers(&peers).into_iter().chain(broken(&peers)).collect();
-    assert!(states.len() >= 45, "{}", states.len());
+    let states: Vec<_> = servers(&peers).into_iter().chain(broken(&peers)).chain([beyond(&peers)]).collect();
+    assert!(states.len() >= 53, "{}", states.len());
     let root = peers.pki.root_file().display().to_string();
     let (project, mut events) = (Project::new(""), Vec::new());
     let asked = Asking::start(&project, &modules(&root));

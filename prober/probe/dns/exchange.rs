@@ -228,7 +228,7 @@ where
 
 /// The failure of a deadline that passed in `phases`' current phase.
 pub(super) fn timed_out(server: impl Display, deadline: Instant, phases: &Phases, ignored: u32) -> Failure {
-    if phases.current() == Some(Phase::Dns) {
+    if phases.current() == Some(Phase::Dns) || phases.settled().is_some() {
         // Who was looked up is the server itself; nothing was asked of it yet.
         return fault::timed_out(phases, deadline);
     }

@@ -66,11 +66,16 @@ impl Secured {
             .map_err(|error| fault::config(format!("QUIC cannot be set up: {error}")))?;
         let config = quinn::ClientConfig::new(Arc::new(tls));
         let broken = |error: ConnectionError| self.broken(&error, &watch);
-        let connected = quic::connect(peer, config, &name.to_str(), kept).await;
-        let connection = connected.map_err(|unconnected| match unconnected {
-            quic::Broken::Failed(failure) => failure,
-            quic::Broken::Quic(error) => broken(error),
-        })?;
+        let connection = match quic::connect(peer, config, &name.to_str(), kept).await {
+            Ok(connection) => connection,
+            Err(quic::Broken::Failed(failure)) => return Err(failure),
+            Err(quic::Broken::Quic(error)) => {
+                let refused = self.broken(&error, &watch);
+                phases.settle(Some(&refused));
+                let again = setup.look_again_over_quic(peer, &name, (&error, watch.met()));
+                return Err(Box::pin(again).await.map_or(refused, |(known, _)| known));
+            }
+        };
         phases.enter(Phase::Send);
         let (mut send, mut receive) = connection.open_bi().await.map_err(broken)?;
         let mut room: Room = [0; 2 + QUESTION_BYTES_MAX];

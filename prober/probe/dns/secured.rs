@@ -12,7 +12,7 @@ use crate::net::dial::dial;
 use crate::net::fault::within;
 use crate::net::phases::Phases;
 use crate::net::resolve::Family;
-use crate::net::tls::{TlsChoice, server_name};
+use crate::net::tls::{Before, TlsChoice, server_name};
 
 /// A server behind a handshake that proves who it is.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) async fn over_tls(
         // Files are read before anything is measured.
         let setup = asking.shared.tls(&server.choice).await?;
         let stream = dial(asking.shared, &server.address, server.family, phases).await?;
-        let (stream, _) = setup.connect(stream, &name, phases).await;
+        let (stream, _) = setup.connect(stream, &name, Before::Nothing, phases).await;
         let mut stream = stream?;
         let bytes = converse(&mut stream, asked, phases).await;
         bytes.map_err(|error| exchange::io_failure(&server.shown, &error))

@@ -21,7 +21,7 @@ use crate::net::dial::{Start, dial};
 use crate::net::proxy::{Proxy, ProxyWay};
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
-use crate::net::tls::{TlsChoice, server_name};
+use crate::net::tls::{Before, TlsChoice, server_name};
 
 /// How a step connects.
 #[derive(Clone, Debug, Default)]
@@ -127,12 +127,12 @@ impl Manner {
     ) -> Result<Connection, Failure> {
         // Files are read before anything is measured.
         let setup = if target.secure { Some(shared.tls(&self.tls).await?) } else { None };
-        let tcp = self.dial(shared, target, trail).await?;
+        let (tcp, before) = self.dial(shared, target, trail).await?;
         let peer = trail.phases.peer.expect("a connection that was dialled has a peer");
         let mut h2 = self.version == Version::H2;
         let stream = if let Some(setup) = setup {
             let name = server_name(self.name.as_ref().unwrap_or(&target.address.host))?;
-            let (stream, shown) = setup.connect(tcp, &name, &mut trail.phases).await;
+            let (stream, shown) = setup.connect(tcp, &name, before, &mut trail.phases).await;
             trail.tls = Some(Arc::new(TlsFacts::new(&shown, shared)));
             let chosen = shown.alpn.as_deref() == Some(b"h2");
             let stream = stream?;
@@ -153,21 +153,24 @@ impl Manner {
 
     /// The TCP connection: to the target, to a proxy that gets the request as it is, or through a proxy.
     ///
-    /// A tunnel through a proxy is a hop of its own; what is measured after it belongs to the request's hop.
+    /// With what came before TLS on it. A tunnel through a proxy is a hop of its own; what is measured after it belongs to the request's hop.
     async fn dial(
         &self,
         shared: &Arc<Shared>,
         target: &Target,
         trail: &mut Trail,
-    ) -> Result<TcpStream, Failure> {
+    ) -> Result<(TcpStream, Before<'_>), Failure> {
         let to = self.connect_to.as_ref().unwrap_or(&target.address);
-        let Some(proxy) = &self.proxy else { return dial(shared, to, self.start(), &mut trail.phases).await };
+        let Some(proxy) = &self.proxy else {
+            let tcp = dial(shared, to, self.start(), &mut trail.phases).await?;
+            return Ok((tcp, Before::Nothing));
+        };
         if self.plain_proxy(target).is_some() {
             trail.wait_for_proxy(proxy);
             let dialled = dial(shared, &proxy.address, self.start(), &mut trail.phases).await;
             let tcp = dialled.map_err(|error| at(proxy, error))?;
             trail.leave_proxy();
-            return Ok(tcp);
+            return Ok((tcp, Before::Nothing));
         }
         let way = if proxy.way == ProxyWay::Http { "CONNECT" } else { "SOCKS5" };
         trail.begin_tunnel(format!("{way} {to} (proxy {proxy})"));
@@ -190,7 +193,7 @@ impl Manner {
         let mut tcp = dialled.map_err(|error| at(proxy, error))?;
         proxy.open(&mut tcp, to, &mut trail.phases).await?;
         trail.end_tunnel();
-        Ok(tcp)
+        Ok((tcp, Before::Tunnel(proxy, Box::new(to.clone()))))
     }
 }
 

@@ -27,6 +27,7 @@ use super::speaker::HEAD_BYTES_MAX;
 use super::trail::{Answer, Trail};
 use crate::net::each;
 use crate::net::fault::{weight, within};
+use crate::net::phases::Phases;
 use crate::net::quic;
 use crate::net::shared::Shared;
 use crate::net::tls::{Handshake, TlsSetup, server_name, words};
@@ -96,7 +97,8 @@ async fn connect(
                 return Ok((endpoint, connection));
             }
             Err(broken) => {
-                let failure = shown.defect().unwrap_or_else(|| broken.failure(*peer));
+                let (failure, shown) =
+                    explained(broken, shown, (setup, *peer, name, &mut trail.phases)).await;
                 trail.tls = Some(Arc::new(TlsFacts::new(&shown, shared)));
                 trail.phases.tried_in_vain(*peer, failure.error_type.clone());
                 if last.as_ref().is_none_or(|last| weight(&failure) >= weight(last)) {
@@ -106,6 +108,24 @@ async fn connect(
         }
     }
     Err(last.unwrap_or_else(|| fault::protocol("the name has no address".to_owned())))
+}
+
+/// The failure of an attempt that broke, with what the server showed; it is asked once more if its key may be why.
+async fn explained(
+    broken: Broken,
+    shown: Handshake,
+    (setup, peer, name, phases): (&TlsSetup, SocketAddr, &ServerName<'static>, &mut Phases),
+) -> (Failure, Handshake) {
+    if let Some(defect) = shown.defect() {
+        return (defect, shown);
+    }
+    let Broken::Quic(error) = broken else { return (broken.failure(peer), shown) };
+    let failure = of_quic(&error, peer);
+    phases.settle(Some(&failure));
+    let again = Box::pin(setup.look_again_over_quic(peer, name, (&error, shown.met))).await;
+    // The next address may be another server's.
+    phases.settle(None);
+    again.unwrap_or((failure, shown))
 }
 
 /// Why there is no connection.

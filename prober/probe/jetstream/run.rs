@@ -24,7 +24,7 @@ use crate::net::phases::Phases;
 use crate::net::reach::{self, Reach};
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
-use crate::net::tls::{TlsChoice, server_name};
+use crate::net::tls::{Before, TlsChoice, server_name};
 
 /// A `jetstream` step, ready to be run.
 #[derive(Debug)]
@@ -179,7 +179,7 @@ impl Questions<'_> {
             Leftover::Said(_) => tls("the server said more before TLS began"),
             Leftover::Broken(failure) => failure,
         })?;
-        let (stream, shown) = setup.connect(tcp, &name, &mut self.phases).await;
+        let (stream, shown) = setup.connect(tcp, &name, Before::Line, &mut self.phases).await;
         TlsFacts::new(&shown, shared).note(&mut self.attributes);
         self.ask(Lines::new(stream?, RECEIVED_MAX), asked).await
     }

@@ -55,6 +55,11 @@ impl Banner {
         Self { bytes: [0; KEPT_BYTES], length: 0 }
     }
 
+    /// Whether nothing came.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Whether more will not be kept.
     pub(crate) const fn is_full(&self) -> bool {
         self.length == KEPT_BYTES

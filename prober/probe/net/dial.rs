@@ -115,6 +115,14 @@ async fn connect(peer: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStre
     socket.connect(peer).await
 }
 
+/// One more connection to `peer`, which may be reached and was a moment ago, from the same address of this machine.
+///
+/// # Errors
+/// There is none this time.
+pub(crate) async fn again(peer: SocketAddr, source: IpAddr) -> io::Result<TcpStream> {
+    connect(peer, Some(source)).await
+}
+
 /// Connection attempts under way; at most [`ADDRESSES_MAX`].
 struct Race {
     under_way: Vec<(SocketAddr, BoxFuture<'static, io::Result<TcpStream>>)>,

@@ -199,9 +199,11 @@ pub(crate) fn unusable(template: &Template, what: &str) -> Failure {
     }
 }
 
-/// The failure of a deadline that passed in `phases`' current phase, for the step that began at its origin.
+/// The failure of a deadline that passed in `phases`' current phase, for the step that began at its origin; what was
+/// settled before stays.
 pub(crate) fn timed_out(phases: &Phases, deadline: Instant) -> Failure {
-    timed_out_in(phases.current(), deadline.saturating_duration_since(phases.origin()))
+    let late = || timed_out_in(phases.current(), deadline.saturating_duration_since(phases.origin()));
+    phases.settled().unwrap_or_else(late)
 }
 
 /// The failure of a step that was given `limit` and was still in `phase`.

@@ -38,6 +38,8 @@ pub(crate) struct Phases {
     attempts: Vec<AddressAttempt>,
     /// Attempts that have not ended yet.
     under_way: Vec<(SocketAddr, Instant)>,
+    /// What the hop has failed with, whatever time does: the rest only finds out why.
+    settled: Option<Box<Failure>>,
     /// The address that the hop talks to, once connected.
     pub(crate) peer: Option<SocketAddr>,
 }
@@ -51,6 +53,7 @@ impl Phases {
             open: None,
             attempts: Vec::new(),
             under_way: Vec::new(),
+            settled: None,
             peer: None,
         }
     }
@@ -86,6 +89,16 @@ impl Phases {
     /// Whether a phase has begun.
     pub(crate) const fn has_begun(&self) -> bool {
         self.open.is_some() || !self.spans.is_empty()
+    }
+
+    /// Says that the hop has failed with `failure`, and that no deadline changes that; or that it may go on.
+    pub(crate) fn settle(&mut self, failure: Option<&Failure>) {
+        self.settled = failure.cloned().map(Box::new);
+    }
+
+    /// What the hop has failed with already, if it has.
+    pub(crate) fn settled(&self) -> Option<Failure> {
+        self.settled.as_deref().cloned()
     }
 
     fn close(&mut self, at: Instant) -> Instant {

@@ -8,10 +8,12 @@
 //! | [`recorder`] | what writes down what a server shows, and decides |
 //! | [`failure`] | a handshake that failed, in our words |
 //! | [`beyond`] | chains that may be good and that nobody here can judge |
+//! | [`again`] | a second look at who refuses, for a key that nobody here can check |
 //! | [`words`] | what the libraries say, in plain words |
 //! | [`usage`] | keys that are used for what their certificates do not allow |
 //! | [`weak`] | chains that are refused for nothing but their weakness |
 
+mod again;
 pub(crate) mod beyond;
 mod failure;
 mod recorder;
@@ -32,10 +34,11 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::{CipherSuite, ClientConfig, ProtocolVersion, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+pub(crate) use again::Before;
 #[cfg(any(feature = "doq", feature = "http3"))]
 pub(crate) use recorder::Watch;
 
@@ -48,6 +51,7 @@ use crate::net::identity::Identity;
 use crate::net::phases::Phases;
 use crate::net::roots::{self, Roots, Trusted};
 use crate::net::verified::VerifiedChains;
+use again::{Ends, may_be_the_key};
 use failure::of_handshake;
 use recorder::{Recorder, Shown};
 
@@ -133,6 +137,7 @@ pub(crate) enum Verify {
 pub(crate) struct TlsSetup {
     config: ClientConfig,
     verify: Verify,
+    versions: Versions,
     verifier: Arc<WebPkiServerVerifier>,
     /// The authorities that are trusted.
     pub(crate) roots: Arc<Trusted>,
@@ -157,6 +162,8 @@ pub(crate) struct Handshake {
     pub(crate) alpn: Option<Vec<u8>>,
     /// The stapled OCSP answer; empty if there was none.
     pub(crate) staple: Vec<u8>,
+    /// Whether a certificate came to be judged at all.
+    pub(crate) met: bool,
     /// Whether it asked for a certificate of the client, who had none to show.
     pub(crate) client_unknown: bool,
 }
@@ -209,26 +216,27 @@ impl TlsSetup {
         };
         config.alpn_protocols.clone_from(&choice.alpn);
         config.resumption = Resumption::disabled();
-        Ok(Self { config, verify: choice.verify, verifier, roots, crls, verified: Arc::default() })
+        let (verify, versions) = (choice.verify, choice.versions);
+        Ok(Self { config, verify, versions, verifier, roots, crls, verified: Arc::default() })
     }
 
     /// Does the handshake on `stream` for `name`, with what the server showed in either case.
     ///
-    /// Takes the phase `tls`, which is left open. The caller holds the deadline; dropping the future closes
+    /// A server that refuses is asked a second time by the way that `before` says, if its key may be why (see
+    /// [`again`]). Takes the phase `tls`, which is left open, and in which the second time is as well. The caller holds the deadline; dropping the future closes
     /// the stream.
     ///
     /// # Errors
     /// Class `tls`, and `local` for what this machine lacks.
-    pub(crate) async fn connect<S>(
+    pub(crate) async fn connect(
         &self,
-        stream: S,
+        stream: TcpStream,
         name: &ServerName<'static>,
+        before: Before<'_>,
         phases: &mut Phases,
-    ) -> (Result<TlsStream<Overheard<S>>, Failure>, Handshake)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    ) -> (Result<TlsStream<Overheard<TcpStream>>, Failure>, Handshake) {
         phases.enter(Phase::Tls);
+        let ends = Ends::of(&stream);
         let recorder = Arc::new(self.recorder());
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
@@ -247,7 +255,21 @@ impl TlsSetup {
                 shown.alpn = session.alpn_protocol().map(<[u8]>::to_vec);
                 (Ok(stream), shown)
             }
-            Err((error, stream)) => (Err(of_handshake(&error, &shown, stream.follower())), shown),
+            Err((error, stream)) => {
+                let failure = of_handshake(&error, &shown, stream.follower());
+                let said = (before.has_spoken(), stream.follower());
+                let Some(ends) = ends.filter(|_| may_be_the_key(&error, &shown, said)) else {
+                    return (Err(failure), shown);
+                };
+                drop(stream);
+                // Whether or not there is time left to find out why, refused is what it was.
+                phases.settle(Some(&failure));
+                // Boxed: hardly any handshake comes to this.
+                match Box::pin(self.look_again(ends, name, &before)).await {
+                    Some((known, shown)) => (Err(known), shown),
+                    None => (Err(failure), shown),
+                }
+            }
         }
     }
 

@@ -25,7 +25,8 @@ use crate::net::phases::Phases;
 use crate::net::reach::{self, Reach};
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
-use crate::net::tls::{Overheard, TlsChoice, TlsSetup, server_name};
+use crate::net::starttls::Protocol;
+use crate::net::tls::{Before, Overheard, TlsChoice, TlsSetup, server_name};
 use crate::octets::{self, Encoding};
 
 /// How long the goodbye may take.
@@ -172,7 +173,11 @@ impl Dialogue<'_> {
         tcp: TcpStream,
         (setup, name): &(Arc<TlsSetup>, ServerName<'static>),
     ) -> Result<TlsStream<Overheard<TcpStream>>, Failure> {
-        let (stream, shown) = setup.connect(tcp, name, &mut self.phases).await;
+        let before = match self.step.secure {
+            Secure::StartTls => Before::StartTls(Protocol::Smtp),
+            Secure::No | Secure::Implicit => Before::Nothing,
+        };
+        let (stream, shown) = setup.connect(tcp, name, before, &mut self.phases).await;
         TlsFacts::new(&shown, self.shared).note(&mut self.attributes);
         stream
     }

@@ -25,7 +25,8 @@ use crate::net::phases::Phases;
 use crate::net::resolve::Family;
 use crate::net::roots::Roots;
 use crate::net::shared::{Net, Shared};
-use crate::net::tls::{TlsChoice, server_name};
+use crate::net::starttls::Protocol;
+use crate::net::tls::{Before, TlsChoice, server_name};
 
 /// The length and the code of PostgreSQL's request to go on in TLS.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
@@ -199,15 +200,20 @@ impl Conversation<'_> {
             let message = format!("{} does not offer TLS, which the dsn requires", self.dsn);
             return Err(Failure::new(FailureClass::Tls, "tls.handshake", message));
         }
-        self.encrypt(stream).await
+        self.encrypt(stream, Protocol::Postgres).await
     }
 
     /// The same connection in TLS.
-    pub(super) async fn encrypt(&mut self, stream: TcpStream) -> Result<Box<dyn Duplex>, Failure> {
+    pub(super) async fn encrypt(
+        &mut self,
+        stream: TcpStream,
+        protocol: Protocol,
+    ) -> Result<Box<dyn Duplex>, Failure> {
         let roots = self.step.ca.clone().map_or(Roots::System, Roots::File);
         let setup = self.shared.tls(&TlsChoice { roots, ..TlsChoice::default() }).await?;
         let name = server_name(&self.dsn.host)?;
-        let (connected, shown) = setup.connect(stream, &name, &mut self.entry).await;
+        let (connected, shown) =
+            setup.connect(stream, &name, Before::StartTls(protocol), &mut self.entry).await;
         if let Some(protocol) = shown.protocol.and_then(|version| version.as_str()) {
             let number = protocol.trim_start_matches("TLSv").replace('_', ".");
             self.attributes.set("tls.protocol.version", number);

@@ -29,7 +29,7 @@ use crate::net::reach::{self, Reach};
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
 use crate::net::starttls::{self, Protocol};
-use crate::net::tls::{TlsChoice, server_name};
+use crate::net::tls::{Before, TlsChoice, server_name};
 
 /// The most certificates of a chain that are looked at.
 const CHAIN_MAX: usize = 10;
@@ -161,7 +161,8 @@ impl Tls {
             phases.enter(Phase::Wait);
             starttls::upgrade(protocol, &mut stream, name).await?;
         }
-        let (connected, handshake) = setup.connect(stream, name, phases).await;
+        let before = self.starttls.map_or(Before::Nothing, Before::StartTls);
+        let (connected, handshake) = setup.connect(stream, name, before, phases).await;
         phases.finish();
         let mut stream = connected?;
         let until = context.deadline.min(Instant::now() + GOODBYE);

@@ -28,7 +28,7 @@ use crate::net::phases::Phases;
 use crate::net::reach;
 use crate::net::resolve::Family;
 use crate::net::shared::{Net, Shared};
-use crate::net::tls::{TlsChoice, server_name};
+use crate::net::tls::{Before, TlsChoice, server_name};
 use crate::octets::{self, Encoding, Payload};
 
 /// The most messages that one step waits for, and the most that it takes.
@@ -190,7 +190,7 @@ impl Run<'_> {
         let tcp = dial(shared, &target.address, self.step.family, &mut self.phases).await?;
         let Some(setup) = setup else { return Ok(Stream::Plain(tcp)) };
         let name = server_name(&target.address.host)?;
-        let (stream, shown) = setup.connect(tcp, &name, &mut self.phases).await;
+        let (stream, shown) = setup.connect(tcp, &name, Before::Nothing, &mut self.phases).await;
         TlsFacts::new(&shown, shared).note(&mut self.attributes);
         Ok(Stream::Tls(Box::new(stream?)))
     }

@@ -53,7 +53,9 @@ pub fn weak(how: Weak) -> (Identity, Arc<TempDir>) {
     let key = |kind: &str, name: &str| {
         let file = format!("{name}.key");
         let (algorithm, option) = match kind.split_once(':') {
+            Some(("rsa-pss", bits)) => ("RSA-PSS", format!("rsa_keygen_bits:{bits}")),
             Some((_, bits)) => ("RSA", format!("rsa_keygen_bits:{bits}")),
+            None if kind == "ed448" => return openssl(at, &["genpkey", "-algorithm", kind, "-out", &file]),
             None => ("EC", format!("ec_paramgen_curve:{kind}")),
         };
         openssl(at, &["genpkey", "-algorithm", algorithm, "-pkeyopt", &option, "-out", &file])

@@ -15,7 +15,7 @@ use crate::net::certificate::{self, sequence};
 use crate::net::roots::Trusted;
 
 /// The `error.type` of what this version of the program cannot do.
-const UNSUPPORTED: &str = "local.unsupported";
+pub(super) const UNSUPPORTED: &str = "local.unsupported";
 
 /// The failure of a chain that cannot be judged because of what `about` says.
 pub(crate) fn failure(about: &str) -> Failure {

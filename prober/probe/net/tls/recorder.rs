@@ -31,6 +31,12 @@ impl Watch {
         self.0.lock().defect()
     }
 
+    /// Whether a certificate came to be judged.
+    #[cfg(feature = "doq")]
+    pub(crate) fn met(&self) -> bool {
+        self.0.lock().met
+    }
+
     /// What was shown so far; the next look begins with nothing.
     #[cfg(feature = "http3")]
     pub(crate) fn shown(&self) -> Handshake {
@@ -116,7 +122,7 @@ impl ServerCertVerifier for Recorder {
             verify(&passable).and_then(|verified| usage::check(leaf, &passable, verify).map(|()| verified))
         });
         let mut seen = self.lock();
-        seen.staple = staple.to_vec();
+        (seen.met, seen.staple) = (true, staple.to_vec());
         let Err(error) = verified else { return verified };
         // On success the session has the chain; copying it here would be for nothing.
         seen.chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();

@@ -1,5 +1,6 @@
 //! What a memory of chains must not hide.
 
+mod again;
 mod beyond;
 mod weak;
 

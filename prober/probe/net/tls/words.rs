@@ -30,10 +30,7 @@ const PURPOSES: [(&str, &str); 5] = [
 
 /// What a server means by an alert (RFC 8446, section 6), where its name does not say it.
 const ALERTS: [(AlertDescription, &str); 12] = [
-    (
-        AlertDescription::HandshakeFailure,
-        "it accepts nothing of what it was offered, or has only a key that cannot be checked here, such as one of P-521",
-    ),
+    (AlertDescription::HandshakeFailure, "it accepts nothing of what it was offered"),
     (AlertDescription::ProtocolVersion, "it speaks no version of TLS that it was offered"),
     (AlertDescription::InsufficientSecurity, "what it was offered is too weak for it"),
     (AlertDescription::UnrecognisedName, "it knows no server of this name"),

@@ -9,6 +9,7 @@ use super::session::{Greeted, Login, MyError, Refusal, Session};
 use crate::net::dial::dial;
 use crate::net::fault::{self, within};
 use crate::net::resolve::Family;
+use crate::net::starttls::Protocol;
 use crate::sql::rows::Rows;
 use crate::sql::run::{Conversation, GOODBYE, word};
 use crate::sql::session::Duplex;
@@ -36,7 +37,7 @@ impl Conversation<'_> {
                 }
                 error => self.mysql_failure(error),
             })?;
-            let stream = self.encrypt(tcp).await?;
+            let stream = self.encrypt(tcp, Protocol::Mysql).await?;
             self.question(server.on(stream), login).await
         } else {
             let stream: Greeted<Box<dyn Duplex>> = greeted.boxed();

@@ -1,0 +1,276 @@
+//! A second look at a server that refuses the handshake, and may have no key but one that nobody here can check.
+//!
+//! The library offers no signature that it cannot check, and who can make none of those offered says so with the alert
+//! handshake_failure, the same that a server has for everything else, or hangs up after it has just agreed to TLS. So it
+//! is asked once more, on a connection of its own to the same address and by the same way, and offered those signatures
+//! only. A chain that it shows then is judged as any other, and nothing goes on after that. Whatever else comes of it,
+//! the first refusal stands.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use model::outcome::{Failure, FailureClass};
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{ActiveKeyExchange, CryptoProvider, SupportedKxGroup};
+use rustls::{
+    AlertDescription, ClientConfig, DigitallySignedStruct, Error, NamedGroup, PeerMisbehaved, SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::recorder::Recorder;
+use super::{Handshake, TlsSetup, Verify, beyond};
+use crate::net::address::HostPort;
+use crate::net::banner::Banner;
+use crate::net::dial;
+use crate::net::phases::Phases;
+use crate::net::proxy::Proxy;
+use crate::net::starttls::{self, Protocol};
+
+/// The signatures that this program cannot check: by P-521, Ed448, and RSA keys for nothing but PSS (RFC 8446,
+/// section 4.2.3).
+const BEYOND: [SignatureScheme; 5] = [
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::ED448,
+    SignatureScheme::Unknown(0x0809),
+    SignatureScheme::Unknown(0x080a),
+    SignatureScheme::Unknown(0x080b),
+];
+/// The longest line that a server says before TLS, in bytes.
+const LINE_MAX: usize = 64 << 10;
+
+/// What comes before TLS on a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Before<'a> {
+    /// Nothing.
+    Nothing,
+    /// A line of the server's.
+    Line,
+    /// What its protocol says.
+    StartTls(Protocol),
+    /// A way through a proxy, to this target.
+    Tunnel(&'a Proxy, Box<HostPort>),
+}
+
+/// Both ends of a connection.
+#[derive(Copy, Clone)]
+pub(super) struct Ends {
+    peer: SocketAddr,
+    local: SocketAddr,
+}
+
+impl Ends {
+    /// Those of `stream`, as long as the system knows them.
+    pub(super) fn of(stream: &TcpStream) -> Option<Self> {
+        Some(Self { peer: stream.peer_addr().ok()?, local: stream.local_addr().ok()? })
+    }
+}
+
+/// Whether the key of a server that showed this, and sent these bytes first, may be why its handshake ended with `error`;
+/// some have spoken before it.
+pub(super) fn may_be_the_key(
+    error: &io::Error,
+    shown: &Handshake,
+    (has_spoken, came): (bool, &Banner),
+) -> bool {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        // Dovecot and Python's asyncio lose the alert on the way out. Who has said nothing at all may be too busy for
+        // one connection, and is not asked for two.
+        None => {
+            let gone = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset];
+            has_spoken && came.is_empty() && gone.contains(&error.kind())
+        }
+        // Who showed a certificate had a signature to go with it.
+        Some(Error::AlertReceived(AlertDescription::HandshakeFailure)) => !shown.met && !shown.client_unknown,
+        // Some sign as they can, whatever they are offered.
+        Some(Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)) => true,
+        _ => false,
+    }
+}
+
+impl TlsSetup {
+    /// Asks the server at `ends` once more; what it showed and the failure that it is, if its key is beyond us.
+    ///
+    /// The caller holds the deadline.
+    pub(super) async fn look_again(
+        &self,
+        ends: Ends,
+        name: &ServerName<'static>,
+        before: &Before<'_>,
+    ) -> Option<(Failure, Handshake)> {
+        let mut stream = dial::again(ends.peer, ends.local.ip()).await.ok()?;
+        before.go(&mut stream, name).await?;
+        let (config, recorder) = self.offering_beyond().ok()?;
+        // The verifier ends every handshake that gets as far as a chain.
+        let _ended = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await;
+        self.told(&recorder)
+    }
+
+    /// The same over QUIC, where the first look showed what `met` says: whether a certificate came.
+    #[cfg(any(feature = "doq", feature = "http3"))]
+    pub(crate) async fn look_again_over_quic(
+        &self,
+        peer: SocketAddr,
+        name: &ServerName<'static>,
+        (ended, met): (&quinn::ConnectionError, bool),
+    ) -> Option<(Failure, Handshake)> {
+        const REFUSED: u64 = 0x100 + 40;
+        let quinn::ConnectionError::ConnectionClosed(close) = ended else { return None };
+        if met || u64::from(close.error_code) != REFUSED {
+            return None;
+        }
+        let (config, recorder) = self.offering_beyond().ok()?;
+        let config = quinn::crypto::rustls::QuicClientConfig::try_from(config).ok()?;
+        let (config, mut kept) = (quinn::ClientConfig::new(Arc::new(config)), None);
+        let _ended = crate::net::quic::connect(peer, config, &name.to_str(), &mut kept).await;
+        self.told(&recorder)
+    }
+
+    /// What offers signatures that nobody here can check, and who writes down what is shown.
+    fn offering_beyond(&self) -> Result<(ClientConfig, Arc<Recorder>), Error> {
+        let recorder = Arc::new(self.recorder());
+        let mut provider = CryptoProvider::clone(self.config.crypto_provider());
+        // In TLS 1.2 the offered curves are those of certificates as well (RFC 8422, section 5.1.1).
+        provider.kx_groups.push(&NamedOnly);
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(self.versions.of_rustls())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Curious(Arc::clone(&recorder))));
+        let mut config = config.with_no_client_auth();
+        config.alpn_protocols.clone_from(&self.config.alpn_protocols);
+        config.resumption = Resumption::disabled();
+        Ok((config, recorder))
+    }
+
+    /// What the chain in `recorder` means, if its key is beyond us. A chain that does not hold is worse than that.
+    fn told(&self, recorder: &Recorder) -> Option<(Failure, Handshake)> {
+        let shown = std::mem::take(&mut *recorder.lock());
+        let key = key_beyond(shown.chain.first()?)?;
+        let defect = shown.defect();
+        let failure = match defect {
+            Some(defect) if self.verify == Verify::Enforce => defect,
+            defect => {
+                let besides = defect.map(|defect| format!("; besides, {}", defect.message));
+                let message = format!(
+                    "this version of prober cannot check signatures by the only key that the server has: {key}{}",
+                    besides.unwrap_or_default()
+                );
+                Failure::new(FailureClass::Local, beyond::UNSUPPORTED, message)
+            }
+        };
+        Some((failure, shown))
+    }
+}
+
+impl Before<'_> {
+    /// Whether the server has spoken before TLS.
+    pub(super) const fn has_spoken(&self) -> bool {
+        matches!(self, Self::Line | Self::StartTls(_))
+    }
+
+    /// Goes the way on a fresh connection; `None` if it leads nowhere this time.
+    async fn go(&self, stream: &mut TcpStream, name: &ServerName<'_>) -> Option<()> {
+        match self {
+            Self::Nothing => Some(()),
+            Self::Line => {
+                for _ in 0..LINE_MAX {
+                    // Byte by byte: what comes after the line is no part of it.
+                    if stream.read_u8().await.ok()? == b'\n' {
+                        return Some(());
+                    }
+                }
+                None
+            }
+            Self::StartTls(protocol) => starttls::upgrade(*protocol, stream, name).await.ok(),
+            Self::Tunnel(proxy, target) => {
+                // All of it is in the phase of the handshake that failed.
+                let mut aside = Phases::start(std::time::Instant::now());
+                proxy.open(stream, target, &mut aside).await.ok()
+            }
+        }
+    }
+}
+
+/// The kind of the certificate's key, for people, if nobody here can check what it signs.
+fn key_beyond(leaf: &CertificateDer<'_>) -> Option<&'static str> {
+    let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
+    let algorithm = &leaf.public_key().algorithm;
+    let curve = algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
+    match (algorithm.algorithm.to_id_string().as_str(), curve.map(|oid| oid.to_id_string()).as_deref()) {
+        ("1.2.840.10045.2.1", Some("1.3.132.0.35")) => Some("one of P-521"),
+        ("1.3.101.113", _) => Some("one of Ed448"),
+        ("1.2.840.113549.1.1.10", _) => Some("one of RSA for PSS only"),
+        _ => None,
+    }
+}
+
+/// Writes down what is shown, and lets no handshake go on: what would be signed next cannot be checked.
+#[derive(Debug)]
+struct Curious(Arc<Recorder>);
+
+impl ServerCertVerifier for Curious {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        staple: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.0.verify_server_cert(leaf, intermediates, name, staple, now)?;
+        let chain = std::iter::once(leaf).chain(intermediates);
+        self.0.lock().chain = chain.map(|der| der.clone().into_owned()).collect();
+        Err(unchecked())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(unchecked())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(unchecked())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        BEYOND.to_vec()
+    }
+}
+
+fn unchecked() -> Error {
+    Error::General("what the server signs cannot be checked".to_owned())
+}
+
+/// P-521, offered and never used: no handshake comes to an exchange of keys.
+struct NamedOnly;
+
+impl fmt::Debug for NamedOnly {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("P-521")
+    }
+}
+
+impl SupportedKxGroup for NamedOnly {
+    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
+        Err(unchecked())
+    }
+
+    fn name(&self) -> NamedGroup {
+        NamedGroup::secp521r1
+    }
+}
