@@ -76,6 +76,7 @@ impl Trying<'_, '_> {
                 self.record.note = Some("no time was left for another attempt".to_owned());
                 return Done::Shown(shown, waited);
             }
+            self.judge.set_aside(self.step, &shown, waited);
             let hops = shown.hops;
             self.record.attempts.push(AttemptRecord { start, duration: took, failure, hops });
             if pause(next, self.bounds.stop).await {

@@ -37,7 +37,7 @@ pub(super) struct Judge<'a> {
     pub(super) age: Option<f64>,
     /// The marks of the steps that passed.
     pub(super) high_marks: Vec<HighMark>,
-    /// What steps that failed had captured; only the teardown may know it.
+    /// What steps and attempts that failed had captured, the last one of a name; only the teardown may know it.
     left_over: Vec<(Arc<str>, Captured)>,
     /// Whether the steps that come now belong to the teardown.
     tearing_down: bool,
@@ -81,10 +81,14 @@ impl<'a> Judge<'a> {
         self.steps.iter().any(|step| step.state != StepState::Skipped)
     }
 
-    /// From now on steps decide nothing; gives what steps that failed had captured.
-    pub(super) fn begin_teardown(&mut self) -> Vec<(Arc<str>, Captured)> {
+    /// From now on steps decide nothing.
+    pub(super) fn begin_teardown(&mut self) {
         self.tearing_down = true;
-        std::mem::take(&mut self.left_over)
+    }
+
+    /// What steps and attempts that failed had captured, for the steps of the teardown that come now.
+    pub(super) fn left_over(&mut self) -> Vec<(Arc<str>, Captured)> {
+        if self.tearing_down { std::mem::take(&mut self.left_over) } else { Vec::new() }
     }
 
     /// How an earlier step ended.
@@ -158,6 +162,17 @@ impl<'a> Judge<'a> {
         failure.map(|failure| Failure { step: step.name.to_string(), ..failure })
     }
 
+    /// Takes what an attempt that failed has to be captured, before the next one: it may have made what nobody else removes.
+    pub(super) fn set_aside(&mut self, step: &StepPlan<Net>, shown: &StepOutcome, latency: Duration) {
+        let observed = self.observed(step, shown, latency);
+        let taken = step.captures.iter().filter_map(|capture| {
+            let captured = capture.take(&observed).ok()?;
+            Some((Arc::clone(capture.name()), captured))
+        });
+        let taken = taken.collect();
+        self.leave_over(taken);
+    }
+
     /// Looks at what `step` showed in `latency`, fills `record`, and gives what it captured for the steps after it.
     pub(super) fn look(
         &mut self,
@@ -180,14 +195,16 @@ impl<'a> Judge<'a> {
         };
         if let Some(failure) = failure {
             self.fail(record, reason_of(&failure), failure);
-            return self.salvage(step, record, &observed);
+            self.salvage(step, record, &observed);
+            return Vec::new();
         }
         if !record.teardown {
             self.declare(step, &observed);
         }
         let marks = self.expect(step, record, &observed);
         if record.state == StepState::Failed {
-            return self.salvage(step, record, &observed);
+            self.salvage(step, record, &observed);
+            return Vec::new();
         }
         self.high_marks.extend(marks);
         self.warn(step, record, &observed);
@@ -325,18 +342,15 @@ impl<'a> Judge<'a> {
 
     /// Takes what a step that failed has to be captured: what it made is there, and the teardown removes it.
     ///
-    /// What cannot be taken is no failure of its own. Only a step of the teardown gives it to the steps after it.
-    fn salvage(
-        &mut self,
-        step: &StepPlan<Net>,
-        record: &mut StepRecord,
-        observed: &Observed<'_>,
-    ) -> Vec<(Arc<str>, Captured)> {
-        let (mut taken, _) = take(step, record, observed);
-        if !record.teardown {
-            self.left_over.append(&mut taken);
-        }
-        taken
+    /// What cannot be taken is no failure of its own.
+    fn salvage(&mut self, step: &StepPlan<Net>, record: &mut StepRecord, observed: &Observed<'_>) {
+        let (taken, _) = take(step, record, observed);
+        self.leave_over(taken);
+    }
+
+    fn leave_over(&mut self, taken: Vec<(Arc<str>, Captured)>) {
+        self.left_over.retain(|(known, _)| taken.iter().all(|(name, _)| name != known));
+        self.left_over.extend(taken);
     }
 
     /// The step of `record`, which is about to be noted, failed; an ineligible failure outweighs a bad one.

@@ -98,10 +98,14 @@ impl<'a> Walk<'a> {
         }
         let steps = self.plan.teardown();
         let end = now() + self.plan.grace();
-        for (name, captured) in self.judge.begin_teardown() {
-            self.captures.set(name, captured);
-        }
+        self.judge.begin_teardown();
         for (index, step) in steps.iter().enumerate() {
+            for (name, captured) in self.judge.left_over() {
+                // The attempt that passed knows better than one before it.
+                if self.captures.get(&name).is_none() {
+                    self.captures.set(name, captured);
+                }
+            }
             self.net.expect_more(index + 1 < steps.len());
             let left = u32::try_from(steps.len() - index).unwrap_or(u32::MAX);
             let share = end.saturating_duration_since(now()) / left;

@@ -1,6 +1,6 @@
 //! The teardown: it always runs, it never decides, and it has a time of its own.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use model::probe::StopSignal;
 use tokio::sync::Notify;
@@ -204,6 +204,44 @@ async fn what_a_failed_step_made_is_cleaned_up() {
         deletes("    expect: { status: 201 }\n    capture: { id: { json: $.number } }\n", "").await;
     assert_eq!((failure(&outcome).2, deleted), ("assert.status", false));
     assert_eq!(outcome.steps[2].note.as_deref(), Some("id was not captured (create failed)"));
+}
+
+/// What is deleted where three creates answer with these statuses and bodies, one after the other; whether a step after
+/// them ran, and the run's failure.
+async fn deleted_after(answers: [(u16, &'static str); 3]) -> (Vec<String>, bool, String) {
+    let server = Server::start();
+    let next = AtomicUsize::new(0);
+    server.on_request("/orders", move |_| {
+        let (status, body) = answers[next.fetch_add(1, Ordering::SeqCst)];
+        Reply::status(status).body(body)
+    });
+    for id in ["o-1", "o-2", "o-3"] {
+        server.on(&format!("/orders/{id}"), Reply::status(204));
+    }
+    let yaml = "name: a\naim: Up.\nevery: 1m\ntimeout: 5s\nsteps:\n  - name: create\n    http: { method: POST, url: \"${vars.shop}/orders\" }\n    expect: { status: 201 }\n    retry: { attempts: 3, on: [protocol, incorrect], backoff: 10ms }\n    capture: { id: { json: $.id } }\n  - name: look\n    http: ${vars.shop}/orders/${id}\nteardown:\n  - name: delete\n    needs: [id]\n    http: { method: DELETE, url: \"${vars.shop}/orders/${id}\" }\n";
+    let outcome = run(&server, yaml).await;
+    let seen = server.seen();
+    let deleted = seen.iter().filter(|seen| seen.method == "DELETE").map(|seen| seen.path.clone()).collect();
+    let looked = seen.iter().any(|seen| seen.method == "GET");
+    (deleted, looked, outcome.failure.map_or_else(String::new, |failure| failure.error_type.into_owned()))
+}
+
+#[tokio::test]
+async fn what_an_earlier_attempt_made_is_cleaned_up() {
+    const ONE: (u16, &str) = (503, r#"{"id":"o-1"}"#);
+    const NONE: (u16, &str) = (503, "sorry");
+    for (answers, deleted, looked, failure) in [
+        // Only the first one says what it made, and no ordinary step goes on with that.
+        ([ONE, NONE, NONE], "o-1", false, "assert.status"),
+        ([ONE, NONE, (201, "{}")], "o-1", false, "assert.capture"),
+        // The last one that says it is the one to remove.
+        ([ONE, (503, r#"{"id":"o-2"}"#), NONE], "o-2", false, "assert.status"),
+        ([ONE, (503, r#"{"id":"o-2"}"#), (503, r#"{"id":"o-3"}"#)], "o-3", false, "assert.status"),
+        ([ONE, (201, r#"{"id":"o-2"}"#), NONE], "o-2", true, ""),
+    ] {
+        let expected = (vec![format!("/orders/{deleted}")], looked, failure.to_owned());
+        assert_eq!(deleted_after(answers).await, expected, "{answers:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
