@@ -109,7 +109,7 @@ fn to_json(value: Value<'_>) -> Json {
         Value::Share(share) => (f64::from(share.millionths()) / 10_000.0).into(),
         Value::Time(at) => at.jiff().to_string().into(),
         Value::List(items) => items.into_iter().map(to_json).collect(),
-        Value::Object(map) => Json::Object(map.clone()),
+        Value::Object(object) => Json::Object(object.tree().clone()),
     }
 }
 

@@ -203,7 +203,7 @@ fn contains(literals: &[Literal], value: &Value<'_>, wanted: bool) -> Finding {
             _ => None,
         },
         Value::Object(map) => match literal {
-            Literal::Json(serde_json::Value::String(key)) => Some(map.contains_key(key)),
+            Literal::Json(serde_json::Value::String(key)) => Some(map.tree().contains_key(key)),
             _ => None,
         },
         _ => None,
@@ -250,7 +250,7 @@ fn length(value: &Value<'_>) -> Option<i64> {
     let length = match value {
         Value::Text(text) => text.chars().count(),
         Value::List(items) => items.len(),
-        Value::Object(map) => map.len(),
+        Value::Object(map) => map.tree().len(),
         _ => return None,
     };
     i64::try_from(length).ok()

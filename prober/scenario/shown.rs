@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use model::outcome::cut;
 use model::step::SHOWN_MAX;
 
+use crate::document::Object;
 use crate::units::show_duration;
 use crate::value::Value;
 
@@ -78,7 +79,7 @@ fn write_value(out: &mut String, value: &Value<'_>, quoted: bool) {
             Ok(())
         }
         Value::Object(map) => {
-            write_object(out, map);
+            write_object(out, *map);
             Ok(())
         }
     };
@@ -86,9 +87,9 @@ fn write_value(out: &mut String, value: &Value<'_>, quoted: bool) {
 }
 
 /// A JSON object, stopping soon after the limit: it may be a megabyte.
-fn write_object(out: &mut String, map: &serde_json::Map<String, serde_json::Value>) {
+fn write_object(out: &mut String, object: Object<'_>) {
     out.push('{');
-    for (index, (key, value)) in map.iter().enumerate() {
+    for (index, (key, value)) in object.entries().enumerate() {
         if out.len() > SHOWN_MAX {
             break;
         }
@@ -97,7 +98,7 @@ fn write_object(out: &mut String, map: &serde_json::Map<String, serde_json::Valu
         }
         write_quoted(out, key);
         out.push(':');
-        write_value(out, &Value::of_json(value), true);
+        write_value(out, &value, true);
     }
     out.push('}');
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use model::objective::Share;
 
+use crate::document::Object;
+
 /// The type of a subject that is one value.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub enum SubjectType {
@@ -60,7 +62,7 @@ pub enum Value<'a> {
     /// A list.
     List(Vec<Value<'a>>),
     /// A JSON object.
-    Object(&'a serde_json::Map<String, serde_json::Value>),
+    Object(Object<'a>),
 }
 
 impl<'a> Value<'a> {
@@ -92,7 +94,7 @@ impl<'a> Value<'a> {
             },
             Json::String(text) => Self::Text(Cow::Borrowed(text)),
             Json::Array(items) => Self::List(items.iter().map(Self::of_json).collect()),
-            Json::Object(map) => Self::Object(map),
+            Json::Object(map) => Self::Object(Object::alone(map)),
         }
     }
 }

@@ -70,10 +70,10 @@ fn json_equals(wanted: &serde_json::Value, found: &Value<'_>) -> bool {
                 && wanted.iter().zip(found).all(|(wanted, found)| json_equals(wanted, found))
         }
         (Json::Object(wanted), Value::Object(found)) => {
-            wanted.len() == found.len()
-                && wanted.iter().all(|(key, wanted)| {
-                    found.get(key).is_some_and(|found| json_equals(wanted, &Value::of_json(found)))
-                })
+            wanted.len() == found.tree().len()
+                && wanted
+                    .iter()
+                    .all(|(key, wanted)| found.get(key).is_some_and(|found| json_equals(wanted, &found)))
         }
         _ => false,
     }
