@@ -135,6 +135,26 @@ fn bytes_are_compared_as_they_are_shown() {
 }
 
 #[test]
+fn what_a_mail_server_says_has_no_codes_in_front() {
+    let smtp = |expect: &str| format!("smtp: mail.example\nexpect: {expect}");
+    let tls = "E305 write STARTTLS, the form in which it is shown";
+    check(&smtp("{ capabilities: { contains: 250-STARTTLS } }"), &[tls]);
+    check(&smtp("{ capabilities: { contains: [8BITMIME, '250 STARTTLS'] } }"), &[tls]);
+    check(&smtp("{ capabilities: { not_contains: 250-STARTTLS } }"), &[tls]);
+    check(&smtp("{ capabilities: { equals_set: ['250-STARTTLS', PIPELINING] } }"), &[tls]);
+    let size = "E305 write SIZE, the form in which it is shown";
+    check(&smtp("{ capabilities: { any: { starts_with: 250-SIZE } } }"), &[size]);
+    let code = "E305 leave the code out, and write what the server says behind it";
+    check(&smtp("{ capabilities: { any: { starts_with: 250- } } }"), &[code]);
+    check(&smtp("{ capabilities: { contains: [STARTTLS, '250'] } }"), &[]);
+    check(
+        &smtp("{ banner: { equals: '220 mail.example ESMTP' } }"),
+        &["E305 write mail.example ESMTP, the form in which it is shown"],
+    );
+    check(&smtp("{ banner: { contains: '220 ' } }"), &[]);
+}
+
+#[test]
 fn signs_of_shells_and_browsers_are_doubted() {
     let alone = "W360 write the whole path of one file; of many, look at what makes them";
     for path in ["'~/x'", "/var/*.tmp", "/var/a?"] {

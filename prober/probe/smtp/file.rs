@@ -6,6 +6,7 @@ use std::ops::Range;
 use model::outcome::FailureClass;
 use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::{Fields, Key, KeyType, Need};
+use scenario::form::{Extent, Form};
 use scenario::kind::{Action, Shape, Subject};
 use scenario::value::SubjectType;
 
@@ -88,6 +89,22 @@ pub(super) fn classify(
     implied: bool,
 ) -> Option<(FailureClass, Cow<'static, str>)> {
     (subject == "code" && implied).then(|| (FailureClass::Protocol, Cow::Owned(format!("smtp.{actual}"))))
+}
+
+/// What a step shows has no codes in front: those of a greeting and of EHLO's answer are the wire's own (RFC 5321,
+/// section 4.2).
+pub(super) fn form(subject: &str, value: &str, extent: Extent) -> Form {
+    let bare = match subject {
+        "capabilities" => value.strip_prefix("250"),
+        // Inside of its text a greeting may have any number.
+        "banner" if extent == Extent::Whole => value.strip_prefix("220"),
+        _ => None,
+    };
+    match bare.and_then(|rest| rest.strip_prefix(['-', ' '])).map(str::trim) {
+        Some("") => Form::Never("leave the code out, and write what the server says behind it".into()),
+        Some(bare) => Form::Written(bare.to_owned()),
+        None => Form::Fits,
+    }
 }
 
 /// Makes the action.

@@ -9,12 +9,14 @@ use model::outcome::{Failure, FailureClass, cut};
 use model::probe::{BoxFuture, Detail};
 use model::step::{Hop, SHOWN_MAX};
 use rustls_pki_types::ServerName;
+use scenario::form::{Extent, Form};
 use scenario::kind::{Action, Endpoint, Evidence, Nothing, StepContext, StepOutcome};
 use scenario::value::{Reading, Selector, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::file;
 use crate::http::facts::TlsFacts;
 use crate::net::address::{Host, HostPort};
 use crate::net::dial::dial;
@@ -85,6 +87,10 @@ impl Action<Net> for Smtp {
 
     fn endpoints(&self) -> Vec<Endpoint> {
         self.reach.endpoints()
+    }
+
+    fn form(&self, subject: &str, value: &str, extent: Extent) -> Form {
+        file::form(subject, value, extent)
     }
 
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
