@@ -234,8 +234,8 @@ pub trait Evidence: Send + Any {
         None
     }
 
-    /// Whether nothing can be said of the subject because of what another subject says: what a kind expects of it
-    /// without being told does not count then.
+    /// Whether there is no such subject because of what another subject says, such as a status of health where the call
+    /// failed: what a kind expects of it without being told does not count then, and the other one is judged by itself.
     fn is_moot(&self, _subject: &str) -> bool {
         false
     }

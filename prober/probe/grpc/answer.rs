@@ -88,6 +88,11 @@ impl Evidence for Health {
         }
     }
 
+    /// Of a call that did not come to an answer there is no status, and `grpc_status` is judged by itself.
+    fn is_moot(&self, subject: &str) -> bool {
+        subject == "status" && self.serving.is_none()
+    }
+
     /// What the server says about the status code.
     fn explain(&self, subject: &str) -> Option<String> {
         let says = matches!(subject, "grpc_status" | "status") && !self.message.is_empty();

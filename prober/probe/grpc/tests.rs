@@ -122,6 +122,24 @@ async fn the_status_behind_the_message_is_the_calls() {
 }
 
 #[tokio::test]
+async fn a_failure_that_is_expected_has_no_health() {
+    let kind = ("content-type", "application/grpc");
+    let fields = packed(STATUS_200, &[kind, ("grpc-status", "7")]);
+    let denied = [frame(Frame::Headers, END_HEADERS | END_STREAM, 1, &fields)];
+    for (expect, expected) in [
+        ("{ grpc_status: PERMISSION_DENIED }", "ok"),
+        ("{ grpc_status: UNAVAILABLE }", "failed incorrect assert.grpc_status"),
+        ("{ grpc_status: PERMISSION_DENIED, status: SERVING }", "failed incorrect assert.status"),
+        ("{ message: \"\" }", "failed protocol grpc.permission_denied"),
+    ] {
+        let hostile = Hostile::start(Fault::Http2(speech(&denied), Vec::new()));
+        let step = format!("grpc: {{ address: \"{}\", tls: false }}\nexpect: {expect}", hostile.addr());
+        let told = told(&judge(&step).await);
+        assert!(told.starts_with(expected), "{expect}\n{told}");
+    }
+}
+
+#[tokio::test]
 async fn verdicts_of_scenarios() {
     let server = Python::grpc(None);
     for (keys, expected) in [
