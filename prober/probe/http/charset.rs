@@ -1,10 +1,12 @@
 //! A body as text, in the letters that its sender wrote it in.
 //!
 //! A text that is looked at in the wrong letters misses words that are there, and `not_contains` would hold. So what
-//! cannot be read is said to be that. Deliberately absent: guesses, and encodings beside the few that servers still send.
+//! cannot be read is said to be that. The names are those that browsers know (<https://encoding.spec.whatwg.org/#names-and-labels>).
+//! Deliberately absent: guesses.
 
 use std::borrow::Cow;
 
+use encoding_rs::{Encoding, UTF_8};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
@@ -13,35 +15,24 @@ mod prescan;
 /// How far into a page its own word on its letters is looked for
 /// (<https://html.spec.whatwg.org/multipage/parsing.html#prescan-a-byte-stream-to-determine-its-encoding>).
 const LOOK_BYTES: usize = 1024;
-
-/// The letters of windows-1252 from 0x80 on; those that it does not have stand for control characters.
-/// <https://encoding.spec.whatwg.org/index-windows-1252.txt>
-const WESTERN: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
-    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-];
-
-#[derive(Copy, Clone)]
-enum Letters {
-    Utf8,
-    Western,
-    Utf16 { big: bool },
-}
+/// By which ISO-2022-JP, alone of what browsers know, has other letters in bytes of ASCII.
+const ESCAPE: u8 = 0x1B;
 
 /// The text in `bytes`: as their mark says, or else the answer's `Content-Type`, or else the page itself, or else UTF-8.
 ///
 /// # Errors
 /// The letters are not known here, or the bytes are none of them; in words for people.
 pub(super) fn text<'a>(bytes: Cow<'a, [u8]>, headers: &HeaderMap) -> Result<Cow<'a, str>, String> {
-    let (letters, mark) = match marked(&bytes) {
+    let (encoding, mark) = match Encoding::for_bom(&bytes) {
         Some(marked) => marked,
         None => (told(headers, &bytes)?, 0),
     };
-    match letters {
-        Letters::Utf8 => utf8(bytes, mark),
-        Letters::Western => Ok(Cow::Owned(bytes.iter().map(|byte| western(*byte)).collect())),
-        Letters::Utf16 { big } => utf16(&bytes[mark..], big).map(Cow::Owned),
+    if encoding == UTF_8 {
+        return utf8(bytes, mark);
     }
+    let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]);
+    let name = encoding.name();
+    text.map(|text| Cow::Owned(text.into_owned())).ok_or_else(|| not_text(&format!("it is not {name}")))
 }
 
 /// The bytes without the mark of UTF-8, which JSON's readers may pass over (RFC 8259, section 8.1).
@@ -49,17 +40,7 @@ pub(super) fn unmarked(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
-/// What the mark at the beginning says, and its length.
-fn marked(bytes: &[u8]) -> Option<(Letters, usize)> {
-    match bytes {
-        [0xEF, 0xBB, 0xBF, ..] => Some((Letters::Utf8, 3)),
-        [0xFF, 0xFE, ..] => Some((Letters::Utf16 { big: false }, 2)),
-        [0xFE, 0xFF, ..] => Some((Letters::Utf16 { big: true }, 2)),
-        _ => None,
-    }
-}
-
-fn told(headers: &HeaderMap, bytes: &[u8]) -> Result<Letters, String> {
+fn told(headers: &HeaderMap, bytes: &[u8]) -> Result<&'static Encoding, String> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let mut parameters = kind.unwrap_or_default().split(';').skip(1).filter_map(|one| one.split_once('='));
     let charset = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
@@ -67,10 +48,10 @@ fn told(headers: &HeaderMap, bytes: &[u8]) -> Result<Letters, String> {
     // What a page says of itself is worth a look only if it is not what it is taken for anyway.
     let label = match label {
         Some(label) if !label.is_empty() => Some(label),
-        _ if bytes.is_ascii() => None,
+        _ if bytes.is_ascii() && !bytes.contains(&ESCAPE) => None,
         _ => own(&bytes[..bytes.len().min(LOOK_BYTES)]),
     };
-    label.map_or(Ok(Letters::Utf8), named)
+    label.map_or(Ok(UTF_8), named)
 }
 
 /// The label in `<?xml … encoding="…">` or, in HTML, in a `<meta>`.
@@ -96,18 +77,11 @@ fn declared_label(declared: &[u8]) -> Option<&[u8]> {
     rest.split(|byte| byte == quote).next()
 }
 
-fn named(label: &str) -> Result<Letters, String> {
-    Ok(match label.to_ascii_lowercase().as_str() {
-        "utf-8" | "utf8" => Letters::Utf8,
-        "iso-8859-1" | "iso8859-1" | "latin1" | "l1" | "windows-1252" | "cp1252" | "us-ascii" | "ascii" => {
-            Letters::Western
-        }
-        // Without a mark browsers take the one for the other.
-        "utf-16" | "utf-16le" => Letters::Utf16 { big: false },
-        "utf-16be" => Letters::Utf16 { big: true },
-        other => {
-            return Err(not_text(&format!("its charset is {:?}", model::outcome::cut(other.to_owned(), 40))));
-        }
+fn named(label: &str) -> Result<&'static Encoding, String> {
+    let found = Encoding::for_label_no_replacement(label.as_bytes());
+    found.ok_or_else(|| {
+        let label = model::outcome::cut(label.to_ascii_lowercase(), 40);
+        not_text(&format!("its charset is {label:?}, which is not known here"))
     })
 }
 
@@ -122,20 +96,6 @@ fn utf8(bytes: Cow<'_, [u8]>, mark: usize) -> Result<Cow<'_, str>, String> {
             String::from_utf8(bytes).map(Cow::Owned).map_err(|error| wrong(error.utf8_error()))
         }
     }
-}
-
-fn western(byte: u8) -> char {
-    match byte {
-        0x80..0xA0 => WESTERN[usize::from(byte - 0x80)],
-        _ => char::from(byte),
-    }
-}
-
-fn utf16(bytes: &[u8], big: bool) -> Result<String, String> {
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    let unit = |pair: &[u8; 2]| if big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
-    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(unit)).collect();
-    text.ok().filter(|_| rest.is_empty()).ok_or_else(|| not_text("it is not UTF-16"))
 }
 
 fn not_text(why: &str) -> String {
@@ -179,6 +139,31 @@ mod tests {
     }
 
     #[test]
+    fn letters_of_all_lands_are_read() {
+        for (label, bytes, expected) in [
+            ("Shift_JIS", &b"\x93\xFA\x96{"[..], "日本"),
+            ("euc-jp", b"\xC6\xFC\xCB\xDC", "日本"),
+            ("iso-2022-jp", b"\x1B$BF|K\\\x1B(B", "日本"),
+            ("gbk", b"\xD6\xD0\xCE\xC4", "中文"),
+            ("gb2312", b"\xD6\xD0\xCE\xC4", "中文"),
+            ("gb18030", b"\xD6\xD0\x81\x30\x84\x36", "中¥"),
+            ("big5", b"\xA4\xA4\xA4\xE5", "中文"),
+            ("euc-kr", b"\xC7\xD1\xB1\xDB", "한글"),
+            ("windows-1251", b"\xCF\xF0\xE8\xE2\xE5\xF2", "Привет"),
+            ("koi8-r", b"\xF0\xD2\xC9\xD7\xC5\xD4", "Привет"),
+            ("iso-8859-5", b"\xBF\xE0\xD8\xD2\xD5\xE2", "Привет"),
+            ("windows-1250", b"\x8Elu\x9Dou\xE8k\xFD", "Žluťoučký"),
+            ("iso-8859-2", b"\xAElu\xBBou\xE8k\xFD", "Žluťoučký"),
+            ("windows-1253", b"\xE1\xE2", "αβ"),
+            ("iso-8859-15", b"\xA4", "€"),
+        ] {
+            check(format!("text/plain; charset={label}").leak(), bytes, Ok(expected));
+            let page = format!("<meta charset=\"{label}\">");
+            check("text/html", &[page.as_bytes(), bytes].concat(), Ok(&format!("{page}{expected}")));
+        }
+    }
+
+    #[test]
     fn only_what_a_page_says_of_itself_counts() {
         let western = "<!DOCTYPE html><!-- <meta charset=utf-8> --><html lang='>'><head>";
         for meta in [
@@ -211,8 +196,14 @@ mod tests {
     fn what_is_no_text_says_so() {
         check("", b"ab\xFC", Err("it is not UTF-8 from byte 2 on"));
         check("text/plain; charset=utf-8", b"\xEF\xBB\xBF\xFC", Err("it is not UTF-8 from byte 3 on"));
-        check("text/plain; charset=koi8-r", b"ab", Err("its charset is \"koi8-r\""));
-        check("text/plain; charset=utf-16le", b"a\0b", Err("it is not UTF-16"));
-        check("text/plain; charset=utf-16le", b"\0\xD8", Err("it is not UTF-16"));
+        check("text/plain; charset=utf-16le", b"a\0b", Err("it is not UTF-16LE"));
+        check("text/plain; charset=utf-16le", b"\0\xD8", Err("it is not UTF-16LE"));
+        check("text/plain; charset=shift_jis", b"\x83", Err("it is not Shift_JIS"));
+        check("text/plain; charset=gbk", b"\xC4\xFF", Err("it is not GBK"));
+        for label in ["ebcdic-us", "utf-7", "utf-32", "hz-gb-2312", "iso-2022-kr", "none"] {
+            let why = format!("its charset is {label:?}, which is not known here");
+            let kind: &'static str = format!("text/plain; charset={label}").leak();
+            check(kind, b"ab", Err(&why));
+        }
     }
 }
