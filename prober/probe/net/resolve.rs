@@ -176,7 +176,6 @@ impl Resolver {
         family: Family,
         phases: &mut Phases,
     ) -> Result<Vec<IpAddr>, Failure> {
-        phases.enter(Phase::Dns);
         self.look_up(name, Wanted { family, all: false }, phases).await
     }
 
@@ -190,7 +189,6 @@ impl Resolver {
         family: Family,
         phases: &mut Phases,
     ) -> Result<Vec<IpAddr>, Failure> {
-        phases.enter(Phase::Dns);
         let found = self.look_up(name, Wanted { family, all: true }, phases).await;
         found.map_err(|mut failure| {
             if family == Family::Any
@@ -203,6 +201,7 @@ impl Resolver {
     }
 
     async fn look_up(&self, name: &str, wanted: Wanted, phases: &mut Phases) -> Result<Vec<IpAddr>, Failure> {
+        phases.enter(Phase::Dns);
         let no_name = |_| failure("dns.nxdomain", format!("`{name}` is not a name that DNS can hold"));
         let mut parsed = Name::from_ascii(name).map_err(no_name)?;
         parsed.set_fqdn(true);
