@@ -164,10 +164,13 @@ pub(crate) fn sources(set: &ScenarioSet) -> Sources {
         project: set.of(Role::Project).next().map(source),
         templates: set.of(Role::Template).map(source).collect(),
         scenarios: set.of(Role::Scenario).map(source).collect(),
-        whole: false,
-        beside: texts(beside),
-        ahead: Ahead(each_parsed),
+        ..in_memory(beside)
     }
+}
+
+/// No scenario yet, with files beside scenarios out of memory.
+fn in_memory(beside: BTreeMap<String, String>) -> Sources {
+    Sources { beside: texts(beside), ahead: Ahead(each_parsed), ..Sources::default() }
 }
 
 /// Reads files beside scenarios out of memory.
@@ -202,8 +205,7 @@ pub(crate) fn from_files(mut files: BTreeMap<String, String>) -> Result<Sources,
         scenarios: chosen(&|path| fits(&scenarios, path) && !fits(&templates, path)),
         project: Some(project),
         whole: true,
-        beside: texts(files),
-        ahead: Ahead(each_parsed),
+        ..in_memory(files)
     })
 }
 
