@@ -173,6 +173,34 @@ async fn pages_without_objects_end_too() {
 }
 
 #[tokio::test]
+async fn objects_are_counted_over_all_pages_up_to_the_limit() {
+    let server = Server::start();
+    server.on_request("*", |seen| {
+        let second = seen.query.as_deref().unwrap_or_default().contains("continuation-token");
+        let object = "<Contents><Key>a</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><Size>7</Size></Contents>";
+        let more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>";
+        let last: usize = seen.path.trim_start_matches("/last-").parse().unwrap();
+        let (count, end) = if second { (last, "<IsTruncated>false</IsTruncated>") } else { (30, more) };
+        // A page may say how many keys it has; what is listed counts.
+        Reply::ok(format!(
+            "<ListBucketResult><KeyCount>1000</KeyCount>{}{end}</ListBucketResult>",
+            object.repeat(count)
+        ))
+    });
+    for (last, expected) in [(0, Some(30)), (1, Some(31)), (19, Some(49)), (20, Some(50)), (21, None)] {
+        let bucket = keys(&server.url(""), &format!("last-{last}"));
+        let trial = run([bucket, vec![("objects_max", Bound::Int(50))]].concat(), "", PATIENCE).await;
+        match expected {
+            Some(count) => {
+                assert_eq!(trial.value("objects"), Value::Int(count), "{last}");
+                assert_eq!(trial.value("size"), Value::Int(count * 7), "{last}");
+            }
+            None => assert!(matches!(trial.read("objects"), Reading::Unreadable(_)), "{last}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_listing_that_is_cut_says_what_was_read_of_it() {
     let server = Server::start();
     server.on_request("*", |seen| {

@@ -145,6 +145,14 @@ fn mistakes_are_told_with_what_to_type() {
         ("slo: a\nscenarios: [home]\nobjective: 99%\nquorum: 4\n", &["E164", "3 regions"]),
         ("slo: a\nscenarios: [home]\nobjective: 99%\nblind_after: 1m\n", &["E104", "4m"]),
         (
+            "slo: a\nscenarios: [home]\nobjective: 99%\nwindow: 1d\nblind_after: 25h\n",
+            &[
+                "E104",
+                "silence would be told only after more than the window of 24h",
+                "write 4m or a little longer",
+            ],
+        ),
+        (
             "slo: a\nscenarios: [home]\nobjective: 99%\nalerts: { page: oncal }\n",
             &["E162", "did you mean `oncall`?"],
         ),
