@@ -1,7 +1,7 @@
 //! A second look at a server that refuses the handshake, and may have no key but one that nobody here can check.
 //!
 //! The library offers no signature that it cannot check, and who can make none of those offered says so with the alert
-//! handshake_failure, the same that a server has for everything else, or hangs up after it has just agreed to TLS. So it
+//! `handshake_failure`, the same that a server has for everything else, or hangs up after it has just agreed to TLS. So it
 //! is asked once more, on a connection of its own to the same address and by the same way, and offered those signatures
 //! only. A chain that it shows then is judged as any other, and nothing goes on after that. Whatever else comes of it,
 //! the first refusal stands.

@@ -180,7 +180,7 @@ fn only_some_refusals_may_be_for_the_key() {
     }
 }
 
-/// A peer that answers the first hello with the alert handshake_failure, and each later one with `again`; it counts.
+/// A peer that answers the first hello with the alert `handshake_failure`, and each later one with `again`; it counts.
 fn refusing(again: impl Fn(&mut TcpStream) + Send + 'static) -> (SocketAddr, thread::JoinHandle<Vec<usize>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
