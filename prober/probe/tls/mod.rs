@@ -8,8 +8,8 @@
 //! The handshake goes on when a certificate does not hold, so that all of it can be looked at: the defects
 //! are checked one by one and are evidence for assertions, of which `chain: trusted` and `hostname: match`
 //! hold without being written. A server that does not get through a handshake at all is a failed step, unless its
-//! only key is of a kind that this program cannot check: that is found out by a second hello, whose time is in the
-//! phase `tls`, and is no word against the server. The worst defect names the failure, by the table in [`defect`].
+//! only key, or its only way to exchange keys, is of a kind that this program lacks: that is found out by a second hello,
+//! whose time is in the phase `tls`, and is no word against the server. The worst defect names the failure, by the table in [`defect`].
 //!
 //! Three dates are told apart: `expires_in` is that of the server's own certificate, `chain_expires_in` the
 //! earliest of all that were served, `path_expires_in` the earliest of those that a client needs.

@@ -1,10 +1,13 @@
-//! A second look at a server that refuses the handshake, and may have no key but one that nobody here can check.
+//! A second look at a server that refuses the handshake, and may only have what nobody here can do.
 //!
-//! The library offers no signature that it cannot check, and who can make none of those offered says so with the alert
-//! `handshake_failure`, the same that a server has for everything else, or hangs up after it has just agreed to TLS. So it
-//! is asked once more, on a connection of its own to the same address and by the same way, and offered those signatures
-//! only. A chain that it shows then is judged as any other, and nothing goes on after that. Whatever else comes of it,
-//! the first refusal stands.
+//! The library offers no signature that it cannot check and no exchange of keys that it cannot make. Who can do none of
+//! those offered says so with the alert `handshake_failure`, the same that a server has for everything else, or hangs up
+//! after it has just agreed to TLS. So it is asked once more, on a connection of its own to the same address and by the
+//! same way, and offered the rest as well. A chain that it shows then is judged as any other, and nothing goes on after
+//! a choice that is beyond us. Whatever else comes of it, the first refusal stands.
+//!
+//! Deliberately absent: the cipher suites of old, such as CBC and RSA without an exchange of keys. Who speaks nothing
+//! better is refused by the library, and said to be.
 
 use std::fmt;
 use std::io;
@@ -42,6 +45,9 @@ const BEYOND: [SignatureScheme; 5] = [
     SignatureScheme::Unknown(0x080a),
     SignatureScheme::Unknown(0x080b),
 ];
+/// The exchanges of keys that this program cannot make (RFC 8446, section 4.2.7).
+static GROUPS: [NamedOnly; 2] =
+    [NamedOnly(NamedGroup::secp521r1, "P-521"), NamedOnly(NamedGroup::X448, "X448")];
 /// The longest line that a server says before TLS, in bytes.
 const LINE_MAX: usize = 64 << 10;
 
@@ -107,12 +113,12 @@ impl TlsSetup {
         let mut stream = dial::again(ends.peer, ends.local.ip()).await.ok()?;
         before.go(&mut stream, name).await?;
         let (config, recorder) = self.offering_beyond().ok()?;
-        // The verifier ends every handshake that gets as far as a chain.
-        let _ended = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await;
-        self.told(&recorder)
+        let ended = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await.err();
+        let error = ended.as_ref().and_then(|error| error.get_ref()?.downcast_ref());
+        self.told(&recorder, error)
     }
 
-    /// The same over QUIC, where the first look showed what `met` says: whether a certificate came.
+    /// The same over QUIC, where the first look showed what `met` says: whether a certificate came. Only keys are found.
     #[cfg(any(feature = "doq", feature = "http3"))]
     pub(crate) async fn look_again_over_quic(
         &self,
@@ -129,15 +135,15 @@ impl TlsSetup {
         let config = quinn::crypto::rustls::QuicClientConfig::try_from(config).ok()?;
         let (config, mut kept) = (quinn::ClientConfig::new(Arc::new(config)), None);
         let _ended = crate::net::quic::connect(peer, config, &name.to_str(), &mut kept).await;
-        self.told(&recorder)
+        self.told(&recorder, None)
     }
 
-    /// What offers signatures that nobody here can check, and who writes down what is shown.
+    /// What offers also that which nobody here can do, after everything else, and who writes down what is shown.
     fn offering_beyond(&self) -> Result<(ClientConfig, Arc<Recorder>), Error> {
         let recorder = Arc::new(self.recorder());
         let mut provider = CryptoProvider::clone(self.config.crypto_provider());
         // In TLS 1.2 the offered curves are those of certificates as well (RFC 8422, section 5.1.1).
-        provider.kx_groups.push(&NamedOnly);
+        provider.kx_groups.extend(GROUPS.iter().map(|group| group as &'static dyn SupportedKxGroup));
         let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(self.versions.of_rustls())?
             .dangerous()
@@ -148,19 +154,25 @@ impl TlsSetup {
         Ok((config, recorder))
     }
 
-    /// What the chain in `recorder` means, if its key is beyond us. A chain that does not hold is worse than that.
-    fn told(&self, recorder: &Recorder) -> Option<(Failure, Handshake)> {
+    /// What the chain in `recorder` and the `error` after it mean, if the key or the exchange of keys is beyond us.
+    ///
+    /// A chain that does not hold is worse than that.
+    fn told(&self, recorder: &Recorder, error: Option<&Error>) -> Option<(Failure, Handshake)> {
         let shown = std::mem::take(&mut *recorder.lock());
-        let key = key_beyond(shown.chain.first()?)?;
-        let defect = shown.defect();
-        let failure = match defect {
+        let key = shown.chain.first().and_then(|leaf| key_beyond(leaf));
+        let what = match (key, error) {
+            (Some(key), _) => format!("check signatures by the only key that the server has: {key}"),
+            (None, Some(Error::General(group))) if GROUPS.iter().any(|known| known.1 == group) => {
+                format!("exchange keys in the only way that the server knows: {group}")
+            }
+            _ => return None,
+        };
+        let failure = match shown.defect() {
             Some(defect) if self.verify == Verify::Enforce => defect,
             defect => {
                 let besides = defect.map(|defect| format!("; besides, {}", defect.message));
-                let message = format!(
-                    "this version of prober cannot check signatures by the only key that the server has: {key}{}",
-                    besides.unwrap_or_default()
-                );
+                let besides = besides.unwrap_or_default();
+                let message = format!("this version of prober cannot {what}{besides}");
                 Failure::new(FailureClass::Local, beyond::UNSUPPORTED, message)
             }
         };
@@ -210,7 +222,7 @@ fn key_beyond(leaf: &CertificateDer<'_>) -> Option<&'static str> {
     }
 }
 
-/// Writes down what is shown, and lets no handshake go on: what would be signed next cannot be checked.
+/// Writes down what is shown, and lets no handshake go on whose signature cannot be checked.
 #[derive(Debug)]
 struct Curious(Arc<Recorder>);
 
@@ -223,54 +235,54 @@ impl ServerCertVerifier for Curious {
         staple: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.0.verify_server_cert(leaf, intermediates, name, staple, now)?;
+        let verified = self.0.verify_server_cert(leaf, intermediates, name, staple, now)?;
         let chain = std::iter::once(leaf).chain(intermediates);
         self.0.lock().chain = chain.map(|der| der.clone().into_owned()).collect();
-        Err(unchecked())
+        match key_beyond(leaf) {
+            Some(_) => Err(Error::General("what the server signs cannot be checked".to_owned())),
+            None => Ok(verified),
+        }
     }
 
     fn verify_tls12_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(unchecked())
+        self.0.verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(unchecked())
+        self.0.verify_tls13_signature(message, certificate, signed)
     }
 
+    /// A server that has another key as well takes the first that it can.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        BEYOND.to_vec()
+        [self.0.supported_verify_schemes().as_slice(), &BEYOND].concat()
     }
 }
 
-fn unchecked() -> Error {
-    Error::General("what the server signs cannot be checked".to_owned())
-}
-
-/// P-521, offered and never used: no handshake comes to an exchange of keys.
-struct NamedOnly;
+/// An exchange of keys that is offered and cannot be made; trying to says which one it is.
+struct NamedOnly(NamedGroup, &'static str);
 
 impl fmt::Debug for NamedOnly {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("P-521")
+        out.write_str(self.1)
     }
 }
 
 impl SupportedKxGroup for NamedOnly {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        Err(unchecked())
+        Err(Error::General(self.1.to_owned()))
     }
 
     fn name(&self) -> NamedGroup {
-        NamedGroup::secp521r1
+        self.0
     }
 }

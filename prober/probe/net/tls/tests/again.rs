@@ -68,6 +68,29 @@ async fn a_key_that_cannot_be_checked_is_no_word_against_the_server() {
 }
 
 #[tokio::test]
+async fn neither_is_an_exchange_of_keys_that_cannot_be_made() {
+    let pki = Pki::new();
+    let (identity, root) = (pki.identity(&["localhost"], Flaw::None), pki.root_file().display().to_string());
+    for (groups, versions, expected) in [
+        ("P-521", "-no_tls1_3", "exchange keys in the only way that the server knows: P-521"),
+        ("P-521", "-tls1_3", "exchange keys in the only way that the server knows: P-521"),
+        ("X448", "-no_tls1_3", "exchange keys in the only way that the server knows: X448"),
+        ("X448:P-521", "-tls1_3", "exchange keys in the only way that the server knows: "),
+        ("P-521:P-384", "-tls1_3", "ok"),
+        ("ffdhe2048", "-tls1_3", "failed tls tls.handshake: "),
+    ] {
+        let server = OpenSsl::serve(&identity, &["-groups", groups, versions]);
+        for step in [0, 2].map(|kind| steps(server.addr().port(), &root).remove(kind)) {
+            let told = told(&judge(&step).await);
+            let is_ours =
+                told.starts_with("prober_fault local local.unsupported: this version of prober cannot ");
+            assert_eq!(is_ours, expected.starts_with("exchange"), "{groups} {versions}: {told}");
+            assert!(told.contains(expected), "{groups} {versions}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn its_certificate_is_judged_all_the_same() {
     let (identity, ca, _folder) = identity("secp521r1");
     let server = OpenSsl::serve(&identity, &[]);
