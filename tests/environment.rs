@@ -88,6 +88,10 @@ fn unknown_regions_and_taken_ports() {
     let ran = project.prober(&["serve", "--listen", &address]);
     assert_refused(&ran, &["in use"]);
     assert!(ran.err.contains("--listen"), "it says what to do: {}", ran.err);
+    // As other tools write it.
+    let ran = project.prober(&["serve", "--listen", ":9100"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("write an address and a port, such as 127.0.0.1:9100"), "{}", ran.err);
     assert_refused(
         &project.prober(&["serve", "--listen", "0.0.0.0:0"]),
         &["--tls-cert", "--behind-proxy", "choose 127.0.0.1"],
