@@ -128,12 +128,6 @@ pub(super) fn hint(typed: &str) -> Option<String> {
 /// Words that mean something else under one key, by the place's own words.
 #[rustfmt::skip]
 const SCOPED: &[(&str, &[&str], &str)] = &[
-    // What a whole file of another tool begins with.
-    ("in a scenario", &["endpoints"], "this is a file of Gatus: `prober import gatus FILE` makes scenarios of it"),
-    ("in a scenario", &["modules"], "this is a file of blackbox_exporter: `prober import blackbox FILE` makes scenarios of it"),
-    ("in a scenario", &["openapi", "swagger", "paths"], "this is an OpenAPI document: `prober import openapi FILE` makes scenarios of it"),
-    ("in a scenario", &["heartbeatmonitors"], "this is a file of Heartbeat: `prober import heartbeat FILE` makes scenarios of it"),
-    ("in a scenario", &["livenessprobe", "readinessprobe", "startupprobe", "containers"], "this is a manifest of Kubernetes: `prober import k8s-probe FILE` makes scenarios of its probes"),
     ("under `slo`", &["target", "goal", "percentage", "percent", "slo", "availability"], "write objective: 99.9%"),
     ("under `slo`", &["period", "duration", "days", "timewindow", "range"], "write window: 30d"),
     ("under `alerts`", &["critical", "urgent", "oncall", "pager", "high"], "what must be looked at now goes to `page`"),
@@ -213,6 +207,5 @@ mod tests {
         assert_eq!(hint("colour"), None);
         assert_eq!(at("target", "under `slo`").as_deref(), Some("write objective: 99.9%"));
         assert_eq!(at("target", "in a scenario"), None);
-        assert!(at("endpoints", "in a scenario").unwrap().contains("prober import gatus"));
     }
 }
