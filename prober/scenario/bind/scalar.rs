@@ -17,7 +17,9 @@ pub(crate) fn bind(scalar: &Scalar, wanted: &KeyType, key: &str, span: Span) -> 
         KeyType::Duration => duration(scalar, key, span).map(Bound::Duration),
         KeyType::Size => size(scalar, span).map(Bound::Size),
         KeyType::Bool => bool(scalar, key, span).map(Bound::Bool),
-        KeyType::Int(least, most) => int(scalar, *least, *most, span).map(Bound::Int),
+        KeyType::Int(least, most) => {
+            int(scalar, *least, *most, span).map_err(|problem| switched(problem, key, scalar)).map(Bound::Int)
+        }
         KeyType::Choice(words) => choice(scalar, words, key, span).map(Bound::Choice),
         KeyType::Percent => percent(scalar, key, span).map(Bound::Percent),
         KeyType::DurationOr(words) => duration_or(scalar, words, key, span),
@@ -188,6 +190,17 @@ pub(crate) fn bool(scalar: &Scalar, key: &str, span: Span) -> Result<bool, Diagn
         Some(meant) => problem.help(format!("write {key}: {meant}, without quotes")),
         None => problem,
     })
+}
+
+/// `follow: true`, as other tools switch redirects on and off.
+fn switched(problem: Diagnostic, key: &str, scalar: &Scalar) -> Diagnostic {
+    match scalar.text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" if key == "follow" => {
+            problem.help("leave it out: up to 5 redirects are followed, follow: 10 makes it ten")
+        }
+        "false" | "no" | "off" if key == "follow" => problem.help("write follow: 0"),
+        _ => problem,
+    }
 }
 
 pub(crate) fn int(scalar: &Scalar, least: i64, most: i64, span: Span) -> Result<i64, Diagnostic> {
@@ -367,6 +380,18 @@ mod tests {
             "{}",
             help("gte")
         );
+    }
+
+    #[test]
+    fn a_switch_for_redirects_is_told_as_their_number() {
+        let help = |text: &str, kind: ScalarKind| {
+            let wanted = KeyType::Int(0, 20);
+            bind(&plain(text, kind), &wanted, "follow", Span::default()).unwrap_err().help.join("; ")
+        };
+        assert_eq!(help("false", ScalarKind::Bool(false)), "write follow: 0");
+        assert_eq!(help("no", ScalarKind::Text), "write follow: 0");
+        assert!(help("true", ScalarKind::Bool(true)).starts_with("leave it out"));
+        assert_eq!(help("many", ScalarKind::Text), "");
     }
 
     #[test]
