@@ -9,11 +9,13 @@
 //! | [`failure`] | a handshake that failed, in our words |
 //! | [`beyond`] | chains that may be good and that nobody here can judge |
 //! | [`words`] | what the libraries say, in plain words |
+//! | [`own`] | servers whose own certificate is trusted, though it is an authority's |
 //! | [`usage`] | keys that are used for what their certificates do not allow |
 //! | [`weak`] | chains that are refused for nothing but their weakness |
 
 pub(crate) mod beyond;
 mod failure;
+pub(crate) mod own;
 mod recorder;
 #[cfg(test)]
 mod tests;
