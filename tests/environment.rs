@@ -52,6 +52,29 @@ fn every_missing_secret_is_named_at_once() {
 }
 
 #[test]
+fn a_chosen_scenario_needs_its_own_secrets_only() {
+    let server = Server::start();
+    server.on("/", Reply::ok("hello"));
+    let project = Project::with(
+        "secrets: { one: { env: NOT_THERE } }\n",
+        &[
+            ("open", format!("labels: {{ tier: \"1\" }}\nhttp: {}", server.url("/"))),
+            ("keyed", "http: { url: http://127.0.0.1:9/, headers: { A: \"${secrets.one}\" } }".to_owned()),
+        ],
+    );
+    for args in [&["run", "open"][..], &["run", "--label", "tier=1"]] {
+        let ran = project.prober(args);
+        assert_eq!(ran.code, Some(0), "{args:?}: {}", ran.err);
+    }
+    // A name that does not exist is the mistake, not the secret of another scenario.
+    let ran = project.prober(&["run", "opne"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("did you mean `open`?"), "{}", ran.err);
+    assert_refused(&project.prober(&["run", "keyed"]), &["`one`", "NOT_THERE"]);
+    assert_refused(&project.prober(&["run"]), &["`one`", "NOT_THERE"]);
+}
+
+#[test]
 fn unknown_regions_and_taken_ports() {
     let project = Project::with(
         "regions: { eu: {}, us: {} }\n",
@@ -65,6 +88,10 @@ fn unknown_regions_and_taken_ports() {
     let ran = project.prober(&["serve", "--listen", &address]);
     assert_refused(&ran, &["in use"]);
     assert!(ran.err.contains("--listen"), "it says what to do: {}", ran.err);
+    // As other tools write it.
+    let ran = project.prober(&["serve", "--listen", ":9100"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("write an address and a port, such as 127.0.0.1:9100"), "{}", ran.err);
     assert_refused(
         &project.prober(&["serve", "--listen", "0.0.0.0:0"]),
         &["--tls-cert", "--behind-proxy", "choose 127.0.0.1"],

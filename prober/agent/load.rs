@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use dashboard::Catalogue;
+use model::event::Origin;
 use model::time::{Clock as _, SystemClock};
 use post::Client;
 use probe::flow::Scenario;
@@ -202,6 +203,15 @@ impl Loader {
     /// # Errors
     /// A file, a secret or a region; nothing has changed then.
     pub(crate) fn load(&self) -> Result<Loaded, LoadError> {
+        self.load_with_secrets(|_| true)
+    }
+
+    /// The same, with the secrets of those scenarios alone that are `run`: nobody has those of the others at hand who tries
+    /// one. The others are loaded, too, and are not to be run.
+    ///
+    /// # Errors
+    /// A file, a region, or a secret of what is run.
+    pub(crate) fn load_with_secrets(&self, run: impl Fn(&Origin) -> bool) -> Result<Loaded, LoadError> {
         let Checked { root, ground, compiled, .. } = check(&self.place, &self.options)?;
         let shown = scenario::render::human(
             &compiled.diagnostics,
@@ -212,7 +222,7 @@ impl Loader {
             return Err(LoadError::Mistakes(shown));
         }
         self.known_regions(&compiled.project)?;
-        let secrets = if self.probes { self.secrets(&compiled)? } else { BTreeMap::new() };
+        let secrets = if self.probes { self.secrets(&compiled, run)? } else { BTreeMap::new() };
         let (planned, _) = exporters::plan(&compiled.project, &root);
         let promises = Promises::of(&compiled, SystemClock.now());
         let mut loaded = Loaded {
@@ -322,10 +332,15 @@ impl Loader {
         })
     }
 
-    /// The secrets of each region; all that are missing in one error.
-    fn secrets(&self, compiled: &Compiled<Net>) -> Result<BTreeMap<Arc<str>, Arc<Secrets>>, MissingSecrets> {
+    /// The secrets of what is `run`, by region; all that are missing in one error.
+    fn secrets(
+        &self,
+        compiled: &Compiled<Net>,
+        run: impl Fn(&Origin) -> bool,
+    ) -> Result<BTreeMap<Arc<str>, Arc<Secrets>>, MissingSecrets> {
         let mut names: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
-        for plan in compiled.plans.iter().chain(&compiled.controls) {
+        let plans = compiled.plans.iter().chain(&compiled.controls);
+        for plan in plans.filter(|plan| run(plan.origin())) {
             names
                 .entry(Arc::clone(&plan.stream().region))
                 .or_default()

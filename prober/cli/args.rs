@@ -141,7 +141,7 @@ pub(crate) struct Demo {
     #[arg(default_value = "demo")]
     pub(crate) dir: PathBuf,
     /// Address of page, API and metrics
-    #[arg(long, default_value = "127.0.0.1:9899")]
+    #[arg(long, default_value = "127.0.0.1:9899", value_parser = output::address)]
     pub(crate) listen: SocketAddr,
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn run(global: &Global, args: &Run, out: &Out) -> Result<Exit, Stop> 
     shared.warm();
     let vault = Arc::new(vault(&root));
     let loader = Loader { place: place.clone(), options: options.clone(), vault, shared, probes: true };
-    let mut loaded = match loader.load() {
+    let mut loaded = match loader.load_with_secrets(|origin| wanted.takes(origin)) {
         Ok(loaded) => loaded,
         Err(error) => {
             if matches!(error, LoadError::Mistakes(_)) {

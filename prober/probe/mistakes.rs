@@ -171,6 +171,13 @@ fn signs_of_shells_and_browsers_are_doubted() {
         &["W360 write what all keys begin with, up to the sign; what they end with belongs into newest_key"],
     );
     check(&s3("orders/"), &[]);
+    let quoted = "W360 write it without the quotes around it: YAML reads JSON as it is";
+    let put = |json: &str| format!("http: {{ method: PUT, url: 'https://a.example', json: {json} }}");
+    check(&put(r#"'{"id": 1}'"#), &[quoted]);
+    check(&put(r#"'[{"id": "${run.id}"}]'"#), &[quoted]);
+    check(&put(r#"{"id": 1}"#), &[]);
+    check(&put("'{id}'"), &[]);
+    check(&put("'12'"), &[]);
     let sent = "W361 leave it out; write %23 where the path itself has a `#`";
     check("http: https://a.example/#/checkout", &[sent]);
     check("http: https://a.example/%23/checkout", &[]);

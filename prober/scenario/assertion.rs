@@ -190,7 +190,14 @@ impl Assertion {
                     Checked::broken(actual, inner.absent() + &from(&inner.sources(observed)))
                 }
             }
-            Reading::Unreadable(why) => {
+            // What holds of the least that it can be holds of all that is more.
+            Reading::AtLeast(least, _)
+                if inner.matchers.iter().all(Matcher::is_lower_bound)
+                    && Matcher::all(&inner.matchers, &Value::Int(least), look).pass =>
+            {
+                Checked::held(format!("{least} or more"), Finding::HOLDS)
+            }
+            Reading::AtLeast(_, why) | Reading::Unreadable(why) => {
                 let message = format!("{} cannot be looked at: {why}", inner.name);
                 Checked::broken(cut(why, SHOWN_MAX), message)
             }

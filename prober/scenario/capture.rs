@@ -57,7 +57,9 @@ impl CapturePlan {
                 return Err(format!("{} matches {} values, a capture takes one", self.shown, values.len()));
             }
             Reading::Absent => return Err(self.missing()),
-            Reading::Unreadable(why) => return Err(format!("{} cannot be looked at: {why}", self.shown)),
+            Reading::AtLeast(_, why) | Reading::Unreadable(why) => {
+                return Err(format!("{} cannot be looked at: {why}", self.shown));
+            }
         };
         let value = match &self.regex {
             Some(regex) => self.find(regex, &value)?,

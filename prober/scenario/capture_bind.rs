@@ -122,6 +122,14 @@ impl Binder<'_, '_> {
         value: &Node,
     ) -> Option<(&'static str, Selector, Arc<str>)> {
         if let Shape::One(_) = subject.shape {
+            if subject.name == BODY
+                && let Some(scalar) = value.scalar().filter(|scalar| is_pattern(&scalar.text))
+            {
+                let problem = Diagnostic::error("E309", value.span, "`body` takes the body as a whole");
+                let pattern = scalar.text.replace('\'', "''");
+                self.report.push(problem.help(format!("write regex: '{pattern}' for what matches in it")));
+                return None;
+            }
             return match self.value(value, &KeyType::Bool, &key.value) {
                 Some(Bound::Bool(true)) => Some((subject.name, Selector::Whole, subject.name.into())),
                 Some(_) => {
@@ -147,6 +155,21 @@ pub(crate) fn takeable(subjects: &'static [Subject]) -> impl Iterator<Item = &'s
     let none = |shape| matches!(shape, Shape::Agree | Shape::Rule(_) | Shape::Pattern);
     subjects.iter().filter(move |subject| !none(subject.shape))
 }
+
+/// Whether the text was hardly meant as yes or no.
+fn is_pattern(text: &str) -> bool {
+    text.contains(['(', '\\', '*', '+', '[', '.'])
+}
+
+/// Words of other tools under a capture, and what to write here.
+const FOREIGN: [(&[&str], &str); 3] = [
+    (&["attribute", "attr"], "the attribute stands behind the selector: css: 'input[name=csrf] @value'"),
+    (
+        &["cookie", "cookies"],
+        "cookies go along with later steps by themselves; as a text it is header: Set-Cookie",
+    ),
+    (&["jsonpath", "json_path", "jsonPath"], "write json: $.id"),
+];
 
 /// The subject under its own name or its singular.
 fn find(subjects: &'static [Subject], word: &str) -> Option<&'static Subject> {
@@ -194,7 +217,9 @@ pub(crate) fn capture_word(subject: &Subject) -> &'static str {
 fn unknown(key: &Spanned<String>, subjects: &'static [Subject]) -> Diagnostic {
     let problem = Diagnostic::error("E102", key.span, format!("unknown key `{}`", key.value));
     let words = words(subjects);
+    let foreign = FOREIGN.iter().find(|(typed, _)| typed.contains(&key.value.as_str()));
     let problem = match nearest(&key.value, words.iter().copied()) {
+        _ if let Some((_, hint)) = foreign => problem.label(*hint),
         Some(near) => problem.label(format!("did you mean `{near}`?")),
         None => problem,
     };
@@ -243,6 +268,27 @@ mod tests {
             let typed = wanted.strip_prefix("write a: ").unwrap();
             let left = compiled("", &[&file(typed)]).diagnostics;
             assert!(left.is_empty(), "{typed}: {left:?}");
+        }
+    }
+
+    /// What is told of `capture: { a: … }`: labels and helps.
+    fn told(capture: &str) -> Vec<String> {
+        let file =
+            format!("name: a\naim: A.\nevery: 1m\nhttp: https://x.example\ncapture: {{ a: {capture} }}\n");
+        let found = compiled("", &[&file]).diagnostics;
+        found.iter().flat_map(|one| std::iter::once(&one.label).chain(&one.help).cloned()).collect()
+    }
+
+    #[test]
+    fn ways_of_other_tools_are_told_what_to_write() {
+        for (capture, part) in [
+            ("{ css: input, attribute: value }", "css: 'input[name=csrf] @value'"),
+            ("{ cookie: SESSION }", "header: Set-Cookie"),
+            ("{ jsonpath: $.id }", "write json: $.id"),
+            (r"{ body: 'id=(\d+)' }", r"write regex: 'id=(\d+)'"),
+        ] {
+            let told = told(capture);
+            assert!(told.iter().any(|one| one.contains(part)), "{capture}: {told:?}");
         }
     }
 }

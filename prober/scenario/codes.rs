@@ -192,6 +192,6 @@ codes! {
     "W357" "pattern that names nothing" "No file matches this pattern of `scenarios` or `include`, while others match some: perhaps a folder was renamed."
     "W358" "file that no pattern names" "It ends as YAML files may, and only for that ending no pattern names it: what stands in it is never run."
     "W359" "cron that comes true otherwise than it looks" "With a day of the month and a weekday either is enough, so that `0 9 1-7 * MON` is every Monday and the first seven days. A step begins anew with each hour or day, so that `*/45` is at 0 and 45, and 15 minutes later at 0 again."
-    "W360" "text that is hardly meant" "What is looked for holds the control character of an escape in double quotes, the line break at the end of a block, or the slashes in which other languages write patterns; or the path of a file or the prefix of keys has `*`, `?` or `~`, which no shell reads. It is looked for as it stands, and so is seldom found."
+    "W360" "text that is hardly meant" "What is looked for holds the control character of an escape in double quotes, the line break at the end of a block, or the slashes in which other languages write patterns; or the path of a file or the prefix of keys has `*`, `?` or `~`, which no shell reads. It is looked for as it stands, and so is seldom found. Under `json`, JSON in quotes is sent as one text."
     "W361" "part of a URL that is not sent" "What stands behind `#` in a URL is for browsers alone. The server is asked without it, so that another page than the one that was meant may be looked at."
 }

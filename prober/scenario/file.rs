@@ -18,6 +18,7 @@ use model::maintenance::Maintenance;
 use model::slot::Cadence;
 use model::time::Timestamp;
 
+use crate::another_tool;
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::blackout;
 use crate::cadence::{CronCache, EVERY_MIN, Given, exclusive, mean_interval, read as read_cadence};
@@ -116,6 +117,10 @@ pub(crate) fn read<'t, N>(
 ) -> Option<ScenarioFile<'t, N>> {
     if root.map().is_none() {
         report.push(no_scenario(root));
+        return None;
+    }
+    if let Some(problem) = another_tool::told(root) {
+        report.push(problem);
         return None;
     }
     let at = first_key(root);

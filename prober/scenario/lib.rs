@@ -42,6 +42,7 @@
 
 pub mod adjustment;
 pub mod alert_test;
+mod another_tool;
 pub mod assertion;
 pub mod cadence;
 pub mod capture;

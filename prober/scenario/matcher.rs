@@ -94,6 +94,11 @@ impl Matcher {
         matches!(self, Self::Len(_) | Self::Any(_) | Self::All(_) | Self::EqualsSet(_) | Self::Exists(_))
     }
 
+    /// Whether what the operator says of a number it says of every greater one.
+    pub(crate) fn is_lower_bound(&self) -> bool {
+        matches!(self, Self::Compare(Comparison::Greater | Comparison::AtLeast, _) | Self::Exists(true))
+    }
+
     /// Whether the operator can hold where a JSON path has no match.
     pub(crate) fn holds_for_empty(&self) -> bool {
         matches!(self, Self::Len(_) | Self::EqualsSet(_) | Self::Exists(false))

@@ -227,7 +227,14 @@ impl<'a> Names<'a> {
             Some(("matrix", name)) => self.matrix(name, span),
             Some(("region", name)) => {
                 let message = format!("`region` is the region's name, and has no `{name}`");
-                Err(Diagnostic::error("E204", span, message).help("write ${region}"))
+                // A region's own variables are read like all others.
+                let problem = Diagnostic::error("E204", span, message);
+                Err(match name.strip_prefix("vars.").or_else(|| name.strip_prefix("secrets.")) {
+                    Some(_) => {
+                        problem.help(format!("write ${{{name}}}: it is the region's own where it has one"))
+                    }
+                    None => problem.help("write ${region}"),
+                })
             }
             Some(("env", name)) => {
                 Err(Diagnostic::error("E204", span, "the environment cannot be read here")

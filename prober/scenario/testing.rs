@@ -187,12 +187,17 @@ pub(crate) struct Facts {
     pub(crate) json: Option<serde_json::Value>,
     pub(crate) document: Option<Document>,
     pub(crate) unreadable: Option<&'static str>,
+    /// A number of which only this much is known.
+    pub(crate) at_least: Option<i64>,
 }
 
 impl Evidence for Facts {
     fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a> {
         if let Some(why) = self.unreadable {
             return Reading::Unreadable(why.to_owned());
+        }
+        if let Some(least) = self.at_least {
+            return Reading::AtLeast(least, "the rest was not read".to_owned());
         }
         if let (Selector::JsonPath(path), Some(json)) = (selector, &self.json) {
             return Reading::of(path.query(json).all().into_iter().map(Value::of_json).collect());

@@ -108,6 +108,8 @@ pub enum Reading<'a> {
     Many(Vec<Value<'a>>),
     /// There is none: no such header, no match for the path.
     Absent,
+    /// A number that is this or more, and why no more is known: rows beyond the limit were not read.
+    AtLeast(i64, String),
     /// It cannot be looked at, and why: the body is not JSON, the body was cut at its limit.
     Unreadable(String),
 }

@@ -1,5 +1,6 @@
 //! How results are shown, and where they go.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
@@ -63,6 +64,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Some(duration) if !duration.is_zero() && duration <= Duration::from_hours(7 * 24) => Ok(duration),
         _ => Err("write a number and one of ms, s, m, h, d, such as 60s; at most 7d".to_owned()),
     }
+}
+
+/// `127.0.0.1:9899`, with the words that help whoever writes it as other tools do.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok());
+        format!("write an address and a port, such as 127.0.0.1:{}", port.unwrap_or("9899"))
+    })
 }
 
 #[cfg(test)]

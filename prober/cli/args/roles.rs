@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::output::address;
 use super::{Engine, Lasting};
 
 /// What both roles are told.
@@ -39,7 +40,7 @@ pub(crate) struct Agent {
     pub(crate) in_flight: Option<usize>,
     /// Address where other agents of the region look whether this one answers: the runs of an agent that most of those who
     /// look do not reach start no alert; default: none
-    #[arg(long, value_name = "ADDRESS:PORT", env = "PROBER_PEER_LISTEN")]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "PROBER_PEER_LISTEN", value_parser = address)]
     pub(crate) peer_listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) fleet: FleetPlace,

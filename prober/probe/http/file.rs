@@ -194,6 +194,7 @@ fn body(fields: &mut Fields, report: &mut Report) -> Option<BodyPlan> {
         return None;
     }
     if let Some(json) = fields.json("json") {
+        super::lint::quoted_json(&json, report);
         return Some(BodyPlan::Json(json.value));
     }
     if let Some(form) = pairs(fields, "form") {

@@ -72,7 +72,27 @@ fn lets_in(request: &RequestPlan) -> bool {
         || any_hole(request, true, |hole| matches!(hole, Hole::Secret(_)))
 }
 
-/// Whether the URL is http and its host is known and another machine.
+/// `json: '{"id": 1}'`: to the server that is one text, as `"{\"id\": 1}"`, and no object.
+pub(super) fn quoted_json(given: &Spanned<JsonTemplate>, report: &mut Report) {
+    let whole: String = match &given.value {
+        JsonTemplate::Constant(serde_json::Value::String(text)) => text.clone(),
+        // Whatever stands in a hole, quotes and brackets around it are the author's.
+        JsonTemplate::Text(template) => {
+            template.parts().iter().map(|part| text(part).unwrap_or("0")).collect()
+        }
+        _ => return,
+    };
+    let value = serde_json::from_str(&whole);
+    if matches!(value, Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_))) {
+        let problem = Diagnostic::warning(
+            "W360",
+            given.span,
+            "this is sent as one text in quotes, not as the JSON in it",
+        );
+        report.push(problem.help("write it without the quotes around it: YAML reads JSON as it is"));
+    }
+}
+
 /// What only a browser looks at: no server is ever sent it.
 pub(super) fn fragment(url: &Spanned<Template>, report: &mut Report) {
     if url.value.parts().iter().filter_map(text).any(|text| text.contains('#')) {
@@ -81,6 +101,7 @@ pub(super) fn fragment(url: &Spanned<Template>, report: &mut Report) {
     }
 }
 
+/// Whether the URL is http and its host is known and another machine.
 fn in_the_clear(url: &Template) -> bool {
     let start = url.parts().first().and_then(text).unwrap_or_default();
     // Up to the path, so that holes behind it do not matter; a host with a hole is not known.

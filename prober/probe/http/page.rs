@@ -234,7 +234,7 @@ mod tests {
             Reading::One(value) => shown(&value),
             Reading::Many(values) => values.iter().map(shown).collect::<Vec<_>>().join("|"),
             Reading::Absent => "nothing".to_owned(),
-            Reading::Unreadable(why) => why,
+            Reading::AtLeast(_, why) | Reading::Unreadable(why) => why,
         }
     }
 

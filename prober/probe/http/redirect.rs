@@ -1,5 +1,6 @@
 //! Where a redirect leads, and what goes along.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HOST, HeaderName, LOCATION};
@@ -27,14 +28,26 @@ pub(super) fn destination(
     let bad = |why: &dyn std::fmt::Display| {
         fault::protocol(format!("the server redirects to a place that cannot be asked: {why}"))
     };
-    let location = std::str::from_utf8(location.as_bytes()).map_err(|error| bad(&error))?;
-    let url = from.url.join(location).map_err(|error| bad(&error))?;
+    let url = from.url.join(&ascii(location.as_bytes())).map_err(|error| bad(&error))?;
     let to = Target::of(url).map_err(|error| bad(&error))?;
     if from.secure && !to.secure {
         let message = format!("the server redirects from https to http: {}", to.shown);
         return Err(Failure::new(FailureClass::Protocol, "http.redirect_downgrade", message));
     }
     Ok(Some(to))
+}
+
+/// The place as it is asked for: bytes that are no ASCII as `%E9`, as browsers and curl do, whatever letters they stand for.
+fn ascii(location: &[u8]) -> String {
+    let mut text = String::with_capacity(location.len());
+    for &byte in location {
+        if byte.is_ascii() {
+            text.push(char::from(byte));
+        } else {
+            write!(text, "%{byte:02X}").expect("a String takes every text");
+        }
+    }
+    text
 }
 
 /// The failure of a hop that a redirect led to; a place that may not be probed is one that the target itself named.
@@ -84,4 +97,26 @@ pub(super) fn follow<'a>(
     }
     next.target = Arc::new(to);
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn places_in_other_letters_than_ascii_are_asked_for_byte_by_byte() {
+        let from = Target::parse("http://shop.example/a").unwrap();
+        for (location, url) in [
+            (&b"/caf\xe9?q=\xfc"[..], "http://shop.example/caf%E9?q=%FC"),
+            ("/café".as_bytes(), "http://shop.example/caf%C3%A9"),
+            (b"b%20c", "http://shop.example/b%20c"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, HeaderValue::from_bytes(location).unwrap());
+            let to = destination(StatusCode::FOUND, &headers, &from).unwrap().unwrap();
+            assert_eq!(to.url.as_str(), url);
+        }
+    }
 }

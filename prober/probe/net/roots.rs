@@ -1,6 +1,6 @@
 //! Which certificate authorities are trusted: the system's, Mozilla's as built in, or those in a file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub(crate) struct Trusted {
     pub(crate) store: Arc<RootCertStore>,
     /// By name and key; those built in come without dates.
     ends: HashMap<Box<[u8]>, Timestamp>,
+    /// Their certificates, where they came as such.
+    certificates: HashSet<Box<[u8]>>,
 }
 
 impl Trusted {
@@ -52,7 +54,13 @@ impl Trusted {
             let (_, parsed) = X509Certificate::from_der(der).ok()?;
             Some((key(&anchor), Timestamp::from_seconds(parsed.validity().not_after.timestamp())))
         });
-        Self { ends: dated.collect(), store: Arc::new(store) }
+        let whole = certificates.iter().map(|der| der.as_ref().into());
+        Self { ends: dated.collect(), certificates: whole.collect(), store: Arc::new(store) }
+    }
+
+    /// Whether this very certificate is trusted.
+    pub(crate) fn has(&self, der: &[u8]) -> bool {
+        self.certificates.contains(der)
     }
 
     /// Until when the certificate of `anchor` is valid, if that is known.

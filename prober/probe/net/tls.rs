@@ -10,12 +10,14 @@
 //! | [`beyond`] | chains that may be good and that nobody here can judge |
 //! | [`again`] | a second look at who refuses, for a key that nobody here can check |
 //! | [`words`] | what the libraries say, in plain words |
+//! | [`own`] | servers whose own certificate is trusted, though it is an authority's |
 //! | [`usage`] | keys that are used for what their certificates do not allow |
 //! | [`weak`] | chains that are refused for nothing but their weakness |
 
 mod again;
 pub(crate) mod beyond;
 mod failure;
+pub(crate) mod own;
 mod recorder;
 #[cfg(test)]
 mod tests;

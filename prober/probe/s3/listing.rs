@@ -96,7 +96,10 @@ impl Object {
 impl Evidence for Listing {
     fn read<'a>(&'a self, subject: &str, _: &Selector) -> Reading<'a> {
         if let Some(why) = &self.cut {
-            return Reading::Unreadable(why.clone());
+            return match (subject, i64::try_from(self.objects)) {
+                ("objects", Ok(seen)) => Reading::AtLeast(seen, why.clone()),
+                _ => Reading::Unreadable(why.clone()),
+            };
         }
         let number = |number: u64| Reading::One(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)));
         match (subject, &self.newest) {

@@ -45,12 +45,17 @@ impl Evidence for Rows {
     fn read<'a>(&'a self, subject: &str, selector: &Selector) -> Reading<'a> {
         match (subject, selector) {
             ("rows", Selector::Row { row, column }) => self.cell(*row, column),
-            ("row_count", _) => match self.cut_at {
-                None => Reading::One(Value::Int(i64::try_from(self.cells.len()).unwrap_or(i64::MAX))),
-                Some(limit) => Reading::Unreadable(format!(
-                    "the answer has more than {limit} rows, which is its `rows_limit`"
-                )),
-            },
+            ("row_count", _) => {
+                let read = i64::try_from(self.cells.len()).unwrap_or(i64::MAX);
+                match self.cut_at {
+                    None => Reading::One(Value::Int(read)),
+                    // One more came and was not kept.
+                    Some(limit) => Reading::AtLeast(
+                        read.saturating_add(1),
+                        format!("the answer has more than {limit} rows, which is its `rows_limit`"),
+                    ),
+                }
+            }
             _ => Reading::Absent,
         }
     }

@@ -130,7 +130,7 @@ async fn rows_are_bounded(postgres: &Postgres) {
     let trial = ask_at(&dsn, "select n from generate_series(1, 1000000) n", limit, PATIENCE).await;
     assert_eq!(cell(&trial, 2, "n"), Reading::One(Value::Int(3)));
     assert!(matches!(cell(&trial, 3, "n"), Reading::Unreadable(why) if why.contains("`rows_limit` is 3")));
-    assert!(matches!(trial.read("row_count"), Reading::Unreadable(why) if why.contains("more than 3 rows")));
+    assert!(matches!(trial.read("row_count"), Reading::AtLeast(4, why) if why.contains("more than 3 rows")));
     let wide = ask(postgres, "select repeat('x', 100000) as wide").await;
     assert!(matches!(cell(&wide, 0, "wide"), Reading::Unreadable(why) if why.contains("longer than 65536")));
     let huge = ask(postgres, "select repeat('x', 50000000) as huge").await;

@@ -21,8 +21,8 @@ use crate::net::certificate::CertificateFacts;
 use crate::net::crl::Crls;
 use crate::net::maze;
 use crate::net::roots::Trusted;
-use crate::net::tls::beyond;
 use crate::net::tls::words::of_webpki;
+use crate::net::tls::{beyond, own};
 
 /// The most moments that are looked at; a chain of four certificates has as many. Each look costs signatures, and a
 /// hostile server may serve ten certificates that all seem to have issued each other.
@@ -106,11 +106,26 @@ impl Question<'_> {
             KeyUsage::server_auth(),
             revocation,
             Some(&|path| self.check_usage(path)),
-        )?;
+        );
+        if let Err(Error::CaUsedAsEndEntity) = found
+            && let Some(judged) = own::against(&self.chain[0], self.trusted, unix(at))
+        {
+            return judged.and_then(|()| self.own_path(at));
+        }
+        let found = found?;
         let place = |der: &[u8]| self.place(der);
         let between = found.intermediate_certificates().filter_map(|certificate| place(&certificate.der()));
         let used = std::iter::once(0).chain(between).collect();
         Ok(Path { used, anchor: found.anchor().to_owned(), at })
+    }
+
+    /// The path of a server whose certificate is trusted itself.
+    fn own_path(&self, at: Timestamp) -> Result<Path, Error> {
+        if self.no_server().is_some() {
+            return Err(Error::EmptyEkuExtension);
+        }
+        let anchor = webpki::anchor_from_trusted_cert(&self.chain[0])?.to_owned();
+        Ok(Path { used: vec![0], anchor, at })
     }
 
     fn place(&self, der: &[u8]) -> Option<usize> {

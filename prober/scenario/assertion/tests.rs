@@ -162,6 +162,31 @@ fn absent_and_unreadable() {
 }
 
 #[test]
+fn a_number_that_was_not_counted_to_its_end_is_enough_for_a_lower_bound() {
+    let facts = Facts { at_least: Some(101), ..Facts::default() };
+    for (yaml, pass) in [
+        ("{ gte: 1 }", true),
+        ("{ gte: 101 }", true),
+        ("{ gt: 100 }", true),
+        ("{ exists: true }", true),
+        ("{ gt: 101 }", false),
+        ("{ gte: 102 }", false),
+        ("101", false),
+        ("{ not: 5 }", false),
+        ("{ lt: 500 }", false),
+        ("{ gte: 1, lte: 200 }", false),
+    ] {
+        let checked = look(&assertion("count", yaml), &facts);
+        assert_eq!(checked.pass, pass, "{yaml}: {}", checked.message);
+        if pass {
+            assert_eq!(checked.actual, "101 or more");
+        } else {
+            assert_eq!(checked.message, "count cannot be looked at: the rest was not read");
+        }
+    }
+}
+
+#[test]
 fn typed_subjects() {
     check_one("status", "200", Value::Int(200), "");
     check_one("status", "200", Value::Int(500), "status is 500, expected 200");

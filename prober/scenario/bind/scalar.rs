@@ -6,7 +6,9 @@ use crate::fields::{Bound, KeyType};
 use crate::source::Span;
 use crate::suggest::{nearest, one_of};
 use crate::tree::{Scalar, ScalarKind};
-use crate::units::{PercentError, UnitError, parse_duration, parse_percent, parse_size};
+use crate::units::{
+    DURATION_MAX, PercentError, UnitError, parse_duration, parse_percent, parse_size, spell_duration,
+};
 
 /// The scalar as the wanted type.
 pub(crate) fn bind(scalar: &Scalar, wanted: &KeyType, key: &str, span: Span) -> Result<Bound, Diagnostic> {
@@ -15,7 +17,9 @@ pub(crate) fn bind(scalar: &Scalar, wanted: &KeyType, key: &str, span: Span) -> 
         KeyType::Duration => duration(scalar, key, span).map(Bound::Duration),
         KeyType::Size => size(scalar, span).map(Bound::Size),
         KeyType::Bool => bool(scalar, key, span).map(Bound::Bool),
-        KeyType::Int(least, most) => int(scalar, *least, *most, span).map(Bound::Int),
+        KeyType::Int(least, most) => {
+            int(scalar, *least, *most, span).map_err(|problem| switched(problem, key, scalar)).map(Bound::Int)
+        }
         KeyType::Choice(words) => choice(scalar, words, key, span).map(Bound::Choice),
         KeyType::Percent => percent(scalar, key, span).map(Bound::Percent),
         KeyType::DurationOr(words) => duration_or(scalar, words, key, span),
@@ -50,10 +54,7 @@ pub(crate) fn duration(scalar: &Scalar, key: &str, span: Span) -> Result<std::ti
         UnitError::Bare(fixed) => {
             Diagnostic::error("E109", span, "expected a duration like `30s`, found a number")
                 .label("a duration needs a unit")
-                .help(match key {
-                    "every" | "timeout" => format!("write {key}: {fixed}"),
-                    _ => format!("write {key}: {fixed}, or with ms, m, h or d"),
-                })
+                .help(with_unit(key, fixed.trim_end_matches('s')))
         }
         UnitError::Unit(unit, fixed) => {
             let problem = Diagnostic::error("E109", span, format!("`{unit}` is not a unit of time"));
@@ -63,11 +64,48 @@ pub(crate) fn duration(scalar: &Scalar, key: &str, span: Span) -> Result<std::ti
             }
         }
         UnitError::TooLarge => Diagnostic::error("E104", span, "this duration is longer than ten years"),
-        UnitError::Shape => match seconds_of_time(&scalar.text) {
-            Some(seconds) => wrong().help(format!("write {key}: {seconds}s")),
+        UnitError::Shape => match duration_meant(&scalar.text) {
+            Some(meant) => wrong().help(format!("write {key}: {meant}")),
             None => wrong().help("a number and one unit: 300ms, 30s, 5m, 24h, 21d"),
         },
     })
+}
+
+/// What to type for a bare number. Only where nothing else is likely a unit is put to it: a certificate that is to last
+/// for 21 days lasts for 21 seconds nearly always, and nobody would notice.
+fn with_unit(key: &str, number: &str) -> String {
+    match key {
+        "every" | "timeout" => format!("write {key}: {number}s"),
+        _ if key.ends_with("expires_in") || matches!(key, "window" | "keep") => {
+            format!("write {key}: {number}d, or with h")
+        }
+        _ => format!(
+            "write {key}: {number} with the unit that is meant: {number}ms, {number}s, {number}m, {number}h or {number}d"
+        ),
+    }
+}
+
+/// The duration with one unit that was probably meant: `1h30m`, `1:30`, `1,5s`.
+fn duration_meant(text: &str) -> Option<String> {
+    if let Some(seconds) = seconds_of_time(text) {
+        return Some(format!("{seconds}s"));
+    }
+    let pointed = text.replace(',', ".");
+    if parse_duration(&pointed).is_ok() {
+        return Some(pointed);
+    }
+    let mut sum = std::time::Duration::ZERO;
+    // Each part ends with the last letter of its unit, before the next digit.
+    let mut begin = 0;
+    let letters = || text.char_indices().zip(text.chars().skip(1).map(Some).chain([None]));
+    for ((at, letter), next) in letters() {
+        if letter.is_ascii_alphabetic() && next.is_none_or(|next| !next.is_ascii_alphabetic()) {
+            let end = at + letter.len_utf8();
+            sum = sum.checked_add(parse_duration(text[begin..end].trim()).ok()?)?;
+            begin = end;
+        }
+    }
+    (begin == text.len() && begin > 0 && sum <= DURATION_MAX).then(|| spell_duration(sum))
 }
 
 /// `30d`, or a word such as `month`.
@@ -152,6 +190,17 @@ pub(crate) fn bool(scalar: &Scalar, key: &str, span: Span) -> Result<bool, Diagn
         Some(meant) => problem.help(format!("write {key}: {meant}, without quotes")),
         None => problem,
     })
+}
+
+/// `follow: true`, as other tools switch redirects on and off.
+fn switched(problem: Diagnostic, key: &str, scalar: &Scalar) -> Diagnostic {
+    match scalar.text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" if key == "follow" => {
+            problem.help("leave it out: up to 5 redirects are followed, follow: 10 makes it ten")
+        }
+        "false" | "no" | "off" if key == "follow" => problem.help("write follow: 0"),
+        _ => problem,
+    }
 }
 
 pub(crate) fn int(scalar: &Scalar, least: i64, most: i64, span: Span) -> Result<i64, Diagnostic> {
@@ -292,6 +341,58 @@ pub(crate) fn wanted_words(wanted: &KeyType) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn plain(text: &str, kind: ScalarKind) -> Scalar {
+        Scalar { text: text.into(), kind, verbatim: None, is_block: false }
+    }
+
+    #[test]
+    fn durations_of_other_tools_are_told_with_one_unit() {
+        for (typed, meant) in [
+            ("1h30m", Some("90m")),
+            ("1h 30m", Some("90m")),
+            ("1d12h", Some("36h")),
+            ("1m30s500ms", Some("90500ms")),
+            ("1,5s", Some("1.5s")),
+            ("1:30", Some("90s")),
+            ("1m30", None),
+            ("-1m", None),
+            ("PT30S", None),
+            ("1h30x", None),
+            ("9999d9999d", None),
+            ("", None),
+            ("fünf", None),
+        ] {
+            assert_eq!(duration_meant(typed).as_deref(), meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_bare_number_gets_no_unit_that_would_let_everything_pass() {
+        let help = |key: &str| {
+            duration(&plain("21", ScalarKind::Int(21)), key, Span::default()).unwrap_err().help.join("; ")
+        };
+        assert_eq!(help("every"), "write every: 21s");
+        assert_eq!(help("expires_in"), "write expires_in: 21d, or with h");
+        assert_eq!(help("window"), "write window: 21d, or with h");
+        assert!(
+            help("gte").starts_with("write gte: 21 with the unit that is meant: 21ms, 21s,"),
+            "{}",
+            help("gte")
+        );
+    }
+
+    #[test]
+    fn a_switch_for_redirects_is_told_as_their_number() {
+        let help = |text: &str, kind: ScalarKind| {
+            let wanted = KeyType::Int(0, 20);
+            bind(&plain(text, kind), &wanted, "follow", Span::default()).unwrap_err().help.join("; ")
+        };
+        assert_eq!(help("false", ScalarKind::Bool(false)), "write follow: 0");
+        assert_eq!(help("no", ScalarKind::Text), "write follow: 0");
+        assert!(help("true", ScalarKind::Bool(true)).starts_with("leave it out"));
+        assert_eq!(help("many", ScalarKind::Text), "");
+    }
 
     #[test]
     fn a_reason_is_no_yes() {

@@ -17,6 +17,13 @@ pub(super) fn suggested(text: &str) -> Option<String> {
     Some(if found.contains('[') { format!("\"{found}\"") } else { found })
 }
 
+/// The path of `$.status == UP`, as other tools write what must hold of a value.
+pub(super) fn compared(text: &str) -> Option<&str> {
+    let (path, _) = ["==", "!=", "<=", ">=", "<", ">", "="].iter().find_map(|sign| text.split_once(sign))?;
+    let path = path.trim_end();
+    JsonPath::parse(path).is_ok().then_some(path)
+}
+
 /// `$.items[0]['odd key']`
 fn of_names<'t>(names: impl Iterator<Item = &'t str>) -> String {
     let step = |name: &str| match name {
@@ -39,6 +46,19 @@ fn quoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_comparison_is_told_from_its_path() {
+        for (text, path) in [
+            ("$.status == UP", Some("$.status")),
+            ("$.a>=1", Some("$.a")),
+            ("$['a'] != 2", Some("$['a']")),
+            ("$.a[?@.b == 1", None),
+            ("$.a-b", None),
+        ] {
+            assert_eq!(compared(text), path, "{text}");
+        }
+    }
 
     #[test]
     fn what_is_suggested_is_a_path() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json_path::JsonPath;
 
-use super::path_help::suggested;
+use super::path_help::{compared, suggested};
 use crate::diagnostic::Diagnostic;
 use crate::kind::Shape;
 use crate::pattern::Patterns;
@@ -87,6 +87,9 @@ fn json_path(key: &Spanned<String>) -> Result<JsonPath, Diagnostic> {
     JsonPath::parse(text).map_err(|error| {
         let at = error.position().min(text.len());
         let problem = wrong(format!("`{text}` is not a JSON path: it goes wrong at character {at}"));
+        if let Some(path) = compared(text) {
+            return problem.help(format!("the path stands alone, and what must hold behind it: {path}: …"));
+        }
         match suggested(text) {
             Some(fixed) => problem.help(format!("write {fixed}")),
             None => problem.help(FORMS),

@@ -4,6 +4,7 @@
 //! stays right.
 
 use super::keys::{API_VERSION, ENVELOPE_KEYS, METADATA_KEYS};
+use crate::another_tool::is_manifest;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::Key;
 use crate::source::{Span, Spanned};
@@ -17,7 +18,7 @@ type Entry = (Spanned<String>, Node);
 
 /// The tree without its envelope; a tree without one as it is.
 pub(crate) fn unwrap(root: Node, report: &mut Report) -> Node {
-    if root.get("apiVersion").is_none() && root.get("spec").is_none() {
+    if root.get("apiVersion").is_none() && root.get("spec").is_none() || is_manifest(&root) {
         return root;
     }
     let span = root.span;

@@ -154,6 +154,7 @@ fn shown(reading: &Reading<'_>) -> String {
             texts.collect::<Vec<_>>().join(" ")
         }
         Reading::Absent => "absent".to_owned(),
+        Reading::AtLeast(least, _) => format!("{least} or more"),
         other => format!("{other:?}"),
     }
 }

@@ -158,6 +158,27 @@ async fn a_certificate_that_does_not_hold_says_why_and_is_kept() {
     }
 }
 
+#[tokio::test]
+async fn a_self_signed_authority_is_trusted_where_it_is_named_itself() {
+    let pki = Pki::new();
+    let own = pki.identity_with(&["127.0.0.1"], Extra::Authority);
+    let elsewhere = pki.identity_with(&["elsewhere.test"], Extra::Authority);
+    let other = pki.identity_with(&["127.0.0.1"], Extra::Authority);
+    for (what, served, trusted, failure) in [
+        ("itself", &own, &own, None),
+        ("another of the same name", &other, &own, Some("tls tls.untrusted")),
+        ("itself, for another name", &elsewhere, &elsewhere, Some("tls tls.name_mismatch")),
+    ] {
+        let server = Server::start_tls(served.server_config(&Speech::h1()));
+        server.on("/", Reply::ok("hello"));
+        let mut keys = get(server.url("/"));
+        keys.push(("ca", text(trusted.cert_file.display().to_string())));
+        let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        let found = trial.outcome.failure.as_ref().map(|_| trial.failure());
+        assert_eq!(found.as_deref(), failure, "{what}: {:?}", trial.outcome.failure);
+    }
+}
+
 /// The message of a GET from a server with `identity`, by a client that trusts the root of `pki`.
 async fn refused(pki: &Pki, identity: &Identity) -> String {
     let server = Server::start_tls(identity.server_config(&Speech::h1()));

@@ -10,9 +10,9 @@ use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::usage;
 use super::weak::flaw_of;
 use super::{Flaw, Handshake, Verify};
+use super::{own, usage};
 use crate::net::certificate;
 use crate::net::maze;
 use crate::net::roots::Trusted;
@@ -118,7 +118,10 @@ impl ServerCertVerifier for Recorder {
         let served = Served { leaf, intermediates, name, staple };
         let verified = self.verified.check(&served, now, || {
             let passable = maze::passable(leaf, intermediates);
-            let verify = |others: &[_]| self.inner.verify_server_cert(leaf, others, name, staple, now);
+            let verify = |others: &[_]| {
+                let verified = self.inner.verify_server_cert(leaf, others, name, staple, now);
+                verified.or_else(|error| own::check(error, &served, &self.trusted, now))
+            };
             verify(&passable).and_then(|verified| usage::check(leaf, &passable, verify).map(|()| verified))
         });
         let mut seen = self.lock();

@@ -158,10 +158,17 @@ fn a_forged_link_is_not_only_untrusted() {
         assert_eq!((judged.word, words(&judged)), ("untrusted", vec!["untrusted"]));
         assert!(judged.defects[0].about.starts_with(whose), "{:?}", judged.defects);
     }
-    // One that is trusted itself, and yet an authority's.
+    // One that is trusted itself, and an authority's, as `openssl req -x509` makes it.
     let odd = pki.identity_with(&[NAME], Extra::Authority);
     let judged = look(&odd, &trusting(&odd.chain), &[], now);
-    assert_eq!((judged.word, words(&judged)), ("untrusted", vec!["ca_as_leaf"]));
+    assert_eq!((judged.word, words(&judged)), ("trusted", vec![]));
+    let over = look(&odd, &trusting(&odd.chain), &[], odd.not_after.plus(Duration::from_secs(1)));
+    assert_eq!(over.word, "expired", "{:?}", over.defects);
+    let early = look(&odd, &trusting(&odd.chain), &[], odd.not_before.minus(Duration::from_secs(1)));
+    assert_eq!(early.word, "not_yet_valid", "{:?}", early.defects);
+    // Another one of the same name and nobody's is as untrusted as ever.
+    let other = pki.identity_with(&[NAME], Extra::Authority);
+    assert_eq!(look(&other, &trusting(&odd.chain), &[], now).word, "self_signed");
     // And one that is trusted itself, as small installations do.
     let own = pki.identity(&[NAME], Flaw::SelfSigned);
     assert_eq!(look(&own, &trusting(&own.chain), &[], now).word, "trusted");

@@ -153,9 +153,7 @@ fn by_files(pki: &Pki) -> Vec<State> {
     };
     let ca = own.cert_file.clone();
     vec![
-        State { ca, ..state("an authority that is trusted and serves itself", pki, own, 0) }
-            .ours("untrusted", &["ca_as_leaf"])
-            .because("webpki, which also checks for `http`, takes no authority for a server; OpenSSL does"),
+        State { ca, ..state("an authority that is trusted and serves itself", pki, own, 0) },
         with_list(state("not in the list of revoked", pki, good, 0)),
         with_list(state("in the list of revoked", pki, bad, 23)).ours("revoked", &["revoked"]),
     ]
