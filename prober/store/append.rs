@@ -8,7 +8,7 @@ use model::missed::{COUNT_MAX, MissedSlots};
 use model::slot::Stream;
 use model::time::Timestamp;
 
-use crate::heads::{Head, Heads};
+use crate::heads::Heads;
 use crate::marks::Marks;
 use crate::plans::origin_text;
 use crate::reader::ReadError;
@@ -259,13 +259,11 @@ impl Tail {
         let seq = self.next_seq;
         self.next_seq += count;
         group.events += count.cast_unsigned();
-        let (head, is_new) = self.heads.intern(stream);
+        let (before, is_new) = self.heads.advance(stream, seq, last_ms);
         if is_new {
-            group.new_streams.set(stream, *head);
+            group.new_streams.set(stream, before);
         }
-        let prev = head.last_seq;
-        *head = Head { id: head.id, last_seq: seq, last_ms: head.last_ms.max(last_ms) };
-        (head.id, prev, seq)
+        (before.id, before.last_seq, seq)
     }
 }
 

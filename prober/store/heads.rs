@@ -41,15 +41,18 @@ impl Heads {
         }
     }
 
-    /// The stream's head, made if it is new; the flag says whether it was.
-    pub(crate) fn intern(&mut self, stream: &Stream) -> (&mut Head, bool) {
-        let mut is_new = false;
-        let head = self.heads.entry(stream.clone()).or_insert_with(|| {
-            is_new = true;
-            self.last_id += 1;
-            Head { id: self.last_id, last_seq: 0, last_ms: i64::MIN }
-        });
-        (head, is_new)
+    /// Notes the row `seq` of the stream, whose last slot is `last_ms`; gives the head before it, and whether the stream
+    /// is new.
+    pub(crate) fn advance(&mut self, stream: &Stream, seq: i64, last_ms: i64) -> (Head, bool) {
+        // Found far more often than not, so the key is made only where it is not.
+        if let Some(head) = self.heads.get_mut(stream) {
+            let before = *head;
+            *head = Head { id: before.id, last_seq: seq, last_ms: before.last_ms.max(last_ms) };
+            return (before, false);
+        }
+        let before = Head { id: self.last_id + 1, last_seq: 0, last_ms: i64::MIN };
+        self.set(stream, Head { last_seq: seq, last_ms, ..before });
+        (before, true)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Stream, &Head)> {
