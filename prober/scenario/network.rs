@@ -90,6 +90,15 @@ impl Policy {
         Ok(())
     }
 
+    /// The same for a host that is named by its address: no rule speaks of that as a name, so it is written out only
+    /// for a denial.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn judge_address(&self, ip: IpAddr, port: u16) -> Result<(), Denied> {
+        self.judge("", Some(ip), port).or_else(|_| self.judge(&ip.to_string(), Some(ip), port))
+    }
+
     /// Whether a name may be handed to somebody else who looks it up, such as a proxy.
     ///
     /// Its addresses are never seen here: beyond the name, the proxy's own rules decide.

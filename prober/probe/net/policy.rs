@@ -8,7 +8,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use model::address_text::ip_text;
 use model::outcome::{Failure, FailureClass};
 use scenario::network::{Denied, Policy, Rule};
 
@@ -32,8 +31,7 @@ impl Shared {
     #[must_use]
     pub(crate) fn granting(self: &Arc<Self>, peers: &[SocketAddr]) -> Arc<Self> {
         let Some(policy) = &self.policy else { return Arc::clone(self) };
-        let denied =
-            |peer: &&SocketAddr| policy.judge(&ip_text(peer.ip()), Some(peer.ip()), peer.port()).is_err();
+        let denied = |peer: &&SocketAddr| policy.judge_address(peer.ip(), peer.port()).is_err();
         let rules: Vec<_> =
             peers.iter().filter(denied).filter_map(|peer| Rule::parse(&peer.to_string()).ok()).collect();
         if rules.is_empty() {
@@ -70,7 +68,10 @@ impl Shared {
     /// # Errors
     /// Class `local`, `local.policy`.
     pub(crate) fn may_reach(&self, host: &Host, peer: SocketAddr) -> Result<(), Failure> {
-        self.judged(|policy| policy.judge(&host.text(), Some(peer.ip()), peer.port()))
+        self.judged(|policy| match host {
+            Host::Ip(_) => policy.judge_address(peer.ip(), peer.port()),
+            Host::Name(name) => policy.judge(name, Some(peer.ip()), peer.port()),
+        })
     }
 
     /// Whether a name server may be asked: the system's own may be, for they are the operator's choice.
@@ -78,10 +79,9 @@ impl Shared {
     /// # Errors
     /// Class `local`, `local.policy`.
     pub(crate) fn may_ask(&self, server: SocketAddr) -> Result<(), Failure> {
-        if self.policy.is_none() || self.resolver().servers.contains(&server) {
-            return Ok(());
-        }
-        self.may_reach(&Host::Ip(server.ip()), server)
+        let judged = self.may_reach(&Host::Ip(server.ip()), server);
+        // Seldom asked, for it takes a lock.
+        if judged.is_err() && self.resolver().servers.contains(&server) { Ok(()) } else { judged }
     }
 
     /// Those of the addresses of `target` that may be reached; never empty. The others are noted in `phases`.

@@ -6,6 +6,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use arrayvec::ArrayVec;
+
 /// What opens a range.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(super) enum Opens {
@@ -167,16 +169,24 @@ pub(super) fn special(address: IpAddr) -> Option<&'static Special> {
     }
 }
 
+/// The most of them: the address itself, two of Teredo, and one of ISATAP.
+pub(super) const FORMS_MAX: usize = 4;
+
 /// The address, and every IPv4 address that is inside of it: all of them must be right.
 ///
 /// A mapped address is not itself among them: it is only a spelling of the IPv4 address.
-pub(super) fn forms(address: IpAddr) -> Vec<IpAddr> {
-    let IpAddr::V6(outer) = address else { return vec![address] };
+pub(super) fn forms(address: IpAddr) -> ArrayVec<IpAddr, FORMS_MAX> {
+    let mut all = ArrayVec::new();
+    let IpAddr::V6(outer) = address else {
+        all.push(address);
+        return all;
+    };
     let bits = outer.to_bits();
     if is_in::<128>(bits, MAPPED.0, MAPPED.1) {
-        return vec![low(bits).into()];
+        all.push(low(bits).into());
+        return all;
     }
-    let mut all = vec![address];
+    all.push(address);
     let [first, second, third, _, fifth, sixth, ..] = outer.segments();
     let [.., a, b, c, d] = outer.octets();
     // Where the address lies in a local translator's depends on its prefix; at the end is the usual place.
