@@ -167,7 +167,7 @@ async fn lane(streams: &mut [Stream], count: usize, queue: &mpsc::Sender<Record>
             recorded: SystemClock.now(),
             outcome,
         };
-        queue.send(Record::Event(Box::new(event))).await.expect("the writer lives");
+        queue.send(Record::Event(Arc::new(event))).await.expect("the writer lives");
     }
     good
 }

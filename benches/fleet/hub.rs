@@ -104,7 +104,7 @@ impl Sender {
             .map(|_| {
                 let at = *next;
                 *next = table.next_after(at).expect("it is due for ever");
-                Record::Event(Box::new(event(origin, at)))
+                Record::Event(Arc::new(event(origin, at)))
             })
             .collect();
         let shard = Shard { number: shard_of(&origin.stream.scenario, SHARDS), replica: 0 };

@@ -73,7 +73,7 @@ impl History {
                 clock.0.store(at.as_nanos(), Ordering::SeqCst);
                 for stream in &like.streams {
                     let event = like.event(stream, at, number);
-                    queue.blocking_send(Record::Event(Box::new(event))).expect("the writer lives");
+                    queue.blocking_send(Record::Event(Arc::new(event))).expect("the writer lives");
                     number += 1;
                 }
             }

@@ -179,7 +179,7 @@ impl Work {
             if is_bad {
                 let outcome = event.outcome.clone().settled();
                 let event = SliEvent { outcome, recorded: SystemClock.now(), ..(*event).clone() };
-                if queue.blocking_send(Record::Settled(Box::new(event))).is_err() {
+                if queue.blocking_send(Record::Settled(Arc::new(event))).is_err() {
                     return Ok(false);
                 }
             }

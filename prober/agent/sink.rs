@@ -31,7 +31,7 @@ impl StoreSink {
 impl Sink for StoreSink {
     async fn event(&self, event: SliEvent) {
         // Closed only when the writer's thread is gone, and then the process is ending.
-        drop(self.queue.send(Record::Event(Box::new(event))).await);
+        drop(self.queue.send(Record::Event(Arc::new(event))).await);
     }
 
     fn try_missed(&self, missed: &MissedSlots) -> bool {
@@ -39,7 +39,7 @@ impl Sink for StoreSink {
     }
 
     fn try_event(&self, event: &SliEvent) -> bool {
-        self.try_send(|| Record::Event(Box::new(event.clone())))
+        self.try_send(|| Record::Event(Arc::new(event.clone())))
     }
 
     fn try_checkpoint(&self, at: Timestamp) -> bool {

@@ -100,10 +100,10 @@ fn hop(label: &str, status: &str, phases: &[(Phase, u64)]) -> Hop {
         start += ms(*millis);
     }
     Hop {
-        label: label.to_owned(),
+        label: label.into(),
         reused: phases.first().is_some_and(|(phase, _)| *phase == Phase::Send),
         phases: spans,
-        status: Some(status.to_owned()),
+        status: Some(status.to_owned().into()),
         peer: Some(([127, 0, 0, 1], 8443).into()),
         attempts: vec![AddressAttempt {
             peer: ([127, 0, 0, 2], 8443).into(),
@@ -163,7 +163,7 @@ fn flow(status: i64, header: Option<&str>, wait: u64, reason: Reason) -> SliEven
         part: Part::Expect,
         pass: !failed,
         expected: "201".into(),
-        actual: status.to_string(),
+        actual: status.to_string().into(),
     }];
     event(&origin("checkout", "eu"), T0, outcome)
 }

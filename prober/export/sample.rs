@@ -104,7 +104,7 @@ pub(crate) fn store_with(dir: &Path, count: u64) -> Store {
         // Blocking sends want a thread without a runtime.
         scope.spawn(move || {
             for second in 0..count {
-                queue.blocking_send(Record::Event(Box::new(event(&shop, second, Reason::Ok)))).unwrap();
+                queue.blocking_send(Record::Event(Arc::new(event(&shop, second, Reason::Ok)))).unwrap();
             }
         });
     });

@@ -4,6 +4,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+/// A text of an event; one of up to 24 bytes, as most are, takes no memory of its own.
+///
+/// An event is made on one thread and taken apart on another, which is where allocations cost most.
+pub type Text = compact_str::CompactString;
+
 /// One value of an attribute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -15,9 +20,9 @@ pub enum AttributeValue {
     /// A measured number, in base units.
     Float(f64),
     /// A text.
-    Text(Cow<'static, str>),
+    Text(Text),
     /// Several texts, such as the answers of a DNS query.
-    List(Vec<String>),
+    List(Vec<Text>),
 }
 
 impl From<bool> for AttributeValue {
@@ -44,20 +49,35 @@ impl From<String> for AttributeValue {
     }
 }
 
+impl From<Text> for AttributeValue {
+    fn from(value: Text) -> Self {
+        Self::Text(value)
+    }
+}
+
 impl From<&'static str> for AttributeValue {
     fn from(value: &'static str) -> Self {
-        Self::Text(value.into())
+        Self::Text(Text::const_new(value))
     }
 }
 
 impl From<Cow<'static, str>> for AttributeValue {
     fn from(value: Cow<'static, str>) -> Self {
-        Self::Text(value)
+        match value {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
     }
 }
 
 impl From<Vec<String>> for AttributeValue {
     fn from(value: Vec<String>) -> Self {
+        Self::List(value.into_iter().map(Text::from).collect())
+    }
+}
+
+impl From<Vec<Text>> for AttributeValue {
+    fn from(value: Vec<Text>) -> Self {
         Self::List(value)
     }
 }
@@ -86,6 +106,12 @@ impl Attributes {
         }
     }
 
+    /// The same for a fact that is not there yet, which is not looked for.
+    pub fn add(&mut self, key: &'static str, value: impl Into<AttributeValue>) {
+        debug_assert!(self.get(key).is_none(), "{key} is there already");
+        self.0.push((Cow::Borrowed(key), value.into()));
+    }
+
     /// The value under `key`.
     pub fn get(&self, key: &str) -> Option<&AttributeValue> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value)
@@ -110,6 +136,11 @@ impl Attributes {
     /// All attributes in the order they were noted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &AttributeValue)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), value))
+    }
+
+    /// The same with keys that are ours told apart from those that were made.
+    pub(crate) fn entries(&self) -> &[(Cow<'static, str>, AttributeValue)] {
+        &self.0
     }
 
     /// All values, to be redacted in place.

@@ -11,11 +11,16 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
+/// The last two digits of `value`.
+pub(crate) const fn pair(value: u32) -> [u8; 2] {
+    PAIRS[(value % 100) as usize]
+}
+
 /// Fills `out` with the last digits of `value`, zeros in front.
 pub(crate) fn write(out: &mut [u8], mut value: u32) {
     let (first, pairs) = out.as_rchunks_mut::<2>();
     for pair in pairs.iter_mut().rev() {
-        *pair = PAIRS[(value % 100) as usize];
+        *pair = self::pair(value);
         value /= 100;
     }
     for digit in first {

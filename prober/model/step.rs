@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attribute::Attributes;
+use crate::attribute::{Attributes, Text};
 use crate::outcome::Failure;
 
 /// A part of a hop that is measured by itself.
@@ -71,13 +71,13 @@ pub struct PhaseSpan {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hop {
     /// What was asked: the URL, the server; secrets left out.
-    pub label: String,
+    pub label: Text,
     /// Whether the connection was already there; then there are no dns, connect and tls phases.
     pub reused: bool,
     /// The phases in order; the one in progress at a failure is the last.
     pub phases: Vec<PhaseSpan>,
     /// The status or response code, if one was received.
-    pub status: Option<String>,
+    pub status: Option<Text>,
     /// The address that answered.
     pub peer: Option<std::net::SocketAddr>,
     /// Addresses that were tried in vain before.
@@ -256,7 +256,7 @@ pub struct AssertionRecord {
     /// What was expected, at most [`SHOWN_MAX`] bytes.
     pub expected: Cow<'static, str>,
     /// What was there, at most [`SHOWN_MAX`] bytes.
-    pub actual: String,
+    pub actual: Text,
 }
 
 /// The part of a scenario file that an assertion comes from.

@@ -5,8 +5,6 @@
 //!
 //! Deliberately absent: names, which come from the scenario's file and not from the run.
 
-use std::borrow::Cow;
-
 use crate::attribute::AttributeValue;
 use crate::outcome::{Failure, MESSAGE_MAX, Outcome, cut};
 use crate::step::{
@@ -47,7 +45,7 @@ impl Outcome {
 
 fn of_failure(failure: &mut Failure, change: &mut Change<'_>) {
     let Failure { class: _, error_type, message, step: _ } = failure;
-    of_word(error_type, SHOWN_MAX, change);
+    of_text(error_type, SHOWN_MAX, change);
     of_text(message, MESSAGE_MAX, change);
 }
 
@@ -91,7 +89,7 @@ fn of_step(step: &mut StepRecord, change: &mut Change<'_>) {
     }
     for value in attributes.values_mut() {
         match value {
-            AttributeValue::Text(text) => of_word(text, usize::MAX, change),
+            AttributeValue::Text(text) => of_text(text, usize::MAX, change),
             AttributeValue::List(texts) => of_lines(texts, change),
             AttributeValue::Bool(_) | AttributeValue::Int(_) | AttributeValue::Float(_) => {}
         }
@@ -109,7 +107,7 @@ fn of_hop(hop: &mut Hop, change: &mut Change<'_>) {
     }
     for attempt in attempts {
         let AddressAttempt { peer: _, start: _, duration: _, error_type } = attempt;
-        of_word(error_type, SHOWN_MAX, change);
+        of_text(error_type, SHOWN_MAX, change);
     }
     if let Some(exchange) = exchange {
         let Exchange { request, answer } = &mut **exchange;
@@ -134,24 +132,18 @@ fn of_assertion(assertion: &mut AssertionRecord, change: &mut Change<'_>) {
     if let Some(changed) = change(name) {
         *name = changed.into();
     }
-    of_word(expected, SHOWN_MAX, change);
+    of_text(expected, SHOWN_MAX, change);
     of_text(actual, SHOWN_MAX, change);
 }
 
-fn of_lines(texts: &mut [String], change: &mut Change<'_>) {
+fn of_lines<T: AsRef<str> + From<String>>(texts: &mut [T], change: &mut Change<'_>) {
     for text in texts {
         of_text(text, usize::MAX, change);
     }
 }
 
-fn of_text(text: &mut String, bytes_max: usize, change: &mut Change<'_>) {
-    if let Some(changed) = change(text) {
-        *text = cut(changed, bytes_max);
-    }
-}
-
-fn of_word(text: &mut Cow<'static, str>, bytes_max: usize, change: &mut Change<'_>) {
-    if let Some(changed) = change(text) {
-        *text = Cow::Owned(cut(changed, bytes_max));
+fn of_text<T: AsRef<str> + From<String>>(text: &mut T, bytes_max: usize, change: &mut Change<'_>) {
+    if let Some(changed) = change(text.as_ref()) {
+        *text = cut(changed, bytes_max).into();
     }
 }

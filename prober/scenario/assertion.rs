@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::attribute::Text;
 use model::high_mark::{HighMark, MarkValue};
 use model::outcome::{Reason, cut};
 use model::step::{AssertionRecord, Part, SHOWN_MAX};
@@ -19,6 +20,9 @@ use crate::matcher::{Finding, Matcher};
 use crate::shown::{show_each, show_many, show_value};
 use crate::units::show_duration;
 use crate::value::{Reading, Selector, Value};
+
+/// What is there where nothing is.
+const NOTHING: Text = Text::const_new("nothing");
 
 /// The subject that every kind has: how long the step, or for `sli.good` the run, took.
 pub const LATENCY: &str = "latency";
@@ -82,7 +86,7 @@ pub struct Checked {
     /// Whether it held.
     pub pass: bool,
     /// What was there, at most [`SHOWN_MAX`] bytes.
-    pub actual: String,
+    pub actual: Text,
     /// Age in seconds of the value, if it was read as a time; negative if it lies in the future.
     pub age: Option<f64>,
     /// `Ok`, `Failed`, `Stale`, `Stalled`, `Backwards` or `FutureDated`.
@@ -139,14 +143,14 @@ impl Assertion {
         let actual = || {
             let each: Vec<_> =
                 looks.iter().map(|(source, checked)| format!("{} from {source}", checked.actual)).collect();
-            cut(each.join(", "), SHOWN_MAX)
+            Text::from(cut(each.join(", "), SHOWN_MAX))
         };
         let actual = if bad.is_empty() && !same { Some(actual()) } else { None };
         let count = looks.len();
         let at = format!("at {} ({} of {count}): ", bad.join(", "), bad.len());
         let decides = looks.iter().position(|(_, checked)| !checked.pass).unwrap_or(0);
         let Some((_, mut checked)) = looks.into_iter().nth(decides) else {
-            return Checked::broken("nothing".to_owned(), self.0.absent());
+            return Checked::broken(NOTHING, self.0.absent());
         };
         if !bad.is_empty() {
             checked.message = cut(at + &checked.message, model::outcome::MESSAGE_MAX);
@@ -183,7 +187,7 @@ impl Assertion {
             Reading::Absent => {
                 let pass = inner.matchers.iter().any(|matcher| matches!(matcher, Matcher::Exists(false)))
                     || inner.implied && observed.evidence.is_moot(inner.subject);
-                let actual = "nothing".to_owned();
+                let actual = NOTHING;
                 if pass {
                     Checked::held(actual, Finding::HOLDS)
                 } else {
@@ -195,11 +199,11 @@ impl Assertion {
                 if inner.matchers.iter().all(Matcher::is_lower_bound)
                     && Matcher::all(&inner.matchers, &Value::Int(least), look).pass =>
             {
-                Checked::held(format!("{least} or more"), Finding::HOLDS)
+                Checked::held(format!("{least} or more").into(), Finding::HOLDS)
             }
             Reading::AtLeast(_, why) | Reading::Unreadable(why) => {
                 let message = format!("{} cannot be looked at: {why}", inner.name);
-                Checked::broken(cut(why, SHOWN_MAX), message)
+                Checked::broken(cut(why, SHOWN_MAX).into(), message)
             }
         }
     }
@@ -261,12 +265,12 @@ impl Assertion {
     }
 
     /// The event's record of a look at it; `step` is empty for the run's own `sli.good`.
-    pub fn record(&self, step: &Arc<str>, part: Part, checked: &Checked) -> AssertionRecord {
-        self.noted(step, part, checked.pass, checked.actual.clone())
+    pub fn record(&self, step: &Arc<str>, part: Part, checked: Checked) -> AssertionRecord {
+        self.noted(step, part, checked.pass, checked.actual)
     }
 
     /// The event's record of several looks at it, as one.
-    pub fn noted(&self, step: &Arc<str>, part: Part, pass: bool, actual: String) -> AssertionRecord {
+    pub fn noted(&self, step: &Arc<str>, part: Part, pass: bool, actual: Text) -> AssertionRecord {
         AssertionRecord {
             step: Arc::clone(step),
             name: Arc::clone(&self.0.name),
@@ -324,7 +328,7 @@ impl Inner {
         if values.is_empty() {
             let wants_some = self.matchers.iter().any(|matcher| !matcher.holds_for_empty());
             if wants_some {
-                return Checked::broken("nothing".to_owned(), self.absent());
+                return Checked::broken(NOTHING, self.absent());
             }
         }
         let actual =
@@ -333,7 +337,7 @@ impl Inner {
     }
 
     /// What `finding` comes to; `sources` is asked only for a message.
-    fn checked(&self, finding: Finding, actual: String, sources: impl FnOnce() -> Vec<String>) -> Checked {
+    fn checked(&self, finding: Finding, actual: Text, sources: impl FnOnce() -> Vec<String>) -> Checked {
         if finding.pass {
             return Checked::held(actual, finding);
         }
@@ -379,12 +383,12 @@ impl Inner {
 }
 
 impl Checked {
-    fn broken(actual: String, message: String) -> Self {
+    fn broken(actual: Text, message: String) -> Self {
         let message = cut(message, model::outcome::MESSAGE_MAX);
         Self { pass: false, actual, age: None, reason: Reason::Failed, message, mark: None, remark: None }
     }
 
-    fn held(actual: String, finding: Finding) -> Self {
+    fn held(actual: Text, finding: Finding) -> Self {
         let Finding { age, note: remark, mark, .. } = finding;
         Self { pass: true, actual, age, reason: Reason::Ok, message: String::new(), mark, remark }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use model::attribute::Text;
 use model::outcome::cut;
 use model::step::SHOWN_MAX;
 
@@ -10,22 +11,22 @@ use crate::units::show_duration;
 use crate::value::Value;
 
 /// The value as text, cut to [`SHOWN_MAX`] bytes; texts stand in quotes if `quoted`.
-pub(crate) fn show_value(value: &Value<'_>, quoted: bool) -> String {
-    let mut out = String::new();
+pub(crate) fn show_value(value: &Value<'_>, quoted: bool) -> Text {
+    let mut out = Text::const_new("");
     write_value(&mut out, value, quoted);
     cut(out, SHOWN_MAX)
 }
 
 /// Several values as one text, cut to [`SHOWN_MAX`] bytes.
-pub(crate) fn show_many(values: &[Value<'_>], quoted: bool) -> String {
-    let mut out = String::new();
+pub(crate) fn show_many(values: &[Value<'_>], quoted: bool) -> Text {
+    let mut out = Text::const_new("");
     write_list(&mut out, values, quoted);
     cut(out, SHOWN_MAX)
 }
 
 /// What each source says, as one text, cut to [`SHOWN_MAX`] bytes.
-pub(crate) fn show_each(sources: &[String], values: &[Value<'_>], quoted: bool) -> String {
-    let mut out = String::new();
+pub(crate) fn show_each(sources: &[String], values: &[Value<'_>], quoted: bool) -> Text {
+    let mut out = Text::const_new("");
     for (index, (source, value)) in sources.iter().zip(values).enumerate() {
         if out.len() > SHOWN_MAX {
             break;
@@ -38,7 +39,7 @@ pub(crate) fn show_each(sources: &[String], values: &[Value<'_>], quoted: bool) 
     cut(out, SHOWN_MAX)
 }
 
-fn write_list(out: &mut String, values: &[Value<'_>], quoted: bool) {
+fn write_list(out: &mut Text, values: &[Value<'_>], quoted: bool) {
     for (index, value) in values.iter().enumerate() {
         if out.len() > SHOWN_MAX {
             return;
@@ -50,7 +51,7 @@ fn write_list(out: &mut String, values: &[Value<'_>], quoted: bool) {
     }
 }
 
-fn write_value(out: &mut String, value: &Value<'_>, quoted: bool) {
+fn write_value(out: &mut Text, value: &Value<'_>, quoted: bool) {
     let written = match value {
         Value::Null => write!(out, "null"),
         Value::Bool(value) => write!(out, "{value}"),
@@ -87,7 +88,7 @@ fn write_value(out: &mut String, value: &Value<'_>, quoted: bool) {
 }
 
 /// A JSON object, stopping soon after the limit: it may be a megabyte.
-fn write_object(out: &mut String, object: Object<'_>) {
+fn write_object(out: &mut Text, object: Object<'_>) {
     out.push('{');
     for (index, (key, value)) in object.entries().enumerate() {
         if out.len() > SHOWN_MAX {
@@ -103,7 +104,7 @@ fn write_object(out: &mut String, object: Object<'_>) {
     out.push('}');
 }
 
-fn write_quoted(out: &mut String, text: &str) {
+fn write_quoted(out: &mut Text, text: &str) {
     let part = &text[..text.floor_char_boundary(SHOWN_MAX + 1)];
     if part.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         out.push_str(&serde_json::Value::from(part).to_string());

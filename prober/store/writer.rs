@@ -23,11 +23,11 @@ use crate::stats::{Health, Stats};
 #[derive(Debug)]
 pub enum Record {
     /// One slot's event.
-    Event(Box<SliEvent>),
+    Event(Arc<SliEvent>),
     /// One slot's event that also counts if the slot is on record as missed: what a ledger hears late.
-    Late(Box<SliEvent>),
+    Late(Arc<SliEvent>),
     /// One slot's event that takes the place of the one that is on record as `correlated`; dropped if there is none.
-    Settled(Box<SliEvent>),
+    Settled(Arc<SliEvent>),
     /// Slots that nobody ran.
     Missed(MissedSlots),
     /// Every slot scheduled before this time has had its record sent before this message.
@@ -220,26 +220,26 @@ impl Writer {
         Ok(())
     }
 
-    fn add_event(&mut self, event: Box<SliEvent>) -> Result<(), WriteError> {
+    fn add_event(&mut self, event: Arc<SliEvent>) -> Result<(), WriteError> {
         if self
             .insist(|writer| writer.look_up(|tail, group, lookup| tail.is_duplicate(group, &event, lookup)))?
         {
             self.group.duplicates += 1;
         } else {
-            self.tail.add_event(&mut self.group, event.into());
+            self.tail.add_event(&mut self.group, event);
         }
         Ok(())
     }
 
     /// Adds the event though its slot is missed so far; a slot that has an event keeps it.
-    fn add_late(&mut self, event: Box<SliEvent>) -> Result<(), WriteError> {
+    fn add_late(&mut self, event: Arc<SliEvent>) -> Result<(), WriteError> {
         let missed = self.insist(|writer| {
             writer.look_up(|tail, group, lookup| {
                 Ok(tail.is_duplicate(group, &event, lookup)?.then(|| tail.stream_of(&event)))
             })
         })?;
         let Some((stream, at_ms)) = missed else {
-            self.tail.add_event(&mut self.group, event.into());
+            self.tail.add_event(&mut self.group, event);
             return Ok(());
         };
         let held = self.group.holds_event(stream, at_ms)
@@ -248,7 +248,7 @@ impl Writer {
             self.group.duplicates += 1;
         } else {
             self.group.upgraded.push((stream, at_ms));
-            self.tail.add_event(&mut self.group, event.into());
+            self.tail.add_event(&mut self.group, event);
         }
         Ok(())
     }
@@ -256,7 +256,7 @@ impl Writer {
     /// Adds the event in the place of the one that its slot has, if that is held.
     ///
     /// The held one stays stored, and readers that follow the sequence see both; in the account only the later counts.
-    fn add_settled(&mut self, event: Box<SliEvent>) -> Result<(), WriteError> {
+    fn add_settled(&mut self, event: Arc<SliEvent>) -> Result<(), WriteError> {
         // What it takes the place of may still be in the group.
         self.insist(Self::commit)?;
         let at_ms = event.slot.scheduled.as_millis();
@@ -270,7 +270,7 @@ impl Writer {
         match held {
             Some(stream) => {
                 self.group.settled.push((stream, at_ms));
-                self.tail.add_event(&mut self.group, event.into());
+                self.tail.add_event(&mut self.group, event);
             }
             None => self.group.duplicates += 1,
         }

@@ -233,7 +233,7 @@ fn mark(record: &mut Record, doubted: &Unvouched) {
     }
     let by = (event.origin.stream.region.to_string(), event.origin.prober.to_string());
     if doubted.contains(&by) {
-        event.outcome.marks.push(Mark::Unvouched);
+        Arc::make_mut(event).outcome.marks.push(Mark::Unvouched);
     }
 }
 
@@ -251,7 +251,7 @@ mod tests {
 
     fn of(prober: &str, reason: Reason) -> Record {
         let origin = sample::origin("shop", "eu", prober);
-        Record::Late(Box::new(sample::event(&origin, Timestamp::default(), Outcome::empty(reason))))
+        Record::Late(Arc::new(sample::event(&origin, Timestamp::default(), Outcome::empty(reason))))
     }
 
     #[test]

@@ -287,5 +287,5 @@ fn record(event: &Arc<SliEvent>) -> Record {
         let (origin, at) = (Arc::clone(&event.origin), event.slot.scheduled);
         return Record::Missed(MissedSlots::one(origin, reason, at, event.recorded));
     }
-    Record::Event(Box::new(SliEvent::clone(event)))
+    Record::Event(Arc::clone(event))
 }

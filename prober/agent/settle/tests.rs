@@ -77,7 +77,7 @@ impl Bench {
             outcome.failure = Some(Failure::new(FailureClass::Connect, "connect.refused", "refused"));
         }
         let event = sample::event(&origin(region), at, outcome);
-        let record = Record::Late(Box::new(event));
+        let record = Record::Late(Arc::new(event));
         self.queue.as_ref().unwrap().blocking_send(record).unwrap();
     }
 

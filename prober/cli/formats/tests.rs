@@ -114,7 +114,7 @@ fn hostile() -> Vec<Ran> {
     let step = &mut flow.outcome.steps[2];
     step.name = text.into();
     step.failure.as_mut().unwrap().message = text.to_owned();
-    flow.outcome.assertions[3].actual = text.to_owned();
+    flow.outcome.assertions[3].actual = text.into();
     vec![ran(flow)]
 }
 

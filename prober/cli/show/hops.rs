@@ -80,7 +80,8 @@ pub(super) fn failed_phase(step: &StepRecord) -> Option<Phase> {
 fn show_head(out: &mut String, hop: &Hop, look: Look) {
     let peer = hop.peer.map(|peer| peer.to_string());
     let reused = hop.reused.then(|| "reused".to_owned());
-    let facts: Vec<String> = hop.status.clone().into_iter().chain(peer).chain(reused).collect();
+    let facts: Vec<String> =
+        hop.status.clone().map(String::from).into_iter().chain(peer).chain(reused).collect();
     let facts = facts.join("  ");
     let mut line = Line::new(look, INDENT);
     let wide = columns_of(&safe(&facts, look.unicode, look.columns()));

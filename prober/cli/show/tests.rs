@@ -512,7 +512,7 @@ fn equal_runs_differ_in_nothing() {
 fn curl_asks_only_for_what_can_be_copied() {
     let command = |label: &str| {
         let mut event = good_http();
-        event.outcome.steps[0].hops[0].label = label.to_owned();
+        event.outcome.steps[0].hops[0].label = label.into();
         let shown = explain_run(&event, None, About::default(), Look { width: 200, ..LOOK });
         shown.lines().find(|line| line.contains("curl -v")).map(|line| line.trim().to_owned())
     };
@@ -669,7 +669,7 @@ fn hostile() -> SliEvent {
     {
         step.attributes.set(key, text.clone());
     }
-    step.attributes.set(text.clone(), AttributeValue::List(vec![text.clone(); 3]));
+    step.attributes.set(text.clone(), AttributeValue::List(vec![text.as_str().into(); 3]));
     step.attributes.set("dns.answers", vec![text.clone(); 50]);
     let last = sample::step("last", "http", 40.0, 0.0);
     let mut outcome = outcome(Reason::Failed, vec![step, last]);

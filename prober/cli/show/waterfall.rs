@@ -141,7 +141,7 @@ fn name(step: &StepRecord) -> String {
 
 /// Status, state, number of attempts and polls or hops, captured values and the note, as far as there are any.
 fn remarks(step: &StepRecord) -> String {
-    let status = step.hops.last().and_then(|hop| hop.status.clone());
+    let status = step.hops.last().and_then(|hop| hop.status.clone()).map(String::from);
     let state = match (step.state, &step.failure) {
         (StepState::Passed, _) => None,
         (StepState::Failed, Some(failure)) => Some(format!("failed ({})", failure.error_type)),

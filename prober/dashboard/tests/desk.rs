@@ -175,7 +175,7 @@ impl Desk {
 
     /// Makes an event durable.
     pub(super) fn event(&self, event: SliEvent) {
-        self.queue.blocking_send(Record::Event(Box::new(event))).unwrap();
+        self.queue.blocking_send(Record::Event(Arc::new(event))).unwrap();
     }
 
     pub(super) fn missed(&self, missed: MissedSlots) {

@@ -235,15 +235,15 @@ fn hostile() -> (ScenarioCard, SliEvent) {
         step.captures = vec![(HOSTILE.to_owned(), HOSTILE.repeat(1_000))];
         step.attributes.set(HOSTILE, HOSTILE.repeat(10_000));
         for hop in &mut step.hops {
-            HOSTILE.clone_into(&mut hop.label);
-            hop.status = Some(HOSTILE.to_owned());
+            hop.label = HOSTILE.into();
+            hop.status = Some(HOSTILE.into());
         }
     }
     for one in &mut event.outcome.assertions {
         one.step = HOSTILE.into();
         one.name = HOSTILE.into();
         one.expected = HOSTILE.into();
-        HOSTILE.clone_into(&mut one.actual);
+        one.actual = HOSTILE.into();
     }
     (hostile, event)
 }

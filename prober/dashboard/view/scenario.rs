@@ -282,7 +282,7 @@ mod tests {
                     let reason = if records.len() % 16 == 1 { Reason::Failed } else { Reason::Ok };
                     let origin = origin(&format!("s{number}"), region);
                     let event = event(&origin, begin + hour * 3_600, Outcome::empty(reason));
-                    records.push(Record::Event(Box::new(event)));
+                    records.push(Record::Event(Arc::new(event)));
                 }
             }
         }

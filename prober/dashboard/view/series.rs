@@ -322,7 +322,7 @@ mod tests {
             part: Part::Good,
             pass: true,
             expected: "< 300ms".into(),
-            actual: "182ms".to_owned(),
+            actual: "182ms".into(),
         });
         assert_eq!(measured_of(&[&bad, &good]), (What::Latency, Some(0.3)));
         good.outcome.freshness_age = Some(7.0);

@@ -16,7 +16,7 @@ const LEVEL: i32 = 3;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// One slot's event.
-    Event(Box<SliEvent>),
+    Event(Arc<SliEvent>),
     /// Slots that nobody ran.
     Missed(MissedSlots),
 }
@@ -48,7 +48,7 @@ impl Record {
     fn read(line: &str) -> Result<Self, String> {
         let wrong = || "it is neither an event nor missed slots".to_owned();
         if let Some(json) = line.strip_prefix("E ") {
-            return event(json).map(|event| Self::Event(Box::new(event)));
+            return event(json).map(|event| Self::Event(Arc::new(event)));
         }
         let mut parts = line.strip_prefix("M ").ok_or_else(wrong)?.splitn(3, ' ');
         let (Some(step), Some(count), Some(json)) = (parts.next(), parts.next(), parts.next()) else {
@@ -140,7 +140,7 @@ impl Record {
     /// Lets records of one plan have one origin, as they had where they were made.
     fn share(&mut self, origins: &mut Vec<Arc<model::event::Origin>>) {
         let origin = match self {
-            Self::Event(event) => &mut event.origin,
+            Self::Event(event) => &mut Arc::make_mut(event).origin,
             Self::Missed(run) => &mut run.origin,
         };
         match origins.iter().find(|known| ***known == **origin) {

@@ -83,10 +83,10 @@ fn event(scenario: &str, index: u64) -> SliEvent {
     step.attributes.set("tls.cipher", "TLS13_AES_256_GCM_SHA384".to_owned());
     step.attributes.set("tls.server.not_after", "2027-02-11T09:30:00Z".to_owned());
     step.hops = vec![Hop {
-        label: format!("GET https://{scenario}.shop.example/health"),
+        label: format!("GET https://{scenario}.shop.example/health").into(),
         reused: false,
         phases,
-        status: Some(status.to_string()),
+        status: Some(status.to_string().into()),
         peer: Some(([192, 0, 2, 10], 443).into()),
         attempts: Vec::new(),
         exchange: None,
@@ -119,7 +119,7 @@ fn event(scenario: &str, index: u64) -> SliEvent {
 
 fn events(count: u64) -> Vec<Record> {
     let scenario = |index: u64| format!("shop-{}", chance(index) % 12);
-    (0..count).map(|index| Record::Event(Box::new(event(&scenario(index), index)))).collect()
+    (0..count).map(|index| Record::Event(Arc::new(event(&scenario(index), index)))).collect()
 }
 
 fn missed(count: u32) -> Record {
@@ -230,7 +230,7 @@ fn long_records_become_smaller_batches_and_one_that_fits_nowhere_is_refused() {
             .map(|part| blake3::hash(&(index * 1_000_000 + part as u64).to_le_bytes()).to_hex().to_string())
             .collect();
         event.outcome.steps[0].note = Some(noise);
-        Record::Event(Box::new(event))
+        Record::Event(Arc::new(event))
     };
     let records: Vec<_> = (0..8).map(|index| long(index, 300 << 10)).collect();
     let batches = pack(&head(), &records).unwrap();

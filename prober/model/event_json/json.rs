@@ -123,27 +123,61 @@ pub(super) fn array<T>(
 
 /// A text in quotes.
 pub(super) fn text(out: &mut Vec<u8>, value: &str) {
-    if needs_escapes(value.as_bytes()) {
+    if !needs_escapes(value.as_bytes()) {
+        word(out, value.as_bytes());
+    } else if value.bytes().any(|byte| byte < 0x20) {
         any(out, value);
     } else {
-        word(out, value.as_bytes());
+        quoted(out, value.as_bytes());
     }
+}
+
+/// A text without control characters: values in quotes are in the record of every assertion about texts.
+fn quoted(out: &mut Vec<u8>, value: &[u8]) {
+    out.push(b'"');
+    let mut written = 0;
+    for (place, byte) in value.iter().enumerate() {
+        if matches!(byte, b'"' | b'\\') {
+            out.extend_from_slice(&value[written..place]);
+            out.push(b'\\');
+            written = place;
+        }
+    }
+    out.extend_from_slice(&value[written..]);
+    out.push(b'"');
 }
 
 /// Whether a text holds what RFC 8259, section 7, wants escaped: control characters, quotes, backslashes.
 ///
-/// Eight bytes at a time, as in "Bit Twiddling Hacks" (<https://graphics.stanford.edu/~seander/bithacks.html>,
-/// "Determine if a word has a byte less than n"): every text of every event passes here.
+/// Many bytes at a time, for every text of every event passes here; what is looked at twice is looked at faster than
+/// one by one.
 fn needs_escapes(text: &[u8]) -> bool {
-    let (words, rest) = text.as_chunks::<8>();
-    words.iter().any(|word| word_needs_escapes(u64::from_le_bytes(*word)))
-        || match text.last_chunk::<8>() {
-            // What is looked at twice is looked at faster than one by one.
-            Some(last) => !rest.is_empty() && word_needs_escapes(u64::from_le_bytes(*last)),
-            None => rest.iter().any(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\'),
-        }
+    let (blocks, rest) = text.as_chunks::<16>();
+    if let Some(last) = text.last_chunk::<16>() {
+        return blocks.iter().any(block_needs_escapes) || (!rest.is_empty() && block_needs_escapes(last));
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+        return word_needs_escapes(first) || word_needs_escapes(last);
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return word_needs_escapes(u64::from(first) << 32 | u64::from(last));
+    }
+    text.iter().any(|byte| byte_needs_escapes(*byte))
 }
 
+const fn byte_needs_escapes(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Without a way out before the end, so that all bytes are looked at in one instruction.
+fn block_needs_escapes(block: &[u8; 16]) -> bool {
+    block.iter().fold(false, |found, byte| found | byte_needs_escapes(*byte))
+}
+
+/// "Bit Twiddling Hacks" (<https://graphics.stanford.edu/~seander/bithacks.html>), "Determine if a word has a byte
+/// less than n".
 const fn word_needs_escapes(word: u64) -> bool {
     const ONES: u64 = u64::MAX / 255;
     const fn below(word: u64, limit: u64) -> u64 {

@@ -1,10 +1,11 @@
 //! Writing: on the path of every run, so nothing is built that is not written.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use super::json::{Object, any, array, object, seconds, text, word};
 use super::timing_key;
-use crate::address_text::socket_bytes;
+use crate::address_text::write_socket;
 use crate::attribute::{AttributeValue, Attributes};
 use crate::event::{SCHEMA, SliEvent, Trigger};
 use crate::high_mark::{HighMark, MarkValue};
@@ -130,8 +131,12 @@ fn failure_entries(failure: &Failure, map: &mut Object<'_>) {
 }
 
 fn attribute_entries(attributes: &Attributes, map: &mut Object<'_>) {
-    for (key, value) in attributes.iter() {
-        let out = map.foreign_key(key);
+    for (key, value) in attributes.entries() {
+        let out = match key {
+            // A word of ours.
+            Cow::Borrowed(key) => map.key(key),
+            Cow::Owned(key) => map.foreign_key(key),
+        };
         match value {
             AttributeValue::Text(value) => text(out, value),
             AttributeValue::List(values) => array(out, values, |out, value| text(out, value)),
@@ -280,7 +285,7 @@ fn address(out: &mut Vec<u8>, attempt: &AddressAttempt) {
 /// Digits, dots and colons: nothing to escape.
 fn socket(out: &mut Vec<u8>, address: SocketAddr) {
     out.push(b'"');
-    socket_bytes(address, |byte| out.push(byte));
+    write_socket(address, out);
     out.push(b'"');
 }
 

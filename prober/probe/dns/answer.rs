@@ -11,6 +11,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{RData, Record, RecordType};
 use model::address_text::socket_text;
+use model::attribute::Text;
 use model::outcome::{Failure, FailureClass};
 use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
@@ -56,11 +57,11 @@ pub(super) enum Source {
 
 impl Source {
     /// Who it is, for people.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self) -> Text {
         match self {
             Self::Address(address) => socket_text(*address),
-            Self::System => "system".to_owned(),
-            Self::Named(name) => (**name).to_owned(),
+            Self::System => Text::const_new("system"),
+            Self::Named(name) => (&**name).into(),
         }
     }
 }
@@ -88,7 +89,7 @@ pub(super) struct Answer {
     /// From the first byte that was sent to the last of the reply, connections included.
     pub(super) took: Duration,
     /// What the zone's SOA record says, if it was asked for beside the question.
-    pub(super) zone_soa: Option<Record>,
+    pub(super) zone_soa: Option<Box<Record>>,
     /// What validation came to and how long it took, if it was asked for.
     pub(super) proof: Option<(Proof, Duration)>,
 }
@@ -131,12 +132,17 @@ impl Answer {
     }
 
     /// The same as text.
-    pub(super) fn texts(&self) -> impl Iterator<Item = String> {
+    pub(super) fn texts(&self) -> impl Iterator<Item = Text> {
         self.records().map(types::text)
     }
 
     fn soa(&self) -> Option<&SOA> {
-        let mut all = self.zone_soa.iter().chain(&self.message.answers).chain(&self.message.authorities);
+        let mut all = self
+            .zone_soa
+            .iter()
+            .map(|record| &**record)
+            .chain(&self.message.answers)
+            .chain(&self.message.authorities);
         all.find_map(|record| match &record.data {
             RData::SOA(soa) => Some(soa),
             _ => None,
@@ -161,7 +167,7 @@ impl Answer {
     fn value(&self, subject: &str) -> Option<Value<'_>> {
         match subject {
             "rcode" => return Some(Value::Text(self.rcode())),
-            "answers" => return Some(list(self.texts())),
+            "answers" => return Some(list(self.texts().map(String::from))),
             "answer_count" => return Some(count(self.message.answers.len())),
             "query_time" => return Some(Value::Duration(self.took)),
             _ if self.plain => return None,
@@ -240,7 +246,7 @@ fn section(records: &[Record]) -> Value<'static> {
 /// Where in `message` the records are that answer its question.
 pub(super) fn answering(message: &Message) -> Box<[usize]> {
     match message.queries.first() {
-        Some(query) => owner::places(query, &message.answers).collect(),
+        Some(query) => owner::places(query, &message.answers),
         // The system's resolver gives addresses without a question, and nothing but those.
         None => (0..message.answers.len()).collect(),
     }

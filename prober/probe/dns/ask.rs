@@ -95,7 +95,7 @@ async fn look_beside(
         let asked = ask_once(server, question, asking).await;
         hops.extend(asked.hops);
         match asked.outcome {
-            Ok(found) => answer.zone_soa = soa_of(found, question),
+            Ok(found) => answer.zone_soa = soa_of(found, question).map(Box::new),
             Err(failure) => return (hops, Some(failure)),
         }
     }
@@ -107,7 +107,7 @@ async fn look_beside(
         let mut hop = phases.into_hop(format!("DNSSEC validation through {through}"));
         let failed = match proof {
             Ok(proof) => {
-                hop.status = proof.as_ref().map(|(proof, _)| proof.state.as_str().to_owned());
+                hop.status = proof.as_ref().map(|(proof, _)| proof.state.as_str().into());
                 answer.proof = proof;
                 None
             }
@@ -133,7 +133,9 @@ impl Asked {
         (reply, asked, truncated): (Result<Reply, Failure>, RecordType, bool),
     ) -> Self {
         let source = server.source();
-        let mut hop = phases.into_hop(source.text() + how);
+        let mut label = source.text();
+        label.push_str(how);
+        let mut hop = phases.into_hop(label);
         let (mut bytes, mut ignored) = (0, 0);
         let took = took(std::slice::from_ref(&hop));
         let outcome = reply.and_then(|reply| {
@@ -149,7 +151,7 @@ impl Asked {
                 zone_soa: None,
                 proof: None,
             };
-            hop.status = Some(answer.response_code().into_owned());
+            hop.status = Some(answer.response_code().into());
             match answer.endless_aliases() {
                 Some(why) => Err(why),
                 None => Ok(answer),

@@ -2,7 +2,7 @@
 
 use hickory_proto::rr::RecordType;
 use model::address_text::ip_text;
-use model::attribute::Attributes;
+use model::attribute::{Attributes, Text};
 use model::step::Hop;
 
 use super::answer::Answer;
@@ -18,17 +18,17 @@ const ATTRIBUTES_USUAL: usize = 10;
 /// What was asked, and how the replies came.
 pub(super) fn of_question(name: &str, kind: RecordType, asked: &[Asked]) -> Attributes {
     let mut attributes = Attributes::with_room(ATTRIBUTES_USUAL);
-    attributes.set("dns.question.name", name.to_owned());
-    attributes.set("dns.question.type", types::type_name(kind));
+    attributes.add("dns.question.name", Text::from(name));
+    attributes.add("dns.question.type", types::type_name(kind));
     // Of several ways the one that says more than UDP.
     let unusual = asked.iter().map(|one| one.transport).find(|transport| *transport != "udp");
-    attributes.set("network.transport", unusual.unwrap_or("udp"));
+    attributes.add("network.transport", unusual.unwrap_or("udp"));
     let ignored: u32 = asked.iter().map(|one| one.ignored).sum();
     if ignored > 0 {
         attributes.set("prober.dns.replies_ignored", i64::from(ignored));
     }
     let bytes = asked.iter().map(|one| one.bytes).sum::<usize>();
-    attributes.set("prober.dns.reply.size", i64::try_from(bytes).unwrap_or(i64::MAX));
+    attributes.add("prober.dns.reply.size", i64::try_from(bytes).unwrap_or(i64::MAX));
     attributes
 }
 
@@ -36,9 +36,9 @@ pub(super) fn of_question(name: &str, kind: RecordType, asked: &[Asked]) -> Attr
 pub(super) fn of_peer(attributes: &mut Attributes, hops: &[Hop]) {
     if let Some(peer) = hops.iter().find_map(|hop| hop.peer) {
         let address = ip_text(peer.ip());
-        attributes.set("server.address", address.clone());
-        attributes.set("server.port", i64::from(peer.port()));
-        attributes.set("network.peer.address", address);
+        attributes.add("server.address", address.clone());
+        attributes.add("server.port", i64::from(peer.port()));
+        attributes.add("network.peer.address", address);
     }
 }
 
@@ -46,8 +46,8 @@ pub(super) fn of_peer(attributes: &mut Attributes, hops: &[Hop]) {
 pub(super) fn of_answers(attributes: &mut Attributes, answers: &[Answer]) {
     let Some(first) = answers.first() else { return };
     let unusual = answers.iter().find(|answer| answer.response_code() != "NOERROR").unwrap_or(first);
-    attributes.set("dns.response_code", unusual.response_code());
-    attributes.set("dns.answers", texts(answers));
+    attributes.add("dns.response_code", unusual.response_code());
+    attributes.add("dns.answers", texts(answers));
     of_extensions(attributes, answers);
     // The weakest proof speaks for all of them.
     let proofs = answers.iter().filter_map(|answer| answer.proof.as_ref());
@@ -62,18 +62,17 @@ pub(super) fn of_answers(attributes: &mut Attributes, answers: &[Answer]) {
     }
 }
 
-fn texts(answers: &[Answer]) -> Vec<String> {
+fn texts(answers: &[Answer]) -> Vec<Text> {
     if let [only] = answers {
         return only.texts().take(ANSWERS_SHOWN).collect();
     }
-    let each: Vec<Vec<String>> = answers.iter().map(|answer| answer.texts().collect()).collect();
+    let each: Vec<Vec<Text>> = answers.iter().map(|answer| answer.texts().collect()).collect();
     if each.windows(2).all(|pair| pair[0] == pair[1]) {
         return each.into_iter().next().unwrap_or_default().into_iter().take(ANSWERS_SHOWN).collect();
     }
-    let named = each
-        .into_iter()
-        .zip(answers)
-        .flat_map(|(texts, answer)| texts.into_iter().map(move |text| format!("{text} @{}", answer.source)));
+    let named = each.into_iter().zip(answers).flat_map(|(texts, answer)| {
+        texts.into_iter().map(move |text| Text::from(format!("{text} @{}", answer.source)))
+    });
     named.take(ANSWERS_SHOWN).collect()
 }
 

@@ -116,6 +116,7 @@ impl Server {
         phases: &mut Phases,
     ) -> Result<Reply, Failure> {
         let deadline = asking.deadline();
+        // All but UDP boxed: their states are large, and the plain way should not carry them while it waits.
         match self {
             Self::Udp(address) | Self::Named { address, over_tcp: false, .. } => {
                 asking.shared.may_ask(*address)?;
@@ -125,13 +126,12 @@ impl Server {
             Self::Tcp(address) | Self::Named { address, .. } => {
                 asking.shared.may_ask(*address)?;
                 phases.peer = Some(*address);
-                exchange::over_tcp(self.at(*address), &question.ask(), deadline, phases).await
+                Box::pin(exchange::over_tcp(self.at(*address), &question.ask(), deadline, phases)).await
             }
             Self::System => {
                 let looked_up = Box::pin(system::look_up(question.name(), question.kind(), asking, phases));
                 Ok(Reply { message: looked_up.await?, bytes: 0, ignored: 0 })
             }
-            // Boxed: their states are large, and the plain ways should not carry them while they wait.
             Self::Tls(secured) => Box::pin(secured::over_tls(secured, &question.ask(), asking, phases)).await,
             Self::Https(https) => {
                 Box::pin(https::over_https(https, &question.ask_without_id(), asking, phases)).await

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinEncodable as _, BinEncoder, NameEncoding};
 use model::address_text::ip_text;
+use model::attribute::Text;
 use scenario::form::Form;
 
 /// One field of a type's data.
@@ -107,14 +108,14 @@ pub(super) fn record_type(text: &str) -> Option<RecordType> {
 }
 
 /// A type's name, or `TYPE65534`.
-pub(super) fn type_name(kind: RecordType) -> String {
+pub(super) fn type_name(kind: RecordType) -> Text {
     name_of(kind.into())
 }
 
-fn name_of(number: u16) -> String {
+fn name_of(number: u16) -> Text {
     match TYPES.iter().find(|(known, ..)| *known == number) {
-        Some((_, name, _)) => (*name).to_owned(),
-        None => format!("TYPE{number}"),
+        Some((_, name, _)) => Text::const_new(name),
+        None => format!("TYPE{number}").into(),
     }
 }
 
@@ -125,7 +126,7 @@ pub(super) fn form(kind: RecordType, given: &str) -> Form {
     match fields {
         [V4] if given.parse::<Ipv4Addr>().is_err() => no_address(given, "an IPv4 address like 203.0.113.10"),
         [V6] => match given.parse::<Ipv6Addr>() {
-            Ok(address) => written(ip_text(address.into()), given),
+            Ok(address) => written(ip_text(address.into()).into(), given),
             Err(_) => no_address(given, "an IPv6 address like 2001:db8::1"),
         },
         [.., Host] => name_last(fields.len(), given),
@@ -170,23 +171,23 @@ fn no_address(given: &str, what: &str) -> Form {
 }
 
 /// A record's data as zone files have it.
-pub(super) fn text(record: &Record) -> String {
+pub(super) fn text(record: &Record) -> Text {
     match &record.data {
         // The most asked for, without a detour.
         RData::A(address) => ip_text(address.0.into()),
         RData::AAAA(address) => ip_text(address.0.into()),
-        RData::Unknown { code, rdata } => of_wire((*code).into(), &rdata.anything),
-        RData::NULL(null) => unknown(&null.anything),
+        RData::Unknown { code, rdata } => of_wire((*code).into(), &rdata.anything).into(),
+        RData::NULL(null) => unknown(&null.anything).into(),
         // Neither has a text form; neither is asked for.
-        RData::OPT(_) | RData::Update0(_) => String::new(),
+        RData::OPT(_) | RData::Update0(_) => Text::const_new(""),
         data => {
             let mut bytes = Vec::with_capacity(64);
             let mut encoder = BinEncoder::new(&mut bytes);
             encoder.set_name_encoding(NameEncoding::Uncompressed);
             match data.emit(&mut encoder) {
-                Ok(()) => of_wire(record.record_type().into(), &bytes),
+                Ok(()) => of_wire(record.record_type().into(), &bytes).into(),
                 // What was decoded can be encoded; should a type ever not, its own text is better than none.
-                Err(_) => data.to_string(),
+                Err(_) => data.to_string().into(),
             }
         }
     }
@@ -284,7 +285,7 @@ impl<'a> Reader<'a> {
             Base32 => base32(self.counted()?),
             Dashed => self.rest().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join("-"),
             Time => time(i64::try_from(self.number(4)?).ok()?),
-            Type => name_of(u16::try_from(self.number(2)?).ok()?),
+            Type => name_of(u16::try_from(self.number(2)?).ok()?).into(),
             Joined => {
                 let mut joined = Vec::with_capacity(self.left.len());
                 while !self.left.is_empty() {

@@ -244,31 +244,27 @@ impl<'a> Judge<'a> {
         record: &mut StepRecord,
         observed: &Observed<'_>,
     ) -> Vec<HighMark> {
-        let mut first: Option<(&Assertion, Checked)> = None;
+        let mut first: Option<(Reason, Option<f64>, Failure)> = None;
         let mut marks = Vec::new();
         for assertion in &step.expect {
             let checked = assertion.check(observed);
-            self.assertions.push(assertion.record(&step.name, Part::Expect, &checked));
             if !record.teardown {
                 self.note_age(&checked);
                 marks.extend(assertion.high_mark(&step.name, &checked));
                 remark(record, assertion, &checked);
             }
             if !checked.pass && first.is_none() {
-                first = Some((assertion, checked));
+                first = Some((checked.reason, checked.age, broken(step, assertion, &checked)));
             }
+            self.assertions.push(assertion.record(&step.name, Part::Expect, checked));
         }
-        if let Some((assertion, checked)) = first {
-            if let Some(age) = checked.age
-                && self.failed.is_none()
-                && !record.teardown
-            {
-                self.age = Some(age);
+        if let Some((reason, age, failure)) = first {
+            if age.is_some() && self.failed.is_none() && !record.teardown {
+                self.age = age;
             }
-            let failure = broken(step, assertion, &checked);
             // Silence is what a timeout is, also where an assertion says so.
             phases::note_timeout(&mut record.attributes, &failure, &record.hops);
-            self.fail(record, checked.reason, failure);
+            self.fail(record, reason, failure);
         }
         marks
     }
@@ -276,7 +272,6 @@ impl<'a> Judge<'a> {
     fn warn(&mut self, step: &StepPlan<Net>, record: &mut StepRecord, observed: &Observed<'_>) {
         for assertion in &step.warn {
             let checked = assertion.check(observed);
-            self.assertions.push(assertion.record(&step.name, Part::Warn, &checked));
             if !checked.pass {
                 self.mark(Mark::Warned);
             }
@@ -285,6 +280,7 @@ impl<'a> Judge<'a> {
                 self.high_marks.extend(assertion.high_mark(&step.name, &checked));
                 remark(record, assertion, &checked);
             }
+            self.assertions.push(assertion.record(&step.name, Part::Warn, checked));
         }
     }
 
@@ -298,20 +294,19 @@ impl<'a> Judge<'a> {
     }
 
     pub(super) fn check_good(&mut self, assertion: &Assertion, step: &Arc<str>, observed: &Observed<'_>) {
-        let checked = assertion.check(observed);
-        self.assertions.push(assertion.record(step, Part::Good, &checked));
+        let mut checked = assertion.check(observed);
         self.note_age(&checked);
         self.high_marks.extend(assertion.high_mark(step, &checked));
-        if checked.pass || self.not_good.is_some() {
-            return;
+        if !checked.pass && self.not_good.is_none() {
+            let (reason, class, error_type) = match of_time(checked.reason) {
+                Some(error_type) => (checked.reason, FailureClass::Stale, error_type),
+                None => (Reason::Slow, FailureClass::Slow, "slow"),
+            };
+            let mut failure = Failure::new(class, error_type, std::mem::take(&mut checked.message));
+            step.as_ref().clone_into(&mut failure.step);
+            self.not_good = Some((reason, failure));
         }
-        let (reason, class, error_type) = match of_time(checked.reason) {
-            Some(error_type) => (checked.reason, FailureClass::Stale, error_type),
-            None => (Reason::Slow, FailureClass::Slow, "slow"),
-        };
-        let mut failure = Failure::new(class, error_type, checked.message);
-        step.as_ref().clone_into(&mut failure.step);
-        self.not_good = Some((reason, failure));
+        self.assertions.push(assertion.record(step, Part::Good, checked));
     }
 
     /// Records the clauses that made the run ineligible; those that did not match say nothing.
@@ -319,7 +314,7 @@ impl<'a> Judge<'a> {
         for clause in self.plan.ineligible() {
             if matches(clause, step, observed) {
                 let looks = clause.iter().map(|assertion| {
-                    assertion.record(&step.name, Part::Ineligible, &assertion.check(observed))
+                    assertion.record(&step.name, Part::Ineligible, assertion.check(observed))
                 });
                 self.assertions.extend(looks);
             }

@@ -86,7 +86,7 @@ impl Trying<'_, '_> {
         let observed = self.judge.observed(self.step, shown, took);
         seen.last = seen.plan.until.iter().map(|assertion| assertion.check(&observed)).collect();
         for (sightings, checked) in seen.sightings.iter_mut().zip(&seen.last) {
-            sightings.add(checked.actual.clone());
+            sightings.add(checked.actual.to_string());
         }
         if seen.last.iter().all(|checked| checked.pass) {
             return Verdict::True;
@@ -96,7 +96,7 @@ impl Trying<'_, '_> {
             return Verdict::NotYet;
         }
         let failure = seen.stopped(&stops);
-        for (assertion, checked) in seen.plan.stop_if.iter().zip(&stops) {
+        for (assertion, checked) in seen.plan.stop_if.iter().zip(stops) {
             self.judge.keep(assertion.record(&self.step.name, Part::StopIf, checked));
         }
         Verdict::Never(failure)
@@ -111,7 +111,7 @@ impl Trying<'_, '_> {
     ) -> Done {
         for (assertion, record) in seen.plan.until.iter().zip(seen.assertions()) {
             let (pass, actual) = record;
-            self.judge.keep(assertion.noted(&self.step.name, Part::Until, pass, actual));
+            self.judge.keep(assertion.noted(&self.step.name, Part::Until, pass, actual.into()));
         }
         seen.last.iter().for_each(|checked| self.judge.note_age(checked));
         let (hops, left_out) = seen.hops.kept();
@@ -143,7 +143,7 @@ impl<'p> Seen<'p> {
         self.last_duration = took;
         if shown.failure.is_none() {
             self.answers = self.answers.saturating_add(1);
-            self.last_status = shown.hops.last().and_then(|hop| hop.status.clone());
+            self.last_status = shown.hops.last().and_then(|hop| hop.status.clone()).map(String::from);
         }
         self.hops.add(std::mem::take(&mut shown.hops));
     }

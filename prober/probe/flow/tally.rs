@@ -118,7 +118,7 @@ mod tests {
     fn the_first_and_last_hops_are_kept() {
         let mut hops = Hops::default();
         for number in 0..100 {
-            let hop = |label: String| Hop { label, ..Hop::default() };
+            let hop = |label: String| Hop { label: label.into(), ..Hop::default() };
             hops.add(vec![hop(format!("{number}a")), hop(format!("{number}b"))]);
         }
         let (kept, left_out) = hops.kept();

@@ -73,7 +73,7 @@ impl Action<Net> for Grpc {
             }
             if let (Ok(health), Some(hop)) = (&done, trail.hops.last_mut()) {
                 health.describe(&mut attributes);
-                hop.status = Some(health.code().to_owned());
+                hop.status = Some(health.code().to_owned().into());
             }
             let (failure, evidence): (_, Box<dyn Evidence>) = match done {
                 Ok(health) => (None, Box::new(health)),

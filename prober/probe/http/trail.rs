@@ -149,7 +149,7 @@ impl Trail {
         let label = self.tunnel.take().unwrap_or_else(|| format!("{method} {}", target.shown));
         let mut hop = phases.into_hop(label);
         hop.reused = self.reused;
-        hop.status = self.answer.as_ref().map(|answer| answer.status.as_str().to_owned());
+        hop.status = self.answer.as_ref().map(|answer| answer.status.as_str().to_owned().into());
         self.peer = hop.peer;
         hop.exchange = self.sent.take().map(|request| {
             let answer = self.answer.as_ref().map(|answer| record::answer(answer, self.detail));

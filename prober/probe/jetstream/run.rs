@@ -234,7 +234,7 @@ impl Questions<'_> {
                 if let (Some(hop), Some(code)) =
                     (self.hops.last_mut(), failure.error_type.strip_prefix("jetstream."))
                 {
-                    hop.status = Some(code.to_owned());
+                    hop.status = Some(code.to_owned().into());
                 }
                 (Some(failure), Box::new(Nothing))
             }

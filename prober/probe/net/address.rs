@@ -115,7 +115,7 @@ impl Host {
     pub(crate) fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Name(name) => (&**name).into(),
-            Self::Ip(ip) => ip_text(*ip).into(),
+            Self::Ip(ip) => String::from(ip_text(*ip)).into(),
         }
     }
 }

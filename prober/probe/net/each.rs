@@ -265,7 +265,7 @@ fn joined(lookup: Option<Hop>, outcomes: Vec<(SocketAddr, StepOutcome)>, left_ou
 }
 
 fn at(mut hop: Hop, peer: SocketAddr) -> Hop {
-    hop.label = format!("{} at {peer}", hop.label);
+    hop.label = format!("{} at {peer}", hop.label).into();
     hop
 }
 

@@ -46,14 +46,23 @@ pub(crate) fn endless(query: &Query, answers: &[Record]) -> Option<String> {
 
 /// The records of the asked type that answer the question, in their order.
 pub(crate) fn records<'a>(query: &'a Query, answers: &'a [Record]) -> impl Iterator<Item = &'a Record> {
-    places(query, answers).map(|place| &answers[place])
+    places(query, answers).into_iter().map(|place| &answers[place])
 }
 
-/// Where in `answers` those records are.
-pub(crate) fn places<'a>(query: &'a Query, answers: &'a [Record]) -> impl Iterator<Item = usize> {
-    let owner = names(query, answers).last();
-    let counts = move |record| owner.is_some_and(|owner| is_of(record, owner, query));
-    answers.iter().enumerate().filter(move |(_, record)| counts(record)).map(|(place, _)| place)
+/// Where in `answers` those records are: those of the first name along the aliases that has any.
+pub(crate) fn places(query: &Query, answers: &[Record]) -> Box<[usize]> {
+    let mut owner = Some(query.name());
+    for _ in 0..=ALIASES_MAX {
+        let Some(name) = owner else { break };
+        let all = answers.iter().enumerate();
+        let found: Box<[usize]> =
+            all.filter(|(_, record)| is_of(record, name, query)).map(|(place, _)| place).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        owner = alias(name, query, answers);
+    }
+    Box::default()
 }
 
 /// Whether `record` is one of `name`'s, of the type and class that `query` asks for. Letters are equal whatever their

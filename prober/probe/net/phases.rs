@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use model::attribute::Attributes;
+use model::attribute::{Attributes, Text};
 use model::outcome::{Failure, FailureClass};
 use model::step::{AddressAttempt, Hop, Phase, PhaseSpan};
 
@@ -144,13 +144,13 @@ impl Phases {
     }
 
     /// The hop; the phase in progress ends now, and attempts under way ended in a timeout.
-    pub(crate) fn into_hop(mut self, label: String) -> Hop {
+    pub(crate) fn into_hop(mut self, label: impl Into<Text>) -> Hop {
         self.finish();
         for (peer, _) in self.under_way.clone() {
             self.tried_in_vain(peer, "timeout");
         }
         Hop {
-            label,
+            label: label.into(),
             reused: false,
             phases: self.spans,
             status: None,
@@ -176,7 +176,7 @@ mod tests {
         phases.enter_at(Phase::Send, at(9));
         phases.enter_at(Phase::Wait, at(7));
         phases.enter_at(Phase::Receive, at(20));
-        let hop = phases.into_hop("GET /".into());
+        let hop = phases.into_hop("GET /");
         assert_eq!(hop.phases.len(), 4);
         assert_eq!(hop.phases[0].start, Duration::from_millis(5));
         for pair in hop.phases.windows(2) {
@@ -190,7 +190,7 @@ mod tests {
         let mut phases = Phases::start(Instant::now());
         phases.enter(Phase::Connect);
         phases.enter(Phase::Tls);
-        let hops = [phases.into_hop(String::new())];
+        let hops = [phases.into_hop("")];
         let check = |class, error_type: &'static str, known: Option<&'static str>, expected: Option<&str>| {
             let mut attributes = Attributes::new();
             if let Some(known) = known {
@@ -214,7 +214,7 @@ mod tests {
         phases.try_peer(first);
         phases.try_peer(second);
         phases.tried_in_vain(first, "connect.refused");
-        let hop = phases.into_hop(String::new());
+        let hop = phases.into_hop("");
         let seen: Vec<_> = hop.attempts.iter().map(|attempt| (attempt.peer, &*attempt.error_type)).collect();
         assert_eq!(seen, [(first, "connect.refused"), (second, "timeout")]);
     }

@@ -47,7 +47,7 @@ impl Listing {
     pub(super) fn add(&mut self, page: &[u8]) -> Result<Next, Failure> {
         let root = Element::parse(page).map_err(|error| wrong(&format!("not XML: {error}")))?;
         if &*root.name != "ListBucketResult" {
-            let name = cut(root.name.into(), 40);
+            let name = cut(root.name.to_string(), 40);
             return Err(wrong(&format!("`{name}` and not `ListBucketResult`")));
         }
         let encoded = root.text_of("EncodingType") == Some("url");

@@ -260,7 +260,7 @@ impl Dialogue<'_> {
         }
         let mut hop = phases.into_hop(self.label.clone());
         hop.reused = !self.hops.is_empty();
-        hop.status = Some(reply.code.to_string());
+        hop.status = Some(reply.code.to_string().into());
         let heard = format!("{} {}", reply.code, reply.lines.join("\n"));
         hop.exchange = octets::kept(self.detail, Encoding::Text, said, heard.as_bytes());
         self.hops.push(hop);
@@ -274,7 +274,7 @@ impl Dialogue<'_> {
         if done.is_err() && (self.phases.has_begun() || self.hops.is_empty()) {
             let mut hop = self.phases.into_hop(self.label);
             hop.reused = !self.hops.is_empty();
-            hop.status = self.refused.map(|code| code.to_string());
+            hop.status = self.refused.map(|code| code.to_string().into());
             self.hops.push(hop);
         }
         match done {

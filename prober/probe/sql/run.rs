@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::address_text::ip_text;
-use model::attribute::Attributes;
+use model::attribute::{Attributes, Text};
 use model::outcome::{Failure, FailureClass, cut};
 use model::probe::BoxFuture;
 use model::step::{Hop, Phase};
@@ -284,10 +284,10 @@ impl Conversation<'_> {
         let mut query = self.query.into_hop(format!("query {}", self.dsn));
         let mut hops = Vec::with_capacity(2);
         if query.phases.is_empty() {
-            entry.status = status;
+            entry.status = status.map(Text::from);
             hops.push(entry);
         } else {
-            (query.reused, query.peer, query.status) = (true, entry.peer, status);
+            (query.reused, query.peer, query.status) = (true, entry.peer, status.map(Text::from));
             hops.extend([entry, query]);
         }
         outcome(hops, self.attributes, rows)

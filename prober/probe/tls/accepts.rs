@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use model::attribute::Text;
 use model::outcome::Failure;
 use model::step::{Hop, Phase};
 use rustls_pki_types::ServerName;
@@ -58,7 +59,7 @@ pub(super) async fn ask(asked: Asked<'_>, known: Option<Version>) -> Accepted {
         let found = found.unwrap_or_else(|| Err(fault::timed_out(&phases, until)));
         let mut hop = phases.into_hop(format!("{} at {}", version.word(), asked.peer));
         let word = |accepts: &bool| if *accepts { "accepted" } else { "refused" };
-        hop.status = found.as_ref().ok().map(word).map(str::to_owned);
+        hop.status = found.as_ref().ok().map(word).map(Text::const_new);
         hops.push(hop);
         match found {
             Ok(true) => versions.push(version.word()),

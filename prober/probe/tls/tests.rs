@@ -42,7 +42,9 @@ async fn look_at(pki: &Pki, identity: &Identity) -> Trial {
 
 fn defects(trial: &Trial) -> Vec<String> {
     match trial.outcome.attributes.get("prober.tls.defects") {
-        Some(model::attribute::AttributeValue::List(words)) => words.clone(),
+        Some(model::attribute::AttributeValue::List(words)) => {
+            words.iter().map(ToString::to_string).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -241,7 +241,7 @@ impl Run<'_> {
         let mut hop = phases.into_hop(label);
         hop.reused = !first;
         if first && self.opened.is_some() {
-            hop.status = Some("101".to_owned());
+            hop.status = Some("101".into());
         }
         if let Some((index, heard)) = round {
             hop.exchange =

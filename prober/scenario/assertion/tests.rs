@@ -306,7 +306,7 @@ fn what_is_shown_is_short() {
     let assertion = assertion("body", "{ matches: x }");
     let checked = look(&assertion, &facts);
     assert!(checked.actual.len() <= SHOWN_MAX && checked.message.len() <= model::outcome::MESSAGE_MAX);
-    let record = assertion.record(&"step".into(), Part::Expect, &checked);
+    let record = assertion.record(&"step".into(), Part::Expect, checked);
     assert_eq!((&*record.name, &*record.expected, record.pass), ("body", "matching /x/", false));
 }
 
@@ -316,7 +316,7 @@ fn common_expectations_are_not_copied_into_events() {
         let record = assertion("status", yaml).record(
             &"s".into(),
             Part::Expect,
-            &Checked::held("200".into(), Finding::HOLDS),
+            Checked::held("200".into(), Finding::HOLDS),
         );
         assert!(matches!(record.expected, Cow::Borrowed(text) if text == expected));
     }

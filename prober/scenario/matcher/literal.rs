@@ -42,7 +42,7 @@ impl Literal {
     /// The literal for people.
     pub(crate) fn show(&self) -> String {
         match self {
-            Self::Json(value) => crate::shown::show_value(&Value::of_json(value), true),
+            Self::Json(value) => crate::shown::show_value(&Value::of_json(value), true).into(),
             Self::Duration(duration) => crate::units::show_duration(*duration),
             Self::Share(share) => share.to_string(),
         }

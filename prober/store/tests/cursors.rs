@@ -119,7 +119,7 @@ fn readers_beside_a_writer_that_drops_parts_see_every_number_or_its_loss() {
     let sending = std::thread::spawn(move || {
         for second in 0..total {
             let mut event = event(&shop, at(NOON).plus(Duration::from_secs(second)), Reason::Ok);
-            event.outcome.failure =
+            Arc::make_mut(&mut event).outcome.failure =
                 Some(model::outcome::Failure::new(model::outcome::FailureClass::Dns, "x", "y".repeat(500)));
             queue.blocking_send(Record::Event(event)).unwrap();
         }

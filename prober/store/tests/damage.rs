@@ -227,7 +227,8 @@ fn write_fixture() {
     desk.clock.set(midnight);
     let mut failed = super::sample::event(&shop, midnight, Reason::Failed);
     let class = model::outcome::FailureClass::Dns;
-    failed.outcome.failure = Some(model::outcome::Failure::new(class, "dns.nxdomain", "no such name"));
+    Arc::make_mut(&mut failed).outcome.failure =
+        Some(model::outcome::Failure::new(class, "dns.nxdomain", "no such name"));
     let run = model::missed::MissedSlots {
         origin: Arc::clone(&shop),
         reason: Reason::Late,
@@ -238,7 +239,7 @@ fn write_fixture() {
         maybe_sent: false,
     };
     let mut manual = super::sample::event(&shop, midnight, Reason::Ok);
-    manual.trigger = model::event::Trigger::Manual;
+    Arc::make_mut(&mut manual).trigger = model::event::Trigger::Manual;
     desk.write(vec![
         crate::Record::Event(failed),
         crate::Record::Missed(run),

@@ -1,6 +1,7 @@
 //! What an answer costs must not grow with how much else is stored.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::event::Trigger;
@@ -105,7 +106,7 @@ fn with_a_run_by_hand(dir: &Path) -> Timestamp {
     let mut desk = filled(dir, 2);
     let before = at(END).minus(DAY * 5);
     let mut manual = event(&origin("s1"), before, Reason::Failed);
-    manual.trigger = Trigger::Manual;
+    Arc::make_mut(&mut manual).trigger = Trigger::Manual;
     desk.write(vec![Record::Event(manual)]);
     desk.clock.set(at(END));
     desk.event(&origin("s1"), at(END), Reason::Ok);

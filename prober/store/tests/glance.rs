@@ -1,5 +1,6 @@
 //! What pages ask: many events without their bodies, one stream's history, and notes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::missed::MissedSlots;
@@ -23,7 +24,7 @@ fn a_glance_sees_every_slot_of_a_span_once_and_no_run_by_hand() {
         desk.event(&shop, second(number * 60), if number == 4 { Reason::Slow } else { Reason::Ok });
     }
     let mut manual = event(&shop, second(90), Reason::Failed);
-    manual.trigger = model::event::Trigger::Manual;
+    Arc::make_mut(&mut manual).trigger = model::event::Trigger::Manual;
     desk.write(vec![Record::Event(manual)]);
     let run = MissedSlots::one(mail, Reason::Late, second(120), second(120));
     desk.write(vec![Record::Missed(MissedSlots { step_ms: 60_000, count: 5, ..run })]);

@@ -64,7 +64,7 @@ fn a_miss_that_a_ledger_declared_gives_way_to_one_that_says_more() {
     let interrupted =
         model::missed::MissedSlots { reason: Reason::Interrupted, maybe_sent: true, ..declared.clone() };
     let late = interrupted.events().next().unwrap();
-    desk.write(vec![crate::Record::Missed(declared), crate::Record::Late(Box::new(late))]);
+    desk.write(vec![crate::Record::Missed(declared), crate::Record::Late(Arc::new(late))]);
     let account = desk.store.account(begin, begin.plus(Duration::from_secs(5)), &expected).unwrap();
     let stream = &account.streams[0];
     assert_eq!((account.violations, stream.missed, stream.upgraded), (0, 1, 1));

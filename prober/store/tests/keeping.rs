@@ -69,7 +69,7 @@ fn the_byte_bound_is_stronger_than_cursors_and_the_loss_is_counted() {
         let scheduled = at(NOON).plus(Duration::from_secs(second));
         let records = origins.iter().map(|origin| {
             let mut event = event(origin, scheduled, Reason::Failed);
-            event.outcome.failure = Some(model::outcome::Failure::new(
+            Arc::make_mut(&mut event).outcome.failure = Some(model::outcome::Failure::new(
                 model::outcome::FailureClass::Dns,
                 "dns.nxdomain",
                 "x".repeat(500),

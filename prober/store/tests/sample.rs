@@ -50,10 +50,10 @@ pub(crate) fn origin(scenario: &str) -> Arc<Origin> {
     })
 }
 
-pub(crate) fn event(origin: &Arc<Origin>, scheduled: Timestamp, reason: Reason) -> Box<SliEvent> {
+pub(crate) fn event(origin: &Arc<Origin>, scheduled: Timestamp, reason: Reason) -> Arc<SliEvent> {
     let mut outcome = Outcome::empty(reason);
     outcome.duration = Duration::from_millis(12);
-    Box::new(SliEvent {
+    Arc::new(SliEvent {
         origin: Arc::clone(origin),
         slot: origin.stream.slot(scheduled),
         attempt: 0,

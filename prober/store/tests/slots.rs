@@ -100,7 +100,7 @@ fn manual_runs_are_stored_and_in_no_account() {
     let shop = origin("shop");
     desk.store.set_plans(&[(Arc::clone(&shop), every(60))], at(NOON)).unwrap();
     let mut manual = event(&shop, at(NOON), Reason::Failed);
-    manual.trigger = Trigger::Manual;
+    Arc::make_mut(&mut manual).trigger = Trigger::Manual;
     desk.write(vec![Record::Event(manual.clone()), Record::Event(manual)]);
     desk.event(&shop, at(NOON), Reason::Ok);
     let account = desk.store.account(at(NOON), at("2026-03-01T12:01:00Z"), &expected).unwrap();

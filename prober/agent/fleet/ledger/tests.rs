@@ -34,7 +34,7 @@ fn event(origin: &Arc<Origin>, at: Timestamp, reason: Reason) -> Record {
     if reason.verdict() == model::outcome::Verdict::Missed {
         return Record::Missed(MissedSlots::one(Arc::clone(origin), reason, at, at));
     }
-    Record::Event(Box::new(sample::event(origin, at, Outcome::empty(reason))))
+    Record::Event(Arc::new(sample::event(origin, at, Outcome::empty(reason))))
 }
 
 /// The batches of one prober: records of one shard each, under a token.

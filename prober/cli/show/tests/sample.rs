@@ -92,7 +92,7 @@ pub(super) fn hop(label: &str, status: &str, start: f64, phases: &[(Phase, f64)]
     Hop {
         label: label.into(),
         phases: spans.collect(),
-        status: (!status.is_empty()).then(|| status.to_owned()),
+        status: (!status.is_empty()).then(|| status.to_owned().into()),
         peer: Some("203.0.113.7:443".parse().unwrap()),
         ..Hop::default()
     }
@@ -313,7 +313,7 @@ pub(super) fn dns() -> SliEvent {
     step.attributes.set("dns.question.name", "shop.example");
     step.attributes.set("dns.question.type", "A");
     step.attributes.set("dns.response_code", "NXDOMAIN");
-    step.attributes.set("dns.answers", Vec::new());
+    step.attributes.set("dns.answers", Vec::<String>::new());
     step.hops =
         vec![hop("192.0.2.53:53 over UDP", "NXDOMAIN", 0.0, &[(Phase::Send, 0.1), (Phase::Wait, 7.9)])];
     step.hops[0].peer = Some("192.0.2.53:53".parse().unwrap());

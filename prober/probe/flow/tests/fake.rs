@@ -64,9 +64,9 @@ impl Action<Net> for Script {
                 if failure.is_some() { Box::new(Nothing) } else { Box::new(Saw(seen)) };
             StepOutcome {
                 hops: vec![Hop {
-                    label: format!("run {number}"),
+                    label: format!("run {number}").into(),
                     phases: vec![span],
-                    status: failure.is_none().then(|| "200".to_owned()),
+                    status: failure.is_none().then(|| "200".into()),
                     ..Hop::default()
                 }],
                 attributes: Attributes::new(),
