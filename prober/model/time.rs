@@ -109,23 +109,18 @@ impl Timestamp {
         let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        for (at, value) in [
-            (0, year / 100),
-            (2, year),
-            (5, month),
-            (8, day),
-            (11, second / 3_600),
-            (14, second / 60 % 60),
-            (17, second % 60),
-            (21, nanos / 1_000_000),
-            (23, nanos / 10_000),
-            (25, nanos / 100),
-            (27, nanos),
+        for (at, width, value) in [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, second / 3_600),
+            (14, 2, second / 60 % 60),
+            (17, 2, second % 60),
+            (20, 9, nanos),
         ] {
             // None is negative, and none has more than nine digits.
-            text[at..at + 2].copy_from_slice(&decimal::pair(u32::try_from(value).unwrap_or(0)));
+            decimal::write(&mut text[at..at + width], u32::try_from(value).unwrap_or(0));
         }
-        text[20] = decimal::pair(u32::try_from(nanos / 100_000_000).unwrap_or(0))[1];
         text
     }
 }

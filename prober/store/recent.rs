@@ -103,7 +103,7 @@ mod tests {
         let mut recent = Recent::new(1, bound);
         let origin = origin("shop");
         for seq in 1..=events {
-            recent.push(seq, event(&origin, Timestamp::from_millis(seq), Reason::Ok).into());
+            recent.push(seq, event(&origin, Timestamp::from_millis(seq), Reason::Ok));
         }
         recent
     }
@@ -113,7 +113,7 @@ mod tests {
         let mut recent = filled(10, 0);
         let (slow, fast) = (recent.reader(1), recent.reader(1));
         for seq in 1..=5 {
-            recent.push(seq, event(&origin("shop"), Timestamp::from_millis(seq), Reason::Ok).into());
+            recent.push(seq, event(&origin("shop"), Timestamp::from_millis(seq), Reason::Ok));
         }
         recent.let_go();
         assert_eq!(recent.from(1, 9).map(|events| events.len()), Some(5));
