@@ -11,6 +11,7 @@ mod select;
 mod sense;
 mod status;
 mod table;
+mod turned;
 
 pub(crate) use clash::is_out_of_reach;
 pub(crate) use select::{Selected, select_key, words as selector_words};
@@ -147,15 +148,21 @@ impl Binder<'_, '_> {
             self.report.push(Diagnostic::error("E104", node.span, format!("`{part}` is empty")));
         }
         let mut assertions = Vec::with_capacity(entries.len());
-        for (name, value) in entries {
+        let is_wanted = ["expect", "warn", "sli.good"].contains(&part);
+        for entry in entries {
+            let (name, value) = entry;
+            let before = assertions.len();
             match subjects.find(&name.value) {
                 Some((subject, Shape::Agree)) => self.agree(subject, value, subjects, &mut assertions),
                 Some((subject, Shape::Rule(rule))) => assertions.extend(self.rule(subject, rule, value)),
                 Some((subject, shape)) => self.subject(subject, shape, value, &mut assertions),
                 None => self.report.push(subjects.unknown(name)),
             }
+            for assertion in assertions.iter().skip(before).filter(|_| is_wanted) {
+                self.right_way_round(entry, assertion, subjects);
+            }
         }
-        if !["expect", "warn", "sli.good"].contains(&part) {
+        if !is_wanted {
             self.no_history(entries, &assertions, part);
         }
         assertions

@@ -850,4 +850,9 @@ http: https://shop.example/health",
         wrong: "http: ${vars.shop}/#/checkout",
         right: "http: ${vars.shop}/checkout",
     },
+    Example {
+        code: "W362",
+        wrong: "expect: { latency: { gt: 300ms } }",
+        right: "expect: { latency: { lt: 300ms } }",
+    },
 ];
