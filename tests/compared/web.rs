@@ -1,4 +1,4 @@
-//! HTTP: 53 states of a server, looked at by `prober`, `curl -w` and the exporter's module `http`.
+//! HTTP: 54 states of a server, looked at by `prober`, `curl -w` and the exporter's module `http`.
 
 use std::fmt::Write as _;
 use std::process::Stdio;
@@ -25,8 +25,8 @@ struct Peers {
     hostile: Vec<(&'static str, Hostile)>,
     unconnectable: Unconnectable,
     free: u16,
-    /// A server whose key is one of P-521, and its authority's file.
-    beyond: (OpenSsl, String),
+    /// Servers that this program cannot speak to: a name, who it is, its authority's file, and why.
+    beyond: [(&'static str, OpenSsl, String, &'static str); 2],
     _folder: Arc<tempfile::TempDir>,
 }
 
@@ -89,7 +89,12 @@ impl Peers {
         let hostile = hostile.into_iter().map(|(name, fault)| (name, Hostile::start(fault))).collect();
         let (unconnectable, free) = (Unconnectable::start(), testkit::wait::free_port());
         let (key, folder) = weak(Weak { leaf: "secp521r1", ..WEAK[0] });
-        let beyond = (OpenSsl::serve(&key, &[]), folder.path().join("root.pem").display().to_string());
+        let (root, ca) = (pki.root_file().display().to_string(), folder.path().join("root.pem"));
+        let cbc = OpenSsl::serve(&identity, &["-no_tls1_3", "-cipher", "ECDHE-ECDSA-AES128-SHA"]);
+        let beyond = [
+            ("p-521", OpenSsl::serve(&key, &[]), ca.display().to_string(), "we have no P-521"),
+            ("cbc", cbc, root, "we have no ciphers with CBC"),
+        ];
         Self {
             pki,
             nginx,
@@ -243,18 +248,19 @@ fn servers(peers: &Peers) -> Vec<State> {
     ]
 }
 
-/// A server that is sound, and whose signatures are checked by the others alone.
-fn beyond(peers: &Peers) -> State {
-    let (server, ca) = &peers.beyond;
-    let url = format!("https://localhost:{}/", server.addr().port());
-    State {
-        name: "p-521",
-        scenario: format!("http: {{ url: \"{url}\", ca: \"{ca}\" }}"),
-        curl: Some(["--cacert", ca, &url].map(str::to_owned).into()),
-        blackbox: ("insecure", url),
-        expected: ("local.unsupported", Good, Good),
-        why: "we have no P-521, say so, and count the run neither as good nor as bad",
-    }
+/// Servers that are sound, and that the others alone can speak to.
+fn beyond(peers: &Peers) -> impl Iterator<Item = State> {
+    peers.beyond.iter().map(|(name, server, ca, why)| {
+        let url = format!("https://localhost:{}/", server.addr().port());
+        State {
+            name,
+            scenario: format!("http: {{ url: \"{url}\", ca: \"{ca}\" }}"),
+            curl: Some(["--cacert", ca, &url].map(str::to_owned).into()),
+            blackbox: ("insecure", url),
+            expected: ("local.unsupported", Good, Good),
+            why,
+        }
+    })
 }
 
 fn broken(peers: &Peers) -> Vec<State> {
@@ -323,8 +329,8 @@ fn modules(root: &str) -> String {
 #[test]
 fn verdicts_and_values_beside_curl_and_the_blackbox_exporter() {
     let peers = Peers::start();
-    let states: Vec<_> = servers(&peers).into_iter().chain(broken(&peers)).chain([beyond(&peers)]).collect();
-    assert!(states.len() >= 53, "{}", states.len());
+    let states: Vec<_> = servers(&peers).into_iter().chain(broken(&peers)).chain(beyond(&peers)).collect();
+    assert!(states.len() >= 54, "{}", states.len());
     let root = peers.pki.root_file().display().to_string();
     let (project, mut events) = (Project::new(""), Vec::new());
     let asked = Asking::start(&project, &modules(&root));

@@ -19,6 +19,7 @@ pub(crate) mod beyond;
 mod failure;
 pub(crate) mod own;
 mod recorder;
+mod suites;
 #[cfg(test)]
 mod tests;
 mod usage;

@@ -6,8 +6,8 @@
 //! same way, and offered the rest as well. A chain that it shows then is judged as any other, and nothing goes on after
 //! a choice that is beyond us. Whatever else comes of it, the first refusal stands.
 //!
-//! Deliberately absent: the cipher suites of old, such as CBC and RSA without an exchange of keys. Who speaks nothing
-//! better is refused by the library, and said to be.
+//! Deliberately absent: TLS 1.0 and 1.1, and ciphers that OpenSSL does not take by itself either. Who speaks nothing
+//! better is refused, and said to be.
 
 use std::fmt;
 use std::io;
@@ -28,7 +28,7 @@ use tokio_rustls::TlsConnector;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::recorder::Recorder;
-use super::{Handshake, TlsSetup, Verify, beyond};
+use super::{Handshake, TlsSetup, Verify, beyond, suites};
 use crate::net::address::HostPort;
 use crate::net::banner::Banner;
 use crate::net::dial;
@@ -45,9 +45,14 @@ const BEYOND: [SignatureScheme; 5] = [
     SignatureScheme::Unknown(0x080a),
     SignatureScheme::Unknown(0x080b),
 ];
-/// The exchanges of keys that this program cannot make (RFC 8446, section 4.2.7).
-static GROUPS: [NamedOnly; 2] =
-    [NamedOnly(NamedGroup::secp521r1, "P-521"), NamedOnly(NamedGroup::X448, "X448")];
+/// The exchanges of keys that this program cannot make (RFC 8446, section 4.2.7; RFC 7919).
+static GROUPS: [NamedOnly; 5] = [
+    NamedOnly(NamedGroup::secp521r1, "P-521"),
+    NamedOnly(NamedGroup::X448, "X448"),
+    NamedOnly(NamedGroup::FFDHE2048, suites::DHE),
+    NamedOnly(NamedGroup::FFDHE3072, suites::DHE),
+    NamedOnly(NamedGroup::FFDHE4096, suites::DHE),
+];
 /// The longest line that a server says before TLS, in bytes.
 const LINE_MAX: usize = 64 << 10;
 
@@ -144,6 +149,7 @@ impl TlsSetup {
         let mut provider = CryptoProvider::clone(self.config.crypto_provider());
         // In TLS 1.2 the offered curves are those of certificates as well (RFC 8422, section 5.1.1).
         provider.kx_groups.extend(GROUPS.iter().map(|group| group as &'static dyn SupportedKxGroup));
+        provider.cipher_suites.extend(suites::all());
         let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(self.versions.of_rustls())?
             .dangerous()
@@ -159,23 +165,23 @@ impl TlsSetup {
     /// A chain that does not hold is worse than that.
     fn told(&self, recorder: &Recorder, error: Option<&Error>) -> Option<(Failure, Handshake)> {
         let shown = std::mem::take(&mut *recorder.lock());
+        let defect = shown.defect();
+        if self.verify == Verify::Enforce
+            && let Some(defect) = defect
+        {
+            return Some((defect, shown));
+        }
         let key = shown.chain.first().and_then(|leaf| key_beyond(leaf));
         let what = match (key, error) {
             (Some(key), _) => format!("check signatures by the only key that the server has: {key}"),
             (None, Some(Error::General(group))) if GROUPS.iter().any(|known| known.1 == group) => {
                 format!("exchange keys in the only way that the server knows: {group}")
             }
-            _ => return None,
+            (None, error) => suites::beyond(error?)?.to_owned(),
         };
-        let failure = match shown.defect() {
-            Some(defect) if self.verify == Verify::Enforce => defect,
-            defect => {
-                let besides = defect.map(|defect| format!("; besides, {}", defect.message));
-                let besides = besides.unwrap_or_default();
-                let message = format!("this version of prober cannot {what}{besides}");
-                Failure::new(FailureClass::Local, beyond::UNSUPPORTED, message)
-            }
-        };
+        let besides = defect.map(|defect| format!("; besides, {}", defect.message)).unwrap_or_default();
+        let message = format!("this version of prober cannot {what}{besides}");
+        let failure = Failure::new(FailureClass::Local, beyond::UNSUPPORTED, message);
         Some((failure, shown))
     }
 }

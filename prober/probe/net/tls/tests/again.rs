@@ -1,4 +1,4 @@
-//! Servers whose only key nobody here can check, and those that refuse for any other reason.
+//! Servers whose only key or ciphers are beyond this program, and those that refuse for any other reason.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,6 +18,7 @@ use crate::net::tls::again::may_be_the_key;
 use crate::trial::{judge, judge_with, told};
 
 const P_521: Weak = Weak { name: "P-521 leaf", leaf: "secp521r1", ..WEAK[0] };
+const BEYOND: &str = "prober_fault local local.unsupported: this version of prober cannot ";
 const OURS: &str = "prober_fault local local.unsupported: this version of prober cannot check signatures by the only key that the server has: ";
 
 /// An identity for `localhost` with such a key, the file of its authority, and what both live in.
@@ -77,7 +78,11 @@ async fn neither_is_an_exchange_of_keys_that_cannot_be_made() {
         ("X448", "-no_tls1_3", "exchange keys in the only way that the server knows: X448"),
         ("X448:P-521", "-tls1_3", "exchange keys in the only way that the server knows: "),
         ("P-521:P-384", "-tls1_3", "ok"),
-        ("ffdhe2048", "-tls1_3", "failed tls tls.handshake: "),
+        (
+            "ffdhe2048",
+            "-tls1_3",
+            "exchange keys in the only way that the server knows: in finite fields (DHE)",
+        ),
     ] {
         let server = OpenSsl::serve(&identity, &["-groups", groups, versions]);
         for step in [0, 2].map(|kind| steps(server.addr().port(), &root).remove(kind)) {
@@ -88,6 +93,34 @@ async fn neither_is_an_exchange_of_keys_that_cannot_be_made() {
             assert!(told.contains(expected), "{groups} {versions}: {told}");
         }
     }
+}
+
+#[tokio::test]
+async fn nor_are_ciphers_of_old() {
+    let (identity, ca, _folder) = identity("rsa:2048");
+    let other = Pki::new();
+    let stranger = other.root_file().display().to_string();
+    let by_rsa = format!("{BEYOND}exchange keys in the only way that the server knows: by RSA alone");
+    let in_fields =
+        format!("{BEYOND}exchange keys in the only way that the server knows: in finite fields (DHE)");
+    let with_cbc = format!("{BEYOND}use the only ciphers that the server knows: with CBC or CCM");
+    for (cipher, expected) in [
+        ("ECDHE-RSA-AES128-SHA", &with_cbc),
+        ("ECDHE-RSA-AES256-SHA384", &with_cbc),
+        ("DHE-RSA-AES128-GCM-SHA256", &in_fields),
+        ("DHE-RSA-AES256-SHA", &in_fields),
+        ("AES128-GCM-SHA256", &by_rsa),
+        ("AES256-SHA", &by_rsa),
+    ] {
+        let server = OpenSsl::serve(&identity, &["-no_tls1_3", "-cipher", cipher]);
+        for step in [0, 2].map(|kind| steps(server.addr().port(), &ca).remove(kind)) {
+            assert_eq!(told(&judge(&step).await), *expected, "{cipher} {step}");
+        }
+    }
+    // Whom nobody trusts is worse than that.
+    let server = OpenSsl::serve(&identity, &["-no_tls1_3", "-cipher", "ECDHE-RSA-AES128-SHA"]);
+    let told = told(&judge(&steps(server.addr().port(), &stranger)[0]).await);
+    assert!(told.starts_with("failed tls tls.untrusted: "), "{told}");
 }
 
 #[tokio::test]
@@ -166,11 +199,11 @@ async fn who_refuses_for_another_reason_is_bad() {
     let (good, root) = (pki.identity(&["localhost"], Flaw::None), pki.root_file().display().to_string());
     let (beyond, ca, _folder) = identity("secp521r1");
     for (what, identity, ca, more) in [
-        ("ciphers", &good, &root, &["-no_tls1_3", "-cipher", "AES128-SHA"][..]),
+        ("ciphers", &good, &root, &["-no_tls1_3", "-cipher", "ECDHE-ECDSA-ARIA128-GCM-SHA256"][..]),
         ("client's certificate", &good, &root, &["-no_tls1_3", "-Verify", "1"]),
         ("client's certificate", &good, &root, &["-tls1_3", "-Verify", "1"]),
         ("versions", &good, &root, &["-tls1_1"]),
-        ("ciphers", &beyond, &ca, &["-no_tls1_3", "-cipher", "AES128-SHA"]),
+        ("ciphers", &beyond, &ca, &["-no_tls1_3", "-cipher", "ECDHE-ECDSA-CAMELLIA128-SHA256"]),
     ] {
         let server = OpenSsl::serve(identity, more);
         let told = told(&judge(&steps(server.addr().port(), ca)[0]).await);
