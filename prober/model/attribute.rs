@@ -138,11 +138,6 @@ impl Attributes {
         self.0.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
-    /// The same with keys that are ours told apart from those that were made.
-    pub(crate) fn entries(&self) -> &[(Cow<'static, str>, AttributeValue)] {
-        &self.0
-    }
-
     /// All values, to be redacted in place.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut AttributeValue> {
         self.0.iter_mut().map(|(_, value)| value)

@@ -1,6 +1,5 @@
 //! Writing: on the path of every run, so nothing is built that is not written.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use super::json::{Object, any, array, object, seconds, text, word};
@@ -131,12 +130,8 @@ fn failure_entries(failure: &Failure, map: &mut Object<'_>) {
 }
 
 fn attribute_entries(attributes: &Attributes, map: &mut Object<'_>) {
-    for (key, value) in attributes.entries() {
-        let out = match key {
-            // A word of ours.
-            Cow::Borrowed(key) => map.key(key),
-            Cow::Owned(key) => map.foreign_key(key),
-        };
+    for (key, value) in attributes.iter() {
+        let out = map.foreign_key(key);
         match value {
             AttributeValue::Text(value) => text(out, value),
             AttributeValue::List(values) => array(out, values, |out, value| text(out, value)),
