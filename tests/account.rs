@@ -330,19 +330,13 @@ fn a_stop_drains_and_the_gap_is_a_drain() {
     let serving = project.serve();
     let api = serving.api();
     let missed = api.until_events("verdict=missed", 2 * SCENARIOS);
+    let reasons: BTreeSet<_> = missed.iter().map(|event| text(event, "prober.verdict.reason")).collect();
+    assert_eq!(reasons, BTreeSet::from(["drain"]), "an orderly stop interrupts nothing");
     let inside = |event: &&Value| {
         let at: Timestamp = text(event, "prober.slot.scheduled").parse().unwrap();
         at > stopped && at < restarted
     };
-    let reasons = |events: Vec<&Value>| -> BTreeSet<String> {
-        events.into_iter().map(|event| text(event, "prober.verdict.reason").to_owned()).collect()
-    };
-    let gap: Vec<_> = missed.iter().filter(inside).collect();
-    assert!(gap.len() >= 2 * SCENARIOS, "{missed:#?}");
-    assert_eq!(reasons(gap), BTreeSet::from(["drain".to_owned()]));
-    // A busy machine may be late with a slot after the start.
-    let all = reasons(missed.iter().collect());
-    assert!(!all.contains("interrupted"), "an orderly stop interrupts nothing: {all:?}");
+    assert!(missed.iter().filter(inside).count() >= 2 * SCENARIOS, "{missed:#?}");
     api.until_events("verdict=good", 4 * SCENARIOS);
     let account = api.json("/api/v1/account?until=3s");
     assert_eq!(account["violations"], 0, "{account:#}");
