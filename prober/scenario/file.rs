@@ -115,11 +115,8 @@ pub(crate) fn read<'t, N>(
     own: &Own<'_>,
     report: &mut Report,
 ) -> Option<ScenarioFile<'t, N>> {
-    if root.map().is_none() {
-        report.push(no_scenario(root));
-        return None;
-    }
-    if let Some(problem) = another_tool::told(root) {
+    let foreign = root.map().is_none().then(|| no_scenario(root)).or_else(|| another_tool::told(root));
+    if let Some(problem) = foreign {
         report.push(problem);
         return None;
     }
