@@ -3,16 +3,28 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HOST, HeaderName, LOCATION};
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HOST, HeaderName, LOCATION,
+};
 use http::{HeaderMap, Method, StatusCode};
 use model::outcome::{Failure, FailureClass};
+use percent_encoding::percent_decode_str;
+use url::Url;
 
+use super::auth::basic;
 use super::fault;
 use super::request::{Ready, TRACEPARENT};
 use super::target::Target;
 use crate::net::policy::POLICY;
 
-/// The target that an answer redirects to; `None` if it is no redirect that can be followed.
+/// Where an answer leads to.
+pub(super) struct Onward {
+    pub(super) target: Target,
+    /// The user and the password to sign in there with, if the answer says so.
+    pub(super) login: Option<(String, String)>,
+}
+
+/// Where an answer redirects to; `None` if it is no redirect that can be followed.
 ///
 /// # Errors
 /// The answer leads to something that is not a URL of HTTP, or from https to http.
@@ -20,7 +32,7 @@ pub(super) fn destination(
     status: StatusCode,
     headers: &HeaderMap,
     from: &Target,
-) -> Result<Option<Target>, Failure> {
+) -> Result<Option<Onward>, Failure> {
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
@@ -28,13 +40,23 @@ pub(super) fn destination(
     let bad = |why: &dyn std::fmt::Display| {
         fault::protocol(format!("the server redirects to a place that cannot be asked: {why}"))
     };
-    let url = from.url.join(&ascii(location.as_bytes())).map_err(|error| bad(&error))?;
-    let to = Target::of(url).map_err(|error| bad(&error))?;
-    if from.secure && !to.secure {
-        let message = format!("the server redirects from https to http: {}", to.shown);
+    let mut url = from.url.join(&ascii(location.as_bytes())).map_err(|error| bad(&error))?;
+    let login = take_login(&mut url);
+    let target = Target::of(url).map_err(|error| bad(&error))?;
+    if from.secure && !target.secure {
+        let message = format!("the server redirects from https to http: {}", target.shown);
         return Err(Failure::new(FailureClass::Protocol, "http.redirect_downgrade", message));
     }
-    Ok(Some(to))
+    Ok(Some(Onward { target, login }))
+}
+
+/// Takes `user:password@` out of `url`: browsers and Go sign in with it, curl only at its first host.
+fn take_login(url: &mut Url) -> Option<(String, String)> {
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let login = (decode(url.username()), decode(url.password().unwrap_or_default()));
+    // Both can only fail where there is no host, and nobody who signs in.
+    let _none = (url.set_username(""), url.set_password(None));
+    (login != Default::default()).then_some(login)
 }
 
 /// The place as it is asked for: bytes that are no ASCII as `%E9`, as browsers and curl do, whatever letters they stand for.
@@ -71,7 +93,7 @@ pub(super) fn too_many(follow: u32, to: &Target) -> Failure {
 pub(super) fn follow<'a>(
     ready: &Ready,
     status: StatusCode,
-    to: Target,
+    Onward { target: to, login }: Onward,
     private: impl Iterator<Item = &'a HeaderName>,
 ) -> Ready {
     let mut next = ready.clone();
@@ -95,6 +117,9 @@ pub(super) fn follow<'a>(
         next.traced = false;
         next.headers.insert(HOST, to.authority());
     }
+    if let Some((user, password)) = login {
+        next.headers.insert(AUTHORIZATION, basic(&user, &password));
+    }
     next.target = Arc::new(to);
     next
 }
@@ -116,7 +141,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(LOCATION, HeaderValue::from_bytes(location).unwrap());
             let to = destination(StatusCode::FOUND, &headers, &from).unwrap().unwrap();
-            assert_eq!(to.url.as_str(), url);
+            assert_eq!(to.target.url.as_str(), url);
         }
     }
 }

@@ -18,7 +18,7 @@ use scenario::template::{Hole, Part, RunFacts, Scope, Template};
 use super::decode::ACCEPTED;
 use super::given;
 use super::parts::BodyPlan;
-use super::redirect;
+use super::redirect::{self, Onward};
 use super::target::Target;
 use crate::net::address::HostPort;
 use crate::net::fault::{self, unusable};
@@ -163,9 +163,9 @@ impl RequestPlan {
     ///
     /// # Errors
     /// Class `protocol`, `http.redirect_secret`: a body with a secret in it would go to another origin.
-    pub(super) fn redirected(&self, ready: &Ready, status: StatusCode, to: Target) -> Result<Ready, Failure> {
-        let shown = Arc::clone(&to.shown);
-        let abroad = !ready.target.same_origin(&to);
+    pub(super) fn redirected(&self, ready: &Ready, status: StatusCode, to: Onward) -> Result<Ready, Failure> {
+        let shown = Arc::clone(&to.target.shown);
+        let abroad = !ready.target.same_origin(&to.target);
         let next = redirect::follow(ready, status, to, self.private_headers());
         if abroad && !next.body.is_empty() && self.body.has_secret() {
             let message =

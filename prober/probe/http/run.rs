@@ -173,7 +173,10 @@ impl Http {
             }
             if let Some(to) = to {
                 if trail.redirects == self.follow as usize {
-                    return Err(redirect::too_many(self.follow, &to));
+                    return Err(redirect::too_many(self.follow, &to.target));
+                }
+                if let Some((_, password)) = &to.login {
+                    net.hide("redirect", password);
                 }
                 trail.redirects += 1;
                 ready = Arc::new(self.request.redirected(&ready, status, to)?);

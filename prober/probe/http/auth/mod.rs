@@ -13,6 +13,7 @@ mod sign_in;
 mod token;
 
 pub(super) use sign_in::SignIn;
+pub(super) use token::basic;
 
 use scenario::template::Template;
 

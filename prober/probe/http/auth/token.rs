@@ -101,7 +101,7 @@ impl TokenPlan {
 }
 
 /// The value of `Authorization` for a user and a password (RFC 7617).
-pub(super) fn basic(user: &str, password: &str) -> HeaderValue {
+pub(in crate::http) fn basic(user: &str, password: &str) -> HeaderValue {
     let text = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
     let mut value = HeaderValue::try_from(text).expect("Base64 may stand in a header");
     value.set_sensitive(true);

@@ -151,6 +151,39 @@ async fn what_says_who_asks_stays_with_its_origin() {
 }
 
 #[tokio::test]
+async fn a_name_and_a_password_in_the_place_sign_in_there() {
+    let (home, abroad) = (Server::start(), Server::start());
+    let with_login = |url: String, login: &str| url.replace("http://", &format!("http://{login}@"));
+    home.on("/same", Reply::redirect(302, &with_login(home.url("/end"), "me:p%40ss-word")));
+    home.on("/abroad", Reply::redirect(302, &with_login(abroad.url("/on"), "me:p%40ss-word")));
+    home.on("/name", Reply::redirect(302, &with_login(abroad.url("/end"), "me")));
+    home.on("/away", Reply::redirect(302, &with_login(home.url("/leave"), "me:p%40ss-word")));
+    home.on("/leave", Reply::redirect(302, &abroad.url("/end")));
+    abroad.on("/on", Reply::redirect(302, "/end"));
+    for server in [&home, &abroad] {
+        server.on("/end", Reply::ok("you are p@ss-word"));
+    }
+    for (path, at, expected) in [
+        ("/same", &home, Some("Basic bWU6cEBzcy13b3Jk")),
+        ("/abroad", &abroad, Some("Basic bWU6cEBzcy13b3Jk")),
+        ("/name", &abroad, Some("Basic bWU6")),
+        ("/away", &abroad, None),
+    ] {
+        let last = || at.seen().last().unwrap().header("authorization").map(str::to_owned);
+        let curl = std::process::Command::new("curl").args(["-sSfL", &home.url(path)]).output().unwrap();
+        assert!(curl.status.success(), "{curl:?}");
+        // curl signs in nowhere but at its first host; browsers and Go do.
+        let by_curl = expected.filter(|_| std::ptr::eq(at, &raw const home));
+        assert_eq!(last().as_deref(), by_curl, "curl {path}");
+        let trial = trial::run(&KIND, get(home.url(path)), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.outcome.failure, None);
+        assert_eq!(last().as_deref(), expected, "{path}");
+        let kept = format!("{:?}", trial.outcome.hops);
+        assert!(!kept.contains("ss-word") && !kept.contains("bWU6"), "{kept}");
+    }
+}
+
+#[tokio::test]
 async fn methods_and_bodies_change_as_browsers_change_them() {
     let server = Server::start();
     server.on("/end", Reply::ok("end"));
