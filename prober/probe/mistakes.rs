@@ -2,7 +2,9 @@
 
 use scenario::compile::{Options, Sources, compile};
 use scenario::diagnostic::Diagnostic;
+use scenario::kind::{Shape, Wants};
 use scenario::source::Source;
+use scenario::value::SubjectType;
 
 use crate::KINDS;
 
@@ -181,4 +183,16 @@ fn signs_of_shells_and_browsers_are_doubted() {
     let sent = "W361 leave it out; write %23 where the path itself has a `#`";
     check("http: https://a.example/#/checkout", &[sent]);
     check("http: https://a.example/%23/checkout", &[]);
+}
+
+#[test]
+fn every_duration_says_which_way_it_is_bounded() {
+    for kind in &KINDS {
+        for subject in kind.subjects {
+            let is_duration = subject.shape == Shape::One(SubjectType::Duration);
+            assert_eq!(subject.wants != Wants::Nothing, is_duration, "{} of {}", subject.name, kind.name);
+            let first = if subject.wants == Wants::AtLeast { "{ g" } else { "{ l" };
+            assert!(!is_duration || subject.example.starts_with(first), "{} of {}", subject.name, kind.name);
+        }
+    }
 }

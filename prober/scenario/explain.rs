@@ -4,12 +4,11 @@
 
 use std::fmt::Write as _;
 
-use crate::assertion::LATENCY;
 use crate::bind::wanted_words;
 use crate::capture_bind::{CAPTURE_KEYS, capture_word};
 use crate::fields::{Holds, Key, KeyType, Need};
 use crate::file::{SCENARIO_KEYS, STEP_KEYS, STEP_PARTS};
-use crate::kind::{Kind, Shape, Subject};
+use crate::kind::{Kind, LATENCY_SUBJECT, Shape, Subject};
 use crate::operators::{
     OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, ValueType, selector_words, type_words,
 };
@@ -53,16 +52,11 @@ pub fn key<N>(path: &str, kinds: &'static [Kind<N>]) -> Option<String> {
             out.push('\n');
         }
     }
-    if path == LATENCY {
-        let _ = writeln!(out, "{LATENCY}, of every step\n  {LATENCY_DOC}\n");
+    if path == LATENCY_SUBJECT.name {
+        let _ = writeln!(out, "{path}, of every step\n  {}\n", LATENCY_SUBJECT.doc);
     }
     (!out.is_empty()).then(|| out.trim_end().to_owned())
 }
-
-/// What the subject that every kind has is.
-pub(crate) const LATENCY_DOC: &str = "How long the step took: with `retry`, all attempts and the pauses between them; with `poll`, the last poll. Under `sli.good` of several steps, how long the run took.";
-/// An example for it, as YAML.
-pub(crate) const LATENCY_EXAMPLE: &str = "{ lt: 300ms }";
 
 /// The tables of keys that stand by themselves, and where.
 fn tables<N>(kinds: &'static [Kind<N>]) -> Vec<(String, &'static [Key])> {
@@ -150,7 +144,8 @@ fn explain_kind<N>(kind: &'static Kind<N>) -> String {
         let _ = writeln!(out, "  {}", subject.name);
         subject_lines(&mut out, subject, 4);
     }
-    let _ = writeln!(out, "  {LATENCY}\n    {LATENCY_DOC}\n    {LATENCY}: {LATENCY_EXAMPLE}");
+    let Subject { name, doc, example, .. } = LATENCY_SUBJECT;
+    let _ = writeln!(out, "  {name}\n    {doc}\n    {name}: {example}");
     for (subject, value) in kind.implied {
         let _ = write!(out, "\nWhere nothing is said of `{subject}`, `{subject}: {value}` is expected.");
     }

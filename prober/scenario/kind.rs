@@ -15,6 +15,7 @@ use model::outcome::{Failure, FailureClass};
 use model::probe::BoxFuture;
 use model::step::Hop;
 
+use crate::assertion::LATENCY;
 use crate::diagnostic::Report;
 use crate::fields::{Fields, Key};
 use crate::form::{Extent, Form};
@@ -69,7 +70,42 @@ pub struct Subject {
     pub shape: Shape,
     /// An example for the schema: the YAML value.
     pub example: &'static str,
+    /// Which way it is bounded in most files, if it is a duration: one that is bounded only the other way is warned of.
+    pub wants: Wants,
 }
+
+impl Subject {
+    /// A subject that wants nothing; see the fields for what each is.
+    pub const fn new(name: &'static str, shape: Shape, doc: &'static str, example: &'static str) -> Self {
+        Self { name, doc, shape, example, wants: Wants::Nothing }
+    }
+
+    /// The same subject with what it wants.
+    #[must_use]
+    pub const fn wanting(self, wants: Wants) -> Self {
+        Self { wants, ..self }
+    }
+}
+
+/// Which bound of a duration keeps what is good apart from what is feared.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// The longer, the better: how long a certificate is still valid.
+    AtLeast,
+    /// The shorter, the better: how long an answer takes.
+    AtMost,
+    /// Neither, or it is no duration.
+    Nothing,
+}
+
+/// The subject that every kind has, beside those of its table.
+pub(crate) static LATENCY_SUBJECT: Subject = Subject::new(
+    LATENCY,
+    Shape::One(SubjectType::Duration),
+    "How long the step took: with `retry`, all attempts and the pauses between them; with `poll`, the last poll. Under `sli.good` of several steps, how long the run took.",
+    "{ lt: 300ms }",
+)
+.wanting(Wants::AtMost);
 
 /// Whether a subject is one value or many that a selector chooses from.
 #[derive(Copy, Clone, Debug, PartialEq)]

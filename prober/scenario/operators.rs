@@ -20,11 +20,11 @@ pub(crate) use table::{OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, item_t
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::assertion::{Assertion, Inner, LATENCY};
+use crate::assertion::{Assertion, Inner};
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
-use crate::kind::{Kind, Shape, Subject};
+use crate::kind::{Kind, LATENCY_SUBJECT, Shape, Subject};
 use crate::matcher::Matcher;
 use crate::source::Spanned;
 use crate::suggest::nearest;
@@ -110,15 +110,16 @@ impl Subjects {
         Self { words: "an objective over several scenarios".to_owned(), ..Self::flow() }
     }
 
-    fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.table.iter().map(|subject| subject.name).chain([LATENCY])
+    fn all(&self) -> impl Iterator<Item = &'static Subject> + use<> {
+        self.table.iter().chain([&LATENCY_SUBJECT])
     }
 
-    fn find(&self, name: &str) -> Option<(&'static str, Shape)> {
-        if name == LATENCY {
-            return Some((LATENCY, Shape::One(SubjectType::Duration)));
-        }
-        self.table.iter().find(|subject| subject.name == name).map(|subject| (subject.name, subject.shape))
+    fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.all().map(|subject| subject.name)
+    }
+
+    fn find(&self, name: &str) -> Option<&'static Subject> {
+        self.all().find(|subject| subject.name == name)
     }
 
     fn unknown(&self, name: &Spanned<String>) -> Diagnostic {
@@ -152,14 +153,17 @@ impl Binder<'_, '_> {
         for entry in entries {
             let (name, value) = entry;
             let before = assertions.len();
-            match subjects.find(&name.value) {
-                Some((subject, Shape::Agree)) => self.agree(subject, value, subjects, &mut assertions),
-                Some((subject, Shape::Rule(rule))) => assertions.extend(self.rule(subject, rule, value)),
-                Some((subject, shape)) => self.subject(subject, shape, value, &mut assertions),
-                None => self.report.push(subjects.unknown(name)),
+            let Some(Subject { name: subject, shape, wants, .. }) = subjects.find(&name.value) else {
+                self.report.push(subjects.unknown(name));
+                continue;
+            };
+            match *shape {
+                Shape::Agree => self.agree(subject, value, subjects, &mut assertions),
+                Shape::Rule(rule) => assertions.extend(self.rule(subject, rule, value)),
+                shape => self.subject(subject, shape, value, &mut assertions),
             }
             for assertion in assertions.iter().skip(before).filter(|_| is_wanted) {
-                self.right_way_round(entry, assertion, subjects);
+                self.right_way_round(entry, assertion, *wants);
             }
         }
         if !is_wanted {
@@ -397,7 +401,7 @@ pub(crate) fn implied<N>(
     let mut names = crate::names::Names::new(&shared, &crate::names::NOTHING, None);
     let mut binder = Binder { report: &mut report, names: &mut names };
     let subjects = Subjects::of(kind);
-    let (subject, shape) = subjects.find(subject)?;
+    let &Subject { name: subject, shape, .. } = subjects.find(subject)?;
     if shape == Shape::Agree {
         let mut assertions = Vec::with_capacity(1);
         binder.agree(subject, &node, &subjects, &mut assertions);

@@ -69,11 +69,11 @@ const KEYS: &[Key] = &[
 ];
 
 const fn one(name: &'static str, value: SubjectType) -> Subject {
-    Subject { name, doc: "A subject.", shape: Shape::One(value), example: "200" }
+    Subject::new(name, Shape::One(value), "A subject.", "200")
 }
 
 const fn many(name: &'static str, shape: Shape) -> Subject {
-    Subject { name, doc: "A subject.", shape, example: "{}" }
+    Subject::new(name, shape, "A subject.", "{}")
 }
 
 const SUBJECTS: &[Subject] = &[

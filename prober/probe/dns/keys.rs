@@ -1,7 +1,7 @@
 //! The keys and subjects of a `dns` step, as tables.
 
 use scenario::fields::{Key, KeyType, Need};
-use scenario::kind::{Shape, Subject};
+use scenario::kind::{Shape, Subject, Wants};
 use scenario::value::SubjectType;
 
 use crate::net::keys;
@@ -58,7 +58,7 @@ pub(super) const KEYS: &[Key] = &[
 
 macro_rules! subject {
     ($name:literal, $kind:expr, $doc:literal, $example:literal) => {
-        Subject { name: $name, doc: $doc, shape: Shape::One($kind), example: $example }
+        Subject::new($name, Shape::One($kind), $doc, $example)
     };
 }
 
@@ -98,12 +98,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
     subject!("extended_errors", Texts, "What the server says went wrong (RFC 8914), each as `18 Prohibited: text`.", "{ len: 0 }"),
     subject!("dnssec", Choice(State::WORDS), "What validation came to, with `validate: true`.", "secure"),
     subject!("dnssec.reason", Choice(Reason::WORDS), "Why the answer is not secure, with `validate: true`.", "none"),
-    subject!("query_time", Duration, "From the first phase of the question to the whole reply, connections included, without validation.", "{ lt: 100ms }"),
-    subject!("validation_time", Duration, "How long validation took, its questions included, with `validate: true`.", "{ lt: 500ms }"),
-    Subject {
-        name: "agree",
-        doc: "Subjects that all servers must say the same of; records may come in any order.",
-        shape: Shape::Agree,
-        example: "[soa.serial]",
-    },
+    subject!("query_time", Duration, "From the first phase of the question to the whole reply, connections included, without validation.", "{ lt: 100ms }").wanting(Wants::AtMost),
+    subject!("validation_time", Duration, "How long validation took, its questions included, with `validate: true`.", "{ lt: 500ms }").wanting(Wants::AtMost),
+    Subject::new("agree", Shape::Agree, "Subjects that all servers must say the same of; records may come in any order.", "[soa.serial]"),
 ];

@@ -36,42 +36,37 @@ pub(super) const TYPES: &[&str] = &["file", "directory", "other"];
 
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject {
-        name: "exists",
-        doc: "Whether something is there under the path.",
-        shape: Shape::One(SubjectType::Bool),
-        example: "false",
-    },
-    Subject {
-        name: "modified",
-        doc: "When the file was last written.",
-        shape: Shape::One(SubjectType::Any),
-        example: "{ newer_than: 24h }",
-    },
-    Subject {
-        name: "size",
-        doc: "The file's size.",
-        shape: Shape::One(SubjectType::Size),
-        example: "{ gte: 1kB }",
-    },
-    Subject {
-        name: "type",
-        doc: "What is there: a plain file, a directory, or something else such as a pipe.",
-        shape: Shape::One(SubjectType::Choice(TYPES)),
-        example: "file",
-    },
-    Subject {
-        name: "content",
-        doc: "The file's text; needs the key `read: true`.",
-        shape: Shape::One(SubjectType::Text),
-        example: "{ contains: complete }",
-    },
-    Subject {
-        name: "regex",
-        doc: "What regular expressions match in the content, as with `content`: the first group, or all of it.",
-        shape: Shape::Pattern,
-        example: "{ '^# written (\\S+)': { newer_than: 24h } }",
-    },
+    Subject::new(
+        "exists",
+        Shape::One(SubjectType::Bool),
+        "Whether something is there under the path.",
+        "false",
+    ),
+    Subject::new(
+        "modified",
+        Shape::One(SubjectType::Any),
+        "When the file was last written.",
+        "{ newer_than: 24h }",
+    ),
+    Subject::new("size", Shape::One(SubjectType::Size), "The file's size.", "{ gte: 1kB }"),
+    Subject::new(
+        "type",
+        Shape::One(SubjectType::Choice(TYPES)),
+        "What is there: a plain file, a directory, or something else such as a pipe.",
+        "file",
+    ),
+    Subject::new(
+        "content",
+        Shape::One(SubjectType::Text),
+        "The file's text; needs the key `read: true`.",
+        "{ contains: complete }",
+    ),
+    Subject::new(
+        "regex",
+        Shape::Pattern,
+        "What regular expressions match in the content, as with `content`: the first group, or all of it.",
+        "{ '^# written (\\S+)': { newer_than: 24h } }",
+    ),
 ];
 
 /// `file: /var/exports/orders.csv` is its path.

@@ -67,30 +67,30 @@ pub(super) const KEYS: &[Key] = &[
 
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject {
-        name: "status",
-        doc: "What the server says of the service; SERVICE_UNKNOWN also for the code NOT_FOUND, nothing for other codes than OK.",
-        shape: Shape::One(SubjectType::Choice(SERVING)),
-        example: "SERVING",
-    },
-    Subject {
-        name: "grpc_status",
-        doc: "How the call ended: the name of its status code.",
-        shape: Shape::One(SubjectType::Choice(CODES)),
-        example: "OK",
-    },
-    Subject {
-        name: "message",
-        doc: "What the server says about the status code.",
-        shape: Shape::One(SubjectType::Text),
-        example: "{ contains: maintenance }",
-    },
-    Subject {
-        name: "metadata",
-        doc: "Headers and trailers of the answer.",
-        shape: Shape::Header,
-        example: "{ X-Version: { exists: true } }",
-    },
+    Subject::new(
+        "status",
+        Shape::One(SubjectType::Choice(SERVING)),
+        "What the server says of the service; SERVICE_UNKNOWN also for the code NOT_FOUND, nothing for other codes than OK.",
+        "SERVING",
+    ),
+    Subject::new(
+        "grpc_status",
+        Shape::One(SubjectType::Choice(CODES)),
+        "How the call ended: the name of its status code.",
+        "OK",
+    ),
+    Subject::new(
+        "message",
+        Shape::One(SubjectType::Text),
+        "What the server says about the status code.",
+        "{ contains: maintenance }",
+    ),
+    Subject::new(
+        "metadata",
+        Shape::Header,
+        "Headers and trailers of the answer.",
+        "{ X-Version: { exists: true } }",
+    ),
 ];
 
 /// `grpc: orders.example:443` is its address.

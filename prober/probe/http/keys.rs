@@ -1,7 +1,7 @@
 //! The keys and subjects of an `http` step, as tables.
 
 use scenario::fields::{Key, KeyType, Need};
-use scenario::kind::{Shape, Subject};
+use scenario::kind::{Shape, Subject, Wants};
 use scenario::value::SubjectType;
 
 use crate::net::keys;
@@ -172,73 +172,86 @@ const PART: &[Key] = &[
 /// The versions of HTTP from least to most.
 const VERSIONS: &[&str] = &["0.9", "1.0", "1.1", "2", "3"];
 
-macro_rules! subject {
-    ($name:literal, $shape:expr, $doc:literal, $example:literal) => {
-        Subject { name: $name, doc: $doc, shape: $shape, example: $example }
-    };
-}
-
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
-    subject!("status", Shape::One(SubjectType::Status), "The status code, after redirects.", "[200, 204]"),
-    subject!("headers", Shape::Header, "Headers of the answer.", "{ Content-Type: { contains: json } }"),
-    subject!("json", Shape::JsonPath, "Values in a JSON body.", "{ $.status: UP }"),
-    subject!(
+    Subject::new(
+        "status",
+        Shape::One(SubjectType::Status),
+        "The status code, after redirects.",
+        "[200, 204]",
+    ),
+    Subject::new("headers", Shape::Header, "Headers of the answer.", "{ Content-Type: { contains: json } }"),
+    Subject::new("json", Shape::JsonPath, "Values in a JSON body.", "{ $.status: UP }"),
+    Subject::new(
         "xml",
         Shape::XmlPath,
         "Texts and attributes in an XML body; a name without a prefix fits every prefix, [1] is the first.",
-        "{ /feed/updated: { newer_than: 24h }, \"/feed/entry[1]/@id\": { exists: true } }"
+        "{ /feed/updated: { newer_than: 24h }, \"/feed/entry[1]/@id\": { exists: true } }",
     ),
-    subject!(
+    Subject::new(
         "css",
         Shape::Own(&page::CHOOSER),
         "Texts of elements of an HTML body, or their attributes: a.next @href.",
-        "{ h1.title: Shop, \"a[rel=next] @href\": { starts_with: / } }"
+        "{ h1.title: Shop, \"a[rel=next] @href\": { starts_with: / } }",
     ),
-    subject!(
+    Subject::new(
         "json_schema",
         Shape::Rule(&shape::RULE),
         "The JSON Schema that a JSON body must fit; what it refers to must stand in itself.",
-        "{ type: object, required: [status], properties: { status: { enum: [UP] } } }"
+        "{ type: object, required: [status], properties: { status: { enum: [UP] } } }",
     ),
-    subject!("body", Shape::One(SubjectType::Any), "The body as a text.", "{ contains: Welcome }"),
-    subject!(
+    Subject::new("body", Shape::One(SubjectType::Any), "The body as a text.", "{ contains: Welcome }"),
+    Subject::new(
         "regex",
         Shape::Pattern,
         "What regular expressions match in the body: the first group, or all of it.",
-        "{ 'generated at (\\S+)': { newer_than: 24h } }"
+        "{ 'generated at (\\S+)': { newer_than: 24h } }",
     ),
-    subject!("size", Shape::One(SubjectType::Size), "The length of the body, unpacked.", "{ lte: 100kB }"),
-    subject!(
+    Subject::new(
+        "size",
+        Shape::One(SubjectType::Size),
+        "The length of the body, unpacked.",
+        "{ lte: 100kB }",
+    ),
+    Subject::new(
         "http_version",
         Shape::One(SubjectType::Ordered(VERSIONS)),
         "The version of HTTP that the server spoke.",
-        "{ gte: \"1.1\" }"
+        "{ gte: \"1.1\" }",
     ),
-    subject!(
+    Subject::new(
         "cache",
         Shape::One(SubjectType::Choice(cache::WORDS)),
         "What caches on the way did, as Cache-Status, X-Cache and Age tell; unknown if none of them tells.",
-        "{ in: [hit, stale] }"
+        "{ in: [hit, stale] }",
     ),
-    subject!(
+    Subject::new(
         "age",
         Shape::One(SubjectType::Duration),
         "How long ago the answer was made, as the header Age says.",
-        "{ lte: 5m }"
-    ),
-    subject!(
+        "{ lte: 5m }",
+    )
+    .wanting(Wants::AtMost),
+    Subject::new(
         "clock_offset",
         Shape::One(SubjectType::Duration),
-        "By how much the target's clock differs at least from the prober's, by the header Date; nothing for an answer out of a cache.",
-        "{ lt: 5s }"
+        "By how much the target's clock differs at least from the prober's, by the header Date; nothing for \
+         an answer out of a cache.",
+        "{ lt: 5s }",
+    )
+    .wanting(Wants::AtMost),
+    Subject::new(
+        "redirects",
+        Shape::One(SubjectType::Int),
+        "How many redirects were followed.",
+        "{ lte: 1 }",
     ),
-    subject!("redirects", Shape::One(SubjectType::Int), "How many redirects were followed.", "{ lte: 1 }"),
-    subject!("url", Shape::One(SubjectType::Text), "The URL after redirects.", "{ ends_with: /home }"),
-    subject!(
+    Subject::new("url", Shape::One(SubjectType::Text), "The URL after redirects.", "{ ends_with: /home }"),
+    Subject::new(
         "expires_in",
         Shape::One(SubjectType::Duration),
         "How long the server's certificate is still valid.",
-        "{ gte: 14d }"
-    ),
+        "{ gte: 14d }",
+    )
+    .wanting(Wants::AtLeast),
 ];

@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::outcome::FailureClass;
 use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::{Fields, Key, KeyType, Need};
-use scenario::kind::{Action, Shape, Subject};
+use scenario::kind::{Action, Shape, Subject, Wants};
 use scenario::source::Spanned;
 use scenario::template::Template;
 use scenario::value::SubjectType;
@@ -72,7 +72,7 @@ pub(super) const KEYS: &[Key] = &[
 
 macro_rules! subject {
     ($name:literal, $kind:expr, $doc:literal, $example:literal) => {
-        Subject { name: $name, doc: $doc, shape: Shape::One($kind), example: $example }
+        Subject::new($name, Shape::One($kind), $doc, $example)
     };
 }
 
@@ -80,15 +80,18 @@ macro_rules! subject {
 pub(super) const SUBJECTS: &[Subject] = &[
     subject!("replies", SubjectType::Int, "How many pings came back.", "{ gte: 2 }"),
     subject!("loss", SubjectType::Percent, "The share of pings that did not come back.", "{ lte: 20% }"),
-    subject!("rtt_min", SubjectType::Duration, "The shortest round trip.", "{ lt: 20ms }"),
-    subject!("rtt_avg", SubjectType::Duration, "The mean round trip.", "{ lt: 50ms }"),
-    subject!("rtt_max", SubjectType::Duration, "The longest round trip.", "{ lt: 100ms }"),
+    subject!("rtt_min", SubjectType::Duration, "The shortest round trip.", "{ lt: 20ms }")
+        .wanting(Wants::AtMost),
+    subject!("rtt_avg", SubjectType::Duration, "The mean round trip.", "{ lt: 50ms }").wanting(Wants::AtMost),
+    subject!("rtt_max", SubjectType::Duration, "The longest round trip.", "{ lt: 100ms }")
+        .wanting(Wants::AtMost),
     subject!(
         "jitter",
         SubjectType::Duration,
         "The mean difference between a round trip and the one before it.",
         "{ lt: 10ms }"
-    ),
+    )
+    .wanting(Wants::AtMost),
 ];
 
 /// `icmp: gateway.example` is its host.

@@ -60,36 +60,36 @@ pub(super) const KEYS: &[Key] = &[
 
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject {
-        name: "last",
-        doc: "When the last message was stored; nothing if there is none.",
-        shape: Shape::One(SubjectType::Any),
-        example: "{ newer_than: 15m }",
-    },
-    Subject {
-        name: "sequence",
-        doc: "The number of the last message in the stream.",
-        shape: Shape::One(SubjectType::Int),
-        example: "{ advances: { within: 1h } }",
-    },
-    Subject {
-        name: "count",
-        doc: "How many messages there are: of the `subject`, or in the whole stream.",
-        shape: Shape::One(SubjectType::Int),
-        example: "{ gte: 1 }",
-    },
-    Subject {
-        name: "message_subject",
-        doc: "The subject of the last message; only where the step names a `subject`.",
-        shape: Shape::One(SubjectType::Text),
-        example: "{ starts_with: orders. }",
-    },
-    Subject {
-        name: "size",
-        doc: "How much all messages of the stream have together.",
-        shape: Shape::One(SubjectType::Size),
-        example: "{ lte: 1GiB }",
-    },
+    Subject::new(
+        "last",
+        Shape::One(SubjectType::Any),
+        "When the last message was stored; nothing if there is none.",
+        "{ newer_than: 15m }",
+    ),
+    Subject::new(
+        "sequence",
+        Shape::One(SubjectType::Int),
+        "The number of the last message in the stream.",
+        "{ advances: { within: 1h } }",
+    ),
+    Subject::new(
+        "count",
+        Shape::One(SubjectType::Int),
+        "How many messages there are: of the `subject`, or in the whole stream.",
+        "{ gte: 1 }",
+    ),
+    Subject::new(
+        "message_subject",
+        Shape::One(SubjectType::Text),
+        "The subject of the last message; only where the step names a `subject`.",
+        "{ starts_with: orders. }",
+    ),
+    Subject::new(
+        "size",
+        Shape::One(SubjectType::Size),
+        "How much all messages of the stream have together.",
+        "{ lte: 1GiB }",
+    ),
 ];
 
 /// A broken assertion is `incorrect`, `assert.SUBJECT`.

@@ -71,7 +71,7 @@ pub(super) const KEYS: &[Key] = &[
 
 macro_rules! subject {
     ($name:literal, $shape:expr, $doc:literal, $example:literal) => {
-        Subject { name: $name, doc: $doc, shape: Shape::One($shape), example: $example }
+        Subject::new($name, Shape::One($shape), $doc, $example)
     };
 }
 

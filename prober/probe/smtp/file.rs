@@ -57,24 +57,14 @@ pub(super) const KEYS: &[Key] = &[
 
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject {
-        name: "code",
-        doc: "The code of the greeting.",
-        shape: Shape::One(SubjectType::Int),
-        example: "220",
-    },
-    Subject {
-        name: "banner",
-        doc: "The text of the greeting.",
-        shape: Shape::One(SubjectType::Text),
-        example: "{ contains: ESMTP }",
-    },
-    Subject {
-        name: "capabilities",
-        doc: "What the server says after EHLO that it can do, a line each; after STARTTLS what it says then.",
-        shape: Shape::One(SubjectType::Texts),
-        example: "{ contains: STARTTLS }",
-    },
+    Subject::new("code", Shape::One(SubjectType::Int), "The code of the greeting.", "220"),
+    Subject::new("banner", Shape::One(SubjectType::Text), "The text of the greeting.", "{ contains: ESMTP }"),
+    Subject::new(
+        "capabilities",
+        Shape::One(SubjectType::Texts),
+        "What the server says after EHLO that it can do, a line each; after STARTTLS what it says then.",
+        "{ contains: STARTTLS }",
+    ),
 ];
 
 /// `smtp: mail.example` is its address.

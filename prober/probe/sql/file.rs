@@ -52,18 +52,13 @@ pub(super) const KEYS: &[Key] = &[
 
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject {
-        name: "rows",
-        doc: "The values of the answer, by row number (from 0) and column name.",
-        shape: Shape::Row,
-        example: "{ \"[0].last\": { newer_than: 24h } }",
-    },
-    Subject {
-        name: "row_count",
-        doc: "How many rows the answer has.",
-        shape: Shape::One(SubjectType::Int),
-        example: "{ gte: 1 }",
-    },
+    Subject::new(
+        "rows",
+        Shape::Row,
+        "The values of the answer, by row number (from 0) and column name.",
+        "{ \"[0].last\": { newer_than: 24h } }",
+    ),
+    Subject::new("row_count", Shape::One(SubjectType::Int), "How many rows the answer has.", "{ gte: 1 }"),
 ];
 
 /// A broken assertion is `incorrect`, `assert.SUBJECT`.

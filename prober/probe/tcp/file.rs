@@ -86,24 +86,19 @@ const ROUND: &[Key] = &[
 
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject {
-        name: "response",
-        doc: "What the server sent, written as `encoding` says; in a text, bytes that are not UTF-8 are shown as �.",
-        shape: Shape::One(SubjectType::Any),
-        example: "{ starts_with: \"220\" }",
-    },
-    Subject {
-        name: "responses",
-        doc: "The same, one for each round of an `exchange`.",
-        shape: Shape::One(SubjectType::Texts),
-        example: "{ any: { contains: STARTTLS } }",
-    },
-    Subject {
-        name: "size",
-        doc: "How much the server sent.",
-        shape: Shape::One(SubjectType::Size),
-        example: "{ gt: 0 }",
-    },
+    Subject::new(
+        "response",
+        Shape::One(SubjectType::Any),
+        "What the server sent, written as `encoding` says; in a text, bytes that are not UTF-8 are shown as �.",
+        "{ starts_with: \"220\" }",
+    ),
+    Subject::new(
+        "responses",
+        Shape::One(SubjectType::Texts),
+        "The same, one for each round of an `exchange`.",
+        "{ any: { contains: STARTTLS } }",
+    ),
+    Subject::new("size", Shape::One(SubjectType::Size), "How much the server sent.", "{ gt: 0 }"),
 ];
 
 /// `tcp: mail.example:25` is its address.

@@ -1,7 +1,7 @@
 //! What assertions of a `tls` step may look at.
 
 use scenario::form::{Extent, Form};
-use scenario::kind::{Shape, Subject};
+use scenario::kind::{Shape, Subject, Wants};
 use scenario::value::SubjectType;
 
 use super::{chain, defect, hello, ocsp};
@@ -15,7 +15,7 @@ pub(super) const CRL: &str = "crl";
 
 macro_rules! subject {
     ($name:expr, $kind:expr, $doc:literal, $example:literal) => {
-        Subject { name: $name, doc: $doc, shape: Shape::One($kind), example: $example }
+        Subject::new($name, Shape::One($kind), $doc, $example)
     };
 }
 
@@ -36,8 +36,8 @@ pub(super) const SUBJECTS: &[Subject] = &[
     subject!(
         "defects",
         SubjectType::Words(defect::WORDS),
-        "Everything that is wrong with the served chain, the worst first: `chain` and `hostname` stop clients, \
-         and a few more are no good either.",
+        "Everything that is wrong with the served chain, the worst first: `chain` and `hostname` stop \
+         clients, and a few more are no good either.",
         "{ len: 0 }"
     ),
     subject!(
@@ -49,8 +49,8 @@ pub(super) const SUBJECTS: &[Subject] = &[
     subject!(
         ACCEPTS,
         SubjectType::Words(hello::WORDS),
-        "The protocol versions that the server accepts; only if this is asked for, each is tried by a hello in a \
-         connection of its own, which the server may log as broken off.",
+        "The protocol versions that the server accepts; only if this is asked for, each is tried by a hello in \
+         a connection of its own, which the server may log as broken off.",
         "{ not_contains: [SSL3.0, TLS1.0, TLS1.1] }"
     ),
     subject!("cipher", SubjectType::Text, "The cipher suite's name.", "{ contains: GCM }"),
@@ -60,20 +60,23 @@ pub(super) const SUBJECTS: &[Subject] = &[
         SubjectType::Duration,
         "How long the server's own certificate is still valid; zero once it has expired.",
         "{ gte: 21d }"
-    ),
+    )
+    .wanting(Wants::AtLeast),
     subject!(
         "chain_expires_in",
         SubjectType::Duration,
         "How long all served certificates are still valid, those too that no client needs.",
         "{ gte: 21d }"
-    ),
+    )
+    .wanting(Wants::AtLeast),
     subject!(
         "path_expires_in",
         SubjectType::Duration,
-        "How long the path to the trusted authority is still valid, the authority's own certificate included if \
-         the store has its date; there is none for a chain that is not trusted.",
+        "How long the path to the trusted authority is still valid, the authority's own certificate included \
+         if the store has its date; there is none for a chain that is not trusted.",
         "{ gte: 21d }"
-    ),
+    )
+    .wanting(Wants::AtLeast),
     subject!("issuer", SubjectType::Text, "Who issued the server's certificate.", "{ contains: \"R11\" }"),
     subject!(
         "subject",
@@ -105,8 +108,8 @@ pub(super) const SUBJECTS: &[Subject] = &[
     subject!(
         "ocsp",
         SubjectType::Choice(ocsp::WORDS),
-        "What the stapled OCSP answer says; `unchecked` if its signature could not be checked, `invalid` if it is \
-         wrong, `expired` if the answer is too old.",
+        "What the stapled OCSP answer says; `unchecked` if its signature could not be checked, `invalid` if \
+         it is wrong, `expired` if the answer is too old.",
         "good"
     ),
     subject!(
@@ -114,13 +117,15 @@ pub(super) const SUBJECTS: &[Subject] = &[
         SubjectType::Duration,
         "How old the stapled OCSP answer is; there is none without one.",
         "{ lte: 7d }"
-    ),
+    )
+    .wanting(Wants::AtMost),
     subject!(
         "ocsp_expires_in",
         SubjectType::Duration,
         "How long the stapled OCSP answer may still be used; zero once that is over.",
         "{ gte: 12h }"
-    ),
+    )
+    .wanting(Wants::AtLeast),
     subject!(
         CRL,
         SubjectType::Choice(chain::CRL_WORDS),

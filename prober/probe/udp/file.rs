@@ -62,30 +62,20 @@ pub(super) const KEYS: &[Key] = &[
 
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject {
-        name: "response",
-        doc: "The first reply, written as `encoding` says.",
-        shape: Shape::One(SubjectType::Any),
-        example: "{ starts_with: pong }",
-    },
-    Subject {
-        name: "responses",
-        doc: "All replies in the order they came.",
-        shape: Shape::One(SubjectType::Texts),
-        example: "{ contains: pong }",
-    },
-    Subject {
-        name: "replies",
-        doc: "How many replies came.",
-        shape: Shape::One(SubjectType::Int),
-        example: "{ gte: 1 }",
-    },
-    Subject {
-        name: "size",
-        doc: "How much came in all replies.",
-        shape: Shape::One(SubjectType::Size),
-        example: "{ lte: 512 }",
-    },
+    Subject::new(
+        "response",
+        Shape::One(SubjectType::Any),
+        "The first reply, written as `encoding` says.",
+        "{ starts_with: pong }",
+    ),
+    Subject::new(
+        "responses",
+        Shape::One(SubjectType::Texts),
+        "All replies in the order they came.",
+        "{ contains: pong }",
+    ),
+    Subject::new("replies", Shape::One(SubjectType::Int), "How many replies came.", "{ gte: 1 }"),
+    Subject::new("size", Shape::One(SubjectType::Size), "How much came in all replies.", "{ lte: 512 }"),
 ];
 
 /// A broken assertion is `incorrect`, `assert.SUBJECT`.

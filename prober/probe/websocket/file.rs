@@ -98,42 +98,41 @@ const ROUND: &[Key] = &[
     ),
 ];
 
-macro_rules! subject {
-    ($name:literal, $shape:expr, $doc:literal, $example:literal) => {
-        Subject { name: $name, doc: $doc, shape: $shape, example: $example }
-    };
-}
-
 /// What assertions may look at.
 pub(super) const SUBJECTS: &[Subject] = &[
-    subject!(
+    Subject::new(
         "message",
         Shape::One(SubjectType::Any),
         "The last message, written as `encoding` says.",
-        "{ contains: price }"
+        "{ contains: price }",
     ),
-    subject!("json", Shape::JsonPath, "Values in the last message, if it is JSON.", "{ $.type: next }"),
-    subject!(
+    Subject::new("json", Shape::JsonPath, "Values in the last message, if it is JSON.", "{ $.type: next }"),
+    Subject::new(
         "messages",
         Shape::One(SubjectType::Texts),
         "All messages in the order they came.",
-        "{ len: { gte: 2 } }"
+        "{ len: { gte: 2 } }",
     ),
-    subject!("subprotocol", Shape::One(SubjectType::Text), "The subprotocol that the server chose.", "mqtt"),
-    subject!(
+    Subject::new(
+        "subprotocol",
+        Shape::One(SubjectType::Text),
+        "The subprotocol that the server chose.",
+        "mqtt",
+    ),
+    Subject::new(
         "headers",
         Shape::Header,
         "Headers of the answer that opened the WebSocket.",
-        "{ Server: { contains: nginx } }"
+        "{ Server: { contains: nginx } }",
     ),
-    subject!(
+    Subject::new(
         "close_code",
         Shape::One(SubjectType::Int),
         "The code with which the server closed the WebSocket; 1005 if it gave none.",
-        "1000"
+        "1000",
     ),
-    subject!("close_reason", Shape::One(SubjectType::Text), "What it said about that.", "bye"),
-    subject!("size", Shape::One(SubjectType::Size), "How much came in all messages.", "{ lte: 10kB }"),
+    Subject::new("close_reason", Shape::One(SubjectType::Text), "What it said about that.", "bye"),
+    Subject::new("size", Shape::One(SubjectType::Size), "How much came in all messages.", "{ lte: 10kB }"),
 ];
 
 /// `websocket: wss://live.example/` is its URL.

@@ -6,7 +6,7 @@ use super::{Subjects, ValueType};
 use crate::assertion::Assertion;
 use crate::bind::Binder;
 use crate::diagnostic::{Diagnostic, Report};
-use crate::kind::Shape;
+use crate::kind::{Shape, Subject};
 use crate::tree::Node;
 
 /// The parts in which a match ends something, and what one that always matches would do.
@@ -54,6 +54,8 @@ impl Binder<'_, '_> {
 
 /// Whether it holds whatever the target does.
 fn is_certain(assertion: &Assertion, subjects: &Subjects) -> bool {
-    let Some((name, Shape::One(kind))) = subjects.find(assertion.subject()) else { return false };
+    let Some(&Subject { name, shape: Shape::One(kind), .. }) = subjects.find(assertion.subject()) else {
+        return false;
+    };
     assertion.matchers().iter().all(|matcher| always_holds(matcher, ValueType::One(kind), name))
 }

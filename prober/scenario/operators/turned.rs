@@ -1,12 +1,12 @@
 //! Bounds that are the wrong way round: what is wanted fails, and what is feared passes.
 //!
 //! `expires_in: { lt: 21d }` is good for every certificate that is about to end. Which way a duration is bounded in
-//! most files is what the subject's own example says.
+//! most files, its kind's table says.
 
-use super::Subjects;
-use crate::assertion::{Assertion, LATENCY};
+use crate::assertion::Assertion;
 use crate::bind::Binder;
 use crate::diagnostic::Diagnostic;
+use crate::kind::Wants;
 use crate::matcher::{Comparison, Literal, Matcher};
 use crate::source::Spanned;
 use crate::tree::{Node, NodeValue};
@@ -44,23 +44,20 @@ impl Bound {
 }
 
 impl Binder<'_, '_> {
-    /// Looks at what `expect`, `warn` or `sli.good` wants of a duration.
+    /// Looks at how `expect`, `warn` or `sli.good` bounds a duration that wants one of the ways.
     pub(super) fn right_way_round(
         &mut self,
         (key, value): &(Spanned<String>, Node),
         assertion: &Assertion,
-        subjects: &Subjects,
+        wants: Wants,
     ) {
-        let subject = assertion.subject();
-        let known = subjects.table.iter().find(|known| known.name == subject);
-        let example =
-            if subject == LATENCY { "{ lt: 300ms }" } else { known.map_or("", |known| known.example) };
+        let (wants_lower, fails, passes) = match wants {
+            Wants::AtLeast => (true, "longer", "short"),
+            Wants::AtMost => (false, "shorter", "long"),
+            Wants::Nothing => return,
+        };
         let bounds: Option<Vec<Bound>> = assertion.matchers().iter().map(Bound::of).collect();
         let Some((first, rest)) = bounds.as_deref().and_then(<[Bound]>::split_first) else { return };
-        let wants_lower = example.starts_with("{ g");
-        if !wants_lower && !example.starts_with("{ l") {
-            return;
-        }
         let is_turned = |bound: &Bound| bound.is_lower() != wants_lower;
         if !is_turned(first) || !rest.iter().all(is_turned) {
             return;
@@ -69,7 +66,7 @@ impl Binder<'_, '_> {
             NodeValue::Map(entries) => entries.first().map_or(key.span, |(operator, _)| operator.span),
             _ => key.span,
         };
-        let (fails, passes) = if wants_lower { ("longer", "short") } else { ("shorter", "long") };
+        let subject = assertion.subject();
         let message =
             format!("`{subject}` fails when it is {fails} than this, and may be as {passes} as it likes");
         let help = format!("write {}: {}", first.opposite(), first.limit);

@@ -5,21 +5,11 @@ use serde_json::{Value, json};
 use super::held::Of;
 use super::types::{choice, list_or, record, scalar};
 use super::{Builder, Object, notes, object};
-use crate::assertion::LATENCY;
-use crate::explain::{LATENCY_DOC, LATENCY_EXAMPLE};
 use crate::fields::KeyType;
-use crate::kind::{Shape, Subject};
+use crate::kind::{LATENCY_SUBJECT, Shape, Subject};
 use crate::operators::{OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, ValueType, item_type, type_words};
 use crate::suggest::one_of;
 use crate::value::SubjectType;
-
-/// The subject that every kind has.
-static LATENCY_SUBJECT: Subject = Subject {
-    name: LATENCY,
-    doc: LATENCY_DOC,
-    shape: Shape::One(SubjectType::Duration),
-    example: LATENCY_EXAMPLE,
-};
 
 impl<N> Builder<'_, N> {
     /// A map from subjects to what must hold.

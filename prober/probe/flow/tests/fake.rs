@@ -89,12 +89,7 @@ pub(super) static KINDS: [Kind<Net>; 1] = [Kind {
         example: "up",
     }],
     short: Some(|text| vec![("script", 0..text.len())]),
-    subjects: &[Subject {
-        name: "state",
-        doc: "What was seen.",
-        shape: Shape::One(SubjectType::Any),
-        example: "up",
-    }],
+    subjects: &[Subject::new("state", Shape::One(SubjectType::Any), "What was seen.", "up")],
     implied: &[],
     classify: |_, actual, _| (actual == "500").then(|| (FailureClass::Protocol, "500".into())),
     compile: |mut fields, _| {
