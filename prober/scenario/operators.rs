@@ -20,6 +20,8 @@ pub(crate) use table::{OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, item_t
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use model::step::Part;
+
 use crate::assertion::{Assertion, Inner};
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::diagnostic::Diagnostic;
@@ -137,7 +139,7 @@ impl Subjects {
 }
 
 impl Binder<'_, '_> {
-    fn each_assertion(&mut self, node: &Node, subjects: &Subjects, part: &str) -> Vec<Assertion> {
+    fn each_assertion(&mut self, node: &Node, subjects: &Subjects, part: Option<Part>) -> Vec<Assertion> {
         let NodeValue::Map(entries) = &node.value else {
             let message = format!("expected a map of what to look at, found {}", node.describe());
             let help =
@@ -145,11 +147,12 @@ impl Binder<'_, '_> {
             self.report.push(Diagnostic::error("E103", node.span, message).help(help));
             return Vec::new();
         };
+        let word = part.map_or("good", Part::as_str);
         if entries.is_empty() {
-            self.report.push(Diagnostic::error("E104", node.span, format!("`{part}` is empty")));
+            self.report.push(Diagnostic::error("E104", node.span, format!("`{word}` is empty")));
         }
         let mut assertions = Vec::with_capacity(entries.len());
-        let is_wanted = ["expect", "warn", "sli.good"].contains(&part);
+        let is_wanted = matches!(part, Some(Part::Expect | Part::Warn | Part::Good));
         for entry in entries {
             let (name, value) = entry;
             let before = assertions.len();
@@ -167,7 +170,7 @@ impl Binder<'_, '_> {
             }
         }
         if !is_wanted {
-            self.no_history(entries, &assertions, part);
+            self.no_history(entries, &assertions, word);
         }
         assertions
     }

@@ -62,7 +62,7 @@ impl SharedAssertions {
             return known.clone();
         }
         binder.names.watch();
-        let read = binder.assertions(node, subjects, at.1.as_str());
+        let read = binder.assertions(node, subjects, Some(at.1));
         if !binder.names.is_regional() {
             let place = if binder.names.is_instanced() { &mut self.instance } else { &mut self.everywhere };
             place.insert(key, read.clone());

@@ -1,6 +1,8 @@
 //! What a map of expectations decides: under `sli.ineligible` and `poll.stop_if` one that always holds takes
 //! every run.
 
+use model::step::Part;
+
 use super::sense::always_holds;
 use super::{Subjects, ValueType};
 use crate::assertion::Assertion;
@@ -10,14 +12,14 @@ use crate::kind::{Shape, Subject};
 use crate::tree::Node;
 
 /// The parts in which a match ends something, and what one that always matches would do.
-const TAKING: [(&str, &str, &str); 2] = [
+const TAKING: [(Part, &str, &str); 2] = [
     (
-        "sli.ineligible",
+        Part::Ineligible,
         "this holds for every answer, so that no run could ever be bad",
         "write what only runs have that must not count, such as { status: 503 }",
     ),
     (
-        "stop_if",
+        Part::StopIf,
         "this holds for every answer, so that the poll always ends with the first one",
         "write what says that it cannot come any more, such as { json: { $.status: rejected } }",
     ),
@@ -25,8 +27,15 @@ const TAKING: [(&str, &str, &str); 2] = [
 
 impl Binder<'_, '_> {
     /// The assertions of an `expect` and its kin; mistakes are reported and leave theirs out.
-    pub(crate) fn assertions(&mut self, node: &Node, subjects: &Subjects, part: &str) -> Vec<Assertion> {
-        let Some((_, message, help)) = TAKING.iter().find(|(taking, ..)| *taking == part) else {
+    ///
+    /// No part is the `good` of an objective over several scenarios, which no run looks at.
+    pub(crate) fn assertions(
+        &mut self,
+        node: &Node,
+        subjects: &Subjects,
+        part: Option<Part>,
+    ) -> Vec<Assertion> {
+        let Some((_, message, help)) = TAKING.iter().find(|(taking, ..)| Some(*taking) == part) else {
             return self.each_assertion(node, subjects, part);
         };
         let mut report = Report::default();

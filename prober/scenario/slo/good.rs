@@ -59,7 +59,7 @@ pub(super) fn read(
     let node = root.get("good")?;
     let mut names = Names::new(&project.shared, &NOTHING, None);
     let mut binder = Binder { report, names: &mut names };
-    let assertions = binder.assertions(node, &Subjects::objective(), "good");
+    let assertions = binder.assertions(node, &Subjects::objective(), None);
     let good = (!assertions.is_empty()).then_some(GoodRuns(assertions))?;
     if let Some(longest) = members.iter().map(|member| member.timeout).max() {
         look_at_timeout(&good.0, longest, node.span, report);
