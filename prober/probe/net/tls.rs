@@ -291,6 +291,7 @@ impl TlsSetup {
             verified: Arc::clone(&self.verified),
             trusted: Arc::clone(&self.roots),
             verify: self.verify,
+            is_second_look: false,
             seen: Mutex::default(),
         }
     }

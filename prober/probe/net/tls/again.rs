@@ -16,12 +16,9 @@ use std::sync::Arc;
 
 use model::outcome::{Failure, FailureClass};
 use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{ActiveKeyExchange, CryptoProvider, SupportedKxGroup};
-use rustls::{
-    AlertDescription, ClientConfig, DigitallySignedStruct, Error, NamedGroup, PeerMisbehaved, SignatureScheme,
-};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{AlertDescription, ClientConfig, Error, NamedGroup, PeerMisbehaved, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -38,7 +35,7 @@ use crate::net::starttls::{self, Protocol};
 
 /// The signatures that this program cannot check: by P-521, Ed448, and RSA keys for nothing but PSS (RFC 8446,
 /// section 4.2.3).
-const BEYOND: [SignatureScheme; 5] = [
+pub(super) const BEYOND: [SignatureScheme; 5] = [
     SignatureScheme::ECDSA_NISTP521_SHA512,
     SignatureScheme::ED448,
     SignatureScheme::Unknown(0x0809),
@@ -145,7 +142,7 @@ impl TlsSetup {
 
     /// What offers also that which nobody here can do, after everything else, and who writes down what is shown.
     fn offering_beyond(&self) -> Result<(ClientConfig, Arc<Recorder>), Error> {
-        let recorder = Arc::new(self.recorder());
+        let recorder = Arc::new(Recorder { is_second_look: true, ..self.recorder() });
         let mut provider = CryptoProvider::clone(self.config.crypto_provider());
         // In TLS 1.2 the offered curves are those of certificates as well (RFC 8422, section 5.1.1).
         provider.kx_groups.extend(GROUPS.iter().map(|group| group as &'static dyn SupportedKxGroup));
@@ -153,7 +150,7 @@ impl TlsSetup {
         let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(self.versions.of_rustls())?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Curious(Arc::clone(&recorder))));
+            .with_custom_certificate_verifier(Arc::clone(&recorder) as _);
         let mut config = config.with_no_client_auth();
         config.alpn_protocols.clone_from(&self.config.alpn_protocols);
         config.resumption = Resumption::disabled();
@@ -216,7 +213,7 @@ impl Before<'_> {
 }
 
 /// The kind of the certificate's key, for people, if nobody here can check what it signs.
-fn key_beyond(leaf: &CertificateDer<'_>) -> Option<&'static str> {
+pub(super) fn key_beyond(leaf: &CertificateDer<'_>) -> Option<&'static str> {
     let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
     let algorithm = &leaf.public_key().algorithm;
     let curve = algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
@@ -225,52 +222,6 @@ fn key_beyond(leaf: &CertificateDer<'_>) -> Option<&'static str> {
         ("1.3.101.113", _) => Some("one of Ed448"),
         ("1.2.840.113549.1.1.10", _) => Some("one of RSA for PSS only"),
         _ => None,
-    }
-}
-
-/// Writes down what is shown, and lets no handshake go on whose signature cannot be checked.
-#[derive(Debug)]
-struct Curious(Arc<Recorder>);
-
-impl ServerCertVerifier for Curious {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        staple: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verified = self.0.verify_server_cert(leaf, intermediates, name, staple, now)?;
-        let chain = std::iter::once(leaf).chain(intermediates);
-        self.0.lock().chain = chain.map(|der| der.clone().into_owned()).collect();
-        match key_beyond(leaf) {
-            Some(_) => Err(Error::General("what the server signs cannot be checked".to_owned())),
-            None => Ok(verified),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
-    }
-
-    /// A server that has another key as well takes the first that it can.
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        [self.0.supported_verify_schemes().as_slice(), &BEYOND].concat()
     }
 }
 

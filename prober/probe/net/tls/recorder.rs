@@ -12,7 +12,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::weak::flaw_of;
 use super::{Flaw, Handshake, Verify};
-use super::{own, usage};
+use super::{again, own, usage};
 use crate::net::certificate;
 use crate::net::maze;
 use crate::net::roots::Trusted;
@@ -51,6 +51,8 @@ pub(super) struct Recorder {
     pub(super) verified: Arc<VerifiedChains>,
     pub(super) trusted: Arc<Trusted>,
     pub(super) verify: Verify,
+    /// Whether signatures are offered that nobody here can check, and no handshake goes on that needs one.
+    pub(super) is_second_look: bool,
     pub(super) seen: Mutex<Handshake>,
 }
 
@@ -126,14 +128,21 @@ impl ServerCertVerifier for Recorder {
         });
         let mut seen = self.lock();
         (seen.met, seen.staple) = (true, staple.to_vec());
-        let Err(error) = verified else { return verified };
-        // On success the session has the chain; copying it here would be for nothing.
-        seen.chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();
-        seen.flaw = Some(flaw_of(error.clone(), &served, &self.trusted, now));
-        match self.verify {
-            Verify::Enforce => Err(error),
-            Verify::Record => Ok(ServerCertVerified::assertion()),
+        if verified.is_ok() && !self.is_second_look {
+            // The session has the chain; copying it here would be for nothing.
+            return verified;
         }
+        seen.chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();
+        if let Err(error) = verified {
+            seen.flaw = Some(flaw_of(error.clone(), &served, &self.trusted, now));
+            if self.verify == Verify::Enforce {
+                return Err(error);
+            }
+        }
+        if self.is_second_look && again::key_beyond(leaf).is_some() {
+            return Err(rustls::Error::General("what the server signs cannot be checked".to_owned()));
+        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -154,7 +163,10 @@ impl ServerCertVerifier for Recorder {
         self.or_weak(self.inner.verify_tls13_signature(message, certificate, signed), certificate)
     }
 
+    /// A second look offers the rest last: a server that has another key as well takes the first that it can.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        let mut schemes = self.inner.supported_verify_schemes();
+        schemes.extend(again::BEYOND.iter().filter(|_| self.is_second_look));
+        schemes
     }
 }
