@@ -1,5 +1,7 @@
 //! The one writer: gathers records into groups, commits them, and stands by a disk that fails.
 
+mod admission;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +16,7 @@ use crate::append::{Group, Row, Tail};
 use crate::files::{self, PartName};
 use crate::meta;
 use crate::open::{OpenError, Shared};
-use crate::part::{self, Part};
+use crate::part::Part;
 use crate::reader::{ReadError, Reader};
 use crate::sqlite::{Trouble, trouble};
 use crate::stats::{Health, Stats};
@@ -218,116 +220,6 @@ impl Writer {
             self.retain();
         }
         Ok(())
-    }
-
-    fn add_event(&mut self, event: Arc<SliEvent>) -> Result<(), WriteError> {
-        if self
-            .insist(|writer| writer.look_up(|tail, group, lookup| tail.is_duplicate(group, &event, lookup)))?
-        {
-            self.group.duplicates += 1;
-        } else {
-            self.tail.add_event(&mut self.group, event);
-        }
-        Ok(())
-    }
-
-    /// Adds the event though its slot is missed so far; a slot that has an event keeps it.
-    fn add_late(&mut self, event: Arc<SliEvent>) -> Result<(), WriteError> {
-        let missed = self.insist(|writer| {
-            writer.look_up(|tail, group, lookup| {
-                Ok(tail.is_duplicate(group, &event, lookup)?.then(|| tail.stream_of(&event)))
-            })
-        })?;
-        let Some((stream, at_ms)) = missed else {
-            self.tail.add_event(&mut self.group, event);
-            return Ok(());
-        };
-        let held = self.group.holds_event(stream, at_ms)
-            || self.insist(|writer| writer.look_up_event(stream, at_ms))?;
-        if held {
-            self.group.duplicates += 1;
-        } else {
-            self.group.upgraded.push((stream, at_ms));
-            self.tail.add_event(&mut self.group, event);
-        }
-        Ok(())
-    }
-
-    /// Adds the event in the place of the one that its slot has, if that is held.
-    ///
-    /// The held one stays stored, and readers that follow the sequence see both; in the account only the later counts.
-    fn add_settled(&mut self, event: Arc<SliEvent>) -> Result<(), WriteError> {
-        // What it takes the place of may still be in the group.
-        self.insist(Self::commit)?;
-        let at_ms = event.slot.scheduled.as_millis();
-        let stream = self.tail.heads.get(&event.origin.stream).map(|head| head.id);
-        let held = match stream {
-            Some(stream) if event.trigger.is_scheduled() => {
-                self.insist(|writer| writer.look_up_held(stream, at_ms))?.then_some(stream)
-            }
-            _ => None,
-        };
-        match held {
-            Some(stream) => {
-                self.group.settled.push((stream, at_ms));
-                self.tail.add_event(&mut self.group, event);
-            }
-            None => self.group.duplicates += 1,
-        }
-        Ok(())
-    }
-
-    /// Whether the slot's event is one that is held and that nothing has taken the place of.
-    fn look_up_held(&mut self, stream: i64, at_ms: i64) -> Result<bool, WriteError> {
-        let conn = &self.part.conn;
-        let here = part::holds_held(conn, stream, at_ms)
-            .and_then(|held| Ok((held, part::holds_event(conn, stream, at_ms)?)));
-        let here = here.map_err(|error| ReadError::of(&self.part.info.path, error))?;
-        match here {
-            (true, _) => Ok(true),
-            (false, true) => Ok(false),
-            _ => {
-                // In which older part the held one stayed says nothing of what has taken its place in another one.
-                let (slot, name) = ((stream, at_ms), &self.part.info.name);
-                let is_taken = self.older.older_part_holds(name, slot, part::holds_other)?;
-                Ok(!is_taken && self.older.older_part_holds(name, slot, part::holds_held)?)
-            }
-        }
-    }
-
-    /// Whether a file holds an event of the slot, or a reason why it must have none.
-    fn look_up_event(&mut self, stream: i64, at_ms: i64) -> Result<bool, WriteError> {
-        let here = part::holds_event(&self.part.conn, stream, at_ms);
-        if here.map_err(|error| ReadError::of(&self.part.info.path, error))? {
-            return Ok(true);
-        }
-        Ok(self.older.older_part_holds(&self.part.info.name, (stream, at_ms), part::holds_event)?)
-    }
-
-    fn add_missed(&mut self, run: &MissedSlots) -> Result<(), WriteError> {
-        let fresh =
-            self.insist(|writer| writer.look_up(|tail, group, lookup| tail.fresh(group, run, lookup)))?;
-        let kept: u64 = fresh.iter().map(|run| u64::from(run.count)).sum();
-        self.group.duplicates += u64::from(run.count).saturating_sub(kept);
-        for run in fresh {
-            self.tail.add_missed(&mut self.group, run);
-        }
-        Ok(())
-    }
-
-    fn look_up<T>(
-        &mut self,
-        ask: impl FnOnce(&Tail, &Group, &mut crate::append::Lookup<'_>) -> Result<T, ReadError>,
-    ) -> Result<T, WriteError> {
-        let (part, older) = (&self.part, &mut self.older);
-        let mut lookup = |stream, at_ms| {
-            let here = part::holds_slot(&part.conn, stream, at_ms);
-            if here.map_err(|error| ReadError::of(&part.info.path, error))? {
-                return Ok(true);
-            }
-            older.older_part_holds(&part.info.name, (stream, at_ms), part::holds_slot)
-        };
-        Ok(ask(&self.tail, &self.group, &mut lookup)?)
     }
 
     /// Commits the group and tells the readers.
