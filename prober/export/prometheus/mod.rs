@@ -22,6 +22,7 @@ use counts::{Histogram, LAG_EDGES};
 use fold::Cell;
 
 mod alerts;
+mod around;
 pub mod blackbox;
 pub mod counts;
 mod families;
@@ -37,7 +38,8 @@ mod text;
 mod tests;
 
 pub use alerts::AlertNumbers;
-pub use render::{Around, Chunks, ClockNumbers, DoubtNumbers, FleetFamily, OwnHealth, Process, StoreNumbers};
+pub use around::{Around, ClockNumbers, DoubtNumbers, FleetFamily, OwnHealth, Process, StoreNumbers};
+pub use render::Chunks;
 pub use text::Format;
 pub(crate) use text::Kind;
 
