@@ -1,6 +1,9 @@
 //! What `${…}` may name: variables, parameters, secrets, captures and the facts of a run.
 
+mod capture;
 mod reuse;
+
+pub(crate) use capture::Capture;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -81,16 +84,6 @@ pub(crate) static NOTHING: Own<'static> = Own {
 /// No variables.
 pub(crate) static NO_VARS: Vars = Vars::new();
 
-/// A capture that some step of the scenario makes.
-#[derive(Clone, Debug)]
-pub(crate) struct Capture {
-    pub(crate) name: Arc<str>,
-    pub(crate) span: Span,
-    pub(crate) step: usize,
-    pub(crate) step_name: Arc<str>,
-    pub(crate) used: bool,
-}
-
 /// What is in scope at one place of one scenario in one region.
 pub(crate) struct Names<'a> {
     shared: &'a Shared,
@@ -156,10 +149,6 @@ impl<'a> Names<'a> {
         &self.shared.patterns
     }
 
-    pub(crate) fn declare(&mut self, captures: Vec<Capture>) {
-        self.captures = captures;
-    }
-
     /// Says which step is read next.
     pub(crate) fn enter(&mut self, step: usize, name: &Arc<str>) {
         self.step = step;
@@ -202,10 +191,6 @@ impl<'a> Names<'a> {
     /// Values that are put through more than one filter, and through which.
     pub(crate) fn chains(&self) -> &[(Hole, Vec<Filter>)] {
         &self.chains
-    }
-
-    pub(crate) fn captures(&self) -> &[Capture] {
-        &self.captures
     }
 
     /// What `path` stands for.
@@ -347,62 +332,6 @@ impl<'a> Names<'a> {
                 name.to_uppercase()
             )),
         })
-    }
-
-    /// The capture that a step needs: the name of one that an earlier step makes.
-    pub(crate) fn need(&mut self, name: &str, span: Span) -> Result<Arc<str>, Diagnostic> {
-        match self.capture(name, span)? {
-            Hole::Capture(name) => Ok(name),
-            _ => Err(Diagnostic::error("E204", span, format!("no step captures `{name}`"))),
-        }
-    }
-
-    fn capture(&mut self, name: &str, span: Span) -> Result<Hole, Diagnostic> {
-        let step = self.step;
-        let mut found = None;
-        for capture in self.captures.iter_mut().filter(|capture| *capture.name == *name) {
-            capture.used = true;
-            if capture.step < step {
-                found = Some(Arc::clone(&capture.name));
-            }
-        }
-        if let Some(name) = found {
-            return Ok(Hole::Capture(name));
-        }
-        if let Some(later) = self.captures.iter().find(|capture| *capture.name == *name) {
-            return Err(self.too_early(later, span));
-        }
-        Err(self.no_capture(name, span))
-    }
-
-    fn too_early(&self, later: &Capture, span: Span) -> Diagnostic {
-        let problem =
-            Diagnostic::error("E201", span, format!("`{}` is used before it is captured", later.name));
-        if later.step == self.step {
-            return problem.other(later.span, "captured here, when this step is over");
-        }
-        problem
-            .other(later.span, format!("captured here, by the later step `{}`", later.step_name))
-            .help(format!("move `{}` before `{}`", later.step_name, self.step_name))
-    }
-
-    fn no_capture(&self, name: &str, span: Span) -> Diagnostic {
-        let problem = Diagnostic::error("E204", span, format!("no step captures `{name}`"));
-        let known = self.known_vars();
-        if known.contains(&name) {
-            return problem.label(format!("did you mean `vars.{name}`?"));
-        }
-        let secrets = self.region_names().map(|names| &names.secrets);
-        if self.shared.project.secrets.contains(name) || secrets.is_some_and(|secrets| secrets.contains(name))
-        {
-            return problem.label(format!("did you mean `secrets.{name}`?"));
-        }
-        match nearest(name, self.captures.iter().map(|capture| &*capture.name).chain(["region"])) {
-            Some(near) => problem.label(format!("did you mean `{near}`?")),
-            None => problem.help(
-                "a bare name is a value that an earlier step takes with `capture`; variables are `vars.NAME`",
-            ),
-        }
     }
 }
 
