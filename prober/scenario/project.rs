@@ -2,14 +2,18 @@
 
 mod control;
 mod keys;
+mod labels;
 mod network;
 mod policy;
 mod regions;
 pub mod routes;
+mod secrets;
 
 pub use control::{CanaryFile, ControlFile, EVERY_DEFAULT as CONTROL_EVERY};
 pub use keys::{PROJECT_KEYS, REPLICAS_MAX};
+pub use labels::{LABEL_BYTES_MAX, LABELS_MAX};
 pub use policy::BudgetPolicyFile;
+pub use secrets::SecretSource;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,13 +36,10 @@ use crate::tree::{Node, NodeValue, Scalar, ScalarKind};
 use keys::{DEFAULTS_KEYS, SERVE_KEYS, STORE_KEYS};
 pub(crate) use keys::{REGION_KEYS, SECRET_KEYS};
 use policy::{BUDGET_POLICY, BUDGET_POLICY_KEYS};
+use secrets::SecretKey;
 
 /// The region of a project that names none.
 pub const LOCAL: &str = "local";
-/// The most labels of a scenario, those of the project included.
-pub const LABELS_MAX: usize = 10;
-/// The longest value of a label, in bytes.
-pub const LABEL_BYTES_MAX: usize = 128;
 
 /// A project: the validated `prober.yaml`, or the empty one.
 #[derive(Clone, Debug, Default)]
@@ -79,9 +80,6 @@ pub struct Project {
     pub(crate) shared: Shared,
 }
 
-/// The region that names the secret, `None` for the project, and its name.
-type SecretKey = (Option<Arc<str>>, Arc<str>);
-
 /// What holds for scenarios that say nothing else.
 #[derive(Clone, Debug, Default)]
 pub struct Defaults {
@@ -113,15 +111,6 @@ pub struct ExporterFile {
     pub settings: Node,
 }
 
-/// Where a secret's value comes from; the value itself is read by the composition root.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretSource {
-    /// An environment variable.
-    Env(String),
-    /// A file, relative to the credentials folder.
-    File(String),
-}
-
 impl Project {
     /// The regions in the file's order; the single region `local` if the project names none.
     pub fn regions(&self) -> &[Arc<str>] {
@@ -151,19 +140,6 @@ impl Project {
     /// What the server looks at, in a region, to know of its own health.
     pub fn control(&self, region: &str) -> Option<&ControlFile> {
         self.controls.get(region).or(self.control.as_ref())
-    }
-
-    /// Where the value of a secret comes from in a region.
-    pub fn secret_source(&self, region: &str, name: &str) -> Option<&SecretSource> {
-        let key = |region: Option<Arc<str>>| (region, Arc::from(name));
-        let found = self.secrets.get(&key(Some(region.into()))).or_else(|| self.secrets.get(&key(None)));
-        found.map(|source| &source.value)
-    }
-
-    /// The source that a region (the project for `None`) itself names for a secret, and where it does so.
-    pub(crate) fn secret(&self, region: Option<&Arc<str>>, name: &Arc<str>) -> Option<(&SecretSource, Span)> {
-        let found = self.secrets.get(&(region.cloned(), Arc::clone(name)))?;
-        Some((&found.value, found.span))
     }
 
     /// The settings of an exporter bound to its table of keys; mistakes go to the report.
@@ -291,29 +267,6 @@ impl Project {
         self.defaults.owner = fields.text("owner").map(|owner| owner.value.into());
     }
 
-    fn read_secrets(
-        &mut self,
-        node: &Node,
-        region: Option<&Arc<str>>,
-        report: &mut Report,
-    ) -> BTreeSet<Arc<str>> {
-        let mut known = BTreeSet::new();
-        for (name, source) in map_of(node, "secrets", report) {
-            let checked =
-                name::private("secret", &name.value, name.span).and_then(|()| secret_source(name, source));
-            let place = name.span;
-            let name: Arc<str> = name.value.as_str().into();
-            known.insert(Arc::clone(&name));
-            match checked {
-                Ok(source) => {
-                    self.secrets.insert((region.cloned(), name), Spanned::new(source, place));
-                }
-                Err(problem) => report.push(problem),
-            }
-        }
-        known
-    }
-
     fn read_exporters(&mut self, node: &Node, report: &mut Report) {
         let Some(items) = node.list() else {
             let message = format!("expected a list of exporters, found {}", node.describe());
@@ -414,64 +367,3 @@ pub(crate) fn read_vars(node: &Node, report: &mut Report) -> Vars {
     }
     vars
 }
-
-impl Binder<'_, '_> {
-    /// The labels of a scenario or of the defaults; wrong ones are reported and left out.
-    pub(crate) fn labels(&mut self, node: &Node) -> Vec<(Arc<str>, Arc<str>)> {
-        let Some(entries) = node.map() else {
-            let message = format!("expected a map of names and values, found {}", node.describe());
-            let problem = Diagnostic::error("E103", node.span, message);
-            self.report.push(problem.help("write labels: { name: value }"));
-            return Vec::new();
-        };
-        if entries.len() > LABELS_MAX {
-            let message = format!("{} labels, and {LABELS_MAX} are the most", entries.len());
-            self.report.push(Diagnostic::error("E117", node.span, message));
-        }
-        let mut read = Vec::with_capacity(entries.len());
-        for (name, value) in entries {
-            let named = self.report_err(name::label(&name.value, name.span));
-            let Some(Bound::Text(text)) = self.value(value, &KeyType::Text, &name.value) else { continue };
-            if text.len() > LABEL_BYTES_MAX || text.chars().any(char::is_control) {
-                let message = format!("a label's value is one line of at most {LABEL_BYTES_MAX} bytes");
-                self.report.push(Diagnostic::error("E104", value.span, message));
-            }
-            if named.is_some() {
-                read.push((name.value.as_str().into(), text.into()));
-            }
-        }
-        read
-    }
-}
-
-fn secret_source(name: &Spanned<String>, node: &Node) -> Result<SecretSource, Diagnostic> {
-    let help =
-        format!("write {0}: {{ env: {1} }} or {0}: {{ file: {0} }}", name.value, name.value.to_uppercase());
-    let [(key, value)] = node.map().unwrap_or_default() else {
-        // The text itself is not shown: it may be the secret.
-        let problem =
-            Diagnostic::error("E103", node.span, "a secret is named by its source, never by its value");
-        return Err(problem.masked().help(help));
-    };
-    let text = value
-        .scalar()
-        .filter(|scalar| {
-            matches!(scalar.kind, ScalarKind::Text | ScalarKind::Quoted) && !scalar.text.is_empty()
-        })
-        .map(|scalar| scalar.text.to_string());
-    let Some(text) = text else {
-        return Err(Diagnostic::error("E103", value.span, "expected a name").help(help));
-    };
-    match key.value.as_str() {
-        "exec" => Err(Diagnostic::error("E106", key.span, "`exec` is not supported by this version yet")),
-        name => match SECRET_SOURCES.iter().find(|(known, _)| *known == name) {
-            Some((_, source)) => Ok(source(text)),
-            None => Err(Place::under("secrets").unknown_key(key, SECRET_KEYS)),
-        },
-    }
-}
-
-/// A word of the file and the source that it stands for.
-type SecretWord = (&'static str, fn(String) -> SecretSource);
-
-const SECRET_SOURCES: [SecretWord; 2] = [("env", SecretSource::Env), ("file", SecretSource::File)];
