@@ -3,24 +3,24 @@
 //! Place, state and changes are committed as one, so that a crash neither loses nor doubles an alert. Bounded: a turn
 //! takes so many events and no more, and what waits for a commit that fails is kept up to a bound.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod telling;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::alert::Alert;
 use model::time::{Clock, SystemClock, Timestamp};
 use slo::evaluator::{Change, Evaluator, Transition};
 use slo::promise::Promise;
 use slo::snapshot::Snapshot;
 use slo::standing::Standing;
-use store::{Cursor, NewDelivery, NewNote, NewState, ReadError, Store};
+use store::{Cursor, NewState, ReadError, Store};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::promises::Promises;
 use super::recall::recall;
+use telling::{noted, tell};
 
 /// The name of its place and its state in the store.
 pub(crate) const NAME: &str = "slo";
@@ -323,105 +323,6 @@ impl Work {
             }
             Err(error) => tracing::error!("what was judged could not be stored: {error}"),
         }
-    }
-
-    /// The rows of the outbox: a new alert for the routes of its promise, an end for those that were told of the start.
-    fn rows(&self) -> Result<Vec<NewDelivery>, ReadError> {
-        let routes: BTreeMap<&str, &Promise> =
-            self.promises.all.iter().map(|promise| (&*promise.name, promise)).collect();
-        let mut rows = Vec::new();
-        // What begins and ends between two commits is told as both.
-        let mut begun: BTreeMap<String, Vec<Arc<str>>> = BTreeMap::new();
-        for Change { alert, .. } in &self.changes {
-            if alert.is_firing() {
-                let promise = routes.get(&*alert.id.slo);
-                let to =
-                    promise.map(|promise| promise.routes(alert.id.severity).to_vec()).unwrap_or_default();
-                rows.extend(alert::deliveries(&self.linked(alert, promise.copied()), &to));
-                begun.insert(alert.episode(), to);
-                continue;
-            }
-            let to = match begun.get(&alert.episode()) {
-                Some(to) => to.clone(),
-                None => self.told(alert)?,
-            };
-            let promise = routes.get(&*alert.id.slo).copied();
-            rows.extend(alert::deliveries(&self.linked(alert, promise), &to));
-        }
-        Ok(rows)
-    }
-
-    /// The alert with a link to its page: that of the scenario, or of all for a promise over several.
-    fn linked(&self, alert: &Alert, promise: Option<&Promise>) -> Alert {
-        let mut scenarios: Vec<_> = promise.into_iter().flat_map(|promise| &promise.feeds).collect();
-        scenarios.dedup_by(|one, other| one.scenario == other.scenario);
-        let page = match scenarios.as_slice() {
-            [only] => format!("/scenarios/{}", segment(&only.scenario)),
-            _ => "/".to_owned(),
-        };
-        let mut alert = alert.clone();
-        alert.annotations.insert("dashboard_url".into(), format!("{}{page}", self.pages));
-        alert
-    }
-
-    /// The routes that were told that the alert fires.
-    fn told(&self, alert: &Alert) -> Result<Vec<Arc<str>>, ReadError> {
-        let start = Alert { ends: None, ..alert.clone() };
-        let all = alert::deliveries(&start, &self.promises.routes);
-        let mut told = Vec::new();
-        for (route, row) in self.promises.routes.iter().zip(all) {
-            if self.store.delivery(route, &row.key)?.is_some() {
-                told.push(Arc::clone(route));
-            }
-        }
-        Ok(told)
-    }
-}
-
-/// The changes as notes, for the page of alerts.
-fn noted(changes: &[Change]) -> Vec<NewNote> {
-    let note = |change: &Change| {
-        let alert = &change.alert;
-        let labels: serde_json::Map<_, _> =
-            alert.id.labels().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        let detail = serde_json::json!({ "labels": labels, "annotations": &alert.annotations });
-        NewNote {
-            who: NAME.to_owned(),
-            action: if alert.is_firing() { "fired" } else { "ended" },
-            subject: alert.episode(),
-            detail: detail.to_string(),
-            once: true,
-        }
-    };
-    changes.iter().map(note).collect()
-}
-
-/// A name as one segment of a path.
-fn segment(name: &str) -> String {
-    let mut text = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            write!(text, "%{byte:02X}").expect("a String takes every text");
-        }
-    }
-    text
-}
-
-/// Says what changed, for the log.
-fn tell(change: &Change) {
-    let alert = &change.alert;
-    let sum = alert.annotations.get("sum").map_or("", String::as_str);
-    let (rule, severity, slo) = (alert.id.rule.as_str(), alert.id.severity.as_str(), &*alert.id.slo);
-    let region = alert.id.region.as_deref().unwrap_or_default();
-    match &change.transition {
-        Transition::Fired => tracing::warn!(slo, severity, region, sum, "{rule} fires"),
-        Transition::Cleared => tracing::info!(slo, severity, region, "{rule} is over"),
-        Transition::Muted(maintenance) => {
-            tracing::info!(slo, severity, region, %maintenance, "{rule} keeps quiet for a maintenance");
-        }
-        Transition::Gone => tracing::info!(slo, severity, region, "{rule} is gone with its promise"),
     }
 }
 
