@@ -1,10 +1,12 @@
 //! The ledger's rules, with a real store behind it.
 
 use model::event::Origin;
-use model::outcome::Outcome;
+use model::missed::MissedSlots;
+use model::outcome::{Outcome, Reason};
 use model::slot::{Cadence, Stream};
 use store::{Account, Opened, Store};
 
+use super::silence::DARK_AFTER;
 use super::*;
 use fleet::BatchId;
 use fleet::assign::shard_of;
