@@ -1,5 +1,7 @@
 //! The parts of an agent, and the order in which they end: seats → runner → store → publisher.
 
+mod tasks;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,26 +10,21 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dashboard::{FleetView, Readiness};
-use fleet::assign::SHARDS;
 use fleet::manifest::Manifest;
 use fleet::nats::Nats;
-use fleet::{Beat, Ownership as _, Shard, StoredManifest, Token};
+use fleet::{Beat, Ownership as _, StoredManifest};
 use model::time::{Clock as _, SystemClock};
-use probe::Anchor;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::begin::{Begun, begin, client, manager, nothing_to_reload, until_begun};
 use super::kept::{Checked, Kept};
-use super::peers::Peers;
 use super::probing::Probing;
-use super::publish::{CURSOR, Numbers, Owned, Publisher};
+use super::publish::{CURSOR, Numbers};
 use super::refusals::Refusals;
-use super::seats::{Seats, Turn};
+use super::seats::Turn;
 use super::servers::{Looks, start_looking};
-use super::sets::{Compiler, first_set, hear_sets, not_here, refused};
+use super::sets::{Compiler, first_set, not_here, refused};
 use super::shown::{member_view, words};
 use super::tenures::Tenures;
 use super::{Settings, engine, environment, layout, only_probing};
@@ -37,6 +34,7 @@ use crate::agent::self_test;
 use crate::agent::serve::{audit, in_flight_max, open_store, second};
 use crate::agent::shutdown::{Asked, Signals};
 use crate::exit::{Exit, Stop};
+use tasks::{Tasks, publisher, start_peers};
 
 /// What only an agent is told.
 pub(crate) struct AgentSettings {
@@ -155,18 +153,6 @@ struct Member {
 struct Ready {
     set: Checked,
     loaded: Loaded,
-}
-
-/// The tasks of an agent beside the parts, and what ends them.
-struct Tasks {
-    seats: JoinSet<()>,
-    sets: JoinSet<()>,
-    publisher: JoinSet<()>,
-    /// Gives all work away.
-    drain: CancellationToken,
-    stop: CancellationToken,
-    /// Sends what is left.
-    finish: CancellationToken,
 }
 
 impl Member {
@@ -355,88 +341,10 @@ impl Member {
     }
 }
 
-/// What sends the events of an agent.
-fn publisher(
-    nats: &Nats,
-    parts: &Parts,
-    (region, me): (&str, &Beat),
-    (owned, tenures): (watch::Receiver<Owned>, Arc<Mutex<Tenures>>),
-    queue: &mpsc::Sender<store::Record>,
-) -> Publisher<Nats> {
-    Publisher {
-        engine: nats.clone(),
-        store: parts.store.clone(),
-        region: region.to_owned(),
-        shards: SHARDS,
-        me: me.clone(),
-        tenures,
-        owned,
-        gauges: Arc::clone(&parts.gauges),
-        queue: queue.downgrade(),
-        numbers: Arc::default(),
-    }
-}
-
-/// Starts what looks at other agents, and answers them if it is told where.
-async fn start_peers(
-    tasks: &mut Tasks,
-    (nats, parts): (&Nats, &Parts),
-    me: &Beat,
-    agent: &AgentSettings,
-) -> Result<watch::Receiver<Value>, Stop> {
-    let anchor = match agent.peer_listen {
-        Some(at) => {
-            let anchor = Anchor::listen_at(at).await;
-            Some(anchor.map_err(|error| Stop::environment(format!("cannot listen on {at}: {error}")))?)
-        }
-        None => None,
-    };
-    let out = watch::Sender::new(json!({ "answers_at": anchor.as_ref().map(Anchor::at) }));
-    let said = out.subscribe();
-    let peers = Peers {
-        engine: nats.clone(),
-        region: agent.region.clone(),
-        me: (me.prober.clone(), agent.zone.clone()),
-        shared: Arc::clone(&parts.loader.shared),
-        anchor,
-        out,
-    };
-    tasks.sets.spawn(peers.run(tasks.stop.clone()));
-    Ok(said)
-}
-
 /// Ends shortly before the set holds; never if there is none.
 async fn holds(set: Option<&Checked>) {
     match set {
         Some(set) => tokio::time::sleep(set.manifest.effective.minus(AHEAD).since(SystemClock.now())).await,
         None => std::future::pending().await,
-    }
-}
-
-type Running = (Tasks, mpsc::Receiver<Turn>, mpsc::Receiver<StoredManifest>);
-
-impl Tasks {
-    fn start(
-        nats: &Nats,
-        (layout, me, zone, before): (fleet::assign::Layout, Beat, String, BTreeMap<Shard, Token>),
-        (about, replicas): (watch::Receiver<Value>, watch::Receiver<u16>),
-        publisher: Publisher<Nats>,
-    ) -> Running {
-        let mut made = Self {
-            seats: JoinSet::new(),
-            sets: JoinSet::new(),
-            publisher: JoinSet::new(),
-            drain: CancellationToken::new(),
-            stop: CancellationToken::new(),
-            finish: CancellationToken::new(),
-        };
-        let ((turn, turns), (manifest, manifests)) = (mpsc::channel(16), mpsc::channel(4));
-        let region = layout.region.to_string();
-        let seats = Seats::new(nats.clone(), (layout, me, zone), about, turn, made.drain.clone());
-        let seats = seats.of_last_life(before).with_replicas(replicas);
-        made.seats.spawn(seats.run(made.stop.clone()));
-        made.sets.spawn(hear_sets(nats.clone(), region, manifest, made.stop.clone()));
-        made.publisher.spawn(publisher.run(made.finish.clone()));
-        (made, turns, manifests)
     }
 }
