@@ -60,7 +60,7 @@ pub fn key<N>(path: &str, kinds: &'static [Kind<N>]) -> Option<String> {
 }
 
 /// What the subject that every kind has is.
-pub(crate) const LATENCY_DOC: &str = "How long the step took: with `retry`, all attempts and the pauses between them; with `poll`, the last poll. Under `sli.good` of several steps, how long the run took.";
+pub(crate) const LATENCY_DOC: &str = "How long the step took: with `retry`, all attempts and the pauses between them; with `poll`, the last poll. Under `sli.good`, how long the run took, with all polls and pauses.";
 /// An example for it, as YAML.
 pub(crate) const LATENCY_EXAMPLE: &str = "{ lt: 300ms }";
 
