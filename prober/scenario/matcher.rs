@@ -91,7 +91,16 @@ impl Matcher {
 
     /// Whether the operator is about a list as a whole, so that several JSON nodes count as one list.
     pub(crate) fn looks_at_lists(&self) -> bool {
-        matches!(self, Self::Len(_) | Self::Any(_) | Self::All(_) | Self::EqualsSet(_) | Self::Exists(_))
+        self.looks_at_items() || matches!(self, Self::Len(_) | Self::Exists(_))
+    }
+
+    /// Whether the operator asks for the items of a list.
+    pub(crate) fn looks_at_items(&self) -> bool {
+        match self {
+            Self::Any(_) | Self::All(_) | Self::EqualsSet(_) => true,
+            Self::Not(matchers) => matchers.iter().any(Self::looks_at_items),
+            _ => false,
+        }
     }
 
     /// Whether what the operator says of a number it says of every greater one.

@@ -127,6 +127,9 @@ fn several_nodes_of_a_path() {
     for (yaml, expected) in [
         ("{ in: [up, down] }", ""),
         ("{ any: { equals: down } }", ""),
+        ("{ not: { any: gone } }", ""),
+        ("{ not: { any: down } }", r#"json $.items[*].s is "up", "down", expected not any item "down""#),
+        ("{ not: { not: { any: down } } }", ""),
         ("{ len: 2 }", ""),
         ("up", r#"json $.items[*].s is "up", "down", expected "up" (value 2 of 2 is "down")"#),
         ("{ all: up }", r#"json $.items[*].s is "up", "down", expected every item "up""#),
@@ -276,6 +279,36 @@ fn several_answers_must_all_hold() {
         r#"answers is ["a", "b"], ["b"], expected exactly "a", "b" (value 2 of 2 is ["b"]: "a" is missing)"#
     );
     assert!(look(&assertion("answers", "{ contains: b }"), &facts).pass);
+}
+
+/// A header that is sent twice says the same as one with a list in it, and one of its values can be asked for.
+#[test]
+fn one_of_several_headers_can_be_asked_for() {
+    let text = |text: &'static str| Value::Text(text.into());
+    let sent = |values: &[&'static str]| match values {
+        [only] => Facts { values: vec![("headers", text(only))], ..Facts::default() },
+        _ => Facts {
+            many: vec![("headers", values.iter().map(|value| text(value)).collect())],
+            ..Facts::default()
+        },
+    };
+    for (operators, values, expected) in [
+        ("{ any: { starts_with: sid= } }", &["theme=dark", "sid=7"][..], ""),
+        ("{ any: { starts_with: sid= } }", &["sid=7"], ""),
+        ("{ any: theme=light }", &["theme=dark", "sid=7"], "is \"theme=dark\", \"sid=7\""),
+        ("{ all: { contains: = } }", &["theme=dark", "sid=7"], ""),
+        ("{ equals_set: [sid=7, theme=dark] }", &["theme=dark", "sid=7"], ""),
+        ("{ not: { any: { starts_with: sid= } } }", &["theme=dark", "lang=en"], ""),
+        ("{ not: { any: { starts_with: sid= } } }", &["theme=dark", "sid=7"], "expected not any"),
+        // Without it each of them is looked at, and a length is that of each text.
+        ("{ len: 5 }", &["sid=7", "sid=8"], ""),
+        ("{ starts_with: sid= }", &["theme=dark", "sid=7"], "value 1 of 2"),
+    ] {
+        let assertion = assertion("headers", &format!("{{ Set-Cookie: {operators} }}"));
+        let checked = look(&assertion, &sent(values));
+        assert_eq!(checked.pass, expected.is_empty(), "{operators} {values:?}: {}", checked.message);
+        assert!(checked.message.contains(expected), "{operators} {values:?}: {}", checked.message);
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Binder<'_, '_> {
         if is_found(value) && node.list().is_some() {
             let help = match value {
                 ValueType::FoundMany => {
-                    "write equals_set: […] for the same texts in any order, or in: […] for one of them"
+                    "write { equals_set: […] } for the same texts in any order, or { in: […] } for one of them"
                 }
                 _ => "for one of several texts write { in: […] }",
             };
