@@ -24,6 +24,16 @@ fn variables_without_a_value() {
     let http = "http: https://x.example/${vars.path}\n";
     let help = ["found nothing", "write path: \"\" for an empty text"];
     check("version: 1\nvars:\n  path:\n", http, &["E210"], &help);
+    for value in ["${vars.other}", "https://${region}.x.example", "[a]", "{ a: b }"] {
+        let value = if value.starts_with(['[', '{']) { value.to_owned() } else { format!("\"{value}\"") };
+        check(PROJECT, &format!("vars: {{ path: {value} }}\n{http}"), &["E210"], &[]);
+        check(
+            &format!("version: 1\nvars: {{ path: {value} }}\n"),
+            "http: \"${vars.path}/\"\n",
+            &["E210"],
+            &[],
+        );
+    }
     check("version: 1\nvars: { path: ~ }\n", http, &["E210"], &help);
     check("version: 1\nregions: { eu: { vars: { path: null } } }\n", http, &["E210"], &help);
     check(PROJECT, &format!("vars: {{ path: }}\n{http}"), &["E210"], &help);
