@@ -333,6 +333,37 @@ fn freshness() {
     check("{ older_than: 1h }", "2026-02-01T11:59:00Z", Reason::Failed, young);
 }
 
+/// The newest of several times says how fresh they are together, and that they are stale.
+#[test]
+fn the_newest_of_several_times_speaks_for_them() {
+    for (times, reason, age) in [
+        (
+            json!(["2026-02-01T08:00:00Z", "2026-02-01T11:30:00Z", "2026-02-01T11:00:00Z"]),
+            Reason::Ok,
+            Some(1800.0),
+        ),
+        (
+            json!(["2026-02-01T08:00:00Z", "2026-02-01T10:00:00Z", "2026-02-01T09:00:00Z"]),
+            Reason::Stale,
+            Some(7200.0),
+        ),
+        (json!(["2026-02-01T12:30:00Z"]), Reason::FutureDated, Some(-1800.0)),
+        (json!(["2026-02-01T08:00:00Z", "soon"]), Reason::Failed, None),
+        (json!(["soon", "2026-02-01T11:30:00Z"]), Reason::Ok, Some(1800.0)),
+        (json!([]), Reason::Failed, None),
+    ] {
+        let assertion = assertion("json", "{ $.v: { any: { newer_than: 1h } } }");
+        let facts = Facts { json: Some(json!({ "v": times })), ..Facts::default() };
+        let checked = look(&assertion, &facts);
+        assert_eq!(
+            (checked.pass, checked.reason, checked.age),
+            (reason == Reason::Ok, reason, age),
+            "{times}: {}",
+            checked.message
+        );
+    }
+}
+
 #[test]
 fn what_is_shown_is_short() {
     let facts = Facts { values: vec![("body", Value::Text("é".repeat(5_000).into()))], ..Facts::default() };
