@@ -290,7 +290,7 @@ impl Binder<'_, '_> {
     pub(super) fn age(&mut self, node: &Node, key: &str) -> Option<Operand> {
         let scalar = self.constant(node, &KeyType::Duration, key)?;
         let bound = crate::bind::scalar_duration(&scalar, key, node.span);
-        let limit = self.report_err(bound)?;
+        let limit = self.fitted(node, key, bound)?;
         Some(if key == "newer_than" {
             Operand {
                 matcher: Matcher::NewerThan(limit, FUTURE_TOLERANCE),

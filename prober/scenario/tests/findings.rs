@@ -42,6 +42,38 @@ fn variables_without_a_value() {
 }
 
 #[test]
+fn what_to_type_for_a_value_from_elsewhere_belongs_there() {
+    let project = "version: 1\nvars: { v: 1.10, n: 5, t: 3 }\n";
+    for (rest, code, help) in [
+        (
+            "http: https://x.example\nexpect: { body: \"${vars.v}\" }\n",
+            "E103",
+            "help: where `vars.v` is set, put it in quotes: \"1.10\"",
+        ),
+        (
+            "http: https://x.example\nexpect: { latency: { lt: \"${vars.n}\" } }\n",
+            "E109",
+            "help: where `vars.n` is set, write 5 with the unit that is meant: 5ms,",
+        ),
+        (
+            "http: https://x.example\nexpect: { headers: { Last-Modified: { newer_than: \"${vars.n}\" } } }\n",
+            "E109",
+            "help: where `vars.n` is set, write 5 with the unit that is meant: 5ms,",
+        ),
+        (
+            "timeout: \"${vars.t}\"\nhttp: https://x.example\n",
+            "E109",
+            "help: where `vars.t` is set, write 3s",
+        ),
+        ("timeout: 3\nhttp: https://x.example\n", "E109", "help: write timeout: 3s"),
+    ] {
+        let scenario = format!("name: a\naim: x\nevery: 1m\n{rest}");
+        let shown = rendered(project, &[&scenario]);
+        assert!(shown.contains(code) && shown.contains(help), "{shown}");
+    }
+}
+
+#[test]
 fn suggested_durations_are_of_one_unit() {
     let http = "http: https://x.example\n";
     let scenario = |keys: &str| format!("name: a\naim: x\n{keys}{http}");
