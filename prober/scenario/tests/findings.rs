@@ -27,6 +27,7 @@ fn variables_without_a_value() {
     for value in ["${vars.other}", "https://${region}.x.example", "[a]", "{ a: b }"] {
         let value = if value.starts_with(['[', '{']) { value.to_owned() } else { format!("\"{value}\"") };
         check(PROJECT, &format!("vars: {{ path: {value} }}\n{http}"), &["E210"], &[]);
+        check(PROJECT, &format!("vars: {{ path: {value} }}\nhttp: https://x.example\n"), &["E210"], &[]);
         check(
             &format!("version: 1\nvars: {{ path: {value} }}\n"),
             "http: \"${vars.path}/\"\n",
