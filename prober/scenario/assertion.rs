@@ -289,16 +289,23 @@ impl Inner {
     }
 
     fn looks_at_elements(&self) -> bool {
-        let lists =
-            |matcher: &Matcher| matches!(matcher, Matcher::Any(_) | Matcher::All(_) | Matcher::EqualsSet(_));
-        matches!(self.selector, Selector::Xml(_) | Selector::Own(_)) && self.matchers.iter().any(lists)
+        matches!(self.selector, Selector::Header(_) | Selector::Xml(_) | Selector::Own(_))
+            && self.matchers.iter().any(Matcher::looks_at_items)
+    }
+
+    /// Whether the operator takes several values as one list: nodes always, headers of one name where it asks for items.
+    fn takes_all_at_once(&self, matcher: &Matcher) -> bool {
+        match self.selector {
+            Selector::JsonPath(_) | Selector::Xml(_) | Selector::Own(_) => matcher.looks_at_lists(),
+            Selector::Header(_) => matcher.looks_at_items(),
+            _ => false,
+        }
     }
 
     /// Several values: from a JSON path they are a list of nodes, otherwise each is an answer of its own.
     fn check_many(&self, values: &[Value<'_>], look: Look<'_>, sources: &[String]) -> Checked {
-        let nodes = matches!(self.selector, Selector::JsonPath(_) | Selector::Xml(_) | Selector::Own(_));
         let (whole, each): (Vec<_>, Vec<_>) =
-            self.matchers.iter().partition(|matcher| nodes && matcher.looks_at_lists());
+            self.matchers.iter().partition(|matcher| self.takes_all_at_once(matcher));
         let named = sources.len() == values.len();
         let mut finding = Finding::HOLDS;
         if self.matchers.iter().any(|matcher| matches!(matcher, Matcher::Agree)) && !agree(values) {

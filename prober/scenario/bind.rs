@@ -5,7 +5,7 @@ mod keys;
 mod scalar;
 
 pub(crate) use keys::{Elsewhere, Place};
-pub(crate) use scalar::{bind as scalar, duration as scalar_duration, wanted_words};
+pub(crate) use scalar::{bind as scalar, duration as scalar_duration, wanted_words, where_set};
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::fields::{Bound, Fields, JsonTemplate, Key, KeyType, Need};
@@ -104,7 +104,7 @@ impl Binder<'_, '_> {
             | KeyType::DurationOr(_)
             | KeyType::Choice(_) => {
                 let scalar = self.constant(node, wanted, key)?;
-                self.report_err(scalar::bind(&scalar, wanted, key, node.span))
+                self.fitted(node, key, scalar::bind(&scalar, wanted, key, node.span))
             }
         }
     }
@@ -112,6 +112,11 @@ impl Binder<'_, '_> {
     /// Reports a mistake and gives `None`.
     pub(crate) fn report_err<T>(&mut self, found: Result<T, Diagnostic>) -> Option<T> {
         found.map_err(|problem| self.report.push(problem)).ok()
+    }
+
+    /// What the node's value was found to be under `key`; a mistake of it is reported.
+    pub(crate) fn fitted<T>(&mut self, node: &Node, key: &str, found: Result<T, Diagnostic>) -> Option<T> {
+        self.report_err(found.map_err(|problem| where_set(problem, node, key)))
     }
 
     /// A scalar whose value is known now.

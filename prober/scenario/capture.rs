@@ -53,6 +53,7 @@ impl CapturePlan {
             Reading::One(value) => value,
             Reading::Many(mut values) if values.len() == 1 => values.remove(0),
             Reading::Many(values) if values.is_empty() => return Err(self.missing()),
+            Reading::Many(values) if self.regex.is_some() => self.the_one_that_fits(values)?,
             Reading::Many(values) => {
                 return Err(format!("{} matches {} values, a capture takes one", self.shown, values.len()));
             }
@@ -70,6 +71,20 @@ impl CapturePlan {
             return Err(format!("{} is longer than {CAPTURED_MAX} bytes", self.shown));
         }
         Ok(Captured { value, secret: self.secret })
+    }
+
+    /// Of several values the only one that the regular expression matches: a cookie among cookies.
+    fn the_one_that_fits<'v>(&self, values: Vec<Value<'v>>) -> Result<Value<'v>, String> {
+        let (count, mut fitting) = (values.len(), values);
+        fitting.retain(|value| self.regex.as_ref().is_some_and(|regex| self.find(regex, value).is_ok()));
+        match fitting.len() {
+            1 => Ok(fitting.remove(0)),
+            0 => Err(format!("none of the {count} values of {} matches the regex", self.shown)),
+            several => Err(format!(
+                "{several} of the {count} values of {} match the regex, a capture takes one",
+                self.shown
+            )),
+        }
     }
 
     /// The value as it is; an object's numbers have no digits beside them, so that long ones may not be what was sent.
@@ -181,6 +196,22 @@ mod tests {
             let why = format!("json {path} has a number in it of more digits than are kept");
             assert_eq!(value(path), Err(why));
         }
+    }
+
+    #[test]
+    fn a_regex_chooses_among_several_values() {
+        let cookies = |values: [&'static str; 3]| Facts {
+            many: vec![("headers", values.map(|value| Value::Text(value.into())).to_vec())],
+            ..Facts::default()
+        };
+        let value = |facts: &Facts| {
+            take("{ header: Set-Cookie, regex: '^sid=([^;]+)' }", facts).map(|captured| captured.value)
+        };
+        assert_eq!(value(&cookies(["theme=dark", "sid=7; Path=/", "lang=en"])), Ok(json!("7")));
+        let none = "none of the 3 values of header Set-Cookie matches the regex";
+        assert_eq!(value(&cookies(["theme=dark", "lang=en", "x=y"])), Err(none.to_owned()));
+        let several = "2 of the 3 values of header Set-Cookie match the regex, a capture takes one";
+        assert_eq!(value(&cookies(["sid=7", "sid=8", "x=y"])), Err(several.to_owned()));
     }
 
     #[test]

@@ -244,8 +244,8 @@ fn takes_words(takes: &Takes) -> String {
 fn fitting(operator: &Operator) -> String {
     const TYPES: [(ValueType, &str); 15] = [
         (ValueType::Dynamic, "values in JSON and rows"),
-        (ValueType::Found, "headers and matches"),
-        (ValueType::FoundMany, "elements of pages and documents"),
+        (ValueType::Found, "matches"),
+        (ValueType::FoundMany, "headers, elements of pages and documents"),
         (ValueType::One(SubjectType::Status), "statuses"),
         (ValueType::One(SubjectType::Int), "whole numbers"),
         (ValueType::One(SubjectType::Size), "sizes"),

@@ -102,7 +102,7 @@ pub enum Wants {
 pub(crate) static LATENCY_SUBJECT: Subject = Subject::new(
     LATENCY,
     Shape::One(SubjectType::Duration),
-    "How long the step took: with `retry`, all attempts and the pauses between them; with `poll`, the last poll. Under `sli.good` of several steps, how long the run took.",
+    "How long the step took: with `retry`, all attempts and the pauses between them; with `poll`, the last poll. Under `sli.good`, how long the run took, with all polls and pauses.",
     "{ lt: 300ms }",
 )
 .wanting(Wants::AtMost);

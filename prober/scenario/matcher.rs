@@ -91,7 +91,16 @@ impl Matcher {
 
     /// Whether the operator is about a list as a whole, so that several JSON nodes count as one list.
     pub(crate) fn looks_at_lists(&self) -> bool {
-        matches!(self, Self::Len(_) | Self::Any(_) | Self::All(_) | Self::EqualsSet(_) | Self::Exists(_))
+        self.looks_at_items() || matches!(self, Self::Len(_) | Self::Exists(_))
+    }
+
+    /// Whether the operator asks for the items of a list.
+    pub(crate) fn looks_at_items(&self) -> bool {
+        match self {
+            Self::Any(_) | Self::All(_) | Self::EqualsSet(_) => true,
+            Self::Not(matchers) => matchers.iter().any(Self::looks_at_items),
+            _ => false,
+        }
     }
 
     /// Whether what the operator says of a number it says of every greater one.
@@ -155,16 +164,28 @@ impl StatusRange {
 }
 
 /// Whether the matchers hold for an item; if they hold for none and have no meaning for one, that is said.
+///
+/// Of items that are times the one nearest to now speaks for all, with its age: the newest entry of a feed.
 fn any(matchers: &[Matcher], items: &[Value<'_>], look: Look<'_>) -> Finding {
     let mut senseless = None;
+    let mut nearest: Option<Finding> = None;
     for item in items {
         let found = Matcher::all(matchers, item, look);
-        if found.pass {
+        if found.pass && found.age.is_none() {
             return Finding::HOLDS;
         }
-        senseless = senseless.or_else(|| Some(found).filter(|found| found.senseless));
+        if found.senseless {
+            senseless = senseless.or(Some(found));
+        } else if found.age.is_some() && nearest.as_ref().is_none_or(|known| found.is_nearer(known)) {
+            nearest = Some(found);
+        }
     }
-    senseless.unwrap_or(Finding::BROKEN)
+    match nearest {
+        Some(Finding { pass, reason, age, note, .. }) if pass || senseless.is_none() => {
+            Finding { pass, reason, age, note, ..Finding::HOLDS }
+        }
+        _ => senseless.unwrap_or(Finding::BROKEN),
+    }
 }
 
 fn compare(comparison: Comparison, literal: &Literal, value: &Value<'_>) -> Finding {

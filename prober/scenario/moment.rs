@@ -13,7 +13,7 @@ const MILLIS_FROM: i64 = 100_000_000_000;
 /// nanoseconds, whose age would look like centuries.
 const MILLIS_UNTIL: i64 = 7_258_118_400_000;
 
-/// The time in a value: RFC 3339, an HTTP date, Unix seconds or milliseconds, or an SQL timestamp.
+/// The time in a value: RFC 3339, an HTTP date, a date of mails and feeds, Unix seconds or milliseconds, or an SQL timestamp.
 ///
 /// A text without a zone is UTC; eight digits, also as a number, are a date if they can be one. `None` if the value is no time.
 pub(crate) fn moment(value: &Value<'_>) -> Option<Timestamp> {
@@ -70,9 +70,7 @@ fn text_moment(text: &str) -> Option<Timestamp> {
         return None;
     }
     if first.is_ascii_alphabetic() {
-        let at = httpdate::parse_http_date(text).ok()?;
-        let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
-        return Some(Timestamp::from_nanos(i64::try_from(since.as_nanos()).ok()?));
+        return http_date(text).or_else(|| mail_date(text));
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         if let Some(day) = packed_date(text) {
@@ -82,6 +80,11 @@ fn text_moment(text: &str) -> Option<Timestamp> {
     }
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return unix_float(text.parse().ok()?);
+    }
+    if text.contains(' ')
+        && let Some(at) = mail_date(text)
+    {
+        return Some(at);
     }
     let text = &*representable(text);
     if far_offset(text) {
@@ -100,6 +103,32 @@ fn text_moment(text: &str) -> Option<Timestamp> {
     // `2026-01-31 12:00:00` and `2026-01-31`: SQL without a zone, read as UTC.
     let at: jiff::civil::DateTime = text.parse().ok()?;
     Some(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().into())
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    let since = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_nanos(i64::try_from(since.as_nanos()).ok()?))
+}
+
+/// `Sat, 31 Jan 2026 13:00:00 +0100`, as mails and RSS feeds write it (RFC 5322); ` UTC` in the place of the offset, too.
+fn mail_date(text: &str) -> Option<Timestamp> {
+    let zoned = text.strip_suffix(" UTC").map(|plain| format!("{plain} +0000"));
+    let text = zoned.as_deref().unwrap_or(text);
+    if !is_mail_zone(text.rsplit(' ').next()?) {
+        return None;
+    }
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok().map(Timestamp::from)
+}
+
+/// Whether the zone is an offset of a day at most, or a name that has one; the reader takes all others for UTC.
+fn is_mail_zone(zone: &str) -> bool {
+    const NAMED: [&str; 10] = ["UT", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"];
+    match zone.strip_prefix(['+', '-']) {
+        Some(offset) => {
+            offset.get(..2).and_then(|hours| hours.parse::<u8>().ok()).is_some_and(|hours| hours < 24)
+        }
+        None => NAMED.contains(&zone),
+    }
 }
 
 /// `20260131`; as seconds all of these are some days in the years from 1970 to 1973, which nobody means.
@@ -164,6 +193,13 @@ mod tests {
             "2026-01-31 12:00:00 UTC",
             "2026-01-31T12:00:00",
             "Sat, 31 Jan 2026 12:00:00 GMT",
+            "Sat, 31 Jan 2026 13:00:00 +0100",
+            "Sat, 31 Jan 2026 12:00:00 -0000",
+            "Sat, 31 Jan 2026 12:00:00 UTC",
+            "Sat, 31 Jan 2026 12:00:00 UT",
+            "Sat, 31 Jan 2026 07:00:00 EST",
+            "31 Jan 2026 13:00:00 +0100",
+            "31 Jan 2026 12:00 GMT",
             "1769860800",
             "1769860800000",
             " 2026-01-31T12:00:00Z\n",
@@ -232,6 +268,13 @@ mod tests {
             "",
             "yesterday",
             "12:00",
+            "Sun, 31 Jan 2026 12:00:00 +0100",
+            "Sat, 31 Jan 2026 12:00:00 CEST",
+            "Sat, 31 Jan 2026 12:00:00 A",
+            "Sat, 31 Jan 2026 12:00:00 +2500",
+            "Sat, 31 Jan 2026 25:00:00 +0100",
+            "Sat, 31 Jan 2026 12:00:00",
+            "31 Jan 2026",
             "2026-13-01",
             "ok",
             "-5",

@@ -26,14 +26,27 @@ pub(crate) type Vars = BTreeMap<String, Var>;
 pub(crate) struct Var {
     pub(crate) value: Scalar,
     pub(crate) span: Option<Span>,
+    /// Whether its value was reported as a mistake: its uses are none of their own.
+    pub(crate) is_wrong: bool,
 }
 
 impl Var {
+    /// A variable that a file defines.
+    pub(crate) const fn defined(value: Scalar, at: Span) -> Self {
+        Self { value, span: Some(at), is_wrong: false }
+    }
+
+    /// One that a file defines with a value that cannot be.
+    pub(crate) fn wrong(at: Span) -> Self {
+        Self { is_wrong: true, ..Self::defined(Scalar::empty(), at) }
+    }
+
     /// A variable whose value was given on the command line.
     pub(crate) fn from_text(text: &str) -> Self {
         Self {
             value: Scalar { text: text.into(), kind: core_schema(text), verbatim: None, is_block: false },
             span: None,
+            is_wrong: false,
         }
     }
 }
@@ -199,6 +212,7 @@ impl<'a> Names<'a> {
             None if path == "region" => self.region(span).map(Meaning::Constant),
             None if self.in_argument => Err(self.capture_in_argument(path, span)),
             None => self.capture(path, span).map(Meaning::Hole),
+            Some(("vars", name)) if self.is_wrong(name) => Ok(Meaning::Reported),
             Some(("vars", name)) => {
                 let value = self.var(name, span)?;
                 if is_secret_variable(name, &value.text) {
@@ -276,6 +290,14 @@ impl<'a> Names<'a> {
             }
             None => problem.help(format!("defined are: {}", first_words(&known))),
         })
+    }
+
+    /// Whether a file defines the variable with a value that was reported.
+    fn is_wrong(&self, name: &str) -> bool {
+        let layers =
+            [Some(self.own.vars), Some(self.own.template_vars), self.region_names().map(|names| &names.vars)];
+        let mut all = layers.into_iter().flatten().chain([&self.shared.project.vars]);
+        all.any(|vars| vars.get(name).is_some_and(|var| var.is_wrong))
     }
 
     /// The value of a variable that the scenario or something stronger sets: the same in all regions.

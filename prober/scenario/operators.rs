@@ -41,9 +41,9 @@ pub(crate) enum ValueType {
     One(SubjectType),
     /// A value whose type is known only in the run: from JSON, a row.
     Dynamic,
-    /// A text that a key finds, which may be a time: a header, what a regular expression matches.
+    /// A text that a key finds, which may be a time: what a regular expression matches.
     Found,
-    /// The same where a key may find several: elements of a page or a document.
+    /// The same where a key may find several: headers, elements of a page or a document.
     FoundMany,
 }
 
@@ -62,8 +62,8 @@ impl ValueType {
     /// The type of what a key finds in a subject of this shape.
     pub(crate) const fn chosen(shape: Shape) -> Self {
         match shape {
-            Shape::Header | Shape::Pattern => Self::Found,
-            Shape::XmlPath | Shape::Own(_) => Self::FoundMany,
+            Shape::Pattern => Self::Found,
+            Shape::Header | Shape::XmlPath | Shape::Own(_) => Self::FoundMany,
             Shape::One(_) | Shape::JsonPath | Shape::Row | Shape::Rule(_) | Shape::Agree => Self::Dynamic,
         }
     }

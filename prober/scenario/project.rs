@@ -344,24 +344,25 @@ pub(crate) fn read_vars(node: &Node, report: &mut Report) -> Vars {
                     format!("a variable is a text, number or yes-no value, found {}", value.describe());
                 let help = format!("write {}: \"\" for an empty text", name.value);
                 report.push(Diagnostic::error("E210", value.span, message).help(help));
-                // Known all the same: its uses are no mistakes of their own.
-                vars.insert(name.value.clone(), Var { value: Scalar::empty(), span: Some(name.span) });
+                vars.insert(name.value.clone(), Var::wrong(name.span));
             }
             Some(scalar) if !scalar.text.contains("${") => {
                 vars.insert(
                     name.value.clone(),
-                    Var { value: Scalar { verbatim: None, ..scalar.clone() }, span: Some(name.span) },
+                    Var::defined(Scalar { verbatim: None, ..scalar.clone() }, name.span),
                 );
             }
             Some(_) => {
                 let problem =
                     Diagnostic::error("E210", value.span, "a variable's value cannot have `${…}` in it");
                 report.push(problem.help("put the parts together where they are used"));
+                vars.insert(name.value.clone(), Var::wrong(name.span));
             }
             None => {
                 let message =
                     format!("a variable is a text, number or yes-no value, found {}", value.describe());
                 report.push(Diagnostic::error("E210", value.span, message));
+                vars.insert(name.value.clone(), Var::wrong(name.span));
             }
         }
     }

@@ -71,7 +71,9 @@ impl Mentioned {
     }
 
     fn warn(&self, vars: &Vars, words: &str, report: &mut Report) {
-        self.warn_each(vars.iter().map(|(name, var)| (name.as_str(), var.span)), words, report);
+        // A wrong one has a mistake of its own.
+        let sound = vars.iter().filter(|(_, var)| !var.is_wrong);
+        self.warn_each(sound.map(|(name, var)| (name.as_str(), var.span)), words, report);
     }
 
     fn warn_each<'v>(

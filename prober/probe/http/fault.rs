@@ -59,6 +59,9 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
     if error.is_parse() {
         return protocol(format!("the server's answer is not HTTP/1.1: {error}"));
     }
+    if is_unasked(error) {
+        return protocol("the server's answer is not HTTP/1.1: it came before the request".to_owned());
+    }
     // A request that never got onto the connection is cancelled; why, stands behind it.
     if error.is_canceled()
         && let Some(why) = error.source().and_then(|why| why.downcast_ref())
@@ -90,8 +93,14 @@ pub(crate) fn of_head(error: &hyper::Error, answered: bool, marks: &Marks) -> Fa
 fn is_no_http(error: &hyper::Error) -> bool {
     let behind = || error.source().and_then(|why| why.downcast_ref::<hyper::Error>());
     error.is_parse() && !error.is_parse_too_large()
+        || is_unasked(error)
         || h2_cause(error).is_some_and(h2::Error::is_library)
         || error.is_canceled() && behind().is_some_and(is_no_http)
+}
+
+/// Whether the server spoke first, as mail servers do and those of HTTP/2; hyper has a text for that and no name.
+fn is_unasked(error: &hyper::Error) -> bool {
+    error.to_string() == "received unexpected message from connection"
 }
 
 /// Whether the connection ended without a byte of an answer, as one does that the server closed meanwhile.

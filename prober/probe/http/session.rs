@@ -38,6 +38,35 @@ fn key(cookie: &Cookie<'_>) -> CookieKey {
     (cookie.domain.clone(), cookie.path.to_string(), cookie.name().to_owned())
 }
 
+/// The cookie that a browser would keep of an answer from `url`: its own site's, and as its name promises.
+fn allowed(line: String, url: &Url) -> Option<Cookie<'static>> {
+    let mut cookie = Cookie::parse(line, url).ok()?;
+    if !keeps_its_promise(&cookie) {
+        return None;
+    }
+    // A name without a dot is nobody's alone (as `com`): only a host of that name sets it, for itself.
+    if let CookieDomain::Suffix(site) = &cookie.domain
+        && !site.contains('.')
+    {
+        cookie.domain = (url.host_str() == Some(site)).then(|| CookieDomain::HostOnly(site.clone()))?;
+    }
+    Some(cookie)
+}
+
+/// Whether a cookie whose name begins with `__Secure-` or `__Host-` is what that says (RFC 6265bis, section 4.1.3).
+fn keeps_its_promise(cookie: &Cookie<'_>) -> bool {
+    let begins_with = |prefix: &str| {
+        cookie.name().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    let is_secure = cookie.secure() == Some(true);
+    if begins_with("__Host-") {
+        return is_secure
+            && cookie.path.as_ref() == "/"
+            && matches!(cookie.domain, CookieDomain::HostOnly(_));
+    }
+    is_secure || !begins_with("__Secure-")
+}
+
 /// Where bytes that are not ASCII stand in a jar's texts: in a plane of private letters, none of which is a blank.
 const BYTES_FROM: u32 = 0xF_0000;
 
@@ -109,7 +138,7 @@ impl Session {
     pub(super) fn note_cookies(&mut self, url: &Url, headers: &HeaderMap) {
         for cookie in headers.get_all(SET_COOKIE) {
             // A cookie that may not be set (another site's, malformed) is left out, as browsers do.
-            let Ok(cookie) = Cookie::parse(as_text(cookie.as_bytes()), url) else { continue };
+            let Some(cookie) = allowed(as_text(cookie.as_bytes()), url) else { continue };
             let jar = self.jar.get_or_insert_with(CookieStore::default);
             if jar.iter_any().count() < COOKIES_MAX {
                 let key = key(&cookie);
@@ -152,6 +181,35 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cookies_that_no_browser_would_keep_do_not_come_back() {
+        for (set, from, to, expected) in [
+            ("__Secure-a=1; Path=/; Secure", "https://shop.test/", "https://shop.test/", true),
+            ("__Secure-a=1; Path=/", "https://shop.test/", "https://shop.test/", false),
+            ("__Host-a=1; Path=/; Secure", "https://shop.test/", "https://shop.test/x", true),
+            ("__host-a=1; Path=/; Secure", "https://shop.test/", "https://shop.test/x", true),
+            ("__Host-a=1; Path=/", "https://shop.test/", "https://shop.test/", false),
+            ("__Host-a=1; Path=/in; Secure", "https://shop.test/in", "https://shop.test/in", false),
+            (
+                "__Host-a=1; Path=/; Secure; Domain=shop.test",
+                "https://shop.test/",
+                "https://shop.test/",
+                false,
+            ),
+            ("a=1; Domain=test", "https://shop.test/", "https://shop.test/", false),
+            ("a=1; Domain=shop.test", "https://shop.test/", "https://www.shop.test/", true),
+            ("a=1; Domain=intranet", "https://intranet/", "https://intranet/", true),
+            ("a=1; Domain=intranet", "https://intranet/", "https://www.intranet/", false),
+        ] {
+            let (mut session, mut headers) = (Session::default(), HeaderMap::new());
+            headers.insert(SET_COOKIE, HeaderValue::from_static(set));
+            session.note_cookies(&Url::parse(from).unwrap(), &headers);
+            let mut sent = HeaderMap::new();
+            session.add_cookies(&Url::parse(to).unwrap(), &mut sent);
+            assert_eq!(sent.contains_key(COOKIE), expected, "{set} from {from} to {to}");
+        }
+    }
 
     #[test]
     fn cookies_go_back_byte_by_byte() {

@@ -127,6 +127,9 @@ fn several_nodes_of_a_path() {
     for (yaml, expected) in [
         ("{ in: [up, down] }", ""),
         ("{ any: { equals: down } }", ""),
+        ("{ not: { any: gone } }", ""),
+        ("{ not: { any: down } }", r#"json $.items[*].s is "up", "down", expected not any item "down""#),
+        ("{ not: { not: { any: down } } }", ""),
         ("{ len: 2 }", ""),
         ("up", r#"json $.items[*].s is "up", "down", expected "up" (value 2 of 2 is "down")"#),
         ("{ all: up }", r#"json $.items[*].s is "up", "down", expected every item "up""#),
@@ -278,6 +281,36 @@ fn several_answers_must_all_hold() {
     assert!(look(&assertion("answers", "{ contains: b }"), &facts).pass);
 }
 
+/// A header that is sent twice says the same as one with a list in it, and one of its values can be asked for.
+#[test]
+fn one_of_several_headers_can_be_asked_for() {
+    let text = |text: &'static str| Value::Text(text.into());
+    let sent = |values: &[&'static str]| match values {
+        [only] => Facts { values: vec![("headers", text(only))], ..Facts::default() },
+        _ => Facts {
+            many: vec![("headers", values.iter().map(|value| text(value)).collect())],
+            ..Facts::default()
+        },
+    };
+    for (operators, values, expected) in [
+        ("{ any: { starts_with: sid= } }", &["theme=dark", "sid=7"][..], ""),
+        ("{ any: { starts_with: sid= } }", &["sid=7"], ""),
+        ("{ any: theme=light }", &["theme=dark", "sid=7"], "is \"theme=dark\", \"sid=7\""),
+        ("{ all: { contains: = } }", &["theme=dark", "sid=7"], ""),
+        ("{ equals_set: [sid=7, theme=dark] }", &["theme=dark", "sid=7"], ""),
+        ("{ not: { any: { starts_with: sid= } } }", &["theme=dark", "lang=en"], ""),
+        ("{ not: { any: { starts_with: sid= } } }", &["theme=dark", "sid=7"], "expected not any"),
+        // Without it each of them is looked at, and a length is that of each text.
+        ("{ len: 5 }", &["sid=7", "sid=8"], ""),
+        ("{ starts_with: sid= }", &["theme=dark", "sid=7"], "value 1 of 2"),
+    ] {
+        let assertion = assertion("headers", &format!("{{ Set-Cookie: {operators} }}"));
+        let checked = look(&assertion, &sent(values));
+        assert_eq!(checked.pass, expected.is_empty(), "{operators} {values:?}: {}", checked.message);
+        assert!(checked.message.contains(expected), "{operators} {values:?}: {}", checked.message);
+    }
+}
+
 #[test]
 fn freshness() {
     let check = |yaml: &str, value: &'static str, reason: Reason, message: &str| {
@@ -298,6 +331,37 @@ fn freshness() {
     assert_eq!(check("{ newer_than: 24h }", "soon", Reason::Failed, no_time), None);
     let young = r#"modified is "2026-02-01T11:59:00Z", expected older than 1h"#;
     check("{ older_than: 1h }", "2026-02-01T11:59:00Z", Reason::Failed, young);
+}
+
+/// The newest of several times says how fresh they are together, and that they are stale.
+#[test]
+fn the_newest_of_several_times_speaks_for_them() {
+    for (times, reason, age) in [
+        (
+            json!(["2026-02-01T08:00:00Z", "2026-02-01T11:30:00Z", "2026-02-01T11:00:00Z"]),
+            Reason::Ok,
+            Some(1800.0),
+        ),
+        (
+            json!(["2026-02-01T08:00:00Z", "2026-02-01T10:00:00Z", "2026-02-01T09:00:00Z"]),
+            Reason::Stale,
+            Some(7200.0),
+        ),
+        (json!(["2026-02-01T12:30:00Z"]), Reason::FutureDated, Some(-1800.0)),
+        (json!(["2026-02-01T08:00:00Z", "soon"]), Reason::Failed, None),
+        (json!(["soon", "2026-02-01T11:30:00Z"]), Reason::Ok, Some(1800.0)),
+        (json!([]), Reason::Failed, None),
+    ] {
+        let assertion = assertion("json", "{ $.v: { any: { newer_than: 1h } } }");
+        let facts = Facts { json: Some(json!({ "v": times })), ..Facts::default() };
+        let checked = look(&assertion, &facts);
+        assert_eq!(
+            (checked.pass, checked.reason, checked.age),
+            (reason == Reason::Ok, reason, age),
+            "{times}: {}",
+            checked.message
+        );
+    }
 }
 
 #[test]

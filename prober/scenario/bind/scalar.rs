@@ -5,7 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
 use crate::source::Span;
 use crate::suggest::{nearest, one_of};
-use crate::tree::{Scalar, ScalarKind};
+use crate::tree::{Node, Scalar, ScalarKind};
 use crate::units::{
     DURATION_MAX, PercentError, UnitError, parse_duration, parse_percent, parse_size, spell_duration,
 };
@@ -26,6 +26,18 @@ pub(crate) fn bind(scalar: &Scalar, wanted: &KeyType, key: &str, span: Span) -> 
         KeyType::Formed(wanted, _) => bind(scalar, wanted, key, span),
         _ => Err(wrong_type(wanted, span, &scalar.describe())),
     }
+}
+
+/// The mistake of a value that comes from a variable, a parameter or the matrix: what to type belongs where it is set.
+pub(crate) fn where_set(problem: Diagnostic, node: &Node, key: &str) -> Diagnostic {
+    let hole = node.scalar().and_then(|scalar| scalar.text.strip_prefix("${")?.strip_suffix('}'));
+    let Some(path) = hole.filter(|path| !path.contains('$')) else { return problem };
+    let typed_here = format!(" {key}: ");
+    let there = |help: String| match help.split_once(&typed_here) {
+        Some((what, typed)) => format!("where `{path}` is set, {what} {typed}"),
+        None => help,
+    };
+    Diagnostic { help: problem.help.into_iter().map(there).collect(), ..problem }
 }
 
 /// The scalar as a text; a number that could be read in two ways must be in quotes.

@@ -71,6 +71,16 @@ impl Finding {
         Self { age, note: other.note.or(self.note), mark: other.mark.or(self.mark), ..other }
     }
 
+    /// Whether it holds and `other` does not, or else is of a time nearer to now.
+    pub(super) fn is_nearer(&self, other: &Self) -> bool {
+        let distance = |finding: &Self| finding.age.map_or(f64::INFINITY, f64::abs);
+        match (self.pass, other.pass) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => distance(self) < distance(other),
+        }
+    }
+
     /// "a text is not a time" would be wrong: some texts are.
     pub(super) fn noted_text(self, value: &Value<'_>) -> Self {
         match value {

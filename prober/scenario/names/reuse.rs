@@ -1,6 +1,7 @@
 //! What a template and a matrix add to the names: `${params.…}` and `${matrix.…}`.
 
 use super::{Meaning, Names};
+use crate::bind::where_set;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::interpolate::{Resolved, resolve};
 use crate::reuse::Param;
@@ -81,7 +82,7 @@ impl Names<'_> {
                 param.check_holes(&template, node.span).map(|()| Meaning::Parts(template))
             }
         };
-        fits.map_err(|problem| report.push(problem)).ok()
+        fits.map_err(|problem| report.push(where_set(problem, node, &param.name.value))).ok()
     }
 
     pub(super) fn capture_in_argument(&self, name: &str, span: Span) -> Diagnostic {

@@ -58,7 +58,7 @@ impl Binder<'_, '_> {
         };
         let scalar = self.constant(node, wanted, key)?;
         let bound = crate::bind::scalar(&scalar, wanted, key, node.span);
-        let literal = match self.report_err(bound)? {
+        let literal = match self.fitted(node, key, bound)? {
             Bound::Int(number) => Literal::Json(number.into()),
             Bound::Size(size) => Literal::Json(size.into()),
             Bound::Bool(value) => Literal::Json(value.into()),

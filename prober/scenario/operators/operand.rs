@@ -43,7 +43,7 @@ impl Binder<'_, '_> {
         if is_found(value) && node.list().is_some() {
             let help = match value {
                 ValueType::FoundMany => {
-                    "write equals_set: […] for the same texts in any order, or in: […] for one of them"
+                    "write { equals_set: […] } for the same texts in any order, or { in: […] } for one of them"
                 }
                 _ => "for one of several texts write { in: […] }",
             };
@@ -290,7 +290,7 @@ impl Binder<'_, '_> {
     pub(super) fn age(&mut self, node: &Node, key: &str) -> Option<Operand> {
         let scalar = self.constant(node, &KeyType::Duration, key)?;
         let bound = crate::bind::scalar_duration(&scalar, key, node.span);
-        let limit = self.report_err(bound)?;
+        let limit = self.fitted(node, key, bound)?;
         Some(if key == "newer_than" {
             Operand {
                 matcher: Matcher::NewerThan(limit, FUTURE_TOLERANCE),

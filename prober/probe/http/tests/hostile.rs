@@ -252,6 +252,34 @@ async fn what_came_in_the_place_of_http_is_shown() {
     }
 }
 
+/// A server may speak before or after the request comes: what it said is shown in either case.
+#[tokio::test]
+async fn who_speaks_first_is_shown_too() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let rounds = 30;
+    let served = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        for _ in 0..rounds {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"SSH-2.0-OpenSSH_9.2p1\r\n").unwrap();
+            // Until the prober hangs up.
+            let _end = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    for _ in 0..rounds {
+        let trial = trial::run(&KIND, get(url.clone()), &trial::shared(), trial::PATIENCE).await;
+        let message = trial.message();
+        assert_eq!(trial.failure(), "protocol http.protocol", "{message}");
+        assert!(message.starts_with("the server's answer is not HTTP/1.1: "), "{message}");
+        assert!(
+            message.ends_with(": it sent `SSH-2.0-OpenSSH_9.2p1\\r\\n`, which looks like SSH"),
+            "{message}"
+        );
+    }
+    served.join().unwrap();
+}
+
 /// A server for one connection that says `banner` to the first bytes that come.
 fn saying(banner: &'static [u8]) -> (std::net::SocketAddr, std::thread::JoinHandle<()>) {
     use std::io::{Read as _, Write as _};
