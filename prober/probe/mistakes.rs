@@ -186,6 +186,36 @@ fn signs_of_shells_and_browsers_are_doubted() {
 }
 
 #[test]
+fn ports_at_which_tls_begins_otherwise_are_doubted() {
+    let told = |step: &str, help: &str| check(step, &[&format!("W363 {help}")]);
+    told("http: http://a.example:443/${run.id}", "write https://");
+    told("http: HTTPS://a.example:80", "write http://");
+    told("http: https://a.example:25/", "write the port that is meant");
+    told("websocket: ws://a.example:443/", "write wss://");
+    told("tls: db.example:5432", "write starttls: postgres");
+    told("tls: { address: 'mail.example:143', starttls: smtp }", "write starttls: imap");
+    told("tls: { address: 'mail.example:993', starttls: imap }", "leave `starttls` out");
+    told("tls: a.example:80", "ask another port, like 443");
+    told("smtp: mail.example:465", "write tls: implicit");
+    told("smtp: { address: 'mail.example:465', tls: starttls }", "write tls: implicit");
+    told("smtp: { address: 'mail.example:587', tls: implicit }", "write tls: starttls");
+    for usual in [
+        "http: http://a.example:80/",
+        "http: https://a.example/",
+        "http: http://a.example:8443/",
+        "http: { url: 'http://a.example:443/', connect_to: 'b.example:80' }",
+        "websocket: wss://a.example/",
+        "tls: a.example:993",
+        "tls: { address: 'db.example:5432', starttls: postgres }",
+        "smtp: mail.example",
+        "smtp: { address: mail.example, tls: implicit }",
+        "smtp: { address: mail.example, tls: starttls }",
+    ] {
+        check(usual, &[]);
+    }
+}
+
+#[test]
 fn every_duration_says_which_way_it_is_bounded() {
     for kind in &KINDS {
         for subject in kind.subjects {

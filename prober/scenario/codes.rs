@@ -195,4 +195,5 @@ codes! {
     "W360" "text that is hardly meant" "What is looked for holds the control character of an escape in double quotes, the line break at the end of a block, or the slashes in which other languages write patterns; or the path of a file or the prefix of keys has `*`, `?` or `~`, which no shell reads. It is looked for as it stands, and so is seldom found. Under `json`, JSON in quotes is sent as one text."
     "W361" "part of a URL that is not sent" "What stands behind `#` in a URL is for browsers alone. The server is asked without it, so that another page than the one that was meant may be looked at."
     "W362" "bound that is the wrong way round" "It fails when things are as they should be and holds when they are not: a certificate that ends too late, an answer that comes too soon. Write the other bound, or both if a range is meant."
+    "W363" "port at which TLS begins otherwise" "At some ports everybody begins TLS in the same way: with the first byte at 443 or 993, after the protocol's own words at 587 or 5432, and not at all at 80. A step that begins otherwise waits for what never comes."
 }

@@ -145,6 +145,9 @@ fn url(fields: &mut Fields, report: &mut Report) -> Option<Template> {
         return None;
     }
     super::lint::fragment(&given, report);
+    if !fields.has("connect_to") {
+        super::lint::scheme(&given, report);
+    }
     Some(given.value)
 }
 

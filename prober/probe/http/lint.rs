@@ -12,6 +12,7 @@ use super::request::RequestPlan;
 use super::run::Http;
 use super::target::Target;
 use crate::net::address::Host;
+use crate::net::ports::Begin;
 
 /// Parts of paths behind which a POST signs in or asks, and leaves nothing behind.
 const LEAVES_NOTHING: [&str; 14] = [
@@ -101,22 +102,36 @@ pub(super) fn fragment(url: &Spanned<Template>, report: &mut Report) {
     }
 }
 
+/// A port at which the other scheme is usual.
+pub(super) fn scheme(url: &Spanned<Template>, report: &mut Report) {
+    let Some(target) = origin(&url.value) else { return };
+    let begin = if target.secure { Begin::AtOnce } else { Begin::Never };
+    begin.check(target.address.port, url.span, report, |usual| match usual {
+        Begin::Never => "write http://".to_owned(),
+        Begin::AtOnce => "write https://".to_owned(),
+        Begin::After(_) => "write the port that is meant".to_owned(),
+    });
+}
+
 /// Whether the URL is http and its host is known and another machine.
 fn in_the_clear(url: &Template) -> bool {
-    let start = url.parts().first().and_then(text).unwrap_or_default();
-    // Up to the path, so that holes behind it do not matter; a host with a hole is not known.
-    let whole = url.constant().is_some();
-    let Some(rest) = start.strip_prefix("http://") else { return false };
-    let host = match rest.find(['/', '?', '#']) {
-        Some(end) => &start[..("http://".len() + end)],
-        None if whole => start,
-        None => return false,
-    };
-    match Target::parse(host).map(|target| target.address.host) {
-        Ok(Host::Ip(ip)) => !ip.is_loopback(),
-        Ok(Host::Name(name)) => !(&*name == "localhost" || name.ends_with(".localhost")),
-        Err(_) => false,
+    match origin(url).filter(|target| !target.secure).map(|target| target.address.host) {
+        Some(Host::Ip(ip)) => !ip.is_loopback(),
+        Some(Host::Name(name)) => !(&*name == "localhost" || name.ends_with(".localhost")),
+        None => false,
     }
+}
+
+/// The URL up to its path, so that holes behind it do not matter; `None` if there is one before.
+fn origin(url: &Template) -> Option<Target> {
+    let start = url.parts().first().and_then(text)?;
+    let host = start.find("://")? + "://".len();
+    let origin = match start[host..].find(['/', '?', '#']) {
+        Some(end) => &start[..host + end],
+        None if url.constant().is_some() => start,
+        None => return None,
+    };
+    Target::parse(origin).ok()
 }
 
 fn text(part: &Part) -> Option<&str> {

@@ -24,6 +24,7 @@
 //! | [`roots`] | which authorities are trusted |
 //! | [`crl`] | lists of revoked certificates |
 //! | [`starttls`] | from plaintext to TLS, as each protocol has it |
+//! | [`ports`] | how TLS usually begins at a port |
 //! | [`certificate`] | facts read from a certificate, once each |
 //! | [`algorithms`] | what checks signatures, weak ones too |
 //! | [`maze`] | chains in which a search would not end |
@@ -61,6 +62,7 @@ pub(crate) mod owner;
 pub(crate) mod phases;
 pub(crate) mod plain;
 pub(crate) mod policy;
+pub(crate) mod ports;
 pub(crate) mod proxy;
 #[cfg(any(feature = "doq", feature = "http3"))]
 pub(crate) mod quic;

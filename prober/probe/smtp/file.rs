@@ -13,8 +13,10 @@ use scenario::value::SubjectType;
 use super::run::{Secure, Smtp};
 use crate::net::address::Host;
 use crate::net::keys;
+use crate::net::ports::Begin;
 use crate::net::reach::Reach;
 use crate::net::shared::Net;
+use crate::net::starttls::Protocol;
 use crate::net::tls::TlsChoice;
 
 /// The ports of mail servers (RFC 5321 and RFC 8314).
@@ -116,7 +118,21 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let name = keys::host("server_name", &mut fields, report);
     let roots = keys::trust(&mut fields, report)?;
     let port = if secure == Secure::Implicit { PORT_IMPLICIT } else { PORT };
-    let reach = Reach::new(fields.template("address")?, Some(port), "mail.example:587", report);
+    let address = fields.template("address")?;
+    let at = address.span;
+    let reach = Reach::new(address, Some(port), "mail.example:587", report);
+    if let Some(Reach::Now(place)) = &reach {
+        let begin = match secure {
+            Secure::No => Begin::Never,
+            Secure::StartTls => Begin::After(Protocol::Smtp),
+            Secure::Implicit => Begin::AtOnce,
+        };
+        begin.check(place.port, at, report, |usual| match usual {
+            Begin::AtOnce => "write tls: implicit".to_owned(),
+            Begin::After(Protocol::Smtp) => "write tls: starttls".to_owned(),
+            _ => "mail is at port 25, 465 or 587".to_owned(),
+        });
+    }
     let tls = TlsChoice { roots, ..TlsChoice::default() };
     Some(Box::new(Smtp { reach: reach?, hello: hello?, secure, name: name.ok()?, tls }))
 }

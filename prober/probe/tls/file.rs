@@ -12,6 +12,7 @@ use scenario::source::Spanned;
 use super::defect::Defect;
 use super::run::Tls;
 use super::subjects::VERSIONS;
+use crate::net::ports::Begin;
 use crate::net::reach::Reach;
 use crate::net::shared::Net;
 use crate::net::starttls::{self, Protocol};
@@ -100,7 +101,17 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let crl = fields.text("crl").map(|given| given.value.into());
     let family = keys::family(&mut fields);
     let every = each::asked(&mut fields).is_some();
-    let reach = Reach::new(fields.template("address")?, None, "shop.example:443", report);
+    let address = fields.template("address")?;
+    let at = address.span;
+    let reach = Reach::new(address, None, "shop.example:443", report);
+    if let Some(Reach::Now(place)) = &reach {
+        let begin = starttls.map_or(Begin::AtOnce, Begin::After);
+        begin.check(place.port, at, report, |usual| match usual {
+            Begin::Never => "ask another port, like 443".to_owned(),
+            Begin::AtOnce => "leave `starttls` out".to_owned(),
+            Begin::After(protocol) => format!("write starttls: {}", protocol.word()),
+        });
+    }
     let (roots, alpn, versions) = (roots?, alpn?, versions?);
     let choice = TlsChoice { roots, alpn, verify: Verify::Record, identity: None, crl, versions };
     Some(Box::new(Tls {

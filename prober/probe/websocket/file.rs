@@ -16,6 +16,7 @@ use super::run::{MESSAGES_MAX, Round, Until, WebSocket};
 use super::url;
 use crate::http::given::{self, Reserved};
 use crate::net::keys;
+use crate::net::ports::Begin;
 use crate::net::shared::Net;
 use crate::net::tls::{TlsChoice, Verify};
 use crate::octets::{self, Encoding, Payload};
@@ -178,10 +179,23 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
 }
 
 fn place(given: Spanned<Template>, report: &mut Report) -> Option<Template> {
-    let Some(Err(error)) = given.value.constant().map(url::parse) else { return Some(given.value) };
-    let help = "for example wss://live.example/prices";
-    report.push(Diagnostic::error("E171", given.span, error.to_string()).help(help));
-    None
+    match given.value.constant().map(url::parse) {
+        Some(Err(error)) => {
+            let help = "for example wss://live.example/prices";
+            report.push(Diagnostic::error("E171", given.span, error.to_string()).help(help));
+            return None;
+        }
+        Some(Ok(target)) => {
+            let begin = if target.secure { Begin::AtOnce } else { Begin::Never };
+            begin.check(target.address.port, given.span, report, |usual| match usual {
+                Begin::Never => "write ws://".to_owned(),
+                Begin::AtOnce => "write wss://".to_owned(),
+                Begin::After(_) => "write the port that is meant".to_owned(),
+            });
+        }
+        None => {}
+    }
+    Some(given.value)
 }
 
 /// Headers that are the handshake's own.

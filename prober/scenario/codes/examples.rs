@@ -855,4 +855,9 @@ http: https://shop.example/health",
         wrong: "expect: { latency: { gt: 300ms } }",
         right: "expect: { latency: { lt: 300ms } }",
     },
+    Example {
+        code: "W363",
+        wrong: "tls: mail.example:587",
+        right: "tls: { address: mail.example:587, starttls: smtp }",
+    },
 ];
