@@ -186,6 +186,14 @@ fn signs_of_shells_and_browsers_are_doubted() {
 }
 
 #[test]
+fn a_bare_duration_is_told_the_bound_that_is_meant() {
+    check("icmp: a.example\nexpect: { rtt_avg: 50ms }", &["E305 write rtt_avg: { lt: 50ms }"]);
+    check("tls: a.example:443\nexpect: { expires_in: 21d }", &["E305 write expires_in: { gte: 21d }"]);
+    check("http: https://a.example/\nexpect: { latency: 1s }", &["E305 write latency: { lt: 1s }"]);
+    check("http: https://a.example/\nexpect: { latency: { not: 1s } }", &["E305 write lt: 1s or gte: 1s"]);
+}
+
+#[test]
 fn ports_at_which_tls_begins_otherwise_are_doubted() {
     let told = |step: &str, help: &str| check(step, &[&format!("W363 {help}")]);
     told("http: http://a.example:443/${run.id}", "write https://");

@@ -163,6 +163,9 @@ impl Binder<'_, '_> {
             match *shape {
                 Shape::Agree => self.agree(subject, value, subjects, &mut assertions),
                 Shape::Rule(rule) => assertions.extend(self.rule(subject, rule, value)),
+                Shape::One(SubjectType::Duration) if value.scalar().is_some() => {
+                    self.bare_duration(value, subject, *wants);
+                }
                 shape => self.subject(subject, shape, value, &mut assertions),
             }
             for assertion in assertions.iter().skip(before).filter(|_| is_wanted) {

@@ -9,6 +9,7 @@ use super::{ValueType, phrase};
 use crate::bind::{Binder, Place};
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Bound, KeyType};
+use crate::kind::Wants;
 use crate::matcher::{Comparison, FUTURE_TOLERANCE, JsonType, Literal, Matcher};
 use crate::source::Spanned;
 use crate::tree::{Node, NodeValue, Scalar, ScalarKind};
@@ -24,11 +25,7 @@ impl Binder<'_, '_> {
     /// A bare value: `status: 200`.
     pub(super) fn bare(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
         if is_duration(value) {
-            let (literal, words) = self.literal(node, value, key)?;
-            let problem = Diagnostic::error("E305", node.span, "a duration is never exactly this long");
-            let limit = if key == crate::assertion::LATENCY { "lt" } else { "gte" };
-            self.report.push(problem.help(format!("write {key}: {{ {limit}: {words} }}")));
-            drop(literal);
+            self.bare_duration(node, key, Wants::Nothing);
             return None;
         }
         if let Some(item) = node.scalar().filter(|_| is_list(value)) {
@@ -69,6 +66,18 @@ impl Binder<'_, '_> {
             }
         }
         self.equals(node, value, key)
+    }
+
+    /// `rtt_avg: 50ms`: which bound is meant is what the subject wants.
+    pub(super) fn bare_duration(&mut self, node: &Node, key: &str, wants: Wants) {
+        let Some((_, words)) = self.literal(node, ValueType::One(SubjectType::Duration), key) else { return };
+        let help = match wants {
+            Wants::AtLeast => format!("write {key}: {{ gte: {words} }}"),
+            Wants::AtMost => format!("write {key}: {{ lt: {words} }}"),
+            Wants::Nothing => format!("write lt: {words} or gte: {words}"),
+        };
+        let problem = Diagnostic::error("E305", node.span, "a duration is never exactly this long");
+        self.report.push(problem.help(help));
     }
 
     pub(super) fn equals(&mut self, node: &Node, value: ValueType, key: &str) -> Option<Operand> {
