@@ -200,13 +200,22 @@ fn ports_at_which_tls_begins_otherwise_are_doubted() {
     told("http: HTTPS://a.example:80", "write http://");
     told("http: https://a.example:25/", "write the port that is meant");
     told("websocket: ws://a.example:443/", "write wss://");
-    told("tls: db.example:5432", "write starttls: postgres");
-    told("tls: { address: 'mail.example:143', starttls: smtp }", "write starttls: imap");
+    told("tls: db.example:5432", "write tls: { address: \"db.example:5432\", starttls: postgres }");
+    told(
+        "tls: { address: 'mail.example:143', starttls: smtp }",
+        "write tls: { address: \"mail.example:143\", starttls: imap }",
+    );
     told("tls: { address: 'mail.example:993', starttls: imap }", "leave `starttls` out");
     told("tls: a.example:80", "ask another port, like 443");
-    told("smtp: mail.example:465", "write tls: implicit");
-    told("smtp: { address: 'mail.example:465', tls: starttls }", "write tls: implicit");
-    told("smtp: { address: 'mail.example:587', tls: implicit }", "write tls: starttls");
+    told("smtp: mail.example:465", "write smtp: { address: \"mail.example:465\", tls: implicit }");
+    told(
+        "smtp: { address: 'mail.example:465', tls: starttls }",
+        "write smtp: { address: \"mail.example:465\", tls: implicit }",
+    );
+    told(
+        "smtp: { address: 'mail.example:587', tls: implicit }",
+        "write smtp: { address: \"mail.example:587\", tls: starttls }",
+    );
     for usual in [
         "http: http://a.example:80/",
         "http: https://a.example/",

@@ -12,7 +12,7 @@ use super::request::RequestPlan;
 use super::run::Http;
 use super::target::Target;
 use crate::net::address::Host;
-use crate::net::ports::Begin;
+use crate::net::ports;
 
 /// Parts of paths behind which a POST signs in or asks, and leaves nothing behind.
 const LEAVES_NOTHING: [&str; 14] = [
@@ -105,12 +105,7 @@ pub(super) fn fragment(url: &Spanned<Template>, report: &mut Report) {
 /// A port at which the other scheme is usual.
 pub(super) fn scheme(url: &Spanned<Template>, report: &mut Report) {
     let Some(target) = origin(&url.value) else { return };
-    let begin = if target.secure { Begin::AtOnce } else { Begin::Never };
-    begin.check(target.address.port, url.span, report, |usual| match usual {
-        Begin::Never => "write http://".to_owned(),
-        Begin::AtOnce => "write https://".to_owned(),
-        Begin::After(_) => "write the port that is meant".to_owned(),
-    });
+    ports::check_scheme((target.secure, target.address.port), url.span, ["http", "https"], report);
 }
 
 /// Whether the URL is http and its host is known and another machine.

@@ -50,3 +50,18 @@ impl Begin {
         report.push(problem.help(help(usual)));
     }
 }
+
+/// Warns of a URL whose scheme is not the usual one at its port; `schemes` are the one without TLS and the one with it.
+pub(crate) fn check_scheme(
+    (secure, port): (bool, u16),
+    at: Span,
+    [plain, secured]: [&str; 2],
+    report: &mut Report,
+) {
+    let begin = if secure { Begin::AtOnce } else { Begin::Never };
+    begin.check(port, at, report, |usual| match usual {
+        Begin::Never => format!("write {plain}://"),
+        Begin::AtOnce => format!("write {secured}://"),
+        Begin::After(_) => "write the port that is meant".to_owned(),
+    });
+}

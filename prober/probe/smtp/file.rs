@@ -128,8 +128,8 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
             Secure::Implicit => Begin::AtOnce,
         };
         begin.check(place.port, at, report, |usual| match usual {
-            Begin::AtOnce => "write tls: implicit".to_owned(),
-            Begin::After(Protocol::Smtp) => "write tls: starttls".to_owned(),
+            Begin::AtOnce => format!("write smtp: {{ address: \"{place}\", tls: implicit }}"),
+            Begin::After(Protocol::Smtp) => format!("write smtp: {{ address: \"{place}\", tls: starttls }}"),
             _ => "mail is at port 25, 465 or 587".to_owned(),
         });
     }

@@ -109,7 +109,9 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
         begin.check(place.port, at, report, |usual| match usual {
             Begin::Never => "ask another port, like 443".to_owned(),
             Begin::AtOnce => "leave `starttls` out".to_owned(),
-            Begin::After(protocol) => format!("write starttls: {}", protocol.word()),
+            Begin::After(protocol) => {
+                format!("write tls: {{ address: \"{place}\", starttls: {} }}", protocol.word())
+            }
         });
     }
     let (roots, alpn, versions) = (roots?, alpn?, versions?);

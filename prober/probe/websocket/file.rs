@@ -16,7 +16,7 @@ use super::run::{MESSAGES_MAX, Round, Until, WebSocket};
 use super::url;
 use crate::http::given::{self, Reserved};
 use crate::net::keys;
-use crate::net::ports::Begin;
+use crate::net::ports;
 use crate::net::shared::Net;
 use crate::net::tls::{TlsChoice, Verify};
 use crate::octets::{self, Encoding, Payload};
@@ -186,12 +186,7 @@ fn place(given: Spanned<Template>, report: &mut Report) -> Option<Template> {
             return None;
         }
         Some(Ok(target)) => {
-            let begin = if target.secure { Begin::AtOnce } else { Begin::Never };
-            begin.check(target.address.port, given.span, report, |usual| match usual {
-                Begin::Never => "write ws://".to_owned(),
-                Begin::AtOnce => "write wss://".to_owned(),
-                Begin::After(_) => "write the port that is meant".to_owned(),
-            });
+            ports::check_scheme((target.secure, target.address.port), given.span, ["ws", "wss"], report);
         }
         None => {}
     }
