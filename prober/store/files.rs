@@ -123,7 +123,7 @@ pub(crate) fn remove_database(path: &Path) -> io::Result<()> {
 /// The exclusive right to a data directory; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 /// Why a directory could not be locked.
@@ -158,7 +158,15 @@ impl DirectoryLock {
         let _ = file.set_len(0);
         let _ = file.rewind();
         let _ = writeln!(file, "{}", std::process::id());
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirectoryLock {
+    /// Unlocks by name: closing alone leaves it locked for as long as a child that another thread has just forked has
+    /// a copy of the descriptor (flock(2)), which it has until it executes its program.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
@@ -196,7 +204,9 @@ mod tests {
             Err(LockError::Held(holder)) => assert_eq!(holder, std::process::id().to_string()),
             other => panic!("{other:?}"),
         }
+        let copied_by_a_fork = held.file.try_clone().unwrap();
         drop(held);
         DirectoryLock::take(dir.path()).unwrap();
+        drop(copied_by_a_fork);
     }
 }
