@@ -184,7 +184,7 @@ impl JsonTemplate {
     /// The value with every hole filled.
     ///
     /// # Errors
-    /// A capture or secret has no value in this run.
+    /// A capture or secret has no value in this run, or a capture is `null` where it is not the whole value.
     pub fn render(
         &self,
         scope: &crate::template::Scope<'_>,

@@ -52,10 +52,19 @@ pub enum Filter {
     Json,
 }
 
-/// A name that has no value in this run.
+/// Why a hole cannot be filled in this run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` has no value")]
-pub struct Unresolved(pub String);
+pub enum Unresolved {
+    /// The capture has no value.
+    #[error("`{0}` has no value")]
+    Capture(Arc<str>),
+    /// The capture is a JSON `null`, which a text would turn into a value that nobody meant: `/orders/null`.
+    #[error("`{0}` was captured as null, which is no text")]
+    Null(Arc<str>),
+    /// The region has no such secret.
+    #[error("the secret `{0}` is not there")]
+    Secret(Arc<str>),
+}
 
 /// What holes are filled from.
 #[derive(Debug)]
@@ -111,6 +120,11 @@ impl Captures {
     /// The value under `name`.
     pub fn get(&self, name: &str) -> Option<&Captured> {
         self.0.iter().find(|(known, _)| **known == *name).map(|(_, captured)| captured)
+    }
+
+    /// Whether there is a value under `name` that is not `null`.
+    pub fn names_something(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|captured| !captured.value.is_null())
     }
 
     /// All captures in order.
@@ -199,7 +213,7 @@ impl Template {
     /// The text with every hole filled.
     ///
     /// # Errors
-    /// A capture or secret has no value in this run.
+    /// A capture or secret has no value in this run, or a capture is `null`.
     pub fn render<'t>(&'t self, scope: &Scope<'_>) -> Result<Cow<'t, str>, Unresolved> {
         if let Some(text) = self.constant() {
             return Ok(Cow::Borrowed(text));
@@ -235,10 +249,14 @@ impl fmt::Display for Template {
 }
 
 fn fill(hole: &Hole, filters: &[Filter], scope: &Scope<'_>) -> Result<String, Unresolved> {
-    let value = fill_value(hole, scope)?;
-    let text = match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
+    let text = match (fill_value(hole, scope)?, hole) {
+        // Of JSON in JSON it is null, a number or an object as it is.
+        (value, _) if filters.first() == Some(&Filter::Json) => {
+            return Ok(filters.iter().skip(1).fold(value.to_string(), |text, filter| filter.apply(&text)));
+        }
+        (serde_json::Value::String(text), _) => text,
+        (serde_json::Value::Null, Hole::Capture(name)) => return Err(Unresolved::Null(Arc::clone(name))),
+        (other, _) => other.to_string(),
     };
     Ok(filters.iter().fold(text, |text, filter| filter.apply(&text)))
 }
@@ -250,11 +268,11 @@ fn fill(hole: &Hole, filters: &[Filter], scope: &Scope<'_>) -> Result<String, Un
 pub fn fill_value(hole: &Hole, scope: &Scope<'_>) -> Result<serde_json::Value, Unresolved> {
     match hole {
         Hole::Capture(name) => {
-            let captured = scope.captures.get(name).ok_or_else(|| Unresolved(name.to_string()))?;
+            let captured = scope.captures.get(name).ok_or_else(|| Unresolved::Capture(Arc::clone(name)))?;
             Ok(captured.value.clone())
         }
         Hole::Secret(name) => {
-            let value = scope.secrets.get(name).ok_or_else(|| Unresolved(format!("secrets.{name}")))?;
+            let value = scope.secrets.get(name).ok_or_else(|| Unresolved::Secret(Arc::clone(name)))?;
             Ok(value.into())
         }
         Hole::RunId => Ok(scope.run.id.to_string().into()),

@@ -14,6 +14,7 @@ use scenario::template::Captured;
 
 use super::meaning::{broken, of_time, reason_of, shown};
 use super::{now, walk};
+use crate::net::fault;
 use crate::net::phases;
 use crate::net::shared::Net;
 
@@ -84,6 +85,11 @@ impl<'a> Judge<'a> {
     /// From now on steps decide nothing.
     pub(super) fn begin_teardown(&mut self) {
         self.tearing_down = true;
+    }
+
+    /// Whether the steps of the teardown are on.
+    pub(super) const fn is_tearing_down(&self) -> bool {
+        self.tearing_down
     }
 
     /// What steps and attempts that failed had captured, for the steps of the teardown that come now.
@@ -343,7 +349,9 @@ impl<'a> Judge<'a> {
         self.leave_over(taken);
     }
 
-    fn leave_over(&mut self, taken: Vec<(Arc<str>, Captured)>) {
+    fn leave_over(&mut self, mut taken: Vec<(Arc<str>, Captured)>) {
+        // Null names nothing, and takes no place of what does.
+        taken.retain(|(_, captured)| !captured.value.is_null());
         self.left_over.retain(|(known, _)| taken.iter().all(|(name, _)| name != known));
         self.left_over.extend(taken);
     }
@@ -399,7 +407,7 @@ fn take(
             }
             Err(why) => {
                 let message = format!("`{name}` could not be captured: {why}");
-                failures.push(Failure::new(FailureClass::Incorrect, "assert.capture", message));
+                failures.push(Failure::new(FailureClass::Incorrect, fault::UNUSABLE, message));
             }
         }
     }

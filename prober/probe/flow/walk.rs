@@ -102,7 +102,7 @@ impl<'a> Walk<'a> {
         for (index, step) in steps.iter().enumerate() {
             for (name, captured) in self.judge.left_over() {
                 // The attempt that passed knows better than one before it.
-                if self.captures.get(&name).is_none() {
+                if !self.captures.names_something(&name) {
                     self.captures.set(name, captured);
                 }
             }
@@ -119,7 +119,7 @@ impl<'a> Walk<'a> {
     }
 
     async fn step(&mut self, step: &StepPlan<Net>, bounds: Bounds<'_>) {
-        if let Some(missing) = step.needs.iter().find(|need| self.captures.get(need).is_none()) {
+        if let Some(missing) = step.needs.iter().find(|need| self.is_missing(need)) {
             self.judge.skip_because(step, self.not_captured(missing));
             return;
         }
@@ -166,8 +166,19 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether what a step needs is not there; where something is removed, null is nothing to remove.
+    ///
+    /// Another step does not pass over it, since a run in which it did would be good.
+    fn is_missing(&self, name: &str) -> bool {
+        self.captures.get(name).is_none()
+            || self.judge.is_tearing_down() && !self.captures.names_something(name)
+    }
+
     /// `order_id was not captured (create-order failed)`, for a step that cannot run without it.
     fn not_captured(&self, name: &str) -> String {
+        if self.captures.get(name).is_some() {
+            return format!("{name} was captured as null");
+        }
         let mut steps = self.plan.steps().iter().chain(self.plan.teardown());
         let source = steps.find(|step| step.captures.iter().any(|capture| **capture.name() == *name));
         let state = source.and_then(|step| self.judge.state_of(&step.name).map(|state| (step, state)));

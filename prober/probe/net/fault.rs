@@ -24,6 +24,8 @@ pub(crate) const SECRET: &str = "local.secret";
 pub(crate) const CONFIG: &str = "local.config";
 /// The `error.type` of a step whose captures are not there; the flow turns it into a skipped step.
 pub(crate) const CAPTURE: &str = "local.capture";
+/// A value that the target gave earlier cannot be used for what it was taken for.
+pub(crate) const UNUSABLE: &str = "assert.capture";
 /// The `error.type` of a broken promise between our own parts.
 pub(crate) const BUG: &str = "local.bug";
 /// The `error.type` of an address family that this machine does not have.
@@ -177,10 +179,12 @@ pub(crate) fn weight(failure: &Failure) -> u8 {
 
 /// The failure of a template that cannot be filled.
 pub(crate) fn unresolved(error: &Unresolved) -> Failure {
-    match error.0.strip_prefix("secrets.") {
-        Some(name) => Failure::new(FailureClass::Local, SECRET, format!("the secret `{name}` is not there")),
-        None => Failure::new(FailureClass::Local, CAPTURE, error.to_string()),
-    }
+    let (class, error_type) = match error {
+        Unresolved::Secret(_) => (FailureClass::Local, SECRET),
+        Unresolved::Capture(_) => (FailureClass::Local, CAPTURE),
+        Unresolved::Null(_) => (FailureClass::Incorrect, UNUSABLE),
+    };
+    Failure::new(class, error_type, error.to_string())
 }
 
 /// The failure of an environment that lacks what a scenario needs.
@@ -193,7 +197,7 @@ pub(crate) fn unusable(template: &Template, what: &str) -> Failure {
     let captured = template.parts().iter().any(|part| matches!(part, Part::Hole(Hole::Capture(_), _)));
     if captured {
         let message = format!("a captured value cannot be used: {what}");
-        Failure::new(FailureClass::Incorrect, "assert.capture", message)
+        Failure::new(FailureClass::Incorrect, UNUSABLE, message)
     } else {
         config(what)
     }

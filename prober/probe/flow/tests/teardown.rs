@@ -238,6 +238,9 @@ async fn what_an_earlier_attempt_made_is_cleaned_up() {
         ([ONE, (503, r#"{"id":"o-2"}"#), NONE], "o-2", false, "assert.status"),
         ([ONE, (503, r#"{"id":"o-2"}"#), (503, r#"{"id":"o-3"}"#)], "o-3", false, "assert.status"),
         ([ONE, (201, r#"{"id":"o-2"}"#), NONE], "o-2", true, ""),
+        // Null names nothing: not what a later step asks for, nor what is removed.
+        ([ONE, (503, r#"{"id":null}"#), NONE], "o-1", false, "assert.status"),
+        ([ONE, (201, r#"{"id":null}"#), NONE], "o-1", false, "assert.capture"),
     ] {
         let expected = (vec![format!("/orders/{deleted}")], looked, failure.to_owned());
         assert_eq!(deleted_after(answers).await, expected, "{answers:?}");
