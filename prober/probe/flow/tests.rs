@@ -22,6 +22,7 @@ use crate::net::shared::{Net, NetConfig, Shared};
 
 mod advances;
 mod fake;
+mod families;
 mod null;
 mod policy;
 mod poll;

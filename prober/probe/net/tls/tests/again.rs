@@ -10,7 +10,9 @@ use model::step::Phase;
 use rustls::AlertDescription;
 use testkit::pki::{Flaw, Identity, Pki, WEAK, Weak, weak};
 use testkit::scripted::{Move, Scripted, say};
-use testkit::servers::{Doq, Dovecot, MariaDb, OpenSsl, PassOn, Plaintext, Postgres};
+use testkit::servers::{
+    Doq, Dovecot, MariaDb, Nats, NatsSetup, OpenSsl, PassOn, Plaintext, Postgres, Python, Quic,
+};
 
 use crate::net::banner::Banner;
 use crate::net::tls::Handshake;
@@ -44,6 +46,7 @@ fn steps(port: u16, ca: &str) -> Vec<String> {
         format!(
             "dns: {{ name: shop.test, resolvers: [\"https://{to}/dns-query\"], server_name: localhost, ca: {ca} }}"
         ),
+        format!("s3: {{ endpoint: \"https://localhost:{port}\", bucket: exports, ca: {ca} }}"),
     ]
 }
 
@@ -178,6 +181,26 @@ async fn the_way_to_it_is_gone_twice() {
         let told = told(&judge_with(&step, &[("dsn", &dsn)]).await);
         assert!(told.starts_with(OURS), "{dsn}: {told}");
     }
+}
+
+#[tokio::test]
+async fn servers_that_others_wrote_in_go_refuse_the_same_way() {
+    let (identity, ca, _folder) = identity("secp521r1");
+    let identity = identity.served_as(identity.chain.clone());
+    let nats = Nats::start(&NatsSetup { identity: Some(&identity), ..NatsSetup::default() });
+    let port = nats.addr().port();
+    let step = format!("jetstream: {{ address: \"localhost:{port}\", stream: ORDERS, tls: true, ca: {ca} }}");
+    assert_eq!(told(&judge(&step).await), format!("{OURS}one of P-521"));
+}
+
+#[cfg(feature = "http3")]
+#[tokio::test]
+async fn pages_over_quic_are_asked_for_a_second_time_too() {
+    let (identity, ca, _folder) = identity("ed448");
+    let server = Python::http3(&identity.served_as(identity.chain.clone()), &Quic::default());
+    let port = server.addr().port();
+    let step = format!("http: {{ url: \"https://localhost:{port}/\", http_version: \"3\", ca: {ca} }}");
+    assert_eq!(told(&judge(&step).await), format!("{OURS}one of Ed448"));
 }
 
 #[cfg(feature = "doq")]
