@@ -7,10 +7,12 @@ use model::slot::Stream;
 use model::time::Timestamp;
 use rusqlite::Connection;
 
-use crate::open::Store;
+use crate::epochs::ceil_ms;
+use crate::error::ReadError;
 use crate::part;
-use crate::plans::{Expected, ceil_ms};
-use crate::reader::{ReadError, StoredRun, word};
+use crate::plans::Expected;
+use crate::reader::{StoredRun, word};
+use crate::shared::Store;
 
 /// What became of one stream's slots in a window.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use model::missed::{COUNT_MAX, MissedSlots};
 use model::slot::Stream;
 use model::time::Timestamp;
 
+use crate::epochs::origin_text;
+use crate::error::ReadError;
 use crate::heads::Heads;
 use crate::marks::Marks;
-use crate::plans::origin_text;
-use crate::reader::ReadError;
 
 /// One stored event.
 #[derive(Debug)]

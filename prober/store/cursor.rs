@@ -5,11 +5,12 @@ use std::sync::Arc;
 use model::event::SliEvent;
 use rusqlite::params;
 
+use crate::error::ReadError;
 use crate::meta;
-use crate::open::{Shared, Store};
 use crate::part::PartInfo;
-use crate::reader::{ReadError, Reader, StoredRun, body};
+use crate::reader::{Reader, StoredRun, body};
 use crate::recent::Place;
+use crate::shared::{Shared, Store};
 
 /// Events in the order of their numbers.
 #[derive(Clone, Debug, Default)]

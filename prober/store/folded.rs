@@ -10,9 +10,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::cursor::{Batch, Cursor};
-use crate::open::Store;
+use crate::error::ReadError;
 use crate::outbox::{NewDelivery, Queued, enqueue};
-use crate::reader::{ReadError, Reader};
+use crate::reader::Reader;
+use crate::shared::Store;
 use crate::stats::Stats;
 use model::time::Timestamp;
 

@@ -11,10 +11,10 @@ use model::slot::Stream;
 use model::time::Timestamp;
 use rusqlite::params;
 
+use crate::epochs;
+use crate::error::ReadError;
 use crate::meta::Meta;
-use crate::open::Store;
-use crate::plans;
-use crate::reader::ReadError;
+use crate::shared::Store;
 
 /// The table; made in older files when they are opened.
 pub(crate) const SCHEMA: &str = "
@@ -62,7 +62,7 @@ impl Meta {
             let mut rows = select.query([from_ms])?;
             let mut found = Intents::new();
             while let Some(row) = rows.next()? {
-                found.entry(plans::stream(row, 0)?).or_default().insert(row.get(3)?);
+                found.entry(epochs::stream(row, 0)?).or_default().insert(row.get(3)?);
             }
             Ok(found)
         })

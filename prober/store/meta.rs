@@ -5,12 +5,8 @@ use std::sync::Mutex;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::error::OpenError;
 use crate::files::Files;
-use crate::folded;
-use crate::intents;
-use crate::notes;
-use crate::open::OpenError;
-use crate::outbox;
 use crate::sqlite::{self, Depth, Promise};
 use crate::stats::DropCause;
 
@@ -46,7 +42,8 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
-    pub(crate) fn open(files: &Files) -> Result<Self, OpenError> {
+    /// Opens the file, or makes it; `later` are the schemas of tables that are added to what is there.
+    pub(crate) fn open(files: &Files, later: &[&str]) -> Result<Self, OpenError> {
         let path = files.meta();
         let found = path.try_exists().map_err(|error| OpenError::io(&path, error))?;
         if found {
@@ -57,8 +54,7 @@ impl Meta {
         let connect =
             |promise| sqlite::open_write(&path, promise).map_err(|error| OpenError::sqlite(&path, error));
         let (durable, cheap) = (connect(Promise::Durable)?, connect(Promise::Cheap)?);
-        // Tables that came later than the format; a version that does not know them leaves them alone.
-        for schema in [outbox::SCHEMA, folded::SCHEMA, notes::SCHEMA, intents::SCHEMA] {
+        for schema in later {
             durable.execute_batch(schema).map_err(|error| OpenError::sqlite(&path, error))?;
         }
         Ok(Self { durable: Mutex::new(durable), cheap: Mutex::new(cheap), path })

@@ -6,8 +6,8 @@
 use model::time::Timestamp;
 use rusqlite::{Row, params};
 
-use crate::open::Store;
-use crate::reader::ReadError;
+use crate::error::ReadError;
+use crate::shared::Store;
 
 /// The table; made in older files when they are opened.
 pub(crate) const SCHEMA: &str = "

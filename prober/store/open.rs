@@ -1,145 +1,34 @@
-//! Opening a data directory, and the handle that everybody shares.
+//! Opening a data directory.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
 
-use model::high_mark::HighMark;
-use model::slot::Stream;
 use model::time::{Clock, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::append::Tail;
+use crate::epochs::Epochs;
+use crate::error::OpenError;
 use crate::files::{self, DirectoryLock, Files, LockError, PartName};
+use crate::folded;
 use crate::heads::Heads;
+use crate::intents;
 use crate::marks::Marks;
 use crate::meta::{self, Meta};
+use crate::notes;
+use crate::outbox;
 use crate::part::{self, Part, PartInfo};
-use crate::plans::Epochs;
-use crate::reader::{ReadError, Reader};
 use crate::recent::Recent;
-use crate::sqlite::{self, Depth, Trouble, trouble};
+use crate::shared::{Config, Shared, Store};
+use crate::sqlite::{self, Depth};
 use crate::stats::{DropCause, Health, Stats};
 use crate::writer::{Record, Writer};
 
-/// Where the store is and how much it keeps.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The data directory; made if it is not there.
-    pub dir: PathBuf,
-    /// How long events are kept once every cursor has passed them.
-    pub age_max: Duration,
-    /// Bytes of all part files together, at least 8 MiB; stronger than cursors.
-    pub bytes_max: u64,
-    /// Records that wait for the writer; when it is full, senders wait.
-    pub queue_records: usize,
-    /// The most events kept in memory for readers that have not had them yet.
-    pub recent_events: usize,
-    /// The cursor that has to get everything: events that it has not passed never go without a word. `None`: none has to.
-    pub held_by: Option<String>,
-}
-
-impl Config {
-    /// The defaults in `dir`: 30 days, 1 GiB.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            age_max: Duration::from_hours(30 * 24),
-            bytes_max: 1 << 30,
-            queue_records: 4_096,
-            recent_events: 1_024,
-            held_by: None,
-        }
-    }
-
-    /// The size at which a part is followed by the next: an eighth of all, at most 256 MiB.
-    pub(crate) fn part_bytes_max(&self) -> u64 {
-        (self.bytes_max.max(8 << 20) / 8).min(256 << 20)
-    }
-}
-
-/// Why a data directory could not be opened; nothing in it was changed or removed.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The path is something else.
-    #[error("data directory {} is not a directory", .0.display())]
-    NotADirectory(PathBuf),
-    /// There is none to be read.
-    #[error("there are no events yet: no data directory {}; `prober serve` makes it, --data names another one", .0.display())]
-    Missing(PathBuf),
-    /// Another prober has it.
-    #[error("data directory {} is in use by another prober{holder}; stop it or choose another directory", dir.display())]
-    Locked {
-        /// The directory.
-        dir: PathBuf,
-        /// ` (process 123)`, or empty.
-        holder: String,
-    },
-    /// A file is damaged or is not ours.
-    #[error("store file {} cannot be used: {detail}; move it away to start without it", path.display())]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        detail: String,
-    },
-    /// A file was written by a newer version.
-    #[error("store file {} has format {found}, the newest this version knows is {known}; use a newer prober", path.display())]
-    TooNew {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        found: i32,
-        /// Ours.
-        known: i32,
-    },
-    /// There is no space left.
-    #[error("no space left to open {}", .0.display())]
-    Full(PathBuf),
-    /// The system refused.
-    #[error("{} could not be opened: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// SQLite refused.
-    #[error("store file {} could not be opened: {source}", path.display())]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
-    },
-}
-
-impl OpenError {
-    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(path.to_owned()),
-            _ => Self::Io { path: path.to_owned(), source },
-        }
-    }
-
-    pub(crate) fn corrupt(path: &Path, detail: impl Into<String>) -> Self {
-        // SQLite says on several lines which database it means; the last one says what is wrong.
-        let detail: String = detail.into();
-        let detail = detail.trim_end().lines().last().unwrap_or_default().to_owned();
-        Self::Corrupt { path: path.to_owned(), detail }
-    }
-
-    pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
-        match trouble(&source) {
-            Trouble::Full => Self::Full(path.to_owned()),
-            Trouble::Corrupt => Self::corrupt(path, source.to_string()),
-            Trouble::Other => Self::Sqlite { path: path.to_owned(), source },
-        }
-    }
-}
+/// The tables of `meta.db` that came later than its format; a version that does not know them leaves them alone.
+const LATER: [&str; 4] = [outbox::SCHEMA, folded::SCHEMA, notes::SCHEMA, intents::SCHEMA];
 
 /// What opening gives: the handle, the way in, and the thread's work.
 #[derive(Debug)]
@@ -150,38 +39,6 @@ pub struct Opened {
     pub queue: mpsc::Sender<Record>,
     /// To be given a thread of its own: [`Writer::recover`], then [`Writer::run`].
     pub writer: Writer,
-}
-
-/// The handle of an open store; clones share it.
-#[derive(Clone, Debug)]
-pub struct Store {
-    pub(crate) shared: Arc<Shared>,
-}
-
-/// What handle, writer and readers have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) files: Files,
-    pub(crate) meta: Meta,
-    pub(crate) stats: Stats,
-    pub(crate) health: watch::Sender<Health>,
-    /// The last committed number.
-    pub(crate) durable: watch::Sender<u64>,
-    /// How many changes of alerts were queued since the store was opened.
-    pub(crate) outbox: watch::Sender<u64>,
-    /// All parts, oldest first; the last is being written. Set by the writer only.
-    pub(crate) parts: RwLock<Vec<PartInfo>>,
-    /// Heads of committed rows. Set by the writer only.
-    pub(crate) heads: RwLock<Heads>,
-    /// Marks of committed events. Set by the writer only.
-    pub(crate) marks: RwLock<Marks>,
-    pub(crate) recent: Mutex<Recent>,
-    pub(crate) epochs: RwLock<Epochs>,
-    /// Slots before this were dropped with their part.
-    pub(crate) dropped_until_ms: AtomicI64,
-    /// Held as long as anybody has the store.
-    _lock: DirectoryLock,
 }
 
 impl Store {
@@ -195,7 +52,7 @@ impl Store {
         let files = Files { dir: config.dir.clone() };
         let lock = lock_directory(&files.dir)?;
         files.remove_unfinished().map_err(|error| OpenError::io(&files.dir, error))?;
-        let meta = Meta::open(&files)?;
+        let meta = Meta::open(&files, &LATER)?;
         let names = known_parts(&files)?;
         let seq_floor = seq_floor(&meta)?;
         let (part, parts, tail, checkpoint) = open_parts(&files, names, seq_floor, clock.now())?;
@@ -229,61 +86,6 @@ impl Store {
         let store = Self { shared: Arc::clone(&shared) };
         let writer = Writer::new(shared, records, clock, (part, tail, checkpoint));
         Ok(Opened { store, queue, writer })
-    }
-
-    /// Announces the last durable sequence number, 0 before the first; what a reader waits on.
-    pub fn durable(&self) -> watch::Receiver<u64> {
-        self.shared.durable.subscribe()
-    }
-
-    /// Announces whether the store can write.
-    pub fn health(&self) -> watch::Receiver<Health> {
-        self.shared.health.subscribe()
-    }
-
-    /// The store's counters.
-    pub fn stats(&self) -> &Stats {
-        &self.shared.stats
-    }
-
-    /// A reader with connections of its own.
-    pub fn reader(&self) -> Reader {
-        Reader::of(Arc::clone(&self.shared))
-    }
-
-    /// The greatest values that the stream's runs have seen, as far as their events are durable.
-    pub fn high_marks(&self, stream: &Stream) -> Vec<HighMark> {
-        self.shared.marks.read().expect("no holder panics").get(stream).to_vec()
-    }
-
-    /// How often the directory was opened for writing, this time included.
-    ///
-    /// # Errors
-    /// The file beside the events could not be read.
-    pub fn boots(&self) -> Result<u64, ReadError> {
-        let meta = &self.shared.meta;
-        let boots = meta.state(meta::BOOTS).map_err(|error| ReadError::of(&meta.path, error))?;
-        Ok(boots.unwrap_or(0).cast_unsigned())
-    }
-
-    /// Notes that the prober stopped in order at `now`: slots from then on are `drain`, not `interrupted`.
-    ///
-    /// # Errors
-    /// The note could not be written.
-    pub fn mark_clean_stop(&self, now: Timestamp) -> Result<(), ReadError> {
-        let meta = &self.shared.meta;
-        let noted = meta.durably(|conn| meta::write_state(conn, meta::CLEAN_STOP_MS, now.as_millis()));
-        noted.map_err(|error| ReadError::of(&meta.path, error))
-    }
-}
-
-impl Shared {
-    pub(crate) fn part_list(&self) -> Vec<PartInfo> {
-        self.parts.read().expect("no holder panics").clone()
-    }
-
-    pub(crate) fn accounted_from_ms(&self) -> i64 {
-        self.dropped_until_ms.load(Ordering::Relaxed)
     }
 }
 

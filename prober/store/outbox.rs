@@ -19,8 +19,8 @@ use std::collections::BTreeSet;
 use model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use crate::open::Store;
-use crate::reader::ReadError;
+use crate::error::ReadError;
+use crate::shared::Store;
 
 /// Rows that may wait for one route.
 pub const OPEN_MAX: u64 = 10_000;

@@ -3,9 +3,10 @@
 use model::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::open::Store;
+use crate::error::ReadError;
 use crate::outbox::{QueuedDelivery, select};
-use crate::reader::{ReadError, Reader};
+use crate::reader::Reader;
+use crate::shared::Store;
 
 /// The most changes that one look gives.
 pub const OUTBOX_LIMIT_MAX: usize = 1_000;

@@ -13,9 +13,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::append::{EventRow, Group, MissedRow, Row, Tail};
+use crate::error::OpenError;
 use crate::files::{Files, PartName};
 use crate::marks;
-use crate::open::OpenError;
 use crate::sqlite::{self, Promise};
 use slots::{SETTLED, UPGRADED};
 

@@ -11,8 +11,9 @@ use model::slot::{Slot, SlotId, Stream};
 use model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Statement, StatementStatus};
 
+use crate::error::ReadError;
 use crate::part::{self, PartInfo};
-use crate::reader::{ReadError, Reader, StoredRun, word};
+use crate::reader::{Reader, StoredRun, word};
 use conditions::Conditions;
 
 /// The most events that one query gives.

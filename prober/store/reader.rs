@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use model::event::{Origin, SliEvent};
@@ -12,50 +12,13 @@ use model::slot::Stream;
 use model::time::Timestamp;
 use rusqlite::{Connection, Row};
 
+use crate::epochs::origin_from;
+use crate::error::{OpenError, ReadError};
 use crate::files::{Files, PartName};
 use crate::heads::{Head, Heads};
-use crate::open::{OpenError, Shared};
 use crate::part::{self, PartInfo};
-use crate::plans::origin_from;
-use crate::sqlite::{self, Depth, Trouble, trouble};
-
-/// Why stored events, plans or cursors could not be read or noted.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// A file is damaged.
-    #[error("store file {} is damaged: {detail}; stop the prober and move it away", path.display())]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        detail: String,
-    },
-    /// SQLite refused.
-    #[error("store file {}: {source}", path.display())]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
-    },
-    /// The directory could not be listed.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl ReadError {
-    pub(crate) fn of(path: &Path, source: rusqlite::Error) -> Self {
-        match trouble(&source) {
-            Trouble::Corrupt => Self::Corrupt { path: path.to_owned(), detail: source.to_string() },
-            _ => Self::Sqlite { path: path.to_owned(), source },
-        }
-    }
-}
+use crate::shared::{Shared, Store};
+use crate::sqlite::{self, Depth};
 
 /// Reads stored events for one reader at a time.
 #[derive(Debug)]
@@ -89,6 +52,13 @@ enum Source {
 const OPEN_PARTS: usize = 4;
 /// Origins kept; beyond that all are read again.
 const ORIGINS: usize = 20_000;
+
+impl Store {
+    /// A reader with connections of its own.
+    pub fn reader(&self) -> Reader {
+        Reader::of(Arc::clone(&self.shared))
+    }
+}
 
 impl Reader {
     /// A reader of a data directory without the right to write, also while a prober is using it.

@@ -10,11 +10,13 @@ use model::outcome::Reason;
 use model::slot::{Cadence, Stream};
 use model::time::Timestamp;
 
+use crate::epochs::{self, ceil_ms, origin_from};
+use crate::error::ReadError;
 use crate::meta;
-use crate::open::{Shared, Store};
 use crate::part::PartInfo;
-use crate::plans::{self, Expected, ceil_ms, origin_from};
-use crate::reader::{ReadError, Reader, StoredRun};
+use crate::plans::Expected;
+use crate::reader::{Reader, StoredRun};
+use crate::shared::{Shared, Store};
 use crate::writer::{WriteError, Writer};
 
 /// What recovery found.
@@ -172,7 +174,7 @@ fn gaps(shared: &Shared, from_ms: i64, to_ms: i64) -> Result<Vec<Gap>, WriteErro
         let mut select = conn.prepare(sql)?;
         let rows = select.query_map([from_ms, to_ms], |row| {
             let (from, to) = (Timestamp::from_millis(row.get(4)?), Timestamp::from_millis(row.get(5)?));
-            Ok((plans::stream(row, 0)?, plans::cadence(row, 3)?, from, to, row.get::<_, String>(6)?))
+            Ok((epochs::stream(row, 0)?, epochs::cadence(row, 3)?, from, to, row.get::<_, String>(6)?))
         })?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     })?;

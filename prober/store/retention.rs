@@ -7,8 +7,8 @@ use std::time::Duration;
 use model::time::Timestamp;
 
 use crate::files;
-use crate::open::Shared;
 use crate::part::PartInfo;
+use crate::shared::Shared;
 use crate::stats::DropCause;
 
 const DAY: Duration = Duration::from_hours(24);

@@ -7,9 +7,10 @@ use model::slot::{Slot, SlotId, Stream};
 use model::time::Timestamp;
 use rusqlite::{Connection, params};
 
+use crate::error::ReadError;
 use crate::part::PartInfo;
 use crate::query::EventSummary;
-use crate::reader::{ReadError, Reader, StoredRun, word};
+use crate::reader::{Reader, StoredRun, word};
 
 impl Reader {
     /// Hands over every scheduled event of slots in `[since, until)`; inside a part in the order of their slots, runs
@@ -25,7 +26,7 @@ impl Reader {
         until: Timestamp,
         mut take: impl FnMut(&Stream, EventSummary),
     ) -> Result<(), ReadError> {
-        let span = (crate::plans::ceil_ms(since), crate::plans::ceil_ms(until));
+        let span = (crate::epochs::ceil_ms(since), crate::epochs::ceil_ms(until));
         let streams: HashMap<i64, Stream> =
             self.heads()?.iter().map(|(stream, head)| (head.id, stream.clone())).collect();
         let parts = self.parts()?;

@@ -16,10 +16,11 @@ use model::outcome::Reason;
 use model::slot::Stream;
 use model::time::Timestamp;
 
-use crate::open::{Config, Shared};
+use crate::error::ReadError;
 use crate::part::{self, PartInfo};
-use crate::reader::{ReadError, Reader, StoredRun, body};
+use crate::reader::{Reader, StoredRun, body};
 use crate::recovery::runs;
+use crate::shared::{Config, Shared};
 use crate::stats::{DropCause, Stats};
 use crate::writer::{WriteError, Writer};
 

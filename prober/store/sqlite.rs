@@ -5,10 +5,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
+use crate::error::OpenError;
 use crate::files;
-use crate::open::OpenError;
 
 /// The format of every file that this version writes.
 pub const FORMAT: i32 = 1;
@@ -142,29 +142,5 @@ pub(crate) fn examine(path: &Path, tables: &[&str], depth: Depth) -> Result<(), 
     match whole.map_err(|error| OpenError::sqlite(path, error))? {
         Some(detail) => Err(OpenError::corrupt(path, detail)),
         None => Ok(()),
-    }
-}
-
-/// What kind of trouble an error of SQLite is.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    Full,
-    Corrupt,
-    Other,
-}
-
-/// Sorts an error of SQLite.
-pub(crate) fn trouble(error: &rusqlite::Error) -> Trouble {
-    match error {
-        // A value of the wrong type or text that is not UTF-8 is damage, not a mistake of the caller.
-        rusqlite::Error::FromSqlConversionFailure(..)
-        | rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::Utf8Error(..) => Trouble::Corrupt,
-        _ => match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Trouble::Full,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Trouble::Corrupt,
-            _ => Trouble::Other,
-        },
     }
 }

@@ -13,12 +13,14 @@ use model::time::{Clock, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::append::{Group, Row, Tail};
+use crate::error::OpenError;
+use crate::error::ReadError;
+use crate::error::{Trouble, trouble};
 use crate::files::{self, PartName};
 use crate::meta;
-use crate::open::{OpenError, Shared};
 use crate::part::Part;
-use crate::reader::{ReadError, Reader};
-use crate::sqlite::{Trouble, trouble};
+use crate::reader::Reader;
+use crate::shared::Shared;
 use crate::stats::{Health, Stats};
 
 /// What the writer is told.

@@ -6,8 +6,8 @@ use model::time::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
 use super::{NewDelivery, Queued, enqueue};
-use crate::open::Store;
-use crate::reader::ReadError;
+use crate::error::ReadError;
+use crate::shared::Store;
 
 impl Store {
     /// Notes that the receiver has row `id`; gives whether it was open until now.

@@ -6,8 +6,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::{EventFilter, LIMIT_MAX, StoredEvent, steps_of};
+use crate::epochs::ceil_ms;
 use crate::part::PartInfo;
-use crate::plans::ceil_ms;
 use crate::reader::{StoredRun, body};
 
 /// The filter with times in ms and the prefix as a range of ids.

@@ -9,8 +9,8 @@ use model::missed::MissedSlots;
 
 use super::{WriteError, Writer};
 use crate::append::{Group, Lookup, Tail};
+use crate::error::ReadError;
 use crate::part;
-use crate::reader::ReadError;
 
 impl Writer {
     pub(super) fn add_event(&mut self, event: Arc<SliEvent>) -> Result<(), WriteError> {
