@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use model::alert::Alert;
 use model::event::SliEvent;
-use model::outcome::{Mark, Reason, Verdict};
+use model::outcome::Reason;
 use model::slot::{SlotId, Stream};
 use model::time::Timestamp;
 
-use crate::count::Count;
-use crate::evidence::Evidence;
-use crate::good::Took;
-use crate::promise::{Feed, Promise};
+pub use crate::change::{Change, Transition};
+use crate::promise::Promise;
+use crate::slot::{Slot, late_after};
 use crate::standing::Standing;
-use crate::state::{Slo, Slot};
+use crate::state::Slo;
 
 /// The distance of two ticks; they lie on multiples of it since the epoch.
 pub const TICK: Duration = Duration::from_secs(10);
@@ -28,8 +27,6 @@ const SKIM: Duration = Duration::from_hours(1);
 /// Without any event for longer than this, ticks are left out.
 const QUIET_MAX: Duration = Duration::from_hours(30 * 24);
 
-/// How long a bad run may be held until it is known whether the prober was at fault.
-const IN_DOUBT: Duration = Duration::from_secs(30);
 /// Less than this is no absence: ticks are judged when it is over.
 const ABSENT_LEAST: Duration = Duration::from_secs(30);
 
@@ -37,36 +34,6 @@ const WEEK: Duration = Duration::from_hours(7 * 24);
 
 /// Good and bad runs, week by week.
 pub type Weeks = Vec<(u64, u64)>;
-
-/// A change of an alert.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The alert as it is after the change.
-    pub alert: Alert,
-    /// What happened.
-    pub transition: Transition,
-}
-
-/// What happened to an alert.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Transition {
-    /// It began to fire.
-    Fired,
-    /// What it is about is over.
-    Cleared,
-    /// A planned maintenance began, by its name.
-    Muted(Arc<str>),
-    /// The promise, or what its labels were, is no longer there.
-    Gone,
-}
-
-impl Change {
-    /// Names this change: the same after every replay, and no other has it.
-    pub fn key(&self) -> String {
-        let word = if self.alert.is_firing() { "firing" } else { "resolved" };
-        format!("{}/{word}", self.alert.episode())
-    }
-}
 
 /// Folds events into promises and says how their alerts change.
 #[derive(Clone, Debug)]
@@ -187,7 +154,7 @@ impl Evaluator {
         self.newest = self.newest.max(event.recorded);
         if self.feeds.contains_key(&(Arc::clone(scenario), Arc::clone(region))) {
             let waiting =
-                Waiting { scenario: Arc::clone(scenario), region: Arc::clone(region), slot: slot(event) };
+                Waiting { scenario: Arc::clone(scenario), region: Arc::clone(region), slot: Slot::of(event) };
             self.waiting.insert((event.recorded, event.slot.scheduled, event.slot.id), waiting);
         }
         self.settle(self.newest.minus(SETTLE), changes);
@@ -322,23 +289,4 @@ fn tick_from(at: Timestamp) -> Timestamp {
 /// Whether `at` lies on a multiple of `step` since the epoch.
 fn is_multiple(at: Timestamp, step: Duration) -> bool {
     i64::try_from(step.as_nanos()).is_ok_and(|step| at.as_nanos().rem_euclid(step) == 0)
-}
-
-/// How long after its slot's start a run of a stream is too late to start an alert.
-pub(crate) fn late_after(feed: &Feed) -> Duration {
-    feed.interval.saturating_mul(2).saturating_add(feed.timeout).saturating_add(IN_DOUBT)
-}
-
-/// An event, reduced to what promises need.
-pub(crate) fn slot(event: &SliEvent) -> Slot {
-    let bad = event.verdict() == Verdict::Bad;
-    Slot {
-        scheduled: event.slot.scheduled,
-        finished: event.finished.unwrap_or(event.recorded),
-        count: Count::of(event.outcome.reason),
-        id: event.slot.id,
-        took: Took::of(event),
-        evidence: bad.then(|| Evidence::of(event)),
-        unvouched: event.outcome.marks.contains(&Mark::Unvouched),
-    }
 }

@@ -8,7 +8,8 @@ use crate::count::Count;
 use crate::evidence::Evidence;
 use crate::good::Judged;
 use crate::region::Seen;
-use crate::state::{Kept, Slo, Slot};
+use crate::slot::Slot;
+use crate::state::{Kept, Slo};
 use crate::streak::Run;
 
 impl Slo {

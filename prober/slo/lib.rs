@@ -34,7 +34,10 @@ pub mod snapshot;
 pub mod standing;
 
 mod adjust;
+mod adjusted;
+mod alerts;
 mod bytes;
+mod change;
 mod column;
 mod curve;
 mod evidence;
@@ -45,6 +48,7 @@ mod judge;
 mod period;
 mod region;
 mod ring;
+mod slot;
 mod state;
 mod streak;
 mod watch;

@@ -15,10 +15,11 @@ use flate2::write::DeflateEncoder;
 use model::slot::SlotId;
 use model::time::Timestamp;
 
-use crate::adjust::Adjusted;
+use crate::adjusted::Adjusted;
 use crate::bytes::{Broken, In, Out};
+use crate::change::{Change, Transition};
 use crate::count::Count;
-use crate::evaluator::{Change, Evaluator, Transition, Turn, Waiting, sorted};
+use crate::evaluator::{Evaluator, Turn, Waiting, sorted};
 use crate::evidence::{Evidence, slot_id};
 use crate::expected::Rates;
 use crate::good::Took;
@@ -26,7 +27,8 @@ use crate::history::History;
 use crate::period::Going;
 use crate::promise::Promise;
 use crate::region::Region;
-use crate::state::{Kept, Slo, Slot};
+use crate::slot::Slot;
+use crate::state::{Kept, Slo};
 use crate::watch::{self, Watch};
 
 /// The format that this version writes.

@@ -8,7 +8,7 @@ use model::objective::Objective;
 use model::policy::BurnRule;
 use model::time::Timestamp;
 
-use crate::adjust::Adjusted;
+use crate::adjusted::Adjusted;
 use crate::budget::Budget;
 use crate::burn::Burn;
 use crate::count::Tally;
