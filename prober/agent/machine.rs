@@ -18,8 +18,6 @@ use schedule::distrust::{Doubts, Own};
 use schedule::lag::{self, Lateness};
 use tokio_util::sync::CancellationToken;
 
-use super::metrics::open_files_max;
-
 /// How often the machine is looked at.
 const EVERY: Duration = Duration::from_secs(1);
 /// How often a timer of the runtime is looked at.
@@ -161,4 +159,9 @@ async fn pause((doubts, lateness): (&Doubts, &mut Lateness), end: Instant, stop:
 /// Reads files on a thread that measures nothing; `None` if the runtime ends.
 async fn blocking<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(read).await.ok()
+}
+
+/// The soft limit on open files.
+pub(crate) fn open_files_max() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
 }

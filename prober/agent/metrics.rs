@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::alerts::Board;
 use super::fleet::shown::{self, Shown};
-use super::machine::{kernel_clock, open_files};
+use super::machine::{kernel_clock, open_files, open_files_max};
 use super::pumps::Sinks;
 use super::slo::Standings;
 
@@ -101,9 +101,4 @@ pub(crate) fn process(started: Timestamp) -> Option<Process> {
         cpu_seconds: ticks as f64 / rustix::param::clock_ticks_per_second() as f64,
         start_seconds: started.as_seconds_f64(),
     })
-}
-
-/// The soft limit on open files.
-pub(crate) fn open_files_max() -> u64 {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
 }

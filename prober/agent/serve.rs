@@ -21,7 +21,7 @@ use super::again::Again;
 use super::alerts::{self};
 use super::files::Place;
 use super::load::{Loaded, Loader};
-use super::metrics::open_files_max;
+use super::machine::open_files_max;
 use super::notify::{Notify, Systemd};
 use super::pages::Pages;
 use super::parts::{Parts, ReloadRequest};

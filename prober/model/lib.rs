@@ -36,3 +36,4 @@ pub mod time;
 
 mod decimal;
 mod event_json;
+mod failure;

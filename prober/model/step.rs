@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attribute::{Attributes, Text};
-use crate::outcome::Failure;
+use crate::failure::Failure;
 
 /// A part of a hop that is measured by itself.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

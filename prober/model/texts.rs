@@ -6,7 +6,8 @@
 //! Deliberately absent: names, which come from the scenario's file and not from the run.
 
 use crate::attribute::AttributeValue;
-use crate::outcome::{Failure, MESSAGE_MAX, Outcome, cut};
+use crate::failure::{Failure, MESSAGE_MAX, cut};
+use crate::outcome::Outcome;
 use crate::step::{
     AddressAttempt, AssertionRecord, AttemptRecord, BODY_SHOWN_MAX, Exchange, Hop, Message, PollRecord,
     SHOWN_MAX, StepRecord,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use model::time::{Clock as _, SystemClock, Timestamp};
 
 use super::{Finding, Patient, fail, ok, warn};
+use crate::agent::machine::open_files_max;
 use crate::agent::machine::{keeper, kernel_clock, room};
-use crate::agent::metrics::open_files_max;
 use crate::agent::serve::in_flight_max;
 
 /// A clock that shows less was never set: the first day of the year in which this program was begun.

@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 use super::timing_key;
 use crate::attribute::{AttributeValue, Attributes};
 use crate::event::{Origin, SCHEMA, SliEvent, Trigger};
+use crate::failure::{Failure, FailureClass};
 use crate::high_mark::{HighMark, MarkValue};
-use crate::outcome::{Failure, FailureClass, Mark, Outcome};
+use crate::outcome::{Mark, Outcome};
 use crate::slot::{SlotId, Stream};
 use crate::step::{
     AddressAttempt, AssertionRecord, AttemptRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan,

@@ -7,8 +7,8 @@ use super::timing_key;
 use crate::address_text::write_socket;
 use crate::attribute::{AttributeValue, Attributes};
 use crate::event::{SCHEMA, SliEvent, Trigger};
+use crate::failure::Failure;
 use crate::high_mark::{HighMark, MarkValue};
-use crate::outcome::Failure;
 use crate::step::{
     AddressAttempt, AssertionRecord, AttemptRecord, Exchange, Hop, Message, Part, Phase, PhaseSpan,
     PollRecord, StepRecord,

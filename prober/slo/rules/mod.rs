@@ -12,6 +12,7 @@
 //! | `annotation` | what an alert tells people |
 //! | `yaml` | texts and blocks as YAML |
 //! | `export` | the formats, as a table |
+//! | `exported` | a file for another tool, and what several of them lose |
 //! | `prometheus`, `sloth`, `pyrra`, `openslo` | one format each, with what it loses |
 //!
 //! Three things only the evaluator does: it opens no ticket for failures that are a steady background at the
@@ -23,6 +24,7 @@
 mod alerting;
 mod annotation;
 mod export;
+mod exported;
 mod expression;
 mod openslo;
 mod prometheus;
@@ -35,5 +37,6 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use export::{Exported, FORMATS, RuleFormat};
+pub use export::{FORMATS, RuleFormat};
+pub use exported::Exported;
 pub use subject::Subject;

@@ -3,7 +3,7 @@
 use model::objective::{Period, Window};
 
 use super::Subject;
-use super::export::{Exported, lost_policy, with_objective};
+use super::exported::{Exported, lost_policy, with_objective};
 use super::expression::{selector, target, window};
 use super::pyrra::resource_name;
 use super::recording::{BAD, ELIGIBLE};

@@ -1,6 +1,6 @@
 //! Rules for Prometheus: all of the policy.
 
-use super::export::Exported;
+use super::exported::Exported;
 use super::yaml::{line, rule, text};
 use super::{Subject, alerting, recording};
 

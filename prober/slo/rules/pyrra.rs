@@ -3,7 +3,7 @@
 use model::objective::Window;
 
 use super::Subject;
-use super::export::{Exported, lost_policy, with_objective};
+use super::exported::{Exported, lost_policy, with_objective};
 use super::expression::{selector, window};
 use super::recording::{BAD, ELIGIBLE};
 use super::yaml::{line, text};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::objective::Window;
 
 use super::Subject;
-use super::export::{Exported, lost_policy, with_objective};
+use super::exported::{Exported, lost_policy, with_objective};
 use super::expression::selector;
 use super::recording::{BAD, ELIGIBLE};
 use super::yaml::{line, text};
