@@ -70,6 +70,8 @@ pub(crate) struct Inner {
     pub(crate) subject: &'static str,
     /// What is chosen from it.
     pub(crate) selector: Selector,
+    /// Whether the selector may find several values.
+    pub(crate) several: bool,
     /// What must hold, all of it.
     pub(crate) matchers: Box<[Matcher]>,
     /// `status`, `json $.status`.
@@ -177,8 +179,7 @@ impl Assertion {
         let inner = &*self.0;
         let look = Look::new(observed.now, observed.earlier, &inner.name);
         match observed.read(inner.subject, &inner.selector) {
-            // One element of a document that may have several is a list of one.
-            Reading::One(value) if inner.looks_at_elements() => {
+            Reading::One(value) if inner.is_list_of_one(&value) => {
                 inner.check_many(&[value], look, &inner.sources(observed))
             }
             Reading::One(value) => {

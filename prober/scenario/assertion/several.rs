@@ -7,9 +7,18 @@ use crate::shown::{show_each, show_many, show_value};
 use crate::value::{Selector, Value};
 
 impl Inner {
-    pub(super) fn looks_at_elements(&self) -> bool {
-        matches!(self.selector, Selector::Header(_) | Selector::Xml(_) | Selector::Own(_))
-            && self.matchers.iter().any(Matcher::looks_at_items)
+    /// Whether `found`, alone where there might have been several, is a list of one.
+    ///
+    /// What holds must not depend on how many there happen to be: of one product, `len` would count the letters. A
+    /// list that a JSON path finds alone is looked into all the same, as `$.items[?@.id == 5].tags` means it.
+    pub(super) fn is_list_of_one(&self, found: &Value<'_>) -> bool {
+        let as_list = match &self.selector {
+            Selector::Header(_) => Matcher::looks_at_items,
+            _ if self.several => Matcher::looks_at_lists,
+            Selector::Xml(_) | Selector::Own(_) => Matcher::looks_at_items,
+            _ => return false,
+        };
+        !matches!(found, Value::List(_)) && self.matchers.iter().any(as_list)
     }
 
     /// Whether the operator takes several values as one list: nodes always, headers of one name where it asks for items.
@@ -30,12 +39,12 @@ impl Inner {
         if self.matchers.iter().any(|matcher| matches!(matcher, Matcher::Agree)) && !agree(values) {
             finding = Finding::of(false);
         }
-        if self.matchers.iter().any(|matcher| matches!(matcher, Matcher::Advances(..))) {
+        if values.len() > 1 && self.matchers.iter().any(|matcher| matches!(matcher, Matcher::Advances(..))) {
             finding = finding.and(|| Finding::several(values.len()));
         }
         let list = Value::List(values.to_vec());
         for matcher in whole {
-            finding = finding.and(|| matcher.find(&list, look));
+            finding = finding.and(|| counted(matcher, values.len(), matcher.find(&list, look)));
         }
         for (index, value) in values.iter().enumerate() {
             for matcher in &each {
@@ -47,7 +56,7 @@ impl Inner {
                             format!("value {} of {} is {}", index + 1, values.len(), show_value(value, true))
                         }
                     };
-                    if found.pass { found } else { found.placed(place) }
+                    if found.pass || values.len() == 1 { found } else { found.placed(place) }
                 });
             }
         }
@@ -61,6 +70,16 @@ impl Inner {
             if named { show_each(sources, values, self.quoted) } else { show_many(values, self.quoted) };
         self.checked(finding, actual, Vec::new)
     }
+}
+
+/// What was found of a list of `count` matches; where their number is what is wrong, that is said.
+fn counted(matcher: &Matcher, count: usize, found: Finding) -> Finding {
+    if !matches!(matcher, Matcher::Len(_)) {
+        return found;
+    }
+    let matches =
+        if count == 1 { "there is one match".to_owned() } else { format!("there are {count} matches") };
+    Finding { note: (!found.pass).then_some(matches), ..found }
 }
 
 /// Whether all values are the same; lists may differ in their order.
