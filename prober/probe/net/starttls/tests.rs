@@ -162,7 +162,7 @@ async fn a_refusal_is_told_in_the_server_s_words() {
         (
             Protocol::Xmpp,
             xmpp(&format!("{stream}<stream:error><host-unknown/></stream:error>")),
-            "it refused: ",
+            "it refused: \"<stream:error><host-unknown/>",
         ),
         (
             Protocol::Xmpp,
@@ -172,16 +172,31 @@ async fn a_refusal_is_told_in_the_server_s_words() {
         ),
         (Protocol::Postgres, vec![Move::HearBytes(8), say("N")], "it does not offer TLS"),
         (Protocol::Postgres, vec![Move::HearBytes(8), say("EFATAL")], "it answered with an error"),
+        (
+            Protocol::Postgres,
+            vec![Move::HearBytes(8), say("E\0\0\0\x1fSFATAL\0C53300\0Mtoo many clients\0\0")],
+            "it answered with an error: \"too many clients\"",
+        ),
+        (
+            Protocol::Postgres,
+            vec![Move::HearBytes(8), say("EFATAL:  unsupported\n\0")],
+            "it answered with an error: \"FATAL:  unsupported\"",
+        ),
         (Protocol::Mysql, vec![Move::Say(mysql_greeting(0xf7ff))], "it does not offer TLS"),
         (
             Protocol::Mysql,
             vec![Move::Say(b"\x17\0\0\0\xff\x6a\x04Host is not allowed!!".to_vec())],
-            "it refused: \"Host is not allowed",
+            "it refused: \"1130 Host is not allowed",
+        ),
+        (
+            Protocol::Mysql,
+            vec![Move::Say(b"\x0d\0\0\0\xff\x10\x04#08004busy".to_vec())],
+            "it refused: \"1040 busy\"",
         ),
         (
             Protocol::Ldap,
             vec![Move::HearBytes(31), Move::Say(ldap_answer(52, "no TLS"))],
-            "it refused: \"result 52 no TLS\"",
+            "it refused: \"result 52 unavailable no TLS\"",
         ),
     ] {
         let server = Scripted::start([moves, vec![Move::Hang]].concat());
