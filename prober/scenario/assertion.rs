@@ -3,6 +3,8 @@
 //! A broken assertion is data about the target: it says what was there and what was expected. Nothing here
 //! reads a clock; the moment that freshness is measured against is handed in.
 
+mod several;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,7 @@ pub use crate::history::Earlier;
 use crate::history::Look;
 use crate::kind::{Evidence, Kind};
 use crate::matcher::{Finding, Matcher};
-use crate::shown::{show_each, show_many, show_value};
+use crate::shown::show_value;
 use crate::units::show_duration;
 use crate::value::{Reading, Selector, Value};
 
@@ -68,6 +70,8 @@ pub(crate) struct Inner {
     pub(crate) subject: &'static str,
     /// What is chosen from it.
     pub(crate) selector: Selector,
+    /// Whether the selector may find several values.
+    pub(crate) several: bool,
     /// What must hold, all of it.
     pub(crate) matchers: Box<[Matcher]>,
     /// `status`, `json $.status`.
@@ -175,8 +179,7 @@ impl Assertion {
         let inner = &*self.0;
         let look = Look::new(observed.now, observed.earlier, &inner.name);
         match observed.read(inner.subject, &inner.selector) {
-            // One element of a document that may have several is a list of one.
-            Reading::One(value) if inner.looks_at_elements() => {
+            Reading::One(value) if inner.is_list_of_one(&value) => {
                 inner.check_many(&[value], look, &inner.sources(observed))
             }
             Reading::One(value) => {
@@ -288,61 +291,6 @@ impl Inner {
         if self.subject == LATENCY { Vec::new() } else { observed.evidence.sources() }
     }
 
-    fn looks_at_elements(&self) -> bool {
-        matches!(self.selector, Selector::Header(_) | Selector::Xml(_) | Selector::Own(_))
-            && self.matchers.iter().any(Matcher::looks_at_items)
-    }
-
-    /// Whether the operator takes several values as one list: nodes always, headers of one name where it asks for items.
-    fn takes_all_at_once(&self, matcher: &Matcher) -> bool {
-        match self.selector {
-            Selector::JsonPath(_) | Selector::Xml(_) | Selector::Own(_) => matcher.looks_at_lists(),
-            Selector::Header(_) => matcher.looks_at_items(),
-            _ => false,
-        }
-    }
-
-    /// Several values: from a JSON path they are a list of nodes, otherwise each is an answer of its own.
-    fn check_many(&self, values: &[Value<'_>], look: Look<'_>, sources: &[String]) -> Checked {
-        let (whole, each): (Vec<_>, Vec<_>) =
-            self.matchers.iter().partition(|matcher| self.takes_all_at_once(matcher));
-        let named = sources.len() == values.len();
-        let mut finding = Finding::HOLDS;
-        if self.matchers.iter().any(|matcher| matches!(matcher, Matcher::Agree)) && !agree(values) {
-            finding = Finding::of(false);
-        }
-        if self.matchers.iter().any(|matcher| matches!(matcher, Matcher::Advances(..))) {
-            finding = finding.and(|| Finding::several(values.len()));
-        }
-        let list = Value::List(values.to_vec());
-        for matcher in whole {
-            finding = finding.and(|| matcher.find(&list, look));
-        }
-        for (index, value) in values.iter().enumerate() {
-            for matcher in &each {
-                finding = finding.and(|| {
-                    let found = matcher.find(value, look);
-                    let place = || match sources.get(index) {
-                        Some(source) if named => format!("{source} says {}", show_value(value, true)),
-                        _ => {
-                            format!("value {} of {} is {}", index + 1, values.len(), show_value(value, true))
-                        }
-                    };
-                    if found.pass { found } else { found.placed(place) }
-                });
-            }
-        }
-        if values.is_empty() {
-            let wants_some = self.matchers.iter().any(|matcher| !matcher.holds_for_empty());
-            if wants_some {
-                return Checked::broken(NOTHING, self.absent());
-            }
-        }
-        let actual =
-            if named { show_each(sources, values, self.quoted) } else { show_many(values, self.quoted) };
-        self.checked(finding, actual, Vec::new)
-    }
-
     /// What `finding` comes to; `sources` is asked only for a message.
     fn checked(&self, finding: Finding, actual: Text, sources: impl FnOnce() -> Vec<String>) -> Checked {
         if finding.pass {
@@ -408,19 +356,6 @@ fn from(sources: &[String]) -> String {
         [only] => format!(" (from {only})"),
         several => format!(" (from each of {})", several.join(", ")),
     }
-}
-
-/// Whether all values are the same; lists may differ in their order.
-fn agree(values: &[Value<'_>]) -> bool {
-    let same = |left: &Value<'_>, right: &Value<'_>| match (left, right) {
-        (Value::List(left), Value::List(right)) => {
-            left.len() == right.len()
-                && left.iter().all(|item| right.contains(item))
-                && right.iter().all(|item| left.contains(item))
-        }
-        (left, right) => left == right,
-    };
-    values.windows(2).all(|pair| same(&pair[0], &pair[1]))
 }
 
 fn show_age(seconds: f64) -> String {

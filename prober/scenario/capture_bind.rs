@@ -144,7 +144,7 @@ impl Binder<'_, '_> {
         let Some(Bound::Text(text)) = self.value(value, &KeyType::Text, &key.value) else { return None };
         let chosen =
             select_key(subject.name, subject.shape, &Spanned::new(text, value.span), self.names.patterns());
-        let Selected { selector, name } = self.report_err(chosen)?;
+        let Selected { selector, name, .. } = self.report_err(chosen)?;
         Some((subject.name, selector, name))
     }
 }

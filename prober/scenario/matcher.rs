@@ -91,7 +91,11 @@ impl Matcher {
 
     /// Whether the operator is about a list as a whole, so that several JSON nodes count as one list.
     pub(crate) fn looks_at_lists(&self) -> bool {
-        self.looks_at_items() || matches!(self, Self::Len(_) | Self::Exists(_))
+        match self {
+            Self::Len(_) | Self::Exists(_) => true,
+            Self::Not(matchers) => matchers.iter().any(Self::looks_at_lists),
+            _ => self.looks_at_items(),
+        }
     }
 
     /// Whether the operator asks for the items of a list.

@@ -212,6 +212,7 @@ impl Binder<'_, '_> {
             to.push(Assertion::new(Inner {
                 subject,
                 selector: Selector::Whole,
+                several: false,
                 matchers: Box::new([Matcher::Agree]),
                 name: format!("{key} {subject}").into(),
                 expected: Cow::Borrowed("the same from each"),
@@ -229,6 +230,7 @@ impl Binder<'_, '_> {
         to.push(Assertion::new(Inner {
             subject,
             selector,
+            several: false,
             matchers,
             name,
             expected,
@@ -258,10 +260,13 @@ impl Binder<'_, '_> {
                 self.pattern_as_meant(&key.value, key.span);
             }
             let matchers = self.matchers(value, ValueType::chosen(shape), &key.value);
-            if let (Some(Selected { selector, name }), Some((matchers, expected))) = (selected, matchers) {
+            if let (Some(Selected { selector, several, name }), Some((matchers, expected))) =
+                (selected, matchers)
+            {
                 to.push(Assertion::new(Inner {
                     subject,
                     selector,
+                    several,
                     matchers,
                     name,
                     expected,
@@ -419,6 +424,7 @@ pub(crate) fn implied<N>(
     Some(Assertion::new(Inner {
         subject,
         selector: Selector::Whole,
+        several: false,
         matchers,
         name: Arc::from(subject),
         expected,

@@ -106,6 +106,18 @@ impl Answer {
         rcode(self.message.metadata.response_code, false)
     }
 
+    /// Whether what `subject` is may have been in the part of the reply that was cut off.
+    fn hides(&self, subject: &str) -> bool {
+        let head = &self.message.metadata;
+        head.truncation
+            && match subject {
+                // With a record it is no NODATA.
+                "rcode" => head.response_code == ResponseCode::NoError && self.records().next().is_none(),
+                "answers" | "ttl" | "ttl.max" => true,
+                _ => subject.ends_with("_count") || subject.ends_with("_section"),
+            }
+    }
+
     /// The records of the asked type, in the order they were served.
     fn records(&self) -> impl Iterator<Item = &Record> {
         let answering = self.answering.iter().map(|place| &self.message.answers[*place]);
@@ -266,6 +278,9 @@ impl Evidence for Answers {
         if subject == "name_servers" {
             let names = self.name_servers.as_ref().map(|names| list(names.iter().cloned()));
             return names.map_or(Reading::Absent, Reading::One);
+        }
+        if let Some(cut_off) = self.each.iter().find(|answer| answer.hides(subject)) {
+            return Reading::Unreadable(format!("the reply of {} was cut off", cut_off.source));
         }
         if let [only] = &self.each[..] {
             return only.value(subject).map_or(Reading::Absent, Reading::One);

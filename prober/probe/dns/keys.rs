@@ -68,7 +68,7 @@ use SubjectType::{Bool, Choice, Duration, Int, Text, Texts, Words};
 #[rustfmt::skip]
 pub(super) const SUBJECTS: &[Subject] = &[
     subject!("rcode", Choice(RCODES), "The response code; NODATA is NOERROR without a record of the asked type.", "NOERROR"),
-    subject!("answers", Texts, "The records of the asked type as zone files write them, names with their final dot.", "{ equals_set: [203.0.113.10] }"),
+    subject!("answers", Texts, "The records of the asked type as zone files write them, names with their final dot; the texts of one record as one, without quotes.", "{ equals_set: [203.0.113.10] }"),
     subject!("ttl", Int, "The smallest time to live in the answer, in seconds.", "{ lte: 300 }"),
     subject!("ttl.max", Int, "The largest time to live in the answer, in seconds.", "{ lte: 86400 }"),
     subject!("flags", Words(super::answer::FLAGS), "The flags of the reply that are set: aa, tc, rd, ra, ad, cd.", "{ contains: aa }"),

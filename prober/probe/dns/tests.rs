@@ -275,7 +275,16 @@ async fn a_reply_that_is_cut_off_over_tcp_too_says_so() {
         let trial = run(&KIND, keys, &shared(), PATIENCE).await;
         assert_eq!(trial.value("truncated"), Value::Bool(true), "{transport}");
         assert_eq!(trial.outcome.hops.len(), hops, "{transport}");
+        assert_eq!(trial.value("rcode"), Value::Text("NOERROR".into()), "there is a record");
+        let cut_off = format!("the reply of {} was cut off", server.addr());
+        for subject in ["answers", "ttl", "answer_count", "authority_section"] {
+            assert_eq!(trial.read(subject), Reading::Unreadable(cut_off.clone()), "{transport} {subject}");
+        }
     }
+    server.on("none.test", "A", Reply::a(&[]).cut_off());
+    let yaml = format!("dns: {{ name: none.test, resolvers: \"{}\" }}", server.addr());
+    let told = told(&judge(&yaml).await);
+    assert!(told.contains("rcode cannot be looked at: the reply of"), "nobody knows if it is NODATA: {told}");
 }
 
 #[tokio::test]

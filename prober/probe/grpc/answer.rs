@@ -17,6 +17,8 @@ use crate::http::trail::Answer;
 pub(super) struct Health {
     /// The number of the status code; one that nobody knows is `UNKNOWN`.
     code: usize,
+    /// What stands there in place of a number of gRPC.
+    unknown: Option<String>,
     /// What the server says about it.
     message: String,
     /// Whether the service works; `None` if the call did not get that far.
@@ -45,8 +47,11 @@ impl Health {
             let why = format!("the call ended with two statuses, {} and {}", shown(code), shown(other));
             return Err(wrong(&why));
         }
-        let code = code.to_str().ok().and_then(|text| text.parse::<usize>().ok());
-        let code = code.filter(|code| *code < CODES.len()).unwrap_or(2);
+        let number = code.to_str().ok().and_then(|text| text.parse::<usize>().ok());
+        let number = number.filter(|number| *number < CODES.len());
+        let unknown =
+            number.is_none().then(|| cut(String::from_utf8_lossy(code.as_bytes()).into_owned(), 20));
+        let code = number.unwrap_or(2);
         let message = ended.get("grpc-message").map(HeaderValue::as_bytes).unwrap_or_default();
         let message = percent_decode_str(&String::from_utf8_lossy(message)).decode_utf8_lossy().into_owned();
         let serving = match code {
@@ -55,7 +60,7 @@ impl Health {
             message::NOT_FOUND => Some(SERVING[3]),
             _ => None,
         };
-        Ok(Self { code, message, serving, metadata })
+        Ok(Self { code, unknown, message, serving, metadata })
     }
 
     /// The name of the status code.
@@ -93,10 +98,15 @@ impl Evidence for Health {
         subject == "status" && self.serving.is_none()
     }
 
-    /// What the server says about the status code.
+    /// What the server says about the status code, and the code itself if gRPC has no name for it.
     fn explain(&self, subject: &str) -> Option<String> {
-        let says = matches!(subject, "grpc_status" | "status") && !self.message.is_empty();
-        says.then(|| cut(self.message.clone(), 120))
+        if !matches!(subject, "grpc_status" | "status") {
+            return None;
+        }
+        let said = (!self.message.is_empty()).then(|| cut(self.message.clone(), 120));
+        let unknown = self.unknown.as_ref().map(|code| format!("the server's code is `{code}`"));
+        let all: Vec<_> = unknown.into_iter().chain(said).collect();
+        (!all.is_empty()).then(|| all.join(": "))
     }
 }
 
@@ -116,6 +126,9 @@ fn no_grpc(answer: &Answer) -> Failure {
     }
     let kind = answer.headers.get("content-type").map(|kind| String::from_utf8_lossy(kind.as_bytes()));
     match kind {
+        Some(kind) if kind.starts_with("application/grpc-web") => {
+            wrong("what answers speaks gRPC-Web, which is for browsers, and no gRPC")
+        }
         Some(kind) if !kind.starts_with("application/grpc") => {
             wrong(&format!("what answers is no gRPC server: it sent {}", cut(kind.into_owned(), 60)))
         }

@@ -114,6 +114,14 @@ async fn the_status_behind_the_message_is_the_calls() {
             vec![head(0, &[kind]), serving(0), trailers(&[ok, lost])],
             "failed protocol grpc.protocol: the call ended with two statuses, 0 and 14",
         ),
+        (
+            vec![head(END_STREAM, &[kind, ("grpc-status", "99"), ("grpc-message", "odd")])],
+            "failed protocol grpc.unknown: grpc_status is UNKNOWN, expected OK: the server's code is `99`: odd",
+        ),
+        (
+            vec![head(0, &[("content-type", "application/grpc-web+proto")]), serving(END_STREAM)],
+            "failed protocol grpc.protocol: what answers speaks gRPC-Web",
+        ),
     ] {
         let hostile = Hostile::start(Fault::Http2(speech(&frames), Vec::new()));
         let told = told(&judge(&format!("grpc: {{ address: \"{}\", tls: false }}", hostile.addr())).await);

@@ -58,6 +58,8 @@ fn status(member: &str) -> Option<&'static str> {
 /// `HIT`, `TCP_MISS`, `Hit from cloudfront`, `EXPIRED`.
 fn dialect(said: &str) -> Option<&'static str> {
     let said = said.trim().to_ascii_lowercase();
+    // Behind `from` stands the name of the cache, which may have any word in it.
+    let said = said.split(" from ").next().unwrap_or_default();
     let has = |word: &str| said.contains(word);
     if has("miss") || has("dynamic") || has("expired") {
         Some("miss")
@@ -103,6 +105,10 @@ mod tests {
             (&[("x-cache", "Hit from cloudfront")], "hit"),
             (&[("x-cache", "RefreshHit from cloudfront")], "hit"),
             (&[("x-cache", "Miss from cloudfront")], "miss"),
+            (&[("x-cache", "HIT from cache.mission.example:3128")], "hit"),
+            (&[("x-cache", "TCP_MEM_HIT from a23.example (AkamaiGHost/9.9) (-)")], "hit"),
+            (&[("x-cache", "MISS from hit.example")], "miss"),
+            (&[("x-cache", "Error from passage.example")], "unknown"),
             (&[("x-cache", "MISS, HIT")], "hit"),
             (&[("x-cache", "HIT, MISS")], "hit"),
             (&[("x-cache-status", "EXPIRED")], "miss"),

@@ -126,7 +126,15 @@ impl JetStream {
         let asking = Box::pin(questions.connect(net.shared(), asked));
         let done = within(context.deadline, asking).await;
         let done = done.unwrap_or_else(|| Err(fault::timed_out(&questions.phases, context.deadline)));
-        questions.conclude(done)
+        questions.conclude(done.map_err(|failure| self.in_domain(failure)))
+    }
+
+    /// A domain that nobody knows is as silent as a server without JetStream.
+    fn in_domain(&self, mut failure: Failure) -> Failure {
+        if let Some(domain) = self.domain.as_ref().filter(|_| failure.error_type == "jetstream.503") {
+            failure.message = format!("{}, or no domain `{domain}` is known here", failure.message);
+        }
+        failure
     }
 
     fn asked(&self, net: &mut Net, scope: &Scope<'_>) -> Result<Asked, Failure> {

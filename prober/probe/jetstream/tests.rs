@@ -70,6 +70,9 @@ async fn what_a_real_server_refuses() {
     assert_eq!(trial.message(), "JetStream refused: stream not found (404)");
     let trial = look(nats.addr(), vec![("tls", Bound::Bool(true))], PATIENCE).await;
     assert_eq!(trial.failure(), "tls tls.handshake");
+    let trial = look(nats.addr(), vec![("domain", text("hub"))], PATIENCE).await;
+    assert_eq!(trial.failure(), "protocol jetstream.503");
+    assert!(trial.message().ends_with(", or no domain `hub` is known here"), "{}", trial.message());
     let without = Nats::start(&NatsSetup { without_jetstream: true, ..NatsSetup::default() });
     let trial = look(without.addr(), Vec::new(), PATIENCE).await;
     assert_eq!(trial.failure(), "protocol jetstream.503");

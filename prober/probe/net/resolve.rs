@@ -211,7 +211,7 @@ impl Resolver {
         }
         let is_full = self.is_full(name);
         let mut worst: Option<(u8, Failure)> = None;
-        for candidate in self.candidates(name, parsed) {
+        for candidate in self.candidates(name, parsed.clone()) {
             let failed = match self.ask_servers(&candidate, wanted, phases).await {
                 Ok(found) => return Ok(ordered(found)),
                 Err(failed) => failed,
@@ -224,7 +224,10 @@ impl Resolver {
             }
         }
         let worst = worst.map(|(_, failed)| failed);
-        Err(worst.unwrap_or_else(|| failure("dns.nxdomain", format!("there is no name {name}"))))
+        let failed = worst.unwrap_or_else(|| failure("dns.nxdomain", format!("there is no name {name}")));
+        // The name servers need not know what is in the hosts file.
+        let is_here = telling(&failed) == Some(0) && !self.in_hosts(&parsed, Family::Any).is_empty();
+        Err(if is_here { no_address(&parsed, wanted.family) } else { failed })
     }
 
     fn in_hosts(&self, name: &Name, family: Family) -> Vec<IpAddr> {
@@ -274,7 +277,7 @@ impl Resolver {
             let failed = match ask_families(*server, name, wanted).await {
                 Ok(found) if found.is_empty() => {
                     phases.answered(*server);
-                    return Err(failure("dns.no_answer", format!("{} has no address", shown(name))));
+                    return Err(no_address(name, wanted.family));
                 }
                 Ok(found) => {
                     phases.answered(*server);
@@ -293,6 +296,16 @@ impl Resolver {
             fault::config(format!("this machine has no resolver to ask for {}", shown(name)))
         }))
     }
+}
+
+/// The failure of a name that is there and has no address that is wanted.
+fn no_address(name: &Name, wanted: Family) -> Failure {
+    let kind = match wanted {
+        Family::Any => "",
+        Family::V4 => "IPv4 ",
+        Family::V6 => "IPv6 ",
+    };
+    failure("dns.no_answer", format!("{} has no {kind}address", shown(name)))
 }
 
 /// How much a failure says of a name, if the next one of the search list is tried after it, as the C library does.
@@ -468,6 +481,26 @@ mod tests {
         assert!(lost.starts_with("looking up lost.bad.test: "), "{lost}");
         // Of a name with a dot it is the name itself that people know.
         assert_eq!(look_up("lost.bad").await, Err("there is no name lost.bad".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_lacks_the_wanted_addresses_is_there_all_the_same() {
+        let server = testkit::dns::Server::start();
+        server.on("shop.test", "A", testkit::dns::Reply::a(&["127.0.0.1"]));
+        server.on("shop.test", "AAAA", testkit::dns::Reply::empty());
+        let mut hosts = Hosts::default();
+        hosts.read_hosts_conf("127.0.0.1 here.test localhost\n".as_bytes()).unwrap();
+        let resolver = Resolver { servers: vec![server.addr()], hosts, dots_min: 1, ..Resolver::default() };
+        for (name, said) in [
+            ("shop.test", "shop.test has no IPv6 address"),
+            ("here.test", "here.test has no IPv6 address"),
+            ("localhost", "localhost has no IPv6 address"),
+            ("nobody.test", "there is no name nobody.test"),
+        ] {
+            let mut phases = Phases::start(Instant::now());
+            let failed = resolver.addresses(name, Family::V6, &mut phases).await.unwrap_err();
+            assert_eq!(failed.message, said);
+        }
     }
 
     #[test]

@@ -40,19 +40,27 @@ pub(super) enum Next {
 }
 
 impl Listing {
-    /// Adds the objects of one page and says how to go on.
+    /// Adds the objects of one page, whose keys begin with `prefix`, and says how to go on.
     ///
     /// # Errors
     /// Class `protocol`, `s3.protocol`: the page is not what a listing has to be.
-    pub(super) fn add(&mut self, page: &[u8]) -> Result<Next, Failure> {
+    pub(super) fn add(&mut self, page: &[u8], prefix: &str) -> Result<Next, Failure> {
         let root = Element::parse(page).map_err(|error| wrong(&format!("not XML: {error}")))?;
         if &*root.name != "ListBucketResult" {
             let name = cut(root.name.to_string(), 40);
-            return Err(wrong(&format!("`{name}` and not `ListBucketResult`")));
+            // Some servers find out only after the status.
+            let said = error_in(&root).map(|(code, message)| format!(" ({})", shown(&code, &message)));
+            return Err(wrong(&format!("`{name}` and not `ListBucketResult`{}", said.unwrap_or_default())));
         }
         let encoded = root.text_of("EncodingType") == Some("url");
         for element in root.children.iter().filter(|child| &*child.name == "Contents") {
-            self.note(Object::of(element, encoded)?);
+            let object = Object::of(element, encoded)?;
+            // What a server lists without regard to the prefix says nothing of the objects that were asked for.
+            if !object.key.starts_with(prefix) {
+                let key = cut(object.key, 80);
+                return Err(wrong(&format!("it has `{key}`, which does not begin with the prefix")));
+            }
+            self.note(object);
         }
         match (root.text_of("IsTruncated"), root.text_of("NextContinuationToken")) {
             (Some("true"), Some(token)) if !token.is_empty() => Ok(Next::Page(token.to_owned())),
@@ -116,11 +124,22 @@ impl Evidence for Listing {
 
 /// What a server says went wrong: a code that is one word, and its message.
 pub(super) fn error_of(body: &[u8]) -> Option<(String, String)> {
-    let root = Element::parse(body).ok().filter(|root| &*root.name == "Error")?;
+    error_in(&Element::parse(body).ok()?)
+}
+
+fn error_in(root: &Element) -> Option<(String, String)> {
+    if &*root.name != "Error" {
+        return None;
+    }
     let code = root.text_of("Code")?;
     let word = !code.is_empty() && code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let message = root.text_of("Message").unwrap_or_default();
     word.then(|| (code.to_owned(), cut(message.to_owned(), SAID_MAX)))
+}
+
+/// A code and its message for people.
+pub(super) fn shown(code: &str, message: &str) -> String {
+    if message.is_empty() { code.to_owned() } else { format!("{code}: {message}") }
 }
 
 /// The failure of an answer that is no listing.
@@ -148,10 +167,10 @@ mod tests {
         let first = page(&format!(
             "<EncodingType>url</EncodingType>{OBJECT}<IsTruncated>true</IsTruncated><NextContinuationToken>t1</NextContinuationToken>"
         ));
-        assert_eq!(listing.add(first.as_bytes()).unwrap(), Next::Page("t1".into()));
+        assert_eq!(listing.add(first.as_bytes(), "").unwrap(), Next::Page("t1".into()));
         let older = OBJECT.replace("2026", "2025").replace("a+b%2F%C3%BC", "plain+key");
         assert_eq!(
-            listing.add(page(&format!("{older}<IsTruncated>false</IsTruncated>")).as_bytes()).unwrap(),
+            listing.add(page(&format!("{older}<IsTruncated>false</IsTruncated>")).as_bytes(), "").unwrap(),
             Next::End
         );
         let read = |subject| listing.read(subject, &Selector::Whole);
@@ -181,7 +200,7 @@ mod tests {
                 "not XML: it ends inside of the element `ListBucketResult`",
             ),
         ] {
-            let failure = Listing::default().add(page.as_bytes()).unwrap_err();
+            let failure = Listing::default().add(page.as_bytes(), "").unwrap_err();
             assert_eq!(failure.message, format!("the server's answer is no listing of a bucket: {what}"));
             assert_eq!(failure.error_type, "s3.protocol");
         }

@@ -94,7 +94,7 @@ impl S3 {
             if answer.body.cut_at().is_some() {
                 return Err(super::listing::wrong("a page is longer than 8 MiB"));
             }
-            let next = listing.add(&answer.body.bytes())?;
+            let next = listing.add(&answer.body.bytes(), &list.prefix)?;
             if matches!(next, Next::Page(_)) || net.more_to_come() {
                 carry_on(net, connection, &ready, trail).await;
             }
@@ -158,8 +158,7 @@ fn refused(trail: &Trail, list: &List<'_>) -> Failure {
     let answer = trail.answer.as_ref().expect("the caller has seen the answer");
     let status = answer.status.as_str().to_owned();
     let said = match error_of(&answer.body.bytes()) {
-        Some((code, message)) if message.is_empty() => format!(" {code}"),
-        Some((code, message)) => format!(" {code}: {message}"),
+        Some((code, message)) => format!(" {}", super::listing::shown(&code, &message)),
         None => String::new(),
     };
     let region = answer.headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok());

@@ -130,6 +130,7 @@ async fn answers_that_are_no_listing_say_what_they_are() {
                 </ListBucketResult>";
     server.on("/html", Reply::ok("<html><body>Hi</body></html>"));
     server.on("/json", Reply::json("{}"));
+    server.on("/late", Reply::ok("<Error><Code>InternalError</Code><Message>Try again.</Message></Error>"));
     server.on("/cut", Reply::ok("<ListBucketResult><Contents><Key>a"));
     server.on("/broken", Reply::ok("<ListBucketResult>").broken());
     server.on("/same", Reply::ok(same));
@@ -138,6 +139,7 @@ async fn answers_that_are_no_listing_say_what_they_are() {
     server.on("/sorry", Reply::status(503).body("<html>busy</html>"));
     for (bucket, failure, said) in [
         ("html", "protocol s3.protocol", "`html` and not `ListBucketResult`"),
+        ("late", "protocol s3.protocol", "`Error` and not `ListBucketResult` (InternalError: Try again.)"),
         ("json", "protocol s3.protocol", "not XML"),
         ("cut", "protocol s3.protocol", "it ends inside of the element `Key`"),
         ("broken", "protocol http.truncated", "before the end of its answer"),
@@ -151,6 +153,29 @@ async fn answers_that_are_no_listing_say_what_they_are() {
         assert_eq!(trial.failure(), failure, "{bucket}: {}", trial.message());
         assert!(trial.message().contains(said), "{bucket}: {}", trial.message());
         assert!(!trial.outcome.hops[0].phases.is_empty(), "{bucket}");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_of_other_objects_says_nothing_of_those_with_the_prefix() {
+    let server = Server::start();
+    server.on(
+        "/exports",
+        Reply::ok(
+            "<ListBucketResult><EncodingType>url</EncodingType><Contents><Key>a%2Fb+c</Key><Size>1</Size>\
+             <LastModified>2026-01-02T03:04:05Z</LastModified></Contents></ListBucketResult>",
+        ),
+    );
+    for (prefix, said) in [("a/b c", ""), ("orders/", "it has `a/b c`, which does not begin with the prefix")]
+    {
+        let mut given = keys(&server.url(""), "exports");
+        given.push(("prefix", template(prefix)));
+        let trial = run(given, "", PATIENCE).await;
+        let message = trial.outcome.failure.as_ref().map(|failure| failure.message.clone());
+        assert!(
+            message.is_some() != said.is_empty() && message.unwrap_or_default().contains(said),
+            "{prefix}"
+        );
     }
 }
 

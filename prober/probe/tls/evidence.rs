@@ -11,6 +11,7 @@ use scenario::kind::Evidence;
 use scenario::value::{Reading, Selector, Value};
 
 use super::chain::{Facts, Judged};
+use super::defect::Defect;
 use super::hello::Version;
 use super::subjects::{ACCEPTS, CRL};
 use crate::net::certificate::CertificateFacts;
@@ -149,6 +150,28 @@ impl Evidence for Shown {
             Some(Some(leaf)) => self.of_leaf(leaf, subject),
             _ => Reading::Unreadable("the server's certificate cannot be read".to_owned()),
         }
+    }
+
+    /// What exactly is wrong, and who says so.
+    fn explain(&self, subject: &str) -> Option<String> {
+        let judged = &self.judged;
+        let concerns = |defect: Defect| match subject {
+            "chain" => defect.chain_word() == Some(judged.word),
+            "hostname" => defect == Defect::NameMismatch,
+            "defects" => true,
+            _ => false,
+        };
+        let mut about: Vec<&str> = match subject {
+            "ocsp" => vec![&judged.stapled.about],
+            _ => judged
+                .defects
+                .iter()
+                .filter(|found| concerns(found.defect))
+                .map(|found| &*found.about)
+                .collect(),
+        };
+        about.retain(|about| !about.is_empty());
+        (!about.is_empty()).then(|| cut(about.join("; "), SHOWN_MAX))
     }
 }
 

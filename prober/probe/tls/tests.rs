@@ -161,7 +161,11 @@ async fn what_is_stapled_is_evidence() {
     let identity = pki.identity(&["localhost"], Flaw::None);
     for (says, word, told_part) in [
         (Staple::Good, "good", "ok"),
-        (Staple::Revoked, "revoked", "failed tls tls.revoked: chain is revoked"),
+        (
+            Staple::Revoked,
+            "revoked",
+            "failed tls tls.revoked: chain is revoked, expected trusted: the stapled OCSP answer says so: since ",
+        ),
     ] {
         let staple = pki.staple(&identity, says, 3);
         let server = server(identity.server_config_stapling(&Speech::default(), staple));
@@ -177,6 +181,14 @@ async fn what_is_stapled_is_evidence() {
         let outcome = told(&judge(&step).await);
         assert!(outcome.starts_with(told_part), "{outcome}");
     }
+    let other = pki.staple(&pki.identity(&["localhost"], Flaw::None), Staple::Good, 3);
+    let confused = server(identity.server_config_stapling(&Speech::default(), other));
+    let (port, root) = (confused.addr().port(), pki.root_file());
+    let step =
+        format!("tls: {{ address: \"localhost:{port}\", ca: {} }}\nexpect: {{ ocsp: good }}", root.display());
+    let outcome = told(&judge(&step).await);
+    let said = "assert.ocsp: ocsp is invalid, expected good: the answer is about another certificate";
+    assert!(outcome.contains(said), "{outcome}");
     let trial = look_at(&pki, &identity).await;
     assert_eq!(trial.value("ocsp"), Value::Text("none".into()));
     assert_eq!(trial.read("ocsp_age"), Reading::Absent);
@@ -192,7 +204,11 @@ async fn a_list_of_revoked_certificates_is_read_where_the_prober_runs() {
     let (list, old) = (pki.crl_file(&[&bad], 5), pki.crl_file(&[], -1));
     for (identity, list, expected) in [
         (&good, list.to_str().unwrap(), "ok"),
-        (&bad, list.to_str().unwrap(), "failed tls tls.revoked: chain is revoked, expected trusted"),
+        (
+            &bad,
+            list.to_str().unwrap(),
+            "failed tls tls.revoked: chain is revoked, expected trusted: the list of revoked",
+        ),
         (
             &good,
             old.to_str().unwrap(),
@@ -234,7 +250,10 @@ async fn the_worst_defect_names_the_failure_and_all_are_shown() {
             "failed tls tls.untrusted: defects is",
         ),
         ("expect: { chain: untrusted, hostname: mismatch, defects: { not_contains: weak_key } }", "ok"),
-        ("expect: { chain: untrusted }", "failed tls tls.name_mismatch: hostname is mismatch"),
+        (
+            "expect: { chain: untrusted }",
+            "failed tls tls.name_mismatch: hostname is mismatch, expected match: the certificate is for elsewhere.test",
+        ),
     ] {
         let outcome = judge(&step("", expect)).await;
         let told = told(&outcome);

@@ -140,6 +140,38 @@ fn several_nodes_of_a_path() {
 }
 
 #[test]
+fn one_node_of_a_path_that_may_have_several_is_a_list_of_one() {
+    let one = json!({ "items": [{ "name": "teapot", "price": 5, "tags": ["a", "b"] }], "q'": "text" });
+    let facts = Facts { json: Some(one), ..Facts::default() };
+    for (path, yaml, expected) in [
+        ("$.items[*].name", "{ len: 1 }", ""),
+        (
+            "$.items[*].name",
+            "{ len: { gte: 3 } }",
+            r#"json $.items[*].name is "teapot", expected length ≥ 3 (there is one match)"#,
+        ),
+        ("$.items[*]", "{ not: { len: { gte: 2 } } }", ""),
+        ("$..price", "{ len: 1, lt: 6 }", ""),
+        ("$..price", "{ len: 1, lt: 5 }", "json $..price is 5, expected length 1 and < 5"),
+        ("$.items[?@.price > 4].price", "{ all: { gt: 4 } }", ""),
+        ("$.items[*].price", "{ equals_set: [5] }", ""),
+        ("$.items[?@.price == 5].tags", "{ len: 2 }", ""),
+        ("$.items[?@.price == 5].tags", "{ any: b }", ""),
+        ("$.items[0].name", "{ len: 6 }", ""),
+        ("$[\"q'\"]", "{ len: 4 }", ""),
+        (
+            "$.items[0].price",
+            "{ all: 5 }",
+            "json $.items[0].price is 5, expected every item 5 (a number is not a list)",
+        ),
+    ] {
+        let checked =
+            look(&assertion("json", &format!("{{ '{}': {yaml} }}", path.replace('\'', "''"))), &facts);
+        assert_eq!(checked.message, expected, "{path} {yaml}");
+    }
+}
+
+#[test]
 fn absent_and_unreadable() {
     let nothing = Facts { json: Some(json!({})), ..Facts::default() };
     let missing = look(&assertion("json", "{ $.v: UP }"), &nothing);

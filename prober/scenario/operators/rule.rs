@@ -43,6 +43,7 @@ impl Binder<'_, '_> {
         Some(Assertion::new(Inner {
             subject,
             selector: Selector::Rule(chosen),
+            several: false,
             matchers: Box::new([Matcher::Kept]),
             name: name.into(),
             expected: Cow::Borrowed(rule.expected),

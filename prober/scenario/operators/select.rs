@@ -24,6 +24,8 @@ const FORMS: &str = "paths follow RFC 9535: $.a.b, $.items[0], $.items[*].id, $[
 #[derive(Debug)]
 pub(crate) struct Selected {
     pub(crate) selector: Selector,
+    /// Whether it may find several values, however many there are today.
+    pub(crate) several: bool,
     /// `json $.status`, `header Last-Modified`, `rows [0].last`.
     pub(crate) name: Arc<str>,
 }
@@ -64,8 +66,15 @@ pub(crate) fn select_key(
         Shape::Header => Selector::Header(header(key)?),
         Shape::Row => row(key)?,
     };
+    let several = match &selector {
+        // Only what finds one value at most can be compared (RFC 9535, section 2.3.5.1).
+        Selector::JsonPath(_) => JsonPath::parse(&format!("$[?{text} == 0]")).is_err(),
+        Selector::Xml(path) => path.steps.iter().skip(1).any(|step| step.nth.is_none()),
+        Selector::Own(_) => true,
+        _ => false,
+    };
     let word = if subject == "headers" { "header" } else { subject };
-    Ok(Selected { selector, name: format!("{word} {text}").into() })
+    Ok(Selected { selector, several, name: format!("{word} {text}").into() })
 }
 
 fn json_path(key: &Spanned<String>) -> Result<JsonPath, Diagnostic> {

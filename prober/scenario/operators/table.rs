@@ -183,7 +183,7 @@ pub(crate) const OPERATORS: &[Operator] = &[
     },
     Operator {
         name: "len",
-        doc: "How many characters a text or items a list has: a number, or operators for it.",
+        doc: "How many characters a text or items a list has, or how many matches a path or selector has that may have several: a number, or operators for it.",
         example: "{ len: { gte: 1 } }",
         takes: Takes::Length,
         fits: is_texty,

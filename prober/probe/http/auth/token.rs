@@ -115,11 +115,14 @@ pub(in crate::http) fn basic(user: &str, password: &str) -> HeaderValue {
 fn token_of(answer: &Answer) -> Result<String, String> {
     let json: Option<Json> = serde_json::from_slice(&answer.body.bytes()).ok();
     let text = |name: &str| json.as_ref().and_then(|json| json.get(name)).and_then(Json::as_str);
+    let said: Vec<_> = ["error", "error_description"].into_iter().filter_map(text).collect();
+    let said = cut(said.join(": "), SAID_MAX);
+    let told = |what: String, between: &str| if said.is_empty() { what } else { what + between + &said };
     if !answer.status.is_success() {
-        let why = text("error").map(|error| format!(" {}", cut(error.to_owned(), SAID_MAX)));
-        return Err(format!("the answer is {}{}", answer.status.as_str(), why.unwrap_or_default()));
+        return Err(told(format!("the answer is {}", answer.status.as_str()), " "));
     }
-    let token = text("access_token").ok_or("the answer has no access_token")?;
+    let token =
+        text("access_token").ok_or_else(|| told("the answer has no access_token".to_owned(), ": "))?;
     if !text("token_type").is_none_or(|kind| kind.eq_ignore_ascii_case("bearer")) {
         return Err("the token is not of the type Bearer".to_owned());
     }

@@ -209,8 +209,11 @@ async fn no_token_is_named_as_such_and_nothing_else_is_asked() {
     api.on("/", Reply::ok("in"));
     id.on(
         "/refused",
-        Reply::status(401).header("content-type", "application/json").body(r#"{"error":"invalid_client"}"#),
+        Reply::status(401)
+            .header("content-type", "application/json")
+            .body(r#"{"error":"invalid_client","error_description":"The secret has expired."}"#),
     );
+    id.on("/late", Reply::json(r#"{"error":"bad_scope","error_description":"No such scope."}"#));
     id.on("/html", Reply::ok("<html>"));
     id.on("/mac", Reply::json(r#"{"access_token":"x","token_type":"mac"}"#));
     id.on("/lines", Reply::json(r#"{"access_token":"a\r\nB: c"}"#));
@@ -218,7 +221,12 @@ async fn no_token_is_named_as_such_and_nothing_else_is_asked() {
     id.on("/cut", Reply::ok("{").broken());
     let nowhere = format!("http://127.0.0.1:{}/token", testkit::wait::free_port());
     for (url, failure, said) in [
-        (id.url("/refused"), "protocol auth.token", "the answer is 401 invalid_client"),
+        (
+            id.url("/refused"),
+            "protocol auth.token",
+            "the answer is 401 invalid_client: The secret has expired.",
+        ),
+        (id.url("/late"), "protocol auth.token", "no access_token: bad_scope: No such scope."),
         (id.url("/html"), "protocol auth.token", "no access_token"),
         (id.url("/mac"), "protocol auth.token", "not of the type Bearer"),
         (id.url("/lines"), "protocol auth.token", "cannot stand in a header"),

@@ -345,7 +345,7 @@ async fn an_xml_body_is_looked_at_by_paths() {
         ),
         (
             format!(
-                "http: {}\nexpect: {{ xml: {{ /feed/entry: {{ len: 2 }}, /feed/none: {{ exists: false }} }} }}",
+                "http: {}\nexpect: {{ xml: {{ /feed/entry: {{ len: 2 }}, /feed/updated: {{ len: 1 }}, \"/feed/updated[1]\": {{ len: 20 }}, /feed/none: {{ exists: false }} }} }}",
                 url("/feed")
             ),
             "ok",

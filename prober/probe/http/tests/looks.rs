@@ -25,6 +25,11 @@ async fn pages_by_css() {
         ("{ h1.title: Tea & more }", "ok"),
         ("{ title: Shop, \"a[rel=next] @href\": { starts_with: /page } }", "ok"),
         ("{ li: { len: 2 } }", "ok"),
+        ("{ h1: { len: 1 } }", "ok"),
+        (
+            "{ h1: { len: { gte: 2 } } }",
+            "failed incorrect assert.css: css h1 is \"Tea & more\", expected length ≥ 2 (there is one match)",
+        ),
         ("{ li: { any: { equals: Black } } }", "ok"),
         ("{ li: { in: [Green, Black] } }", "ok"),
         ("{ h2: { exists: false } }", "ok"),

@@ -15,7 +15,7 @@ const PIECE_BYTES_MAX: usize = 16 * 1024;
 /// The most that a server may say before TLS, in bytes.
 const BYTES_MAX: usize = 64 * 1024;
 /// The longest part of what a server said that a message shows, in bytes.
-const SHOWN: usize = 160;
+pub(super) const SHOWN: usize = 160;
 
 /// One conversation before TLS.
 pub(super) struct Dialogue<'a> {
@@ -82,6 +82,11 @@ impl<'a> Dialogue<'a> {
             }
             self.more().await?;
         }
+    }
+
+    /// What has come and was not taken yet; nothing more is waited for.
+    pub(super) fn at_hand(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
     }
 
     async fn more(&mut self) -> Result<(), Failure> {

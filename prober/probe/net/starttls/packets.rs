@@ -1,9 +1,9 @@
 //! Protocols in packets of their own: `postgres`, `mysql`, `ldap`.
 
-use model::outcome::Failure;
+use model::outcome::{Failure, cut};
 use x509_parser::asn1_rs::{Any, Class, FromBer as _, Tag};
 
-use super::dialogue::Dialogue;
+use super::dialogue::{Dialogue, SHOWN};
 
 /// PostgreSQL's `SSLRequest`: its length, and the number 80877103.
 const POSTGRES_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
@@ -14,9 +14,22 @@ pub(super) async fn postgres(dialogue: &mut Dialogue<'_>) -> Result<(), Failure>
         b'S' => Ok(()),
         b'N' => Err(dialogue.wrong("it does not offer TLS")),
         // An error's text follows; a server that has none of TLS at all sends one.
-        b'E' => Err(dialogue.wrong("it answered with an error")),
+        b'E' => Err(match postgres_error(&dialogue.at_hand()) {
+            Some(text) => dialogue.wrong(format!("it answered with an error: {text:?}")),
+            None => dialogue.wrong("it answered with an error"),
+        }),
         other => Err(dialogue.unexpected(&char::from(other).to_string())),
     }
+}
+
+/// The text of an error: the field `M` behind a length, or, as the server's first process writes it, all there is.
+fn postgres_error(message: &[u8]) -> Option<String> {
+    let text = match message.strip_prefix(&[0]) {
+        Some(rest) => rest.get(3..)?.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(b"M"))?,
+        None => message.split(|byte| *byte == 0).next()?,
+    };
+    let text = cut(String::from_utf8_lossy(text).trim().to_owned(), SHOWN);
+    (!text.is_empty()).then_some(text)
 }
 
 /// What a client of `mysql` can: the protocol of 4.1, TLS, the sign-in of 4.1.
@@ -32,11 +45,7 @@ pub(super) async fn mysql(dialogue: &mut Dialogue<'_>) -> Result<(), Failure> {
     let greeting = dialogue.exactly(length).await?;
     match greeting.first() {
         Some(10) => {}
-        // Number, then a text: too many connections, this host is not welcome.
-        Some(0xff) => {
-            let text = String::from_utf8_lossy(greeting.get(3..).unwrap_or_default()).into_owned();
-            return Err(dialogue.refused(&text));
-        }
+        Some(0xff) => return Err(dialogue.refused(&mysql_error(&greeting[1..]))),
         _ => return Err(dialogue.unexpected(&String::from_utf8_lossy(&greeting))),
     }
     let capabilities = mysql_capabilities(&greeting);
@@ -52,6 +61,13 @@ pub(super) async fn mysql(dialogue: &mut Dialogue<'_>) -> Result<(), Failure> {
     request.push(MYSQL_CHARACTERS);
     request.extend([0; 23]);
     dialogue.say(&request).await
+}
+
+/// A number and a text: too many connections, this host is not welcome. Between them may stand `#` and five signs.
+fn mysql_error(error: &[u8]) -> String {
+    let Some((number, text)) = error.split_first_chunk::<2>() else { return String::new() };
+    let text = if text.first() == Some(&b'#') { text.get(6..).unwrap_or_default() } else { text };
+    format!("{} {}", u16::from_le_bytes(*number), String::from_utf8_lossy(text))
 }
 
 /// The lower half of the capabilities: behind the version's text, a number, eight bytes and one more.
@@ -83,8 +99,25 @@ pub(super) async fn ldap(dialogue: &mut Dialogue<'_>) -> Result<(), Failure> {
     message.extend(dialogue.exactly(length).await?);
     match ldap_result(&message) {
         Some((0, _)) => Ok(()),
-        Some((code, text)) => Err(dialogue.refused(&format!("result {code} {text}"))),
+        Some((code, text)) => {
+            let said = format!("result {code} {} {text}", ldap_word(code));
+            Err(dialogue.refused(&said.split_whitespace().collect::<Vec<_>>().join(" ")))
+        }
         None => Err(dialogue.wrong("it sent a message that is no answer to StartTLS")),
+    }
+}
+
+/// The names of the results that servers refuse TLS with (RFC 4511, section 4.1.9).
+const fn ldap_word(code: u8) -> &'static str {
+    match code {
+        1 => "operationsError",
+        2 => "protocolError",
+        10 => "referral",
+        51 => "busy",
+        52 => "unavailable",
+        53 => "unwillingToPerform",
+        80 => "other",
+        _ => "",
     }
 }
 

@@ -120,6 +120,16 @@ async fn what_comes_in_plaintext_after_the_yes_ends_it() {
     }
 }
 
+/// Servers that do not come to TLS, and what is told of each.
+async fn check_refusals(cases: Vec<(Protocol, Vec<Move>, &str)>) {
+    for (protocol, moves, part) in cases {
+        let server = Scripted::start([moves, vec![Move::Hang]].concat());
+        let told = come(protocol, server.addr(), LIMIT).await;
+        let start = format!("tls tls.starttls: the server did not come to TLS over {}: ", protocol.word());
+        assert!(told.starts_with(&start) && told.contains(part), "{protocol:?}: {told}");
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_is_told_in_the_server_s_words() {
     let xmpp = |answer: &str| vec![Move::Hear("to='localhost'>"), say(answer)];
@@ -127,7 +137,7 @@ async fn a_refusal_is_told_in_the_server_s_words() {
     let offers = format!(
         "{stream}<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>"
     );
-    for (protocol, moves, part) in [
+    check_refusals(vec![
         (Protocol::Smtp, vec![say("554 no mail here\r\n")], "it refused: \"554 no mail here\""),
         (
             Protocol::Smtp,
@@ -162,7 +172,7 @@ async fn a_refusal_is_told_in_the_server_s_words() {
         (
             Protocol::Xmpp,
             xmpp(&format!("{stream}<stream:error><host-unknown/></stream:error>")),
-            "it refused: ",
+            "it refused: \"<stream:error><host-unknown/>",
         ),
         (
             Protocol::Xmpp,
@@ -170,25 +180,43 @@ async fn a_refusal_is_told_in_the_server_s_words() {
                 .concat(),
             "it refused: \"<failure",
         ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_in_packets_is_told_in_words() {
+    check_refusals(vec![
         (Protocol::Postgres, vec![Move::HearBytes(8), say("N")], "it does not offer TLS"),
         (Protocol::Postgres, vec![Move::HearBytes(8), say("EFATAL")], "it answered with an error"),
+        (
+            Protocol::Postgres,
+            vec![Move::HearBytes(8), say("E\0\0\0\x1fSFATAL\0C53300\0Mtoo many clients\0\0")],
+            "it answered with an error: \"too many clients\"",
+        ),
+        (
+            Protocol::Postgres,
+            vec![Move::HearBytes(8), say("EFATAL:  unsupported\n\0")],
+            "it answered with an error: \"FATAL:  unsupported\"",
+        ),
         (Protocol::Mysql, vec![Move::Say(mysql_greeting(0xf7ff))], "it does not offer TLS"),
         (
             Protocol::Mysql,
             vec![Move::Say(b"\x17\0\0\0\xff\x6a\x04Host is not allowed!!".to_vec())],
-            "it refused: \"Host is not allowed",
+            "it refused: \"1130 Host is not allowed",
+        ),
+        (
+            Protocol::Mysql,
+            vec![Move::Say(b"\x0d\0\0\0\xff\x10\x04#08004busy".to_vec())],
+            "it refused: \"1040 busy\"",
         ),
         (
             Protocol::Ldap,
             vec![Move::HearBytes(31), Move::Say(ldap_answer(52, "no TLS"))],
-            "it refused: \"result 52 no TLS\"",
+            "it refused: \"result 52 unavailable no TLS\"",
         ),
-    ] {
-        let server = Scripted::start([moves, vec![Move::Hang]].concat());
-        let told = come(protocol, server.addr(), LIMIT).await;
-        let start = format!("tls tls.starttls: the server did not come to TLS over {}: ", protocol.word());
-        assert!(told.starts_with(&start) && told.contains(part), "{protocol:?}: {told}");
-    }
+    ])
+    .await;
 }
 
 #[tokio::test]

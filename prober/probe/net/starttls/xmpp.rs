@@ -23,8 +23,8 @@ pub(super) async fn upgrade(dialogue: &mut Dialogue<'_>, name: &str) -> Result<(
     if !features.contains("<stream:stream") {
         return Err(dialogue.unexpected(&features));
     }
-    if features.contains("<stream:error") {
-        return Err(dialogue.refused(&features));
+    if let Some(at) = features.find("<stream:error") {
+        return Err(dialogue.refused(&features[at..]));
     }
     if !(features.contains("<starttls") && features.contains(TLS)) {
         return Err(dialogue.wrong("it does not offer STARTTLS"));
