@@ -152,7 +152,7 @@ impl Binder<'_, '_> {
             self.report.push(Diagnostic::error("E104", node.span, format!("`{word}` is empty")));
         }
         let mut assertions = Vec::with_capacity(entries.len());
-        let is_wanted = matches!(part, Some(Part::Expect | Part::Warn | Part::Good));
+        let is_wanted = matches!(part, None | Some(Part::Expect | Part::Warn | Part::Good));
         for entry in entries {
             let (name, value) = entry;
             let before = assertions.len();
@@ -172,7 +172,7 @@ impl Binder<'_, '_> {
                 self.right_way_round(entry, assertion, *wants);
             }
         }
-        if !is_wanted {
+        if !is_wanted || part.is_none() {
             self.no_history(entries, &assertions, word);
         }
         assertions
