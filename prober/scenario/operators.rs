@@ -13,7 +13,7 @@ mod status;
 mod table;
 mod turned;
 
-pub(crate) use clash::is_out_of_reach;
+pub(crate) use clash::{exclude_each_other, is_out_of_reach};
 pub(crate) use select::{Selected, select_key, words as selector_words};
 pub(crate) use table::{OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, item_type, type_words};
 
@@ -110,6 +110,16 @@ impl Subjects {
     /// What `good` of an objective over several scenarios may look at: what the runs of all kinds have.
     pub(crate) fn objective() -> Self {
         Self { words: "an objective over several scenarios".to_owned(), ..Self::flow() }
+    }
+
+    /// The type of what an assertion of these looks at.
+    fn type_of(&self, assertion: &Assertion) -> Option<ValueType> {
+        self.table.iter().find(|subject| subject.name == assertion.subject()).map(|subject| {
+            match subject.shape {
+                Shape::One(kind) => ValueType::One(kind),
+                shape => ValueType::chosen(shape),
+            }
+        })
     }
 
     fn all(&self) -> impl Iterator<Item = &'static Subject> + use<> {
