@@ -57,6 +57,8 @@ fn a_wrong_file_keeps_the_old_plans_and_a_right_one_is_applied() {
     assert!(diagnostics.contains("changes.yaml:4:1") && diagnostics.contains("timeuot"), "{diagnostics}");
     let page = api.get("/");
     assert!(page.contains("timeuot"), "the page says what is wrong: {page}");
+    let successful = |value: u8| format!("\nprober_config_last_reload_successful {value}\n");
+    assert!(api.get("/metrics").contains(&successful(0)), "rules can ask whether older scenarios run");
     assert_eq!(names(api), set(&["changes", "goes", "stays"]));
     assert!(serving.err().contains("timeuot"), "{}", serving.err());
     let before = api.events("scenario=changes").len();
@@ -65,6 +67,7 @@ fn a_wrong_file_keeps_the_old_plans_and_a_right_one_is_applied() {
     project.scenario("changes", &every("2s"));
     project.remove("scenarios/goes.yaml");
     reload(&serving, "loaded");
+    assert!(api.get("/metrics").contains(&successful(1)));
     assert_eq!(names(api), set(&["changes", "comes", "stays"]));
     assert!(!api.get("/").contains("timeuot"));
     api.until_events("scenario=comes", 4);

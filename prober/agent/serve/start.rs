@@ -58,6 +58,7 @@ pub(in crate::agent) fn start(
     let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
 
     let (started, fleet) = (SystemClock.now(), watch::Sender::new(None));
+    let reload_state = watch::Sender::new(ReloadState::Loaded { at: started });
     let page = MetricsPage {
         metrics: metrics.clone(),
         store: store.clone(),
@@ -68,6 +69,7 @@ pub(in crate::agent) fn start(
         standings: judging.standings.subscribe(),
         board,
         fleet: fleet.subscribe(),
+        reload_state: reload_state.subscribe(),
     };
     // Set once: this is the only place that does.
     let _first = pumping.own_page.set(page.clone());
@@ -83,7 +85,7 @@ pub(in crate::agent) fn start(
         catalogue: watch::Sender::new(Arc::new(Catalogue::default())),
         ground: watch::Sender::new(Arc::default()),
         readiness: watch::Sender::new(Readiness::Starting("plans are being loaded".to_owned())),
-        reload_state: watch::Sender::new(ReloadState::Loaded { at: started }),
+        reload_state,
         fleet,
         runner: running.tasks,
         runner_stop: running.stop,
