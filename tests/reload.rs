@@ -93,6 +93,23 @@ fn a_wrong_file_keeps_the_old_plans_and_a_right_one_is_applied() {
 }
 
 #[test]
+fn what_a_reload_cannot_change_is_said() {
+    let project = Project::with("", &[("idle", "cron: \"0 0 1 1 *\"\nhttp: http://127.0.0.1:9/".to_owned())]);
+    let serving = project.serve();
+    let told = "store.max_bytes: changed in prober.yaml, and in force after a restart";
+    reload(&serving, "loaded");
+    assert!(!serving.err().contains("after a restart"), "{}", serving.err());
+    let text = std::fs::read_to_string(project.path("prober.yaml")).unwrap();
+    project.write("prober.yaml", &format!("{text}store: {{ max_bytes: 2GiB }}\n"));
+    reload(&serving, "loaded");
+    assert!(serving.err().contains(told), "{}", serving.err());
+    assert!(serving.api().get("/config").contains(told));
+    project.write("prober.yaml", &text);
+    reload(&serving, "loaded");
+    assert!(!serving.api().get("/config").contains(told), "what is as it was at the start waits for nothing");
+}
+
+#[test]
 fn a_reload_over_http_needs_a_header_that_pages_elsewhere_cannot_send() {
     let project = Project::with("", &[("idle", "cron: \"0 0 1 1 *\"\nhttp: http://127.0.0.1:9/".to_owned())]);
     let serving = project.serve();

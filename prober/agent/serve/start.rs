@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::account::{Audit, Horizon, expected};
 use crate::agent::alerts::{Alerts, Board, Routes};
+use crate::agent::at_start::AtStart;
 use crate::agent::controls::{self, Controls};
 use crate::agent::load::{Loaded, Loader};
 use crate::agent::machine;
@@ -86,6 +87,7 @@ pub(in crate::agent) fn start(
         ground: watch::Sender::new(Arc::default()),
         readiness: watch::Sender::new(Readiness::Starting("plans are being loaded".to_owned())),
         reload_state,
+        at_start: AtStart::of(&loaded.project),
         fleet,
         runner: running.tasks,
         runner_stop: running.stop,
