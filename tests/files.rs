@@ -53,6 +53,21 @@ fn what_cannot_be_read_is_a_mistake_of_its_own_and_the_others_are_checked() {
 }
 
 #[test]
+fn a_folder_without_scenarios_is_not_right() {
+    let project = project("");
+    fs::create_dir_all(project.path("scenarios/new/deep")).unwrap();
+    project.write("scenarios/new/notes.txt", "x");
+    for command in ["validate", "run"] {
+        let ran = project.prober(&[command, project.path("scenarios/new").to_str().unwrap()]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.contains("scenarios/new has no scenario file in it"), "{ran:?}");
+    }
+    project.write("scenarios/new/deep/good.yml", GOOD);
+    let ran = project.prober(&["validate", project.path("scenarios/new").to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
 fn a_pattern_that_names_nothing_and_a_file_that_nothing_names_are_told() {
     for (file, extra, wanted) in [
         ("", None, vec![]),

@@ -57,6 +57,8 @@ fn a_wrong_file_keeps_the_old_plans_and_a_right_one_is_applied() {
     assert!(diagnostics.contains("changes.yaml:4:1") && diagnostics.contains("timeuot"), "{diagnostics}");
     let page = api.get("/");
     assert!(page.contains("timeuot"), "the page says what is wrong: {page}");
+    let successful = |value: u8| format!("\nprober_config_last_reload_successful {value}\n");
+    assert!(api.get("/metrics").contains(&successful(0)), "rules can ask whether older scenarios run");
     assert_eq!(names(api), set(&["changes", "goes", "stays"]));
     assert!(serving.err().contains("timeuot"), "{}", serving.err());
     let before = api.events("scenario=changes").len();
@@ -65,6 +67,7 @@ fn a_wrong_file_keeps_the_old_plans_and_a_right_one_is_applied() {
     project.scenario("changes", &every("2s"));
     project.remove("scenarios/goes.yaml");
     reload(&serving, "loaded");
+    assert!(api.get("/metrics").contains(&successful(1)));
     assert_eq!(names(api), set(&["changes", "comes", "stays"]));
     assert!(!api.get("/").contains("timeuot"));
     api.until_events("scenario=comes", 4);
@@ -87,6 +90,23 @@ fn a_wrong_file_keeps_the_old_plans_and_a_right_one_is_applied() {
     assert!(missed.is_empty(), "a reload misses nothing: {missed:#?}");
     let (code, err) = serving.stop();
     assert_eq!(code, Some(0), "{err}");
+}
+
+#[test]
+fn what_a_reload_cannot_change_is_said() {
+    let project = Project::with("", &[("idle", "cron: \"0 0 1 1 *\"\nhttp: http://127.0.0.1:9/".to_owned())]);
+    let serving = project.serve();
+    let told = "store.max_bytes: changed in prober.yaml, and in force after a restart";
+    reload(&serving, "loaded");
+    assert!(!serving.err().contains("after a restart"), "{}", serving.err());
+    let text = std::fs::read_to_string(project.path("prober.yaml")).unwrap();
+    project.write("prober.yaml", &format!("{text}store: {{ max_bytes: 2GiB }}\n"));
+    reload(&serving, "loaded");
+    assert!(serving.err().contains(told), "{}", serving.err());
+    assert!(serving.api().get("/config").contains(told));
+    project.write("prober.yaml", &text);
+    reload(&serving, "loaded");
+    assert!(!serving.api().get("/config").contains(told), "what is as it was at the start waits for nothing");
 }
 
 #[test]

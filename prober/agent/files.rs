@@ -100,6 +100,8 @@ pub(crate) enum FindError {
     NoProject,
     #[error("{} does not exist", .0.display())]
     Missing(PathBuf),
+    #[error("{} has no scenario file in it: they end in .yaml or .yml", .0.display())]
+    Nothing(PathBuf),
     #[error("{} has no {PROJECT_FILE}", .0.display())]
     NotAProject(PathBuf),
     #[error("{} could not be read: {source}", path.display())]
@@ -209,8 +211,11 @@ impl Place {
     fn collect_named(&self, paths: &mut Finds) -> Result<(), FindError> {
         for path in self.paths.iter().filter(|path| !is_project(path)) {
             if path.is_dir() {
-                collect(path, "**/*.yaml", paths)?;
-                collect(path, "**/*.yml", paths)?;
+                // Both endings are looked for, whatever the first one finds.
+                let any = [collect(path, "**/*.yaml", paths)?, collect(path, "**/*.yml", paths)?];
+                if !any.contains(&true) {
+                    return Err(FindError::Nothing(path.clone()));
+                }
             } else {
                 paths.files.insert(path.clone());
             }

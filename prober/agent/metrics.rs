@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use dashboard::ReloadState;
 use export::prometheus::{
     Around, Chunks, ClockNumbers, DoubtNumbers, Format, Metrics, OwnHealth, Process, StoreNumbers,
 };
@@ -34,6 +35,7 @@ pub(crate) struct MetricsPage {
     pub(crate) standings: watch::Receiver<Standings>,
     pub(crate) board: Board,
     pub(crate) fleet: watch::Receiver<Shown>,
+    pub(crate) reload_state: watch::Receiver<ReloadState>,
 }
 
 impl MetricsPage {
@@ -54,6 +56,7 @@ impl MetricsPage {
             sinks: self.sinks.borrow().to_vec(),
             store: Some(StoreNumbers::of(self.store.stats(), &self.store.health().borrow())),
             process: process(self.started),
+            is_current: Some(matches!(*self.reload_state.borrow(), ReloadState::Loaded { .. })),
             alerts: self.board.numbers(),
             health: Some(OwnHealth {
                 doubts: self.doubts.standing().into_iter().map(doubt).collect(),

@@ -6,6 +6,7 @@
 //! | `sets` | from files to the scenario sets of a fleet's regions |
 //! | `serve` | start, run and stop the parts in their order |
 //! | `parts`, `again` | the parts while they run; when their files are read again by themselves |
+//! | `at_start` | what of the project file holds until the process ends |
 //! | `pumps` | the exporters' pumps, exchanged by a reload |
 //! | `controls`, `machine` | what is looked at to tell our own faults from the targets' |
 //! | `self_test` | the prober's own test against targets of its own |
@@ -25,6 +26,7 @@ pub(crate) mod account;
 pub(crate) mod again;
 pub(crate) mod ahead;
 pub(crate) mod alerts;
+pub(crate) mod at_start;
 pub(crate) mod controls;
 pub(crate) mod exporters;
 pub(crate) mod files;

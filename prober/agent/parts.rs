@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::alerts::Routes;
+use super::at_start::AtStart;
 use super::controls;
 use super::fleet::shown::Shown;
 use super::load::{LoadError, Loaded, Loader};
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) catalogue: watch::Sender<Arc<Catalogue>>,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) reload_state: watch::Sender<ReloadState>,
+    pub(crate) at_start: AtStart,
     pub(crate) fleet: watch::Sender<Shown>,
     pub(crate) runner: JoinSet<Stopped>,
     pub(crate) runner_stop: CancellationToken,
@@ -134,7 +136,12 @@ impl Parts {
         let loaded = tokio::task::spawn_blocking(move || loader.load_to_serve(&client)).await;
         let loaded = loaded.unwrap_or_else(|error| Err(LoadError::Mistakes(error.to_string())));
         let applied = match loaded {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
+                let changed = AtStart::of(&loaded.project);
+                if let Some(waits) = self.at_start.waits_for_a_restart(&changed) {
+                    tracing::warn!("{waits}");
+                    loaded.catalogue.warnings.insert_str(0, &format!("{waits}\n\n"));
+                }
                 if !loaded.warnings.is_empty() {
                     tracing::warn!("warnings in the scenario files:\n{}", loaded.warnings);
                 }

@@ -224,7 +224,8 @@ Examples:
   prober events 'status>=500' 'message~timed out' label.tier=1
   prober events --format jsonl -n 1000 | jq -r '.[\"error.type\"]'
 
-Short names: class, error, message, step, owner, service, duration, status, kind, trigger, label.NAME.
+Short names: class, error, message, step, owner, service, duration (took), status, kind, trigger,
+label.NAME.
 Any other field of the event goes by its full name.")]
 pub(crate) struct Events {
     /// Conditions, all must hold: scenario=NAME region=NAME verdict=bad reason=failed since=1h until=5m,

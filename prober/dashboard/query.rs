@@ -179,14 +179,19 @@ fn moment(word: &str, value: &str, now: Timestamp) -> Result<Timestamp, String> 
     if let Ok(at) = value.parse() {
         return Ok(at);
     }
+    // Without a zone it is UTC, as all tables are; a day alone is its beginning.
+    let civil: Option<jiff::civil::DateTime> = value.parse().ok();
+    if let Some(at) = civil.and_then(|civil| jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()) {
+        return Ok(at.into());
+    }
     let span: Option<jiff::Span> = value.parse().ok();
     let seconds = span
         .and_then(|span| span.total((jiff::Unit::Second, jiff::SpanRelativeTo::days_are_24_hours())).ok());
     match seconds.map(Duration::try_from_secs_f64) {
         Some(Ok(back)) => Ok(now.minus(back)),
-        _ => {
-            Err(format!("`{word}`: write how long ago (30s, 5m, 2h, 7d) or a time like 2026-01-31T12:00:00Z"))
-        }
+        _ => Err(format!(
+            "`{word}`: write how long ago (30s, 5m, 2h, 7d) or a time like 2026-01-31 or 2026-01-31T12:00:00Z"
+        )),
     }
 }
 
@@ -227,7 +232,7 @@ fn values(operator: Operator, value: &str) -> Vec<String> {
 const STATUS: &str = "http.response.status_code";
 
 /// Short names for the fields that people ask for most.
-const SHORT: [(&str, &str); 14] = [
+const SHORT: [(&str, &str); 15] = [
     ("class", "prober.failure.class"),
     ("duration", "prober.run.duration"),
     ("error", "error.type"),
@@ -240,6 +245,8 @@ const SHORT: [(&str, &str); 14] = [
     ("service", "service.name"),
     ("status", STATUS),
     ("step", "prober.failure.step"),
+    // As the tables call it.
+    ("took", "prober.run.duration"),
     ("trigger", "prober.run.trigger"),
     ("verdict", "prober.verdict"),
 ];
@@ -323,6 +330,13 @@ mod tests {
         assert_eq!(all.filter.verdicts, [Verdict::Bad, Verdict::Missed]);
         assert_eq!(all.filter.since, Some(Timestamp::from_seconds(100_000 - 3_600)));
         assert_eq!(all.fields[0].field, "http.response.status_code");
+        for (day, seconds) in
+            [("1970-01-02", 86_400), ("1970-01-02T01:00", 90_000), ("1970-01-02 01:00", 90_000)]
+        {
+            let filter = read(&[&format!("until={day}")]).unwrap().filter;
+            assert_eq!(filter.until, Some(Timestamp::from_seconds(seconds)), "{day}");
+        }
+        assert_eq!(read(&["took>1s"]).unwrap().fields[0].field, "prober.run.duration");
         assert_eq!(
             read(&["since=1d"]).unwrap().filter.since,
             Some(Timestamp::from_seconds(100_000 - 86_400))

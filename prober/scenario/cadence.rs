@@ -144,6 +144,9 @@ pub(crate) fn check_zone_name(zone: &Spanned<String>) -> Result<String, Diagnost
     }
     let shown = model::outcome::cut(name.to_owned(), 60);
     let problem = Diagnostic::error("E113", zone.span, format!("`{shown}` is not a time zone"));
+    if let Some(help) = offset_help(name) {
+        return Err(problem.help(help));
+    }
     let known: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
     let city = name.rsplit('/').next().unwrap_or(name).replace(' ', "_");
     let same_city = known
@@ -152,6 +155,30 @@ pub(crate) fn check_zone_name(zone: &Spanned<String>) -> Result<String, Diagnost
     Err(match same_city.map(String::as_str).or_else(|| nearest(name, known.iter().map(String::as_str))) {
         Some(near) => problem.label(format!("did you mean `{near}`?")),
         None => problem.help("write an IANA name such as Europe/Berlin or UTC"),
+    })
+}
+
+/// What to write in place of an offset such as `UTC+2`, `GMT-05:00` or `+2`; `None` if it is none.
+///
+/// The nearest name would be hours away from it: `UTC`, or `Etc/GMT+2`, which is two hours behind.
+fn offset_help(name: &str) -> Option<String> {
+    let bare = name.strip_prefix("Etc/").unwrap_or(name);
+    let offset = ["UTC", "GMT"].iter().find_map(|zero| bare.strip_prefix(zero)).unwrap_or(bare).trim();
+    let (hours, minutes) = offset.split_once(':').unwrap_or((offset, "00"));
+    let (sign, digits) = hours.split_at_checked(1)?;
+    let opposite = match sign {
+        "+" => '-',
+        "-" => '+',
+        _ => return None,
+    };
+    let hours: u8 = digits.parse().ok()?;
+    let fixed = format!("Etc/GMT{opposite}{hours}");
+    let place = "a place, such as Europe/Berlin, follows its changes of the clock";
+    Some(match TimeZone::get(&fixed) {
+        Ok(_) if minutes == "00" => {
+            format!("write {fixed}, whose sign is the other way round and which never changes; {place}")
+        }
+        _ => format!("an offset is not a zone: {place}"),
     })
 }
 
@@ -328,6 +355,28 @@ mod tests {
             }
             (found, _) => panic!("{text}: {found:?}"),
         }
+    }
+
+    #[test]
+    fn an_offset_is_told_the_zone_that_it_is() {
+        for (name, part) in [
+            ("UTC+2", Some("write Etc/GMT-2,")),
+            ("GMT+2", Some("write Etc/GMT-2,")),
+            ("Etc/UTC+2", Some("write Etc/GMT-2,")),
+            ("-05:00", Some("write Etc/GMT+5,")),
+            ("UTC +01:00", Some("write Etc/GMT-1,")),
+            ("+05:30", Some("an offset is not a zone: a place")),
+            ("UTC+25", Some("an offset is not a zone: a place")),
+            ("Berlin", None),
+            ("+berlin", None),
+            ("", None),
+        ] {
+            let help = offset_help(name);
+            assert!(part.map_or(help.is_none(), |part| help.unwrap().contains(part)), "{name}");
+        }
+        // West of Greenwich the sign of these names is a plus, as POSIX has it.
+        let zone = TimeZone::get("Etc/GMT-2").unwrap();
+        assert_eq!(zone.to_offset(Timestamp::from_seconds(0).jiff()).seconds(), 7_200);
     }
 
     #[test]

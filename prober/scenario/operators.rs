@@ -13,7 +13,7 @@ mod status;
 mod table;
 mod turned;
 
-pub(crate) use clash::is_out_of_reach;
+pub(crate) use clash::{exclude_each_other, is_out_of_reach};
 pub(crate) use select::{Selected, select_key, words as selector_words};
 pub(crate) use table::{OPERATORS, Operator, TIMELY, TOLERANCE_KEY, Takes, item_type, type_words};
 
@@ -112,6 +112,16 @@ impl Subjects {
         Self { words: "an objective over several scenarios".to_owned(), ..Self::flow() }
     }
 
+    /// The type of what an assertion of these looks at.
+    fn type_of(&self, assertion: &Assertion) -> Option<ValueType> {
+        self.table.iter().find(|subject| subject.name == assertion.subject()).map(|subject| {
+            match subject.shape {
+                Shape::One(kind) => ValueType::One(kind),
+                shape => ValueType::chosen(shape),
+            }
+        })
+    }
+
     fn all(&self) -> impl Iterator<Item = &'static Subject> + use<> {
         self.table.iter().chain([&LATENCY_SUBJECT])
     }
@@ -152,7 +162,7 @@ impl Binder<'_, '_> {
             self.report.push(Diagnostic::error("E104", node.span, format!("`{word}` is empty")));
         }
         let mut assertions = Vec::with_capacity(entries.len());
-        let is_wanted = matches!(part, Some(Part::Expect | Part::Warn | Part::Good));
+        let is_wanted = matches!(part, None | Some(Part::Expect | Part::Warn | Part::Good));
         for entry in entries {
             let (name, value) = entry;
             let before = assertions.len();
@@ -172,7 +182,7 @@ impl Binder<'_, '_> {
                 self.right_way_round(entry, assertion, *wants);
             }
         }
-        if !is_wanted {
+        if !is_wanted || part.is_none() {
             self.no_history(entries, &assertions, word);
         }
         assertions

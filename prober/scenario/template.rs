@@ -10,6 +10,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use model::time::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What RFC 3986, section 2.3, wants to be left as it is everywhere in a URL: these, letters and digits.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A text with holes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,9 +290,7 @@ impl Filter {
     pub fn apply(self, text: &str) -> String {
         use base64::Engine as _;
         match self {
-            Self::UrlEncode => {
-                percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-            }
+            Self::UrlEncode => utf8_percent_encode(text, UNRESERVED).to_string(),
             Self::Base64 => base64::engine::general_purpose::STANDARD.encode(text),
             Self::Json => serde_json::Value::from(text).to_string(),
         }

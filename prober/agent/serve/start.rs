@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::account::{Audit, Horizon, expected};
 use crate::agent::alerts::{Alerts, Board, Routes};
+use crate::agent::at_start::AtStart;
 use crate::agent::controls::{self, Controls};
 use crate::agent::load::{Loaded, Loader};
 use crate::agent::machine;
@@ -58,6 +59,7 @@ pub(in crate::agent) fn start(
     let (alerts, alerts_stop) = start_alerts(&store, &client, routes.subscribe(), &board);
 
     let (started, fleet) = (SystemClock.now(), watch::Sender::new(None));
+    let reload_state = watch::Sender::new(ReloadState::Loaded { at: started });
     let page = MetricsPage {
         metrics: metrics.clone(),
         store: store.clone(),
@@ -68,6 +70,7 @@ pub(in crate::agent) fn start(
         standings: judging.standings.subscribe(),
         board,
         fleet: fleet.subscribe(),
+        reload_state: reload_state.subscribe(),
     };
     // Set once: this is the only place that does.
     let _first = pumping.own_page.set(page.clone());
@@ -83,7 +86,8 @@ pub(in crate::agent) fn start(
         catalogue: watch::Sender::new(Arc::new(Catalogue::default())),
         ground: watch::Sender::new(Arc::default()),
         readiness: watch::Sender::new(Readiness::Starting("plans are being loaded".to_owned())),
-        reload_state: watch::Sender::new(ReloadState::Loaded { at: started }),
+        reload_state,
+        at_start: AtStart::of(&loaded.project),
         fleet,
         runner: running.tasks,
         runner_stop: running.stop,

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +32,15 @@ struct Open {
     began: Timestamp,
 }
 
+impl Open {
+    /// Whether its name still leads to the file; what is written to one without a name is lost with it.
+    fn is_there(&self) -> bool {
+        let identity = |found: fs::Metadata| (found.dev(), found.ino());
+        let (named, held) = (fs::metadata(&self.path), self.file.metadata());
+        named.is_ok_and(|named| held.is_ok_and(|held| identity(named) == identity(held)))
+    }
+}
+
 impl Files {
     /// Uses `dir`, made if it is not there; files that a crash left open are mended and closed at the first use.
     pub(super) fn open(dir: &Path, rotation: Rotation, clock: Arc<dyn Clock>) -> io::Result<Self> {
@@ -58,6 +68,9 @@ impl Files {
     }
 
     /// Appends whole lines, on the disk when this returns.
+    ///
+    /// # Errors
+    /// They could not be written, or somebody has removed or moved the file: the next call begins another one.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         self.rotate()?;
         if self.open.is_none() {
@@ -66,9 +79,14 @@ impl Files {
         let open = self.open.as_mut().expect("just begun");
         let written = open.file.write_all(lines).and_then(|()| open.file.sync_data());
         match written {
-            Ok(()) => {
+            Ok(()) if open.is_there() => {
                 open.bytes += lines.len() as u64;
                 Ok(())
+            }
+            Ok(()) => {
+                let path = self.open.take().map(|open| open.path).unwrap_or_default();
+                let message = format!("{} was removed or moved away", path.display());
+                Err(io::Error::new(io::ErrorKind::NotFound, message))
             }
             Err(error) => {
                 // Half a line may be there: cut it off, or begin another file if not even that works.

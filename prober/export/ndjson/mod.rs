@@ -2,7 +2,7 @@
 //!
 //! A file is called `….ndjson.part` while it grows and loses the `.part` when it is full or old. What is acknowledged is
 //! on the disk (fsync). After a crash the last lines may come twice; the slot id tells. A torn last line is cut off at
-//! the next start, and [`lines`] tolerates it.
+//! the next start, and [`lines`] tolerates it. A file that somebody removed or moved away is followed by another one.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -163,6 +163,33 @@ async fn a_directory_that_cannot_be_used_is_said_at_once_and_one_that_breaks_is_
     assert_eq!(exporter.deliver(&batch(0..1)).await, Delivery::Done);
 }
 
+#[tokio::test]
+async fn nothing_is_written_into_a_file_that_was_removed_or_moved() {
+    let desk = Desk::new();
+    let dir = desk.dir.path().join("sub");
+    let settings = KIND.compile([("directory", dir.to_str().unwrap())]).unwrap();
+    let mut exporter = (KIND.build)(&settings, &desk.surroundings()).unwrap();
+    assert_eq!(exporter.deliver(&batch(0..1)).await, Delivery::Done);
+    fs::remove_dir_all(&dir).unwrap();
+    for _ in 0..2 {
+        let said = exporter.deliver(&batch(1..2)).await;
+        assert!(
+            matches!(said, Delivery::Retry { .. }),
+            "without the folder nothing is acknowledged: {said:?}"
+        );
+    }
+    fs::create_dir(&dir).unwrap();
+    assert_eq!(exporter.deliver(&batch(1..2)).await, Delivery::Done);
+    let part = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+    fs::rename(&part, desk.dir.path().join("taken")).unwrap();
+    assert!(matches!(exporter.deliver(&batch(2..3)).await, Delivery::Retry { .. }));
+    assert_eq!(exporter.deliver(&batch(2..3)).await, Delivery::Done);
+    let kept: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let lines: Vec<_> =
+        lines(&kept[0]).unwrap().map(|line| SliEvent::from_json(&line.unwrap()).unwrap()).collect();
+    assert_eq!((kept.len(), lines), (1, vec![(*batch(2..3)[0]).clone()]));
+}
+
 #[test]
 fn half_a_line_of_a_failed_write_is_cut_off() {
     // A device that is always full answers as a full disk does.

@@ -54,6 +54,7 @@ mod tests {
             sinks: vec![("x".into(), std::sync::Arc::default())],
             store: Some(StoreNumbers::default()),
             process: Some(Process::default()),
+            is_current: Some(false),
             health: Some(OwnHealth::default()),
             slos: std::sync::Arc::default(),
             alerts: Vec::new(),

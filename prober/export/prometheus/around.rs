@@ -23,6 +23,8 @@ pub struct Around {
     pub store: Option<StoreNumbers>,
     /// The process' numbers.
     pub process: Option<Process>,
+    /// Whether the files or the set that were read last are those that run; `None` if none are read.
+    pub is_current: Option<bool>,
     /// What the prober knows of its own health.
     pub health: Option<OwnHealth>,
     /// How every promise stands.
@@ -142,6 +144,11 @@ pub(super) fn families(out: &mut Writer, around: &Around) {
     out.header("prober_build_info", Kind::Gauge, "The prober's version; always 1.");
     out.name("prober_build_info", "", &[("version", &escape(&around.version))]);
     out.count(1);
+    if let Some(is_current) = around.is_current {
+        let help =
+            "Whether the scenarios that were read last are those that run: 1, or 0 after a mistake in them.";
+        one(out, ("prober_config_last_reload_successful", Kind::Gauge, help), u64::from(is_current));
+    }
     sinks(out, &around.sinks);
     slos::families(out, &around.slos);
     alerts::families(out, &around.alerts);

@@ -23,6 +23,7 @@ fn around() -> Around {
             cpu_seconds: 0.25,
             start_seconds: 1.5,
         }),
+        is_current: Some(true),
         health: Some(OwnHealth {
             correlated: (2, vec![("bad", 5), ("ineligible", 6)]),
             tests: vec![("passed", 4), ("failed", 0), ("undecided", 1)],

@@ -41,12 +41,18 @@ pub(crate) enum UrlError {
     /// Blanks or control characters.
     #[error("this URL has a {0} in it")]
     Blank(&'static str),
+    /// Blanks before or behind it.
+    #[error("this URL has blanks around it")]
+    Around,
     /// `user:password@`.
     #[error("this URL has a user name or password in it")]
     UserInfo,
     /// A port that is none.
     #[error("this URL has a port that is not a number from 1 to 65535")]
     Port,
+    /// An IPv6 address with the name of an interface.
+    #[error("this URL has an interface in its address, `%{0}`")]
+    Interface(String),
     /// No host, or one that cannot be.
     #[error("this URL has no host that can be looked up")]
     Host,
@@ -64,8 +70,14 @@ impl UrlError {
         match self {
             Self::Empty | Self::NoScheme => "write the whole URL, like https://shop.example/",
             Self::Scheme(_) => "use http:// or https://, or another kind of step: tcp, tls, dns",
+            Self::Around => "leave them out",
             Self::Blank(_) => "write a blank as %20, or put the value under `query`",
-            Self::UserInfo => "send it as a header: `Authorization: \"Basic ${secrets.basic}\"`",
+            Self::UserInfo => {
+                "leave them out, and sign in with auth: { basic: { user: …, password: \"${secrets.password}\" } }"
+            }
+            Self::Interface(_) => {
+                "leave out what stands behind the `%`: the machine's routes choose the interface"
+            }
             Self::Port => "like https://shop.example:8443/",
             Self::Host => "like https://shop.example/",
             Self::Long => "put large values into the body",
@@ -83,10 +95,12 @@ impl Target {
         check_text(text)?;
         let url = Url::parse(text).map_err(|error| match error {
             url::ParseError::InvalidPort => UrlError::Port,
+            url::ParseError::InvalidIpv6Address => {
+                interface(text).map_or(UrlError::Host, |name| UrlError::Interface(name.to_owned()))
+            }
             url::ParseError::EmptyHost
             | url::ParseError::IdnaError
             | url::ParseError::InvalidIpv4Address
-            | url::ParseError::InvalidIpv6Address
             | url::ParseError::InvalidDomainCharacter => UrlError::Host,
             other => UrlError::Other(other.to_string()),
         })?;
@@ -137,6 +151,13 @@ impl Target {
     }
 }
 
+/// `eth0` of `http://[fe80::1%25eth0]/`, as RFC 6874 wrote the interface of an address, or with a bare `%`.
+fn interface(url: &str) -> Option<&str> {
+    let (address, _) = url.split_once("://[")?.1.split_once(']')?;
+    let (_, name) = address.split_once('%')?;
+    Some(name)
+}
+
 fn authority(url: &Url) -> &str {
     &url[Position::BeforeHost..Position::AfterPort]
 }
@@ -150,6 +171,9 @@ fn check_text(text: &str) -> Result<(), UrlError> {
     }
     if text.chars().any(char::is_control) {
         return Err(UrlError::Blank("control character"));
+    }
+    if text.trim_matches(' ') != text {
+        return Err(UrlError::Around);
     }
     if text.chars().any(char::is_whitespace) {
         return Err(UrlError::Blank("blank"));
@@ -204,8 +228,13 @@ mod tests {
             ("http:shop.example", UrlError::NoScheme),
             ("ftp://shop.example/", UrlError::Scheme("ftp".into())),
             ("http://shop example/", UrlError::Blank("blank")),
+            (" http://shop.example/", UrlError::Around),
+            ("http://shop.example/ ", UrlError::Around),
             ("http://shop.example/\n", UrlError::Blank("control character")),
             ("http://user:secret@shop.example/", UrlError::UserInfo),
+            ("http://[::1%25lo]:8080/", UrlError::Interface("25lo".into())),
+            ("http://[fe80::1%eth0]/", UrlError::Interface("eth0".into())),
+            ("http://[::g]/%25lo", UrlError::Host),
             ("http://shop.example:99999/", UrlError::Port),
             ("http://shop.example:0/", UrlError::Port),
             ("http://shop.example:http/", UrlError::Port),

@@ -15,7 +15,7 @@ use crate::bind::Binder;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::file::{ScenarioFile, StepNode};
 use crate::names::Capture;
-use crate::operators::Subjects;
+use crate::operators::{Subjects, exclude_each_other};
 use crate::plan::{About, Plan};
 use crate::slo::Slo;
 use crate::slo::good::look_at_timeout;
@@ -89,6 +89,9 @@ impl<N> Compiler<'_, N> {
         let ineligible: Vec<_> = ineligible.collect();
         if let ([Some(step)], []) = (steps.as_slice(), scenario.teardown.as_slice()) {
             good_runs_count(&scenario.ineligible, &ineligible, &step.expect, binder.report);
+            if let (Some(node), Some(good), [only]) = (scenario.good, &good, scenario.steps.as_slice()) {
+                runs_can_be_good((node, good), &step.expect, &Subjects::of(only.kind), binder.report);
+            }
         }
         let mut steps = steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?;
         let (mut teardown, good) = (teardown?, good.unwrap_or_default());
@@ -266,6 +269,29 @@ fn good_runs_count(nodes: &[&Node], clauses: &[Vec<Assertion>], expect: &[Assert
             report
                 .push(problem.help("write what only runs have that must not count, such as { status: 503 }"));
         }
+    }
+}
+
+/// `sli.good` is asked of runs with which `expect` is content: what both look at must be able to be right for both.
+fn runs_can_be_good(
+    (node, good): (&Node, &[Assertion]),
+    expect: &[Assertion],
+    subjects: &Subjects,
+    report: &mut Report,
+) {
+    for rule in good {
+        let Some(expected) = expect.iter().find(|expected| exclude_each_other(rule, expected, subjects))
+        else {
+            continue;
+        };
+        let entries = node.map().unwrap_or_default();
+        let key = entries.iter().find(|(key, _)| key.value == rule.subject());
+        let (name, is, wants) = (rule.name(), expected.expected(), rule.expected());
+        let message = format!("no run can be good: `expect` wants {name} {is}, and `good` {wants}");
+        let problem = Diagnostic::error("E310", key.map_or(node.span, |(key, _)| key.span), message);
+        report.push(
+            problem.help("`good` is asked of runs that are correct: write what only the best of them have"),
+        );
     }
 }
 

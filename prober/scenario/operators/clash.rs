@@ -4,8 +4,9 @@
 
 use model::time::Timestamp;
 
-use super::ValueType;
-use super::sense::{always_holds, bounds, number};
+use super::sense::{always_holds, bounds, contradiction, number};
+use super::{Subjects, ValueType};
+use crate::assertion::Assertion;
 use crate::history::Look;
 use crate::matcher::{Comparison, Literal, Matcher};
 use crate::value::{SubjectType, Value};
@@ -41,6 +42,20 @@ fn is_outside(matcher: &Matcher, (least, most): (f64, f64)) -> bool {
         Matcher::In(literals) => literals.iter().all(misses),
         _ => false,
     }
+}
+
+/// Whether no value fulfils both assertions, which look at one thing in two places.
+///
+/// How long something took is not looked at: that of a run is more than that of its step.
+pub(crate) fn exclude_each_other(one: &Assertion, other: &Assertion, subjects: &Subjects) -> bool {
+    if one.name() != other.name() || one.subject() != other.subject() {
+        return false;
+    }
+    let Some(value) = subjects.type_of(one) else { return false };
+    let (one, other) = (one.matchers(), other.matchers());
+    let mut pairs = one.iter().flat_map(|first| other.iter().map(move |second| (first, second)));
+    contradiction(one.iter().chain(other)).is_some()
+        || pairs.any(|(first, second)| excludes(first, second, value) || excludes(second, first, value))
 }
 
 /// Two operators of one map that no value fulfils together, beside limits.

@@ -127,9 +127,9 @@ fn all_statuses(ranges: &[StatusRange]) -> bool {
 }
 
 /// Two operators that no number fulfils together.
-fn contradiction(matchers: &[Matcher]) -> Option<(usize, usize)> {
+pub(super) fn contradiction<'m>(matchers: impl IntoIterator<Item = &'m Matcher>) -> Option<(usize, usize)> {
     let (mut lows, mut highs) = (Vec::new(), Vec::new());
-    for (operator, matcher) in matchers.iter().enumerate() {
+    for (operator, matcher) in matchers.into_iter().enumerate() {
         let (comparison, at) = match matcher {
             Matcher::Compare(comparison, literal) => (Some(*comparison), number(literal)?),
             #[expect(clippy::cast_precision_loss, reason = "a list of words is short")]

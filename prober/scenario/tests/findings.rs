@@ -158,6 +158,28 @@ fn rules_that_take_every_run() {
 }
 
 #[test]
+fn runs_that_cannot_be_good() {
+    let rules = |expect: &str, good: &str| {
+        format!("http: https://x.example\nexpect: {{ {expect} }}\nsli: {{ good: {{ {good} }} }}\n")
+    };
+    for (expect, good, codes, text) in [
+        ("status: 200", "status: 201", &["E310"] as &[&str], "`expect` wants status 200, and `good` 201"),
+        ("status: 2xx", "status: { gte: 300 }", &["E310"], "no run can be good"),
+        ("json: { $.a: { lt: 3 } }", "json: { $.a: { gt: 5 } }", &["E310"], "`expect` wants json $.a < 3"),
+        ("headers: { X: a }", "headers: { X: b }", &["E310"], "no run can be good"),
+        ("size: { lt: 1kB }", "size: { gt: 1MB }", &["E310"], "no run can be good"),
+        ("status: 2xx", "status: 200", &[], ""),
+        ("json: { $.a: 1 }", "json: { $.b: 2 }", &[], ""),
+        ("size: { lt: 1MB }", "size: { gt: 1kB }", &[], ""),
+        ("latency: { lt: 5s }", "latency: { lt: 1s }", &[], ""),
+    ] {
+        check(PROJECT, &rules(expect, good), codes, &[text]);
+    }
+    let implied = "http: https://x.example\nsli: { good: { status: 404 } }\n";
+    check(PROJECT, implied, &["E310"], &["no run can be good"]);
+}
+
+#[test]
 fn names_of_headers_are_the_same_in_capital_letters() {
     check_expect("headers: { X-A: a, x-a: b }", &["E007"], &["case does not matter"]);
     let sent = "http: { url: https://x.example, headers: { X-A: a, x-a: b } }\n";

@@ -111,6 +111,10 @@ fn a_wrong_good_is_told_with_what_to_type() {
             "slo: a\nscenarios: [home]\nobjective: 99%\ngood: { latency: { lt: 800s } }\n",
             &["W307", "no run takes longer than its timeout, 10s at most", "lt: 800ms"],
         ),
+        (
+            "slo: a\nscenarios: [home]\nobjective: 99%\ngood: { latency: { gt: 800ms } }\n",
+            &["W362", "write lte: 800ms"],
+        ),
     ] {
         is_told(file, parts);
     }

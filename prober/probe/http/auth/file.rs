@@ -5,7 +5,7 @@ use scenario::fields::{Fields, Key, KeyType, Need};
 use scenario::source::{Span, Spanned};
 use scenario::template::{Hole, Part, Template};
 
-use super::super::target::Target;
+use super::super::target::{Target, UrlError};
 use super::{AuthPlan, Login, SigV4Plan, TokenPlan};
 use crate::net::keys::Refused;
 
@@ -131,7 +131,11 @@ fn login(given: &mut Fields, report: &mut Report) -> Option<Login> {
 fn token(given: &mut Fields, report: &mut Report) -> Option<TokenPlan> {
     let url = given.template("token_url")?;
     if let Some(error) = url.value.constant().and_then(|text| Target::parse(text).err()) {
-        report.push(Diagnostic::error("E171", url.span, error.to_string()).help(error.help()));
+        let help = match error {
+            UrlError::UserInfo => "leave them out: a client's stand under `client_id` and `client_secret`",
+            _ => error.help(),
+        };
+        report.push(Diagnostic::error("E171", url.span, error.to_string()).help(help));
         return None;
     }
     let client_secret = secret(given.template("client_secret")?, "client's secret", report)?;
