@@ -194,6 +194,17 @@ fn a_bare_duration_is_told_the_bound_that_is_meant() {
 }
 
 #[test]
+fn a_body_needs_its_method() {
+    let told = "W364 write method: POST, or method: GET if that is meant";
+    for body in ["json: { id: 1 }", "form: { id: 1 }", "body: id", "multipart: [{ name: a, text: b }]"] {
+        let step = |method: &str| format!("http: {{ {method}url: 'https://a.example/login', {body} }}");
+        check(&step(""), &[told]);
+        check(&step("method: POST, "), &[]);
+        check(&step("method: GET, "), &[]);
+    }
+}
+
+#[test]
 fn ports_at_which_tls_begins_otherwise_are_doubted() {
     let told = |step: &str, help: &str| check(step, &[&format!("W363 {help}")]);
     told("http: http://a.example:443/${run.id}", "write https://");

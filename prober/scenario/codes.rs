@@ -196,4 +196,5 @@ codes! {
     "W361" "part of a URL that is not sent" "What stands behind `#` in a URL is for browsers alone. The server is asked without it, so that another page than the one that was meant may be looked at."
     "W362" "bound that is the wrong way round" "It fails when things are as they should be and holds when they are not: a certificate that ends too late, an answer that comes too soon. Write the other bound, or both if a range is meant."
     "W363" "port at which TLS begins otherwise" "At some ports everybody begins TLS in the same way: with the first byte at 443 or 993, after the protocol's own words at 587 or 5432, and not at all at 80. A step that begins otherwise waits for what never comes."
+    "W364" "body without a method" "Without `method` it is GET, also beside a body. Other tools send POST then; asked with GET, most servers do not look at the body and answer with a list or a page, which is easily taken for success."
 }

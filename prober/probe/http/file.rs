@@ -66,8 +66,16 @@ pub(super) fn classify(
     }
 }
 
+/// The keys of which one may give the body.
+const BODIES: [&str; 5] = ["json", "form", "body", "multipart", "file"];
+
 /// Makes the action.
 pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
+    if let Some(at) = BODIES.into_iter().find_map(|key| fields.span_of(key))
+        && !fields.has("method")
+    {
+        super::lint::body_without_method(at, report);
+    }
     let method = method(&mut fields, report);
     let url = url(&mut fields, report);
     let headers = given::headers("headers", &given::OF_HTTP, &mut fields, report);
@@ -187,8 +195,7 @@ fn pairs(fields: &mut Fields, key: &str) -> Option<Vec<(String, Template)>> {
 }
 
 fn body(fields: &mut Fields, report: &mut Report) -> Option<BodyPlan> {
-    let bodies = ["json", "form", "body", "multipart", "file"];
-    let given: Vec<_> = bodies.into_iter().filter(|key| fields.has(key)).collect();
+    let given: Vec<_> = BODIES.into_iter().filter(|key| fields.has(key)).collect();
     if let [first, second, ..] = given.as_slice() {
         let span = fields.take(second).map_or(fields.span, |given| given.span);
         let message = format!("`{first}` and `{second}` are both the body");

@@ -94,6 +94,13 @@ pub(super) fn quoted_json(given: &Spanned<JsonTemplate>, report: &mut Report) {
     }
 }
 
+/// A body beside no method: other tools take POST for granted then.
+pub(super) fn body_without_method(at: Span, report: &mut Report) {
+    let problem =
+        Diagnostic::warning("W364", at, "this body is sent with GET, and most servers do not look at it");
+    report.push(problem.help("write method: POST, or method: GET if that is meant"));
+}
+
 /// What only a browser looks at: no server is ever sent it.
 pub(super) fn fragment(url: &Spanned<Template>, report: &mut Report) {
     if url.value.parts().iter().filter_map(text).any(|text| text.contains('#')) {

@@ -860,4 +860,9 @@ http: https://shop.example/health",
         wrong: "tls: mail.example:587",
         right: "tls: { address: mail.example:587, starttls: smtp }",
     },
+    Example {
+        code: "W364",
+        wrong: "http: { url: https://shop.example/login, json: { user: probe } }",
+        right: "http: { method: POST, url: https://shop.example/login, json: { user: probe } }",
+    },
 ];
