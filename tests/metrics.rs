@@ -114,6 +114,27 @@ fn open_metrics_where_it_is_asked_for() {
 }
 
 #[test]
+fn gzip_where_it_is_asked_for() {
+    let project = Project::with("", &[("idle", "cron: \"0 0 1 1 *\"\nhttp: http://127.0.0.1:9/".to_owned())]);
+    let serving = project.serve();
+    let curl = |more: &[&str]| {
+        let url = format!("http://{}/metrics", serving.api().0);
+        let ran = std::process::Command::new("curl").args(["-sS", "-i", &url]).args(more).output();
+        String::from_utf8(ran.expect("curl is missing: apt-get install curl").stdout).unwrap()
+    };
+    // With --compressed it asks for gzip among others, and shows the text.
+    let (plain, unpacked) = (curl(&[]), curl(&["--compressed"]));
+    assert!(!plain.contains("content-encoding") && unpacked.contains("content-encoding: gzip"), "{unpacked}");
+    for text in [&plain, &unpacked] {
+        assert!(
+            text.contains("vary: accept, accept-encoding") && text.contains("prober_build_info{"),
+            "{text}"
+        );
+    }
+    assert_eq!(plain.matches("# TYPE").count(), unpacked.matches("# TYPE").count());
+}
+
+#[test]
 fn prometheus_scrapes_it_and_answers() {
     let server = Server::start();
     server.on("/", Reply::ok("x"));

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Door;
 use crate::live::Live;
+use crate::packed::packed;
 use crate::piecewise::Piecewise;
 use crate::sources::{Catalogue, Format, ReloadState, Review, Sources};
 use crate::view::public::Days;
@@ -155,12 +156,13 @@ impl App {
     ///
     /// # Errors
     /// No place came free in time.
-    pub(crate) async fn metrics(&self, format: Format) -> Result<Piecewise, Refusal> {
+    pub(crate) async fn metrics(&self, format: Format, gzipped: bool) -> Result<Piecewise, Refusal> {
         let place = Arc::clone(&self.scrapes).acquire_owned();
         let Ok(Ok(place)) = tokio::time::timeout(TURN, place).await else { return Err(Refusal::Busy) };
         let (begin, places) = (Arc::clone(&self.sources.metrics), Arc::clone(&self.scrapes));
         let begun = spawn_blocking(move || {
-            let body = Piecewise::begin(begin(format), places);
+            let pieces = begin(format);
+            let body = Piecewise::begin(if gzipped { packed(pieces) } else { pieces }, places);
             drop(place);
             body
         });

@@ -42,6 +42,7 @@ pub mod curl;
 mod fleet;
 mod guard;
 mod live;
+mod packed;
 mod pages;
 mod params;
 mod piecewise;

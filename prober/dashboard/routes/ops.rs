@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN, VARY};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, ORIGIN, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use store::Health;
@@ -18,14 +18,18 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let accepted: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let format = negotiate(&accepted.join(","));
+    let format = negotiate(&joined(&headers, ACCEPT));
+    let gzipped = weight_of("gzip", &joined(&headers, ACCEPT_ENCODING)) > 0.0;
     let kind = match format {
         Format::Text => TEXT,
         Format::OpenMetrics => OPEN_METRICS,
     };
-    match app.metrics(format).await {
-        Ok(text) => ([(CONTENT_TYPE, kind), (VARY, "accept")], Body::new(text)).into_response(),
+    match app.metrics(format, gzipped).await {
+        Ok(text) => {
+            let head = [(CONTENT_TYPE, kind), (VARY, "accept, accept-encoding")];
+            let packed = gzipped.then_some([(CONTENT_ENCODING, "gzip")]);
+            (head, packed, Body::new(text)).into_response()
+        }
         Err(refusal) => refused(&app, "/metrics", &refusal),
     }
 }
@@ -60,23 +64,27 @@ pub(super) async fn probe(
     }
 }
 
+/// All values of a header that is a list.
+fn joined(headers: &HeaderMap, name: HeaderName) -> String {
+    let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    values.join(",")
+}
+
 /// The format for an `Accept` header: OpenMetrics only where it is named and not liked less than plain text.
-///
-/// Weights as in RFC 9110, section 12.4.2.
 fn negotiate(accept: &str) -> Format {
-    let (mut open, mut text) = (0.0_f32, 0.0_f32);
-    for range in accept.split(',').take(50) {
+    let open = weight_of("application/openmetrics-text", accept);
+    if open > 0.0 && open >= weight_of("text/plain", accept) { Format::OpenMetrics } else { Format::Text }
+}
+
+/// How much `accepted` likes what is called `name`, 0 if it does not name it (RFC 9110, section 12.4.2).
+fn weight_of(name: &str, accepted: &str) -> f32 {
+    let weights = accepted.split(',').take(50).filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        parts.next().filter(|kind| kind.eq_ignore_ascii_case(name))?;
         let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-        let weight = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
-        match kind.as_str() {
-            "application/openmetrics-text" => open = open.max(weight),
-            "text/plain" => text = text.max(weight),
-            _ => {}
-        }
-    }
-    if open > 0.0 && open >= text { Format::OpenMetrics } else { Format::Text }
+        Some(weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
+    });
+    weights.fold(0.0, f32::max)
 }
 
 /// The process lives and its events reach the disk.
@@ -121,6 +129,15 @@ mod tests {
             Health::Failing { since: model::time::Timestamp::default(), error: "no space left".to_owned() };
         assert_eq!(health_answer(&failing).status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(health_answer(&Health::Ok).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_name_it() {
+        for (accepted, expected) in
+            [("", false), ("*", false), ("br, GZIP;q=0.5", true), ("gzip", true), ("gzip;q=0", false)]
+        {
+            assert_eq!(weight_of("gzip", accepted) > 0.0, expected, "{accepted}");
+        }
     }
 
     #[test]
