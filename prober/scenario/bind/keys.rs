@@ -52,7 +52,10 @@ impl Place<'_> {
         // A word that has its place elsewhere is no slip of one that has its place here.
         let place = (self.elsewhere)(typed).or_else(|| under(typed));
         let place = place.or_else(|| foreign::at(typed, &self.words).map(Elsewhere::Hint));
-        let problem = match (place, nearest(typed, known())) {
+        // Nor is a word of another tool, unless a single slip makes it: `type` is not meant to be `tcp`.
+        let is_slip =
+            |near: &&str| foreign::hint(typed).is_none() || strsim::damerau_levenshtein(typed, near) < 2;
+        let problem = match (place, nearest(typed, known()).filter(is_slip)) {
             (Some(Elsewhere::Under(place)), _) => problem.label(format!("`{shown}` belongs under `{place}`")),
             (Some(Elsewhere::Hint(hint)), _) => problem.label(hint),
             (None, Some(near)) => problem.label(format!("did you mean `{near}`?")),
@@ -96,4 +99,28 @@ const PLACES: &[(&str, &[&str])] = &[
 fn under(typed: &str) -> Option<Elsewhere> {
     let (sentence, _) = PLACES.iter().find(|(_, words)| words.contains(&typed))?;
     Some(Elsewhere::Hint(sentence.replace("{}", typed)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_another_tool_is_not_taken_for_a_slip_of_two_letters() {
+        let elsewhere = |_: &str| None;
+        let place = Place {
+            words: "in a scenario".to_owned(),
+            other: vec!["tcp", "http", "expect"],
+            elsewhere: &elsewhere,
+        };
+        for (typed, label) in [
+            ("type", "the kind of a step is a key itself"),
+            ("tpc", "did you mean `tcp`?"),
+            ("expects", "did you mean `expect`?"),
+            ("statuscode", "expect: { status: [200, 204] }"),
+        ] {
+            let problem = place.unknown_key(&Spanned::new(typed.to_owned(), Span::default()), &[]);
+            assert!(problem.label.contains(label), "{typed}: {}", problem.label);
+        }
+    }
 }
