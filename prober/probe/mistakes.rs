@@ -196,7 +196,7 @@ fn a_bare_duration_is_told_the_bound_that_is_meant() {
 #[test]
 fn a_body_needs_its_method() {
     let told = "W364 write method: POST, or method: GET if that is meant";
-    for body in ["json: { id: 1 }", "form: { id: 1 }", "body: id", "multipart: [{ name: a, text: b }]"] {
+    for body in ["json: { id: 1 }", "form: { id: 1 }", "body: id", "multipart: [{ name: a, value: b }]"] {
         let step = |method: &str| format!("http: {{ {method}url: 'https://a.example/login', {body} }}");
         check(&step(""), &[told]);
         check(&step("method: POST, "), &[]);

@@ -71,11 +71,8 @@ const BODIES: [&str; 5] = ["json", "form", "body", "multipart", "file"];
 
 /// Makes the action.
 pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
-    if let Some(at) = BODIES.into_iter().find_map(|key| fields.span_of(key))
-        && !fields.has("method")
-    {
-        super::lint::body_without_method(at, report);
-    }
+    let body_at = BODIES.into_iter().find_map(|key| fields.span_of(key));
+    let body_without_method = body_at.filter(|_| !fields.has("method"));
     let method = method(&mut fields, report);
     let url = url(&mut fields, report);
     let headers = given::headers("headers", &given::OF_HTTP, &mut fields, report);
@@ -121,6 +118,9 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let every_address = every.is_some();
     let http = Http { request, client, way, auth: auth.ok()?, follow, insecure, every_address };
     super::lint::check(&http, fields.span, report);
+    if let Some(at) = body_without_method {
+        super::lint::body_without_method(at, report);
+    }
     Some(Box::new(http))
 }
 

@@ -201,8 +201,9 @@ async fn pages_of_a_server_that_others_wrote() {
     assert_eq!(trial.outcome.failure, None);
     assert_eq!(trial.phases(0), [Handshake, Send, Wait, Receive]);
     for phase in [Wait, Receive] {
-        let time = trial.phase(0, phase);
-        assert!(time + Duration::from_millis(2) >= DELAY, "{phase:?} took {time:?}");
+        // While the machine keeps us from reading a piece, the phase before it goes on.
+        let (time, stalled) = (trial.phase(0, phase), trial.stalled());
+        assert!(time + trial::EARLY + stalled >= DELAY, "{phase:?} took {time:?}, stalled {stalled:?}");
     }
     assert_eq!(trial.value("body"), Value::Text("hello".into()));
     assert_eq!(trial.value("http_version"), Value::Text("3".into()));
