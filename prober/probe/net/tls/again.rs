@@ -2,7 +2,7 @@
 //!
 //! The library offers no signature that it cannot check and no exchange of keys that it cannot make. Who can do none of
 //! those offered says so with the alert `handshake_failure`, the same that a server has for everything else, or hangs up
-//! after it has just agreed to TLS. So it is asked once more, on a connection of its own to the same address and by the
+//! without a word. So it is asked once more, on a connection of its own to the same address and by the
 //! same way, and offered the rest as well. A chain that it shows then is judged as any other, and nothing goes on after
 //! a choice that is beyond us. Whatever else comes of it, the first refusal stands.
 //!
@@ -88,12 +88,13 @@ pub(super) fn may_be_the_key(
     (has_spoken, came): (bool, &Banner),
 ) -> bool {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        // Dovecot and Python's asyncio lose the alert on the way out. Who has said nothing at all may be too busy for
-        // one connection, and is not asked for two.
-        None => {
-            let gone = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset];
-            has_spoken && came.is_empty() && gone.contains(&error.kind())
-        }
+        // Dovecot and Python's asyncio lose the alert on the way out. A reset without a word before it says that nobody
+        // has read the hello: a server that is too busy for one connection is not asked for two.
+        None => match error.kind() {
+            io::ErrorKind::UnexpectedEof => came.is_empty(),
+            io::ErrorKind::ConnectionReset => has_spoken && came.is_empty(),
+            _ => false,
+        },
         // Who showed a certificate had a signature to go with it.
         Some(Error::AlertReceived(AlertDescription::HandshakeFailure)) => !shown.met && !shown.client_unknown,
         // Some sign as they can, whatever they are offered.

@@ -184,6 +184,31 @@ async fn the_way_to_it_is_gone_twice() {
 }
 
 #[tokio::test]
+async fn servers_that_hang_up_without_a_word_are_asked_a_second_time_too() {
+    let (identity, ca, _folder) = identity("secp521r1");
+    let identity = identity.served_as(identity.chain.clone());
+    let (boxes, socket) = (Dovecot::start(&identity), Python::websocket(Some(&identity)));
+    for step in [
+        format!("tls: {{ address: \"localhost:{}\", ca: {ca} }}", boxes.imaps().port()),
+        format!("websocket: {{ url: \"wss://localhost:{}/echo\", ca: {ca} }}", socket.addr().port()),
+    ] {
+        assert_eq!(told(&judge(&step).await), format!("{OURS}one of P-521"), "{step}");
+    }
+}
+
+/// Another key is another matter: who hangs up twice, or has nothing that is beyond us, has refused.
+#[tokio::test]
+async fn silence_that_is_repeated_stands() {
+    let (addr, serving) = peer(|_| (), |_| ());
+    let outcome = judge(&steps(addr.port(), "roots.pem").remove(0).replace(", ca: roots.pem", "")).await;
+    let said = told(&outcome);
+    assert!(said.starts_with("failed tls tls.handshake: "), "{said}");
+    assert!(said.contains("closed the connection"), "{said}");
+    let heard = serving.join().unwrap();
+    assert!(heard.iter().all(|count| *count > 100), "two hellos: {heard:?}");
+}
+
+#[tokio::test]
 async fn servers_that_others_wrote_in_go_refuse_the_same_way() {
     let (identity, ca, _folder) = identity("secp521r1");
     let identity = identity.served_as(identity.chain.clone());
@@ -252,15 +277,25 @@ fn only_some_refusals_may_be_for_the_key() {
         ("closed", gone(ErrorKind::UnexpectedEof), shown(false, false), (true, &nothing), true),
         ("reset", gone(ErrorKind::ConnectionReset), shown(false, false), (true, &nothing), true),
         ("closed after a hello", gone(ErrorKind::UnexpectedEof), shown(false, false), (true, &some), false),
-        ("closed at once", gone(ErrorKind::UnexpectedEof), shown(false, false), (false, &nothing), false),
+        ("closed at once", gone(ErrorKind::UnexpectedEof), shown(false, false), (false, &nothing), true),
+        ("closed in its hello", gone(ErrorKind::UnexpectedEof), shown(false, false), (false, &some), false),
+        ("reset at once", gone(ErrorKind::ConnectionReset), shown(false, false), (false, &nothing), false),
         ("no way", gone(ErrorKind::HostUnreachable), shown(false, false), (true, &nothing), false),
     ] {
         assert_eq!(may_be_the_key(&error, &shown, said), expected, "{what}");
     }
 }
 
-/// A peer that answers the first hello with the alert `handshake_failure`, and each later one with `again`; it counts.
+/// A peer that answers the first hello with the alert `handshake_failure`, and the second with `again`; it counts.
 fn refusing(again: impl Fn(&mut TcpStream) + Send + 'static) -> (SocketAddr, thread::JoinHandle<Vec<usize>>) {
+    peer(alert, again)
+}
+
+/// A peer that answers the first hello with `first` and the second with `again`; it counts what it reads of each.
+fn peer(
+    first: impl Fn(&mut TcpStream) + Send + 'static,
+    again: impl Fn(&mut TcpStream) + Send + 'static,
+) -> (SocketAddr, thread::JoinHandle<Vec<usize>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let serving = thread::spawn(move || {
@@ -268,7 +303,7 @@ fn refusing(again: impl Fn(&mut TcpStream) + Send + 'static) -> (SocketAddr, thr
         for place in 0..2 {
             let (mut stream, _) = listener.accept().unwrap();
             heard.push(stream.read(&mut [0; 4096]).unwrap());
-            if place == 0 { alert(&mut stream) } else { again(&mut stream) }
+            if place == 0 { first(&mut stream) } else { again(&mut stream) }
         }
         heard
     });
@@ -334,7 +369,8 @@ async fn a_second_look_that_hangs_ends_with_the_step_and_changes_nothing() {
     let step = format!("http: {{ url: \"https://{addr}/\" }}\ntimeout: 500ms");
     let outcome = judge(&step).await;
     is_refused(&outcome);
-    let took = outcome.steps[0].duration;
+    // The limit is the run's, which begins a little before its step.
+    let took = outcome.steps[0].start + outcome.steps[0].duration;
     assert!(took >= limit && took < limit * 4, "{took:?}");
     assert_eq!(outcome.steps[0].attributes.text("timeout.phase"), None);
     serving.join().unwrap();
