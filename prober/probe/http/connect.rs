@@ -132,7 +132,9 @@ impl Manner {
         let mut h2 = self.version == Version::H2;
         let stream = if let Some(setup) = setup {
             let name = server_name(self.name.as_ref().unwrap_or(&target.address.host))?;
-            let (stream, shown) = setup.connect(tcp, &name, before, &mut trail.phases).await;
+            // Boxed: it is larger than all the rest.
+            let connecting = Box::pin(setup.connect(tcp, &name, before, &mut trail.phases));
+            let (stream, shown) = connecting.await;
             trail.tls = Some(Arc::new(TlsFacts::new(&shown, shared)));
             let chosen = shown.alpn.as_deref() == Some(b"h2");
             let stream = stream?;
@@ -191,7 +193,7 @@ impl Manner {
         trail.wait_for_proxy(proxy);
         let dialled = dial(shared, &proxy.address, self.start(), &mut trail.phases).await;
         let mut tcp = dialled.map_err(|error| at(proxy, error))?;
-        proxy.open(&mut tcp, to, &mut trail.phases).await?;
+        Box::pin(proxy.open(&mut tcp, to, &mut trail.phases)).await?;
         trail.end_tunnel();
         Ok((tcp, Before::Tunnel(proxy, Box::new(to.clone()))))
     }

@@ -1,6 +1,7 @@
 //! The action: one request and its redirects, each a hop.
 
 use std::cell::OnceCell;
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::Method;
@@ -84,7 +85,8 @@ impl Action<Net> for Http {
     fn run<'a>(&'a self, net: &'a mut Net, context: &'a StepContext<'a>) -> BoxFuture<'a, StepOutcome> {
         Box::pin(async move {
             if self.every_address {
-                let outcome = every::address(self, net, context).await;
+                // Boxed, as all that few steps need: the others would carry it.
+                let outcome = Box::pin(every::address(self, net, context)).await;
                 // Where to connect stands in the file otherwise.
                 return match self.client.manner.connect_to {
                     None => named::hold_outcome(&self.request.url, outcome),
@@ -123,7 +125,11 @@ impl Http {
         context: &StepContext<'_>,
     ) -> StepOutcome {
         let mut trail = Trail::new(context.began, net.detail());
-        let done = within(context.deadline, self.follow(client, net, context, &mut trail)).await;
+        let done = {
+            // In its place at once: it is large, and each hand that it went through would copy it.
+            let following = pin!(self.follow(client, net, context, &mut trail));
+            within(context.deadline, following).await
+        };
         let failure = match done {
             Some(done) => done.err(),
             None => Some(trail.late(context.deadline)),

@@ -21,6 +21,7 @@ mod descriptors;
 mod every;
 mod files;
 mod flows;
+mod heads;
 mod hostile;
 mod idle;
 mod looks;
