@@ -121,7 +121,7 @@ impl Answer {
     /// The records of the asked type, in the order they were served.
     fn records(&self) -> impl Iterator<Item = &Record> {
         let answering = self.answering.iter().map(|place| &self.message.answers[*place]);
-        answering.filter(|record| record.record_type() == self.asked)
+        answering.filter(|record| self.asked == RecordType::ANY || record.record_type() == self.asked)
     }
 
     /// The failure of aliases that lead nowhere: what would look like an empty answer is a mistake in a zone.

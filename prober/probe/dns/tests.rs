@@ -142,6 +142,15 @@ async fn an_answer_without_the_asked_type_is_no_good_answer() {
 }
 
 #[tokio::test]
+async fn any_record_answers_who_asks_for_any() {
+    let server = Server::start();
+    server.on("shop.test", "ANY", Reply::a(&["203.0.113.11"]));
+    let trial = ask(server.addr(), "shop.test", "ANY").await;
+    assert_eq!(trial.value("rcode"), Value::Text("NOERROR".into()));
+    assert_eq!(trial.value("answers"), list(&["203.0.113.11"]));
+}
+
+#[tokio::test]
 async fn response_codes_are_data() {
     let server = Server::start();
     for (code, word) in [(1, "FORMERR"), (2, "SERVFAIL"), (3, "NXDOMAIN"), (5, "REFUSED"), (11, "RCODE11")] {
@@ -724,6 +733,19 @@ fn a_reply_of_another_operation_answers_no_query() {
     for code in 0..16 {
         reply[2] = 0x81 | code << 3;
         assert_eq!(asked.is_answered_by(&reply), code == 0, "{code}");
+    }
+}
+
+#[test]
+fn only_an_error_or_a_cut_may_leave_the_question_out() {
+    let question = Question::new("shop.test", record_type("ANY").unwrap(), &Manner::default()).unwrap();
+    let asked = question.ask();
+    let head = asked.write(&mut [0; 2 + QUESTION_BYTES_MAX])[..12].to_vec();
+    // NSD sends the second one to whoever asks for ANY over UDP.
+    for (flags, code, expected) in [(0x81, 5, true), (0x82, 0, true), (0x80, 0, false)] {
+        let mut reply = head.clone();
+        (reply[2], reply[3], reply[5], reply[11]) = (flags, code, 0, 0);
+        assert_eq!(asked.is_answered_by(&reply), expected, "{flags:x} {code}");
     }
 }
 
