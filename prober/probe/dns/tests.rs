@@ -9,7 +9,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use hickory_proto::op::{Message, MessageType};
-use hickory_proto::rr::rdata::{CNAME, SOA, SRV};
+use hickory_proto::rr::rdata::{CNAME, NS, SOA, SRV};
 use hickory_proto::rr::{Name, RData, Record};
 use model::step::Phase;
 use proptest::prelude::*;
@@ -139,6 +139,22 @@ async fn an_answer_without_the_asked_type_is_no_good_answer() {
     assert_eq!(trial.value("rcode"), Value::Text("NODATA".into()));
     assert_eq!(trial.value("answers"), list(&[]));
     assert_eq!(trial.attribute("dns.response_code"), "NOERROR");
+}
+
+#[tokio::test]
+async fn where_an_answer_without_records_leads_is_told() {
+    let server = Server::start();
+    let servers = RData::NS(NS("ns1.sub.shop.test.".parse().unwrap()));
+    let referral = Reply::empty().not_authoritative().authority("sub.shop.test.", servers);
+    for (reply, expected) in [
+        (referral, "it refers to the name servers of sub.shop.test."),
+        (Reply::cname("elsewhere.test"), "its alias elsewhere.test. has no such record here"),
+    ] {
+        server.on("www.sub.shop.test", "A", reply);
+        let step = format!("dns: {{ name: www.sub.shop.test, resolvers: \"{}\" }}", server.addr());
+        let told = told(&judge(&step).await);
+        assert!(told.contains("rcode is NODATA") && told.ends_with(&format!(": {expected}")), "{told}");
+    }
 }
 
 #[tokio::test]
