@@ -22,21 +22,13 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
         if cause.kind() == io::ErrorKind::UnexpectedEof {
             return truncated(answered);
         }
+        if let Some(failure) = fault::alerted(cause) {
+            return failure;
+        }
         // TLS wraps its own complaints into I/O errors without an errno.
-        if cause.kind() == io::ErrorKind::InvalidData {
-            // In TLS 1.3 a server looks at the client's certificate after the handshake. HTTP/2 passes on only
-            // the text of an error.
-            if let Some(alert) = cause.to_string().strip_prefix("received fatal alert: ") {
-                let message = format!(
-                    "the server ended the TLS connection with the alert {}",
-                    words::of_alert_named(alert)
-                );
-                return Failure::new(FailureClass::Tls, "tls.handshake", message);
-            }
-            if !is_of_body(error) {
-                let why = words::plainly(&cause.to_string());
-                return protocol(format!("the answer cannot be decrypted: {why}"));
-            }
+        if cause.kind() == io::ErrorKind::InvalidData && !is_of_body(error) {
+            let why = words::plainly(&cause.to_string());
+            return protocol(format!("the answer cannot be decrypted: {why}"));
         }
         // hyper wraps its complaints about chunks and trailers the same way.
         if matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) {
@@ -80,7 +72,7 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
 
 /// The failure of an exchange that broke before the head of an answer; says what came in its place.
 pub(crate) fn of_head(error: &hyper::Error, answered: bool, marks: &Marks) -> Failure {
-    let failure = of_exchange(error, answered);
+    let failure = marks.alerted().unwrap_or_else(|| of_exchange(error, answered));
     // One that is too long is HTTP, and one that breaks off later has a head.
     if !is_no_http(error) {
         return failure;
