@@ -88,14 +88,18 @@ async fn what_was_not_begun_with_is_sent_once_more() {
     for refusal in
         [frame(Frame::ResetStream, 0, 3, &7_u32.to_be_bytes()), frame(Frame::GoAway, 0, 0, &go_away)]
     {
-        let (addr, served) = refusing_once(refusal.clone());
-        let outcomes = flow(vec![plain(addr), plain(addr)]).await;
-        let failures: Vec<_> = outcomes.iter().map(|outcome| &outcome.failure).collect();
-        assert_eq!(failures, [&None, &None], "{refusal:?}");
-        let hop = &outcomes[1].hops[0];
-        assert!(!hop.reused);
-        assert_eq!(&*hop.attempts[0].error_type, "connect.closed");
-        served.join().unwrap();
+        // A server that did nothing may also be told a second time to do what may be done only once.
+        for method in ["GET", "POST"] {
+            let (addr, served) = refusing_once(refusal.clone());
+            let second = [plain(addr), vec![("method", text(method))]].concat();
+            let outcomes = flow(vec![plain(addr), second]).await;
+            let failures: Vec<_> = outcomes.iter().map(|outcome| &outcome.failure).collect();
+            assert_eq!(failures, [&None, &None], "{refusal:?}");
+            let hop = &outcomes[1].hops[0];
+            assert!(!hop.reused);
+            assert_eq!(&*hop.attempts[0].error_type, "connect.closed");
+            served.join().unwrap();
+        }
     }
 }
 
