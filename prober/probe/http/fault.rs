@@ -19,7 +19,7 @@ const SAID_BYTES_MAX: usize = 128;
 pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
     let doing = if answered { "reading the answer" } else { "waiting for the answer" };
     if let Some(cause) = io_cause(error) {
-        if cause.kind() == io::ErrorKind::UnexpectedEof {
+        if is_end(cause) {
             return truncated(answered);
         }
         if let Some(failure) = fault::alerted(cause) {
@@ -162,8 +162,19 @@ fn is_of_body(error: &hyper::Error) -> bool {
         && !inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
+/// Whether the server ended the connection in good order.
+fn is_end(cause: &io::Error) -> bool {
+    // What h2 has for the end of what it reads, and nothing but its text tells it from the system's broken pipe.
+    let is_end_of_h2 = || cause.to_string().ends_with(" closed because of a broken pipe");
+    match cause.kind() {
+        io::ErrorKind::UnexpectedEof => true,
+        io::ErrorKind::BrokenPipe => is_end_of_h2(),
+        _ => false,
+    }
+}
+
 fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
-    cause_of(error)
+    cause_of(error).or_else(|| h2_cause(error)?.get_io())
 }
 
 fn h2_cause(error: &hyper::Error) -> Option<&h2::Error> {

@@ -104,6 +104,33 @@ async fn what_was_not_begun_with_is_sent_once_more() {
 }
 
 #[tokio::test]
+async fn a_connection_that_ends_in_good_order_is_an_answer_that_is_not_whole() {
+    for (frames, expected) in [
+        (vec![], "the server closed the connection without an answer"),
+        (
+            vec![head(END_HEADERS), data(0, b"half of ")],
+            "the server closed the connection before the end of its answer",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let served = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&settings()).unwrap();
+            until_request(&mut stream, 1);
+            stream.write_all(&frames.concat()).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            // What is left unread would make a reset of it.
+            stream.read_to_end(&mut Vec::new()).unwrap_or_default();
+        });
+        let trial = trial::run(&KIND, plain(addr), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!((trial.failure().as_str(), trial.message()), ("protocol http.truncated", expected));
+        drop(trial);
+        served.join().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn who_ended_an_exchange_and_why_is_said() {
     let last = |code: u32, said: &str| {
         let content = [&0_u32.to_be_bytes()[..], &code.to_be_bytes(), said.as_bytes()].concat();
