@@ -121,7 +121,7 @@ impl Answer {
     /// The records of the asked type, in the order they were served.
     fn records(&self) -> impl Iterator<Item = &Record> {
         let answering = self.answering.iter().map(|place| &self.message.answers[*place]);
-        answering.filter(|record| record.record_type() == self.asked)
+        answering.filter(|record| self.asked == RecordType::ANY || record.record_type() == self.asked)
     }
 
     /// The failure of aliases that lead nowhere: what would look like an empty answer is a mistake in a zone.
@@ -130,6 +130,24 @@ impl Answer {
         let why = owner::endless(query, &self.message.answers)?;
         let message = format!("{} answered with {why}", self.source);
         Some(Failure::new(FailureClass::Dns, "dns.no_answer", message))
+    }
+
+    /// Where an answer without records leads: to other name servers, or to another name.
+    fn led_to(&self) -> Option<String> {
+        let head = &self.message.metadata;
+        if head.response_code != ResponseCode::NoError || head.truncation || self.records().next().is_some() {
+            return None;
+        }
+        let query = self.message.queries.first()?;
+        let last = owner::names(query, &self.message.answers).last().filter(|last| *last != query.name());
+        if let Some(name) = last {
+            return Some(format!("its alias {name} has no such record here"));
+        }
+        let authorities = &self.message.authorities;
+        let of = |kind| authorities.iter().find(|record| record.record_type() == kind);
+        // With a SOA record it says itself that there is none (RFC 2308, section 2.2).
+        let referral = of(RecordType::NS).filter(|_| !head.authoritative && of(RecordType::SOA).is_none())?;
+        Some(format!("it refers to the name servers of {}", referral.name))
     }
 
     /// How long the answer and the aliases on the way to it may be kept, in seconds.
@@ -235,8 +253,8 @@ impl Answer {
                 (!proof.detail.is_empty()).then(|| proof.detail.clone())
             }
             "rcode" | "answers" => {
-                let errors = edns::errors(&self.message);
-                (!errors.is_empty()).then(|| errors.join(", "))
+                let said = [edns::errors(&self.message), self.led_to().into_iter().collect()].concat();
+                (!said.is_empty()).then(|| said.join(", "))
             }
             _ => None,
         }

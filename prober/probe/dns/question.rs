@@ -166,7 +166,7 @@ impl Asked<'_> {
 
     /// Whether `reply` answers this question: a response to a query, with its id and its question.
     ///
-    /// A server that refuses may leave the question out.
+    /// A server that refuses may leave the question out, and so may one that wants to be asked over TCP.
     pub(super) fn is_answered_by(&self, reply: &[u8]) -> bool {
         let Some((head, rest)) = reply.split_first_chunk::<HEADER_BYTES>() else { return false };
         // The code of operation stands beside the flag of a response; that of a query is 0.
@@ -175,8 +175,9 @@ impl Asked<'_> {
             return false;
         }
         let has_error = head[3] & 0x0f != 0;
+        let is_cut_off = head[2] & 0x02 != 0;
         match u16::from_be_bytes([head[4], head[5]]) {
-            0 => has_error,
+            0 => has_error || is_cut_off,
             1 => self.repeats_question(rest),
             _ => false,
         }

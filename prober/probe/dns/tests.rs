@@ -9,7 +9,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use hickory_proto::op::{Message, MessageType};
-use hickory_proto::rr::rdata::{CNAME, SOA, SRV};
+use hickory_proto::rr::rdata::{CNAME, NS, SOA, SRV};
 use hickory_proto::rr::{Name, RData, Record};
 use model::step::Phase;
 use proptest::prelude::*;
@@ -139,6 +139,31 @@ async fn an_answer_without_the_asked_type_is_no_good_answer() {
     assert_eq!(trial.value("rcode"), Value::Text("NODATA".into()));
     assert_eq!(trial.value("answers"), list(&[]));
     assert_eq!(trial.attribute("dns.response_code"), "NOERROR");
+}
+
+#[tokio::test]
+async fn where_an_answer_without_records_leads_is_told() {
+    let server = Server::start();
+    let servers = RData::NS(NS("ns1.sub.shop.test.".parse().unwrap()));
+    let referral = Reply::empty().not_authoritative().authority("sub.shop.test.", servers);
+    for (reply, expected) in [
+        (referral, "it refers to the name servers of sub.shop.test."),
+        (Reply::cname("elsewhere.test"), "its alias elsewhere.test. has no such record here"),
+    ] {
+        server.on("www.sub.shop.test", "A", reply);
+        let step = format!("dns: {{ name: www.sub.shop.test, resolvers: \"{}\" }}", server.addr());
+        let told = told(&judge(&step).await);
+        assert!(told.contains("rcode is NODATA") && told.ends_with(&format!(": {expected}")), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn any_record_answers_who_asks_for_any() {
+    let server = Server::start();
+    server.on("shop.test", "ANY", Reply::a(&["203.0.113.11"]));
+    let trial = ask(server.addr(), "shop.test", "ANY").await;
+    assert_eq!(trial.value("rcode"), Value::Text("NOERROR".into()));
+    assert_eq!(trial.value("answers"), list(&["203.0.113.11"]));
 }
 
 #[tokio::test]
@@ -724,6 +749,19 @@ fn a_reply_of_another_operation_answers_no_query() {
     for code in 0..16 {
         reply[2] = 0x81 | code << 3;
         assert_eq!(asked.is_answered_by(&reply), code == 0, "{code}");
+    }
+}
+
+#[test]
+fn only_an_error_or_a_cut_may_leave_the_question_out() {
+    let question = Question::new("shop.test", record_type("ANY").unwrap(), &Manner::default()).unwrap();
+    let asked = question.ask();
+    let head = asked.write(&mut [0; 2 + QUESTION_BYTES_MAX])[..12].to_vec();
+    // NSD sends the second one to whoever asks for ANY over UDP.
+    for (flags, code, expected) in [(0x81, 5, true), (0x82, 0, true), (0x80, 0, false)] {
+        let mut reply = head.clone();
+        (reply[2], reply[3], reply[5], reply[11]) = (flags, code, 0, 0);
+        assert_eq!(asked.is_answered_by(&reply), expected, "{flags:x} {code}");
     }
 }
 

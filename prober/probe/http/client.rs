@@ -34,7 +34,8 @@ impl Client {
     /// Sends the request and reads the answer, on a connection that is then free again; none is left of HTTP/3.
     ///
     /// A connection that was open before may have been closed by the server just now. If not a byte of an
-    /// answer came and the request may be sent twice, it is sent once more on a fresh one, and the hop says so.
+    /// answer came and the request may be sent twice, or if the server says that it did nothing with it, it is sent
+    /// once more on a fresh one, and the hop says so.
     ///
     /// # Errors
     /// There is no connection to be had, it broke, or the answer is not HTTP; what came is left in `trail`.
@@ -74,11 +75,12 @@ impl Client {
         };
         // Also what may be done twice is not, where the author says so.
         let may_repeat = if net.sends_once() { ready.method.is_safe() } else { ready.method.is_idempotent() };
-        let again = if reused && may_repeat { Some(headers.clone()) } else { None };
+        let may_begin_anew = may_repeat || !net.sends_once();
+        let again = if reused && may_begin_anew { Some(headers.clone()) } else { None };
         let request = ready.to_request(headers, form)?;
         let mut answered = exchange(&mut connection, request, &mut trail.phases).await;
         if let (Err(error), Some(headers)) = (&answered, again)
-            && (fault::is_gone(error) && connection.marks.first_read().is_none()
+            && (may_repeat && fault::is_gone(error) && connection.marks.first_read().is_none()
                 || fault::is_unprocessed(error))
         {
             trail.phases.tried_in_vain(connection.peer, "connect.closed");

@@ -19,24 +19,16 @@ const SAID_BYTES_MAX: usize = 128;
 pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
     let doing = if answered { "reading the answer" } else { "waiting for the answer" };
     if let Some(cause) = io_cause(error) {
-        if cause.kind() == io::ErrorKind::UnexpectedEof {
+        if is_end(cause) {
             return truncated(answered);
         }
+        if let Some(failure) = fault::alerted(cause) {
+            return failure;
+        }
         // TLS wraps its own complaints into I/O errors without an errno.
-        if cause.kind() == io::ErrorKind::InvalidData {
-            // In TLS 1.3 a server looks at the client's certificate after the handshake. HTTP/2 passes on only
-            // the text of an error.
-            if let Some(alert) = cause.to_string().strip_prefix("received fatal alert: ") {
-                let message = format!(
-                    "the server ended the TLS connection with the alert {}",
-                    words::of_alert_named(alert)
-                );
-                return Failure::new(FailureClass::Tls, "tls.handshake", message);
-            }
-            if !is_of_body(error) {
-                let why = words::plainly(&cause.to_string());
-                return protocol(format!("the answer cannot be decrypted: {why}"));
-            }
+        if cause.kind() == io::ErrorKind::InvalidData && !is_of_body(error) {
+            let why = words::plainly(&cause.to_string());
+            return protocol(format!("the answer cannot be decrypted: {why}"));
         }
         // hyper wraps its complaints about chunks and trailers the same way.
         if matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) {
@@ -80,7 +72,7 @@ pub(crate) fn of_exchange(error: &hyper::Error, answered: bool) -> Failure {
 
 /// The failure of an exchange that broke before the head of an answer; says what came in its place.
 pub(crate) fn of_head(error: &hyper::Error, answered: bool, marks: &Marks) -> Failure {
-    let failure = of_exchange(error, answered);
+    let failure = marks.alerted().unwrap_or_else(|| of_exchange(error, answered));
     // One that is too long is HTTP, and one that breaks off later has a head.
     if !is_no_http(error) {
         return failure;
@@ -170,8 +162,19 @@ fn is_of_body(error: &hyper::Error) -> bool {
         && !inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
+/// Whether the server ended the connection in good order.
+fn is_end(cause: &io::Error) -> bool {
+    // What h2 has for the end of what it reads, and nothing but its text tells it from the system's broken pipe.
+    let is_end_of_h2 = || cause.to_string().ends_with(" closed because of a broken pipe");
+    match cause.kind() {
+        io::ErrorKind::UnexpectedEof => true,
+        io::ErrorKind::BrokenPipe => is_end_of_h2(),
+        _ => false,
+    }
+}
+
 fn io_cause(error: &hyper::Error) -> Option<&io::Error> {
-    cause_of(error)
+    cause_of(error).or_else(|| h2_cause(error)?.get_io())
 }
 
 fn h2_cause(error: &hyper::Error) -> Option<&h2::Error> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf as _, Bytes};
 use h3::client::RequestStream;
 use h3::error::{ConnectionError, StreamError};
-use http::{HeaderMap, Method, Request, Version};
+use http::{HeaderMap, Method, Request, Response, Version};
 use model::outcome::{Failure, FailureClass};
 use model::step::Phase;
 use quinn::crypto::rustls::QuicClientConfig;
@@ -38,6 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const GOODBYE: Duration = Duration::from_millis(50);
 /// The code that says that nothing was wrong (RFC 9114, section 8.1).
 const NO_ERROR: u32 = 0x100;
+
+/// The most interim answers, such as 103, before the one that counts.
+const INTERIM_MAX: usize = 64;
 
 type Stream = RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>;
 
@@ -236,9 +239,8 @@ async fn receive(
     (method, body_bytes_max): (&Method, u64),
     trail: &mut Trail,
 ) -> Result<(), Failure> {
-    let head = stream.recv_response().await.map_err(|error| of_stream(&error))?;
+    let (head, ()) = final_head(stream).await?.into_parts();
     trail.phases.enter(Phase::Receive);
-    let (head, ()) = head.into_parts();
     let answer = trail.answer.insert(Answer {
         status: head.status,
         version: Version::HTTP_3,
@@ -254,6 +256,17 @@ async fn receive(
     check_length(method, answer)?;
     answer.body.end();
     Ok(())
+}
+
+/// The head of the answer, after those that only announce it (RFC 9110, section 15.2).
+async fn final_head(stream: &mut Stream) -> Result<Response<()>, Failure> {
+    for _ in 0..=INTERIM_MAX {
+        let head = stream.recv_response().await.map_err(|error| of_stream(&error))?;
+        if !head.status().is_informational() {
+            return Ok(head);
+        }
+    }
+    Err(fault::protocol("the server sends interim answers without end".to_owned()))
 }
 
 fn of_connection(error: &ConnectionError) -> Failure {

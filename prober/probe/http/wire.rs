@@ -1,17 +1,21 @@
 //! The bytes below an HTTP connection, and when they went by.
 
-use std::io::{self, IoSlice};
+use std::io::ErrorKind::InvalidData;
+use std::io::{self, IoSlice, Read as _};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use model::outcome::Failure;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::net::banner::{Banner, Expected};
+use crate::net::fault;
 use crate::net::tls::Overheard;
 
 /// The bytes of one connection, plain or secured.
@@ -41,6 +45,8 @@ pub(crate) struct Marks {
     /// Whether the first bytes are still to be kept.
     keeps: AtomicBool,
     banner: Mutex<Banner>,
+    /// The alert of TLS that ended the connection; HTTP/2 may say of it no more than that there is an end.
+    alerted: OnceLock<Failure>,
 }
 
 /// More was read than the head of any answer needs; the server sends interim answers for ever.
@@ -59,6 +65,7 @@ impl Marks {
             room: AtomicU64::new(u64::MAX),
             keeps: AtomicBool::new(true),
             banner: Mutex::new(Banner::new()),
+            alerted: OnceLock::new(),
         }
     }
 
@@ -79,6 +86,11 @@ impl Marks {
     /// `expected`.
     pub(crate) fn told(&self, expected: Expected) -> String {
         self.banner().told(expected)
+    }
+
+    /// The failure of a connection that an alert of TLS has ended.
+    pub(super) fn alerted(&self) -> Option<Failure> {
+        self.alerted.get().cloned()
     }
 
     fn banner(&self) -> MutexGuard<'_, Banner> {
@@ -139,6 +151,9 @@ impl Marks {
 /// from others, nor from its own deadline.
 const READS_MAX: u8 = 4;
 
+/// How much is looked at once nothing can be written any more, in bytes: tickets and an alert.
+const READ_BYTES: usize = 4096;
+
 /// A stream that marks when bytes go by.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -152,6 +167,24 @@ impl Wire {
     /// The stream, marking in `marks`.
     pub(crate) const fn new(stream: Stream, marks: Arc<Marks>) -> Self {
         Self { stream, marks, reads: 0 }
+    }
+}
+
+impl Wire {
+    /// Looks for why nothing can be written any more: a server that says so in an alert closes the connection behind it,
+    /// and HTTP/2 does not read on once it cannot write.
+    fn look_for_alert<T>(&mut self, written: &Poll<io::Result<T>>) {
+        let (Poll::Ready(Err(_)), Stream::Tls(stream)) = (written, &mut self.stream) else { return };
+        let (socket, session) = stream.get_mut();
+        let mut room = [0; READ_BYTES];
+        // The runtime learns only later that there is something, and nobody would come back for it.
+        let Ok(count) = (&*SockRef::from(socket.stream())).read(&mut room) else { return };
+        let decrypted = session
+            .read_tls(&mut &room[..count])
+            .and_then(|_| session.process_new_packets().map_err(|error| io::Error::new(InvalidData, error)));
+        if let Some(failure) = decrypted.err().as_ref().and_then(fault::alerted) {
+            self.marks.alerted.get_or_init(|| failure);
+        }
     }
 }
 
@@ -200,6 +233,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let written = each!(self, stream => stream.poll_write(context, bytes));
         self.marks.note_write(&written);
+        self.look_for_alert(&written);
         written
     }
 
@@ -210,6 +244,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let written = each!(self, stream => stream.poll_write_vectored(context, slices));
         self.marks.note_write(&written);
+        self.look_for_alert(&written);
         written
     }
 
@@ -223,6 +258,7 @@ impl AsyncWrite for Wire {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = each!(self, stream => stream.poll_flush(context));
         self.marks.note_flush(&flushed);
+        self.look_for_alert(&flushed);
         flushed
     }
 

@@ -137,9 +137,23 @@ pub(crate) fn of_attempt(error: &io::Error, shown: impl Display) -> Failure {
     Failure::new(FailureClass::Connect, error_type, format!("{shown} {what}"))
 }
 
+/// The failure of a connection that the server ended with an alert of TLS, if `error` is that.
+///
+/// In TLS 1.3 a server looks at the client's certificate after the handshake.
+pub(crate) fn alerted(error: &io::Error) -> Option<Failure> {
+    if error.kind() != io::ErrorKind::InvalidData {
+        return None;
+    }
+    // HTTP/2 passes on only the text of an error.
+    let text = error.to_string();
+    let alert = words::of_alert_named(text.strip_prefix("received fatal alert: ")?);
+    let message = format!("the server ended the TLS connection with the alert {alert}");
+    Some(Failure::new(FailureClass::Tls, "tls.handshake", message))
+}
+
 /// The failure of a connection that broke while `doing` something, such as "reading the answer".
 pub(crate) fn of_io(error: &io::Error, doing: &str) -> Failure {
-    local(error).unwrap_or_else(|| {
+    local(error).or_else(|| alerted(error)).unwrap_or_else(|| {
         let message = match error.kind() {
             io::ErrorKind::ConnectionReset => format!("the connection was reset while {doing}"),
             io::ErrorKind::UnexpectedEof => format!("the server closed the connection while {doing}"),
@@ -274,6 +288,16 @@ mod tests {
         // A rule of this machine for one address does not outweigh what another one showed.
         assert!(weight(&of_connect(&refused, v6)) > weight(&of_connect(&forbidden, v4)));
         assert!(weight(&of_connect(&refused, v4)) > weight(&far));
+    }
+
+    #[test]
+    fn an_alert_is_of_tls_and_not_of_the_connection() {
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
+        let failure = of_io(&io::Error::new(io::ErrorKind::InvalidData, alert), "reading the answer");
+        assert_eq!((failure.class, &*failure.error_type), (FailureClass::Tls, "tls.handshake"));
+        let expected = "the server ended the TLS connection with the alert certificate_required: it wants a \
+                        certificate of the client";
+        assert_eq!(failure.message, expected);
     }
 
     #[test]

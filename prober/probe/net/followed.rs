@@ -53,6 +53,11 @@ impl<S, F: Follow> Followed<S, F> {
         (Self { stream, follow, broken }, passed)
     }
 
+    /// The stream itself.
+    pub(crate) const fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Who follows it.
     pub(crate) const fn follower(&self) -> &F {
         &self.follow

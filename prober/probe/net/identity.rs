@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use model::outcome::Failure;
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
 
 use crate::net::fault;
 use crate::net::roots;
@@ -78,11 +82,26 @@ impl fmt::Debug for Pem {
 }
 
 impl Identity {
-    /// The chain and the key.
+    /// The chain and its key, as `provider` signs with it.
+    ///
+    /// rustls would compare the two as well, and take no certificate of version 1 for it, which `openssl x509 -req`
+    /// makes without extensions and servers accept.
     ///
     /// # Errors
-    /// Class `local`, `local.config`: a file cannot be read, or holds no PEM of the kind.
-    pub(crate) fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Failure> {
+    /// Class `local`, `local.config`: a file cannot be read, or holds no PEM of the kind, or the two do not fit.
+    pub(crate) fn read(&self, provider: &CryptoProvider) -> Result<CertifiedKey, Failure> {
+        let (chain, key) = self.parse()?;
+        let (_, leaf) = X509Certificate::from_der(&chain[0])
+            .map_err(|_| fault::config("the client's certificate cannot be read"))?;
+        let key = provider.key_provider.load_private_key(key);
+        let key = key.map_err(|_| fault::config("the client's key is of no kind that can be used"))?;
+        if key.public_key().is_some_and(|public| public.as_ref() != leaf.subject_pki.raw) {
+            return Err(fault::config("the client's certificate and key do not belong together"));
+        }
+        Ok(CertifiedKey::new(chain, key))
+    }
+
+    fn parse(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Failure> {
         let bytes = self.cert.bytes("certificate")?;
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).take(CHAIN_MAX).collect();
         // What is wrong inside is not repeated: it may be the key in the wrong place.
@@ -101,5 +120,44 @@ impl Identity {
     /// When its files were last changed, and their sizes.
     pub(crate) fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
         [self.cert.stamp(), self.key.stamp()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use testkit::pki::{Flaw, Pki};
+
+    use super::*;
+
+    /// A certificate of version 1: that is what it is if it does not say its version.
+    fn of_version_1(pem: &[u8]) -> String {
+        let mut der = CertificateDer::from_pem_slice(pem).unwrap().to_vec();
+        // The version stands behind the heads of two sequences, of four bytes each.
+        let version = der.drain(8..13).collect::<Vec<_>>();
+        assert_eq!(version, [0xa0, 3, 2, 1, 2]);
+        for length in [2, 6] {
+            let shorter = u16::from_be_bytes([der[length], der[length + 1]]) - 5;
+            der[length..length + 2].copy_from_slice(&shorter.to_be_bytes());
+        }
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
+    }
+
+    #[test]
+    fn a_certificate_of_version_1_can_be_shown_with_its_key_only() {
+        let pki = Pki::new();
+        let [client, other] = [(); 2].map(|()| pki.identity(&["probe.test"], Flaw::None));
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        let cert = of_version_1(read(&client.cert_file).as_bytes());
+        let provider = rustls::crypto::ring::default_provider();
+        for (key, expected) in [
+            (&client.key_file, None),
+            (&other.key_file, Some("the client's certificate and key do not belong together")),
+        ] {
+            let identity = Identity { cert: Pem::of(&cert), key: Pem::of(&read(key)) };
+            let failure = identity.read(&provider).err();
+            assert_eq!(failure.as_ref().map(|failure| &*failure.message), expected);
+        }
     }
 }

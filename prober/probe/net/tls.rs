@@ -35,6 +35,7 @@ use rustls::client::Resumption;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
+use rustls::sign::SingleCertAndKey;
 use rustls::{CipherSuite, ClientConfig, ProtocolVersion, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
@@ -209,12 +210,8 @@ impl TlsSetup {
         let mut config = match &choice.identity {
             None => config.with_no_client_auth(),
             Some(identity) => {
-                let (chain, key) = identity.read()?;
-                config.with_client_auth_cert(chain, key).map_err(|_| {
-                    fault::config(
-                        "the client's certificate and key do not belong together, or cannot be used",
-                    )
-                })?
+                let certified = SingleCertAndKey::from(identity.read(provider)?);
+                config.with_client_cert_resolver(Arc::new(certified))
             }
         };
         config.alpn_protocols.clone_from(&choice.alpn);

@@ -87,6 +87,18 @@ async fn answer<S: h3::quic::BidiStream<Bytes>>(
                 stream.send_data(Bytes::from(vec![b'x'; 16_384])).await?;
             }
         }
+        "/hinted" => {
+            for _ in 0..2 {
+                stream
+                    .send_response(Response::builder().status(103).header("link", "</a>").body(())?)
+                    .await?;
+            }
+            stream.send_response(head.status(201).body(())?).await?;
+            stream.send_data(Bytes::from_static(b"hello")).await?;
+        }
+        "/hinting" => loop {
+            stream.send_response(Response::builder().status(103).body(())?).await?;
+        },
         "/silent" => std::future::pending().await,
         "/broken" => {
             stream.send_response(head.body(())?).await?;
@@ -146,6 +158,17 @@ async fn a_page_over_http_3_and_where_its_time_went() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interim_answer_is_none() {
+    let pki = Pki::new();
+    let server = Served::start(&pki.identity(&["127.0.0.1"], Flaw::None));
+    let keys = three(server.url("/hinted"), &pki);
+    let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+    assert_eq!(trial.outcome.failure, None);
+    assert_eq!(trial.value("status"), Value::Int(201));
+    assert_eq!(trial.value("body"), Value::Text("hello".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_wrong_is_told_apart() {
     let pki = Pki::new();
     let server = Served::start(&pki.identity(&["127.0.0.1"], Flaw::None));
@@ -157,6 +180,7 @@ async fn what_goes_wrong_is_told_apart() {
         (elsewhere.url("/"), "tls tls.name_mismatch", Handshake),
         (server.url("/silent"), "timeout timeout", Wait),
         (server.url("/broken"), "protocol http.protocol", Receive),
+        (server.url("/hinting"), "protocol http.protocol", Wait),
         (format!("https://127.0.0.1:{nobody}/"), "connect connect.refused", Handshake),
         // An address that holds for one interface only, and does not say for which.
         ("https://[fe80::1]/".to_owned(), "local local.route", Handshake),

@@ -88,13 +88,44 @@ async fn what_was_not_begun_with_is_sent_once_more() {
     for refusal in
         [frame(Frame::ResetStream, 0, 3, &7_u32.to_be_bytes()), frame(Frame::GoAway, 0, 0, &go_away)]
     {
-        let (addr, served) = refusing_once(refusal.clone());
-        let outcomes = flow(vec![plain(addr), plain(addr)]).await;
-        let failures: Vec<_> = outcomes.iter().map(|outcome| &outcome.failure).collect();
-        assert_eq!(failures, [&None, &None], "{refusal:?}");
-        let hop = &outcomes[1].hops[0];
-        assert!(!hop.reused);
-        assert_eq!(&*hop.attempts[0].error_type, "connect.closed");
+        // A server that did nothing may also be told a second time to do what may be done only once.
+        for method in ["GET", "POST"] {
+            let (addr, served) = refusing_once(refusal.clone());
+            let second = [plain(addr), vec![("method", text(method))]].concat();
+            let outcomes = flow(vec![plain(addr), second]).await;
+            let failures: Vec<_> = outcomes.iter().map(|outcome| &outcome.failure).collect();
+            assert_eq!(failures, [&None, &None], "{refusal:?}");
+            let hop = &outcomes[1].hops[0];
+            assert!(!hop.reused);
+            assert_eq!(&*hop.attempts[0].error_type, "connect.closed");
+            served.join().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_in_good_order_is_an_answer_that_is_not_whole() {
+    for (frames, expected) in [
+        (vec![], "the server closed the connection without an answer"),
+        (
+            vec![head(END_HEADERS), data(0, b"half of ")],
+            "the server closed the connection before the end of its answer",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let served = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&settings()).unwrap();
+            until_request(&mut stream, 1);
+            stream.write_all(&frames.concat()).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            // What is left unread would make a reset of it.
+            stream.read_to_end(&mut Vec::new()).unwrap_or_default();
+        });
+        let trial = trial::run(&KIND, plain(addr), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!((trial.failure().as_str(), trial.message()), ("protocol http.truncated", expected));
+        drop(trial);
         served.join().unwrap();
     }
 }

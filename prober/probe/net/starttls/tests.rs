@@ -169,6 +169,7 @@ async fn a_refusal_is_told_in_the_server_s_words() {
             "it refused: \"-ERR never\"",
         ),
         (Protocol::Xmpp, xmpp(&format!("{stream}<stream:features/>")), "it does not offer STARTTLS"),
+        (Protocol::Xmpp, xmpp("220 mx.test ESMTP\r\n"), "it sent \"220 mx.test ESMTP"),
         (
             Protocol::Xmpp,
             xmpp(&format!("{stream}<stream:error><host-unknown/></stream:error>")),

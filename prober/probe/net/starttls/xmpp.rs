@@ -17,7 +17,10 @@ pub(super) async fn upgrade(dialogue: &mut Dialogue<'_>, name: &str) -> Result<(
     dialogue.say(stream.as_bytes()).await?;
     let features = dialogue
         .until(|heard| {
-            after(heard, &["</stream:features>", "<stream:features/>", "</stream:error>", "</stream:stream>"])
+            let ends = ["</stream:features>", "<stream:features/>", "</stream:error>", "</stream:stream>"];
+            // Another protocol's words have no such end.
+            let is_stream = heard.trim_start().chars().next().is_none_or(|first| first == '<');
+            if is_stream { after(heard, &ends) } else { Some(heard.len()) }
         })
         .await?;
     if !features.contains("<stream:stream") {
