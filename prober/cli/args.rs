@@ -153,7 +153,7 @@ Examples:
   prober validate --format sarif > prober.sarif
   prober validate --report junit=validate.xml --report sarif=prober.sarif")]
 pub(crate) struct Validate {
-    /// Scenario files, folders or project files; default: the project
+    /// Scenario files, folders or project files, or `-` for standard input; default: the project
     pub(crate) paths: Vec<PathBuf>,
     /// Set a variable, stronger than any file: NAME=VALUE
     #[arg(long = "var", value_name = "NAME=VALUE")]

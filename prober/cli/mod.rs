@@ -43,6 +43,7 @@ mod version;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use crate::exit::{Exit, Stop};
@@ -56,7 +57,8 @@ pub(crate) fn main() -> ExitCode {
         .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => {
+        Err(mut error) => {
+            conditions_have_no_dashes(&mut error);
             // Help and version are no mistakes.
             let exit = if error.use_stderr() { Exit::File } else { Exit::Good };
             drop(error.print());
@@ -76,6 +78,18 @@ pub(crate) fn main() -> ExitCode {
         _ => exit,
     };
     ExitCode::from(exit as u8)
+}
+
+/// Whoever gives `events` a condition as a flag is told how it is written.
+fn conditions_have_no_dashes(error: &mut clap::Error) {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return };
+    let Some(field) = flag.strip_prefix("--") else { return };
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    if error.kind() == ErrorKind::UnknownArgument && usage.contains(" events ") {
+        let example = if matches!(field, "since" | "until") { "5m" } else { "VALUE" };
+        let tip = format!("conditions have no dashes: {field}={example}, such as since=5m verdict=bad");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
 }
 
 fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
@@ -112,5 +126,26 @@ fn call(cli: &Cli, matches: &ArgMatches, out: &Out) -> Result<Exit, Stop> {
         Command::Version(args) => Ok(version::version(args, out)),
         Command::Man(args) => man::man(args, out),
         Command::Schema(args) => Ok(schema::schema(args.of, out)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_as_a_flag_is_told_how_it_is_written() {
+        let told = |words: &[&str]| {
+            let mut error = Cli::command().try_get_matches_from(words).unwrap_err();
+            conditions_have_no_dashes(&mut error);
+            error.to_string()
+        };
+        let said = told(&["prober", "events", "--since", "5m"]);
+        assert!(
+            said.contains("tip: conditions have no dashes: since=5m") && !said.contains("-- --"),
+            "{said}"
+        );
+        let said = told(&["prober", "list", "--since", "5m"]);
+        assert!(!said.contains("conditions"), "{said}");
     }
 }

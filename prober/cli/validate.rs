@@ -1,7 +1,7 @@
 //! `prober validate`: every mistake of every file, before anything runs.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use probe::Net;
 use scenario::compile::Compiled;
@@ -19,7 +19,8 @@ use crate::exit::{Exit, Stop};
 /// Says what is wrong; exit code 2 if anything is.
 pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Exit, Stop> {
     let reports = Reports::open(&args.output.reports)?;
-    let place = whole_for_slos(place(global, &args.paths)?);
+    let paths: Vec<_> = args.paths.iter().map(|path| named(path)).collect();
+    let place = whole_for_slos(place(global, &paths)?);
     let mut checked = checked(&place, &options(&args.vars, &[], host())?)?;
     if args.strict {
         checked.compiled.diagnostics.iter_mut().for_each(|one| one.severity = Severity::Error);
@@ -47,6 +48,11 @@ pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Ex
     }
     reports.write(|format| (format.mistakes)(&mistakes(false)))?;
     Ok(if mistakes(false).any_error() { Exit::File } else { Exit::Good })
+}
+
+/// A path; `-` is standard input, by the name that the system has for it.
+fn named(path: &Path) -> PathBuf {
+    if path.as_os_str() == "-" { PathBuf::from("/dev/stdin") } else { path.to_owned() }
 }
 
 /// The place, or its whole project if an SLO file is named: whether such a file is right depends on all scenarios.
@@ -80,5 +86,16 @@ fn waived(count: usize) -> String {
         0 => String::new(),
         1 => "; 1 warning is waived".to_owned(),
         more => format!("; {more} warnings are waived"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dash_is_standard_input() {
+        let named = |path: &str| named(Path::new(path)).display().to_string();
+        assert_eq!((named("-"), named("./-")), ("/dev/stdin".to_owned(), "./-".to_owned()));
     }
 }

@@ -46,6 +46,7 @@ mod packed;
 mod pages;
 mod params;
 mod piecewise;
+mod places;
 pub mod query;
 mod routes;
 mod serve;

@@ -77,7 +77,11 @@ impl Conditions {
             "id" | "since" | "until" => {
                 return Err(format!("`{word}`: `{field}` takes `=` only, such as {field}={value}"));
             }
-            _ => self.compare(word, full_name(field), operator, value)?,
+            _ => {
+                let full = full_name(field);
+                known(word, &full)?;
+                self.compare(word, full, operator, value)?;
+            }
         }
         Ok(())
     }
@@ -193,6 +197,22 @@ fn moment(word: &str, value: &str, now: Timestamp) -> Result<Timestamp, String> 
             "`{word}`: write how long ago (30s, 5m, 2h, 7d) or a time like 2026-01-31 or 2026-01-31T12:00:00Z"
         )),
     }
+}
+
+/// Only fields with a dot in their name may be there without being always known of: what kinds of steps show.
+fn known(word: &str, field: &str) -> Result<(), String> {
+    if field.contains('.') || model::schema::FIELDS.iter().any(|known| known.key == field) {
+        return Ok(());
+    }
+    if let Some(near) = nearest_field(field) {
+        return Err(format!("`{word}`: there is no field `{field}`; did you mean `{near}`?"));
+    }
+    let short: Vec<_> = SHORT.iter().map(|(short, _)| *short).collect();
+    Err(format!(
+        "`{word}`: there is no field `{field}`; there are id, since, until, {}, label.NAME, and those of an event by their full \
+         names, such as prober.run.lag",
+        short.join(", ")
+    ))
 }
 
 /// Whether the field is a number, and then whether it counts seconds.
@@ -384,6 +404,8 @@ mod tests {
         check("verdict=fine", "`fine` is not a known verdict");
         check("since=yesterday", "how long ago");
         check("since!=1h", "takes `=` only");
+        check("verdcit=bad", "no field `verdcit`; did you mean `verdict`?");
+        check("colour=red", "no field `colour`; there are id, since, until, class, duration, error, kind");
     }
 
     #[test]

@@ -53,7 +53,12 @@ impl MissedSlots {
 
     /// One event a slot, in the order of their starts.
     pub fn events(&self) -> impl Iterator<Item = SliEvent> + '_ {
-        (0..self.count).map(|index| SliEvent {
+        self.events_from(0)
+    }
+
+    /// The events of the slots from `index` on.
+    pub fn events_from(&self, index: u32) -> impl Iterator<Item = SliEvent> + '_ {
+        (index..self.count).map(|index| SliEvent {
             origin: Arc::clone(&self.origin),
             slot: self.slot(index),
             attempt: 0,

@@ -61,6 +61,12 @@ mod tests {
     }
 
     #[test]
+    fn the_interval_in_the_word_of_another_tool_is_not_missing_too() {
+        check("name: a\ninterval: 30s\nhttp: https://x.example\n", &["E102"], "keys allowed");
+        check("name: a\nhttp: https://x.example\n", &["E101"], "add every: 1m");
+    }
+
+    #[test]
     fn a_scenario_with_a_slip_is_told_its_slips() {
         check("name: a\nevery: 1m\nhttp: https://x.example\nendpoints: []\n", &["E102"], "keys allowed");
         let envelope = "apiVersion: prober/v1\nkind: Scenario\nmetadata: { name: a }\nspec: { every: 1m, http: 'https://x.example' }\n";

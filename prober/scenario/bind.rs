@@ -1,6 +1,6 @@
 //! Binding a tree to tables of keys: every mistake is reported, none hides another.
 
-mod foreign;
+pub(crate) mod foreign;
 mod keys;
 mod scalar;
 

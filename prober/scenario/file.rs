@@ -19,6 +19,7 @@ use model::slot::Cadence;
 use model::time::Timestamp;
 
 use crate::another_tool;
+use crate::bind::foreign::is_every;
 use crate::bind::{Binder, Elsewhere, Place};
 use crate::blackout;
 use crate::cadence::{CronCache, EVERY_MIN, Given, exclusive, mean_interval, read as read_cadence};
@@ -287,7 +288,13 @@ fn schedule<N>(
             .push(problem.help("write every: 10s or longer, unless its owner knows what the target carries"));
     }
     let broken = |key: &str, given: bool| root.get(key).is_some() && !given;
-    if broken("every", given.every.is_some()) || broken("cron", given.cron.is_some()) || !is_whole {
+    let is_misnamed = (given.every.is_none() && given.cron.is_none())
+        && root.map().unwrap_or_default().iter().any(|(key, _)| is_every(&key.value));
+    if broken("every", given.every.is_some())
+        || broken("cron", given.cron.is_some())
+        || is_misnamed
+        || !is_whole
+    {
         if let (Some(every), Some(cron)) = (root.get("every"), root.get("cron")) {
             report.push(exclusive(every.span, cron.span));
         }

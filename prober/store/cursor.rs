@@ -195,20 +195,30 @@ impl Cursor {
             let complete = found.len() < limit && bytes <= wanted.bytes_max;
             let to = if complete { wanted.to } else { found.last().map_or(wanted.to, |last| last.seq) };
             let mut select = conn.prepare_cached(&sql)?;
-            let runs =
-                select.query_map(params![reach, to, wanted.from, limit.cast_signed()], StoredRun::read)?;
-            Ok((found, runs.collect::<rusqlite::Result<Vec<_>>>()?, complete))
+            let mut rows = select.query(params![reach, to, wanted.from, limit.cast_signed()])?;
+            let (mut runs, mut slots) = (Vec::new(), 0);
+            while slots < limit
+                && let Some(row) = rows.next()?
+            {
+                let run = StoredRun::read(row)?;
+                slots += (run.count - run.skipped(wanted.from)) as usize;
+                runs.push(run);
+            }
+            Ok((found, runs, complete))
         })();
         let (mut found, runs, complete) = read.map_err(|error| ReadError::of(&part.path, error))?;
+        let mut room = limit;
         for stored in runs {
             let run = self.reader.run(part, &stored)?;
-            let slots =
-                (stored.seq..).zip(run.events()).filter(|(seq, _)| (wanted.from..wanted.to).contains(seq));
-            found.extend(slots.take(limit).map(|(seq, event)| Found {
+            let skipped = stored.skipped(wanted.from);
+            let slots = (stored.seq + i64::from(skipped)..wanted.to).zip(run.events_from(skipped));
+            let before = found.len();
+            found.extend(slots.take(room).map(|(seq, event)| Found {
                 seq,
                 event: Some(Arc::new(event)),
                 bytes: MISSED_BYTES,
             }));
+            room -= found.len() - before;
         }
         found.sort_by_key(|row| row.seq);
         Ok(Some((found, complete)))
@@ -269,3 +279,37 @@ struct Found {
 
 /// About the size of a missed slot's event.
 const MISSED_BYTES: usize = 400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Record;
+    use crate::tests::sample::{Desk, at, origin};
+    use model::missed::{COUNT_MAX, MissedSlots};
+    use model::outcome::Reason;
+
+    /// A prober that was away for days leaves hundreds of runs; a batch makes events of as many slots as it takes.
+    #[test]
+    fn a_batch_out_of_many_runs_makes_no_more_events_than_it_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut desk = Desk::open(dir.path(), at("2026-03-01T00:00:00Z"));
+        let run = |hour: u64| MissedSlots {
+            origin: origin("shop"),
+            reason: Reason::Interrupted,
+            first: at("2026-03-01T00:00:00Z").plus(std::time::Duration::from_hours(hour)),
+            step_ms: 1_000,
+            count: COUNT_MAX,
+            recorded: at("2026-03-01T00:00:00Z"),
+            maybe_sent: false,
+        };
+        desk.write((0..20).map(|hour| Record::Missed(run(hour))).collect());
+        let mut cursor = desk.store.cursor("slow").unwrap();
+        let part = desk.store.shared.part_list().pop().unwrap();
+        for from in [1, 700, 1_001, 1_999, 15_500] {
+            let wanted = Wanted { from, to: 20_001, events_max: 500, bytes_max: 1 << 20 };
+            let (rows, complete) = cursor.read_rows(&part, &wanted).unwrap().unwrap();
+            let read: Vec<_> = rows.iter().map(|row| row.seq).collect();
+            assert_eq!((read, complete), ((from..from + 501).collect(), true));
+        }
+    }
+}

@@ -135,7 +135,12 @@ impl Reader {
         let (mut found, runs) = read.map_err(|error| ReadError::of(&part.path, error))?;
         self.add_steps(steps);
         let newest_first = conditions.filter.newest_first;
+        let mut missed = 0;
         for stored in runs {
+            // They come in order: what one has, later ones have not.
+            if missed >= room {
+                break;
+            }
             let run = self.run(part, &stored)?;
             let mut slots: Vec<_> = (stored.seq..)
                 .zip(run.events())
@@ -146,6 +151,7 @@ impl Reader {
                 slots.reverse();
             }
             slots.truncate(room);
+            missed += slots.len();
             found.extend(slots);
         }
         if newest_first {

@@ -286,6 +286,11 @@ impl StoredRun {
         })
     }
 
+    /// How many of its slots have a number before `seq`.
+    pub(crate) fn skipped(&self, seq: i64) -> u32 {
+        u32::try_from(seq.saturating_sub(self.seq).max(0)).map_or(self.count, |before| before.min(self.count))
+    }
+
     /// How many of its slots start in `[from_ms, to_ms)`.
     pub(crate) fn count_in(&self, from_ms: i64, to_ms: i64) -> u64 {
         if from_ms >= to_ms {

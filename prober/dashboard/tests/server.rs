@@ -194,6 +194,29 @@ async fn reloads_are_asked_for_on_purpose_and_one_at_a_time() {
     end(desk, server).await;
 }
 
+/// Half a head, and answers that nobody reads: neither keeps others out.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_keeps_the_server_waiting_gives_way_to_others() {
+    let (desk, server) = desk(Settings { connections_max: 1, ..Settings::default() }).await;
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    silent.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc").await.unwrap();
+    assert_eq!(server.get("/healthz").await.body, "ok\n");
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut rest)).await.unwrap();
+    assert!(closed.is_err() || rest.is_empty(), "it was answered");
+
+    let mut deaf = TcpStream::connect(server.address).await.unwrap();
+    let ask = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    // More answers than the buffers of both sides hold.
+    let stuffed = async { while deaf.write_all(ask).await.is_ok() {} };
+    let (answer, ()) =
+        tokio::time::timeout(PATIENCE, async { tokio::join!(server.get("/healthz"), stuffed) })
+            .await
+            .unwrap();
+    assert_eq!(answer.body, "ok\n");
+    end(desk, server).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_house_waits_and_a_stop_ends_what_is_open() {
     let grace = Duration::from_millis(50);

@@ -125,6 +125,12 @@ pub(super) fn hint(typed: &str) -> Option<String> {
     })
 }
 
+/// Whether it is another tool's word for `every`.
+pub(crate) fn is_every(typed: &str) -> bool {
+    let plain = plain(typed);
+    FOREIGN.iter().any(|one| one.hint.contains("`every`") && one.words.iter().any(|word| *word == plain))
+}
+
 /// Words that mean something else under one key, by the place's own words.
 #[rustfmt::skip]
 const SCOPED: &[(&str, &[&str], &str)] = &[

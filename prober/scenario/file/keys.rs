@@ -240,7 +240,7 @@ pub const STEP_KEYS: &[Key] = &[
         name: "needs",
         value: KeyType::OneOrMany(&KeyType::Text),
         need: Need::Optional,
-        doc: "Captures without which the step is skipped.",
+        doc: "Captures without which the step is skipped; one that was JSON null counts as none.",
         example: "[order_id]",
     },
 ];

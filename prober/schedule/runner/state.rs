@@ -196,7 +196,11 @@ impl<S: Sink, C: Clock> State<S, C> {
             tracing::warn!(seconds = moved - passed, "the wall clock was stepped forward");
             self.stepped_to = Some(wall);
         } else if passed - moved > STEP_MIN {
-            tracing::warn!(seconds = passed - moved, "the wall clock was stepped back; no slot runs twice");
+            tracing::warn!(
+                seconds = passed - moved,
+                until = %self.dealt,
+                "the wall clock was stepped back; no slot runs twice, and until then each has had its turn"
+            );
         }
         self.clocks = (wall, monotonic);
     }
