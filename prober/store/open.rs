@@ -113,24 +113,16 @@ fn lock_directory(dir: &Path) -> Result<DirectoryLock, OpenError> {
     })
 }
 
-/// The names of the parts, each looked at; empty files that a crash left are removed.
+/// The names of the parts, each looked at. One that is empty is damaged: no crash of ours leaves it, as a part gets its
+/// name when it is whole.
 fn known_parts(files: &Files) -> Result<Vec<PartName>, OpenError> {
     let events = files.events();
     let names = files.parts().map_err(|error| OpenError::io(&events, error))?;
-    let mut kept = Vec::with_capacity(names.len());
-    for name in names {
-        let path = files.part(&name);
-        if files::bytes_with_wal(&path) == 0 {
-            files::remove_database(&path).map_err(|error| OpenError::io(&path, error))?;
-            continue;
-        }
-        kept.push(name);
-    }
-    for (index, name) in kept.iter().enumerate() {
-        let depth = if index + 1 == kept.len() { Depth::Pages } else { Depth::Header };
+    for (index, name) in names.iter().enumerate() {
+        let depth = if index + 1 == names.len() { Depth::Pages } else { Depth::Header };
         sqlite::examine(&files.part(name), &part::TABLES, depth)?;
     }
-    Ok(kept)
+    Ok(names)
 }
 
 /// The first number that surely nobody has seen, whatever became of the parts.

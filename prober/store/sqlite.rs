@@ -108,6 +108,9 @@ pub(crate) enum Depth {
 ///
 /// `tables` are names that a file of this role has.
 pub(crate) fn examine(path: &Path, tables: &[&str], depth: Depth) -> Result<(), OpenError> {
+    if fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0) {
+        return Err(OpenError::corrupt(path, "it is empty"));
+    }
     let conn = open_read(path).map_err(|error| OpenError::sqlite(path, error))?;
     let seen = (|| {
         let id: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
