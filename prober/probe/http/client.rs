@@ -1,5 +1,7 @@
 //! Sending one request the way a step wants it: what every kind that speaks HTTP has in common.
 
+use std::sync::Arc;
+
 use http::header::{HeaderValue, PROXY_AUTHORIZATION};
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Incoming;
@@ -13,9 +15,10 @@ use super::exchange::exchange;
 use super::fault;
 use super::length::check_length;
 use super::record;
-use super::request::{Form, Ready, TRACEPARENT, traceparent};
+use super::request::{Form, Ready, TRACEPARENT, Version, traceparent};
 use super::session::{Connection, Session};
 use super::trail::{Answer, Trail};
+use crate::net::proxy::Proxy;
 use crate::net::shared::Net;
 
 /// How the requests of one step are sent, and how much of an answer is read.
@@ -35,7 +38,7 @@ impl Client {
     ///
     /// A connection that was open before may have been closed by the server just now. If not a byte of an
     /// answer came and the request may be sent twice, or if the server says that it did nothing with it, it is sent
-    /// once more on a fresh one, and the hop says so.
+    /// once more on a fresh one, and the hop says so. So it is if the server wants HTTP/1.1 for it and may be asked so.
     ///
     /// # Errors
     /// There is no connection to be had, it broke, or the answer is not HTTP; what came is left in `trail`.
@@ -49,7 +52,7 @@ impl Client {
         let abroad = (!trail.at_home(&ready.target)).then(|| self.manner.abroad());
         let manner = abroad.as_ref().unwrap_or(&self.manner);
         #[cfg(feature = "http3")]
-        if manner.version == super::request::Version::H3 {
+        if manner.version == Version::H3 {
             let headers = headers(net, run, ready);
             if trail.detail > Detail::Facts {
                 trail.sent = Some(record::request(ready, &headers, "3", trail.detail));
@@ -76,29 +79,34 @@ impl Client {
         // Also what may be done twice is not, where the author says so.
         let may_repeat = if net.sends_once() { ready.method.is_safe() } else { ready.method.is_idempotent() };
         let may_begin_anew = may_repeat || !net.sends_once();
-        let again = if reused && may_begin_anew { Some(headers.clone()) } else { None };
-        let request = ready.to_request(headers, form)?;
-        let mut answered = exchange(&mut connection, request, &mut trail.phases).await;
-        if let (Err(error), Some(headers)) = (&answered, again)
-            && (may_repeat && fault::is_gone(error) && connection.marks.first_read().is_none()
-                || fault::is_unprocessed(error))
-        {
-            trail.phases.tried_in_vain(connection.peer, "connect.closed");
-            trail.reused = false;
-            let fresh = manner.fresh(net.shared(), &ready.target, connection.key, trail);
-            connection = Box::pin(fresh).await?;
-            let request = ready.to_request(headers, form)?;
-            answered = exchange(&mut connection, request, &mut trail.phases).await;
+        let is_free = connection.speaker.is_h2() && manner.version == Version::Auto;
+        let again = if (reused || is_free) && may_begin_anew { Some(headers.clone()) } else { None };
+        let mut answered =
+            exchange(&mut connection, ready.to_request(headers, form)?, &mut trail.phases).await;
+        if let (Err(error), Some(headers)) = (&answered, again) {
+            let is_gone = || fault::is_gone(error) && connection.marks.first_read().is_none();
+            let in_h1;
+            let anew = if is_free && fault::wants_h1(error) {
+                in_h1 = manner.in_h1();
+                Some((&in_h1, Form::Path))
+            } else if reused && (may_repeat && is_gone() || fault::is_unprocessed(error)) {
+                Some((manner, form))
+            } else {
+                None
+            };
+            if let Some((manner, form)) = anew {
+                trail.phases.tried_in_vain(connection.peer, "connect.closed");
+                trail.reused = false;
+                let fresh = manner.fresh(net.shared(), &ready.target, connection.key, trail);
+                connection = Box::pin(fresh).await?;
+                answered =
+                    exchange(&mut connection, ready.to_request(headers, form)?, &mut trail.phases).await;
+            }
         }
         // What comes first over HTTP/2 are settings, and no part of an answer.
         let begun = !connection.speaker.is_h2() && connection.marks.first_read().is_some();
         let answer = answered.map_err(|error| fault::of_head(&error, begun, &connection.marks))?;
-        if let Some(proxy) = through
-            && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-        {
-            // Only a proxy may say so (RFC 9110, section 15.5.8), and the target was never asked.
-            return Err(proxy.refused("it answered 407 and wants to know who asks"));
-        }
+        passed_on(through, answer.status())?;
         self.read(&mut connection, answer, &ready.method, trail).await?;
         Ok(Some(connection))
     }
@@ -128,6 +136,17 @@ impl Client {
             check_length(method, answer)?;
         }
         answer.body.unpack((&answer.headers, answer.version), self.body_bytes_max).await
+    }
+}
+
+/// Whether a proxy has passed a request on: only a proxy may say 407 (RFC 9110, section 15.5.8), and then the target was
+/// never asked.
+fn passed_on(through: Option<&Arc<Proxy>>, status: StatusCode) -> Result<(), Failure> {
+    match through {
+        Some(proxy) if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            Err(proxy.refused("it answered 407 and wants to know who asks"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -49,6 +49,12 @@ impl Manner {
         Self { tls, name: None, connect_to: None, proxy: self.proxy.clone(), ..*self }
     }
 
+    /// The same over HTTP/1.1, for a server that wants it in place of HTTP/2.
+    pub(super) fn in_h1(&self) -> Self {
+        let tls = TlsChoice { alpn: vec![b"http/1.1".to_vec()], ..(*self.tls).clone() };
+        Self { tls: Arc::new(tls), version: Version::H1, ..self.clone() }
+    }
+
     /// Where requests to `url` connect to, as far as the file says it.
     pub(crate) fn endpoints(&self, url: &Template, proxy: Option<&Template>) -> Vec<Endpoint> {
         let target = url.constant().and_then(|text| Target::parse(text).ok());

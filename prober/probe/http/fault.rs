@@ -118,6 +118,12 @@ pub(super) fn is_unprocessed(error: &hyper::Error) -> bool {
     })
 }
 
+/// Whether the server said over HTTP/2 that it wants to be asked over HTTP/1.1 (RFC 9113, section 7).
+pub(super) fn wants_h1(error: &hyper::Error) -> bool {
+    h2_cause(error)
+        .is_some_and(|cause| cause.is_remote() && cause.reason() == Some(Reason::HTTP_1_1_REQUIRED))
+}
+
 /// What ended an exchange over HTTP/2, as a sentence that begins with who ended it.
 fn of_h2(cause: &h2::Error, doing: &str) -> String {
     let Some(reason) = cause.reason() else { return format!("the exchange broke while {doing}: {cause}") };

@@ -7,6 +7,8 @@ use testkit::hostile::http2::{
     END_HEADERS, END_STREAM, Kind as Frame, STATUS_200, frame, head, settings, speech,
 };
 use testkit::hostile::{Fault, Hostile};
+use testkit::pki::{Flaw, Pki, Speech};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
@@ -64,6 +66,65 @@ fn refusing_once(refusal: Vec<u8>) -> (SocketAddr, std::thread::JoinHandle<()>) 
         }
     });
     (addr, served)
+}
+
+#[tokio::test]
+async fn who_wants_http_1_1_for_a_request_is_asked_so() {
+    for (choice, side_effects, expected) in [
+        (None, false, Ok(())),
+        (Some("2"), false, Err("protocol http.protocol")),
+        (None, true, Err("protocol http.protocol")),
+    ] {
+        let pki = Pki::new();
+        let config = pki.identity(&["127.0.0.1"], Flaw::None).server_config(&Speech::default());
+        let acceptor = tokio_rustls::TlsAcceptor::from(config);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let refused = frame(Frame::ResetStream, 0, 1, &13_u32.to_be_bytes());
+        let mut served = tokio::task::JoinSet::new();
+        served.spawn(async move {
+            let mut spoken = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = acceptor.accept(stream).await.unwrap();
+                let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                spoken.push(is_h2);
+                if is_h2 {
+                    // Its preface, settings and request; what it answers them with may come late.
+                    let mut heard = vec![0; 4096];
+                    let mut count = stream.read(&mut heard).await.unwrap();
+                    while !heard[..count]
+                        .windows(4)
+                        .any(|part| part[0] == Frame::Headers as u8 && part[1] & 4 != 0)
+                    {
+                        count += stream.read(&mut heard[count..]).await.unwrap();
+                    }
+                    stream.write_all(&[settings(), refused.clone()].concat()).await.unwrap();
+                    let _until_it_hangs_up = stream.read(&mut heard).await;
+                    continue;
+                }
+                let _request = stream.read(&mut [0; 4096]).await.unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+                return spoken;
+            }
+            spoken
+        });
+        let mut keys = get(format!("https://{addr}/"));
+        keys.push(("method", text("POST")));
+        keys.push(("ca", text(pki.root_file().display().to_string())));
+        keys.extend(choice.map(|version| ("http_version", Bound::Choice(version))));
+        let mut net = Net::new(trial::shared());
+        net.send_once(side_effects);
+        let outcome = step(&*action(keys), &mut net, trial::PATIENCE).await;
+        let failure = outcome.failure.as_ref();
+        let came_to = failure.map(|failure| format!("{} {}", failure.class.as_str(), failure.error_type));
+        assert_eq!(came_to.as_deref(), expected.err(), "{failure:?}");
+        if expected.is_err() {
+            continue;
+        }
+        assert_eq!(outcome.attributes.text("network.protocol.version"), Some("1.1"));
+        assert_eq!(outcome.hops[0].attempts.len(), 1);
+        assert_eq!(served.join_next().await.unwrap().unwrap(), [true, false]);
+    }
 }
 
 /// Reads until the head of the request on stream `wanted` has come.
