@@ -289,7 +289,9 @@ fn a_pod_lets_out_metrics_and_health_and_nothing_else() {
         .replace("/tmp/", &format!("{own}/nginx-"));
     project.write("nginx.conf", &settings);
     let mut nginx = Command::new("setpriv");
-    nginx.args(["--pdeathsig", "TERM", "nginx", "-e", "/dev/null", "-g", "daemon off;", "-c"]);
+    // One process: a worker would outlive the one that is killed.
+    let alone = "daemon off; master_process off;";
+    nginx.args(["--pdeathsig", "TERM", "nginx", "-e", "/dev/null", "-g", alone, "-c"]);
     let mut nginx = nginx.arg(project.path("nginx.conf")).spawn().expect("apt-get install nginx-light");
     let answer = |path: &str| testkit::client::get(free, path).map(|answer| (answer.status, answer.body));
     wait::until_blocking("the proxy", PATIENCE, || {
