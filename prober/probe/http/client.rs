@@ -63,10 +63,7 @@ impl Client {
         let (mut connection, reused) = manner.connect(net, &ready.target, trail).await?;
         trail.reused = reused;
         let mut headers = headers(net, run, ready);
-        if trail.detail > Detail::Facts {
-            let version = if connection.speaker.is_h2() { "2" } else { "1.1" };
-            trail.sent = Some(record::request(ready, &headers, version, trail.detail));
-        }
+        keep_sent(trail, ready, &headers, &connection);
         let through = manner.plain_proxy(&ready.target);
         if let Some(value) = through.and_then(|proxy| proxy.authorization()) {
             headers.insert(PROXY_AUTHORIZATION, sensitive(&value));
@@ -79,26 +76,27 @@ impl Client {
         // Also what may be done twice is not, where the author says so.
         let may_repeat = if net.sends_once() { ready.method.is_safe() } else { ready.method.is_idempotent() };
         let may_begin_anew = may_repeat || !net.sends_once();
-        let is_free = connection.speaker.is_h2() && manner.version == Version::Auto;
-        let again = if (reused || is_free) && may_begin_anew { Some(headers.clone()) } else { None };
+        let may_be_h1 = connection.speaker.is_h2() && manner.version == Version::Auto;
+        let again = if (reused || may_be_h1) && may_begin_anew { Some(headers.clone()) } else { None };
         let mut answered =
             exchange(&mut connection, ready.to_request(headers, form)?, &mut trail.phases).await;
         if let (Err(error), Some(headers)) = (&answered, again) {
             let is_gone = || fault::is_gone(error) && connection.marks.first_read().is_none();
             let in_h1;
-            let anew = if is_free && fault::wants_h1(error) {
+            let anew = if may_be_h1 && fault::wants_h1(error) {
                 in_h1 = manner.in_h1();
-                Some((&in_h1, Form::Path))
+                Some((&in_h1, Form::Path, "http.protocol"))
             } else if reused && (may_repeat && is_gone() || fault::is_unprocessed(error)) {
-                Some((manner, form))
+                Some((manner, form, "connect.closed"))
             } else {
                 None
             };
-            if let Some((manner, form)) = anew {
-                trail.phases.tried_in_vain(connection.peer, "connect.closed");
+            if let Some((manner, form, ended_by)) = anew {
+                trail.phases.tried_in_vain(connection.peer, ended_by);
                 trail.reused = false;
                 let fresh = manner.fresh(net.shared(), &ready.target, connection.key, trail);
                 connection = Box::pin(fresh).await?;
+                keep_sent(trail, ready, &headers, &connection);
                 answered =
                     exchange(&mut connection, ready.to_request(headers, form)?, &mut trail.phases).await;
             }
@@ -136,6 +134,14 @@ impl Client {
             check_length(method, answer)?;
         }
         answer.body.unpack((&answer.headers, answer.version), self.body_bytes_max).await
+    }
+}
+
+/// Keeps what is sent on `connection`, if the run wants to show it.
+fn keep_sent(trail: &mut Trail, ready: &Ready, headers: &HeaderMap, connection: &Connection) {
+    if trail.detail > Detail::Facts {
+        let version = if connection.speaker.is_h2() { "2" } else { "1.1" };
+        trail.sent = Some(record::request(ready, headers, version, trail.detail));
     }
 }
 

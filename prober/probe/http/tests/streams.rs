@@ -113,6 +113,7 @@ async fn who_wants_http_1_1_for_a_request_is_asked_so() {
         keys.push(("ca", text(pki.root_file().display().to_string())));
         keys.extend(choice.map(|version| ("http_version", Bound::Choice(version))));
         let mut net = Net::new(trial::shared());
+        net.look(model::probe::Detail::Bodies);
         net.send_once(side_effects);
         let outcome = step(&*action(keys), &mut net, trial::PATIENCE).await;
         let failure = outcome.failure.as_ref();
@@ -122,7 +123,10 @@ async fn who_wants_http_1_1_for_a_request_is_asked_so() {
             continue;
         }
         assert_eq!(outcome.attributes.text("network.protocol.version"), Some("1.1"));
-        assert_eq!(outcome.hops[0].attempts.len(), 1);
+        let attempts: Vec<_> = outcome.hops[0].attempts.iter().map(|one| &*one.error_type).collect();
+        assert_eq!(attempts, ["http.protocol"]);
+        let sent = &outcome.hops[0].exchange.as_ref().unwrap().request.head[0];
+        assert_eq!(sent, "POST / HTTP/1.1");
         assert_eq!(served.join_next().await.unwrap().unwrap(), [true, false]);
     }
 }
