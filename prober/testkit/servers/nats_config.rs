@@ -1,6 +1,6 @@
 //! A server of NATS that runs with somebody's own configuration.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -74,18 +74,27 @@ pub struct NatsLine {
 
 impl NatsLine {
     /// Says `text` and gives everything that the server answers before it has read all of it, but for its greeting.
+    ///
+    /// All of it goes in one piece: a server that hangs up before it has read the rest resets the connection, and its
+    /// answer is lost. An end, whichever way, is an answer.
     pub fn say(&mut self, text: &str) -> Vec<String> {
-        let stream = self.lines.get_mut();
-        stream.write_all(text.as_bytes()).expect("the server reads");
-        stream.write_all(b"PING\r\n").expect("the server reads");
+        let said = format!("{text}PING\r\n");
+        // A server that has hung up already is seen by reading.
+        self.lines.get_mut().write_all(said.as_bytes()).ok();
         let mut answers = Vec::new();
         loop {
             let mut line = String::new();
-            let read = self.lines.read_line(&mut line).expect("the server answers");
+            let read = match self.lines.read_line(&mut line) {
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+                read => read.expect("the server answers"),
+            };
             match line.trim_end() {
                 "PONG" => return answers,
                 "PING" => self.lines.get_mut().write_all(b"PONG\r\n").expect("the server reads"),
-                _ if read == 0 => return answers,
+                _ if read == 0 => {
+                    answers.push("the server hung up".to_owned());
+                    return answers;
+                }
                 line if line.starts_with("INFO ") => {}
                 line => answers.push(line.to_owned()),
             }
