@@ -41,6 +41,7 @@ mod validate;
 mod vars;
 mod version;
 
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -59,6 +60,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(mut error) => {
             conditions_have_no_dashes(&mut error);
+            formats_have_one_flag(&mut error);
             // Help and version are no mistakes.
             let exit = if error.use_stderr() { Exit::File } else { Exit::Good };
             drop(error.print());
@@ -88,6 +90,28 @@ fn conditions_have_no_dashes(error: &mut clap::Error) {
     if error.kind() == ErrorKind::UnknownArgument && usage.contains(" events ") {
         let example = if matches!(field, "since" | "until") { "5m" } else { "VALUE" };
         let tip = format!("conditions have no dashes: {field}={example}, such as since=5m verdict=bad");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+}
+
+/// Whoever writes `--json` where a format has a flag of its own is told which.
+fn formats_have_one_flag(error: &mut clap::Error) {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return };
+    let Some(wanted) = flag.strip_prefix("--") else { return };
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    let program = Cli::command();
+    let mut named = usage.split_whitespace().skip_while(|word| *word != "prober").skip(1);
+    let command = named.try_fold(&program, |at, word| match at.find_subcommand(word) {
+        Some(below) => ControlFlow::Continue(below),
+        None => ControlFlow::Break(at),
+    });
+    let (ControlFlow::Continue(command) | ControlFlow::Break(command)) = command;
+    let knows = command
+        .get_arguments()
+        .filter(|argument| argument.get_long() == Some("format"))
+        .any(|argument| argument.get_possible_values().iter().any(|value| value.matches(wanted, false)));
+    if error.kind() == ErrorKind::UnknownArgument && knows {
+        let tip = format!("write it as --format {wanted}");
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
 }
@@ -147,5 +171,26 @@ mod tests {
         );
         let said = told(&["prober", "list", "--since", "5m"]);
         assert!(!said.contains("conditions"), "{said}");
+    }
+
+    #[test]
+    fn a_format_as_a_flag_is_told_how_it_is_written() {
+        let told = |words: &[&str]| {
+            let mut error = Cli::command().try_get_matches_from(words).unwrap_err();
+            conditions_have_no_dashes(&mut error);
+            formats_have_one_flag(&mut error);
+            error.to_string()
+        };
+        for words in [
+            &["prober", "events", "verdict=bad", "--json"][..],
+            &["prober", "run", "--json"],
+            &["prober", "validate", "--json"],
+            &["prober", "slo", "--json"],
+        ] {
+            let said = told(words);
+            assert!(said.contains("tip: write it as --format json\n"), "{words:?}: {said}");
+        }
+        let said = told(&["prober", "init", "--json"]);
+        assert!(!said.contains("--format"), "{said}");
     }
 }
