@@ -46,10 +46,7 @@ impl Rests {
         Some(Self {
             time,
             dates: matches!(outcome.reason, Reason::Stale | Reason::Stalled | Reason::FutureDated)
-                || matches!(
-                    error_type,
-                    "tls.expired" | "tls.not_yet_valid" | "assert.expires_in" | "assert.chain_expires_in"
-                ),
+                || is_of_dates(error_type, step),
             lookup: unanswered && (last == Some(Phase::Dns) || own_resolver)
                 || time && is_mostly_lookup(&outcome.steps),
             opening: unanswered || class == Some(FailureClass::Connect),
@@ -67,6 +64,29 @@ pub fn is_of_time(outcome: &Outcome) -> bool {
     };
     outcome.verdict() == Verdict::Bad
         && (outcome.reason == Reason::Slow || outcome.failure.as_ref().is_some_and(timed))
+}
+
+/// Whether an `error.type` says that a date and the wall clock do not fit.
+fn is_of_dates(error_type: &str, step: Option<&StepRecord>) -> bool {
+    let says = |key, words: &[&str]| match step.and_then(|step| step.attributes.get(key)) {
+        Some(AttributeValue::Text(text)) => words.contains(&&**text),
+        _ => false,
+    };
+    match error_type {
+        "tls.expired"
+        | "tls.not_yet_valid"
+        | "assert.expires_in"
+        | "assert.chain_expires_in"
+        | "assert.path_expires_in"
+        | "assert.ocsp_age"
+        | "assert.ocsp_expires_in"
+        | "assert.clock_offset" => true,
+        "assert.ocsp" => says("prober.tls.ocsp", &["expired"]),
+        "dns.bogus" | "assert.dnssec" | "assert.dnssec.reason" => {
+            says("prober.dns.dnssec.reason", &["signature_expired", "signature_not_yet_valid"])
+        }
+        _ => false,
+    }
 }
 
 /// Whether lookups took so much of the steps' time that it says nothing without them.
@@ -219,6 +239,31 @@ mod tests {
         let mut wrong = bad(FailureClass::Incorrect, "assert.body", &[Phase::Dns, Phase::Wait]);
         wrong.steps[0].hops[0].phases[0].duration = seconds(8);
         assert!(!Rests::of(&wrong).unwrap().lookup, "however long it took, it is wrong");
+    }
+
+    #[test]
+    fn what_compares_a_date_with_the_clock_rests_on_it() {
+        const DNSSEC: &str = "prober.dns.dnssec.reason";
+        const OCSP: &str = "prober.tls.ocsp";
+        for (error_type, said, dates) in [
+            ("assert.clock_offset", None, true),
+            ("assert.path_expires_in", None, true),
+            ("assert.ocsp_age", None, true),
+            ("assert.ocsp_expires_in", None, true),
+            ("assert.ocsp", Some((OCSP, "expired")), true),
+            ("assert.ocsp", Some((OCSP, "none")), false),
+            ("dns.bogus", Some((DNSSEC, "signature_expired")), true),
+            ("dns.bogus", Some((DNSSEC, "signature_not_yet_valid")), true),
+            ("dns.bogus", Some((DNSSEC, "no_signature")), false),
+            ("dns.bogus", None, false),
+            ("assert.age", None, false),
+        ] {
+            let mut outcome = bad(FailureClass::Incorrect, error_type, &[Phase::Wait]);
+            if let Some((key, word)) = said {
+                outcome.steps[0].attributes.set(key, word);
+            }
+            assert_eq!(Rests::of(&outcome).unwrap().dates, dates, "{error_type} {said:?}");
+        }
     }
 
     #[test]
