@@ -24,6 +24,8 @@ pub struct Rests {
     pub lookup: bool,
     /// On what was found under a name that was looked up.
     pub looked_up: bool,
+    /// On the system's resolver, which the step asked itself.
+    pub own_resolver: bool,
     /// On no answer having come, which may be for want of something to ask with.
     pub opening: bool,
 }
@@ -49,6 +51,7 @@ impl Rests {
                 || is_of_dates(error_type, step),
             lookup: unanswered && (last == Some(Phase::Dns) || own_resolver)
                 || time && is_mostly_lookup(&outcome.steps),
+            own_resolver,
             opening: unanswered || class == Some(FailureClass::Connect),
             looked_up: own_resolver || step.is_some_and(|step| step.timing(Phase::Dns).is_some()),
         })
@@ -222,7 +225,7 @@ mod tests {
         assert!(!Rests::of(&outcome).unwrap().lookup);
         outcome.steps[0].attributes.set(SYSTEM_RESOLVER, true);
         let rests = Rests::of(&outcome).unwrap();
-        assert!(rests.lookup && rests.looked_up);
+        assert!(rests.lookup && rests.looked_up && rests.own_resolver);
     }
 
     #[test]
