@@ -153,10 +153,17 @@ impl Look {
         let mut passed = round.passed;
         if let Some(sung) = sung {
             let (right, lies, why) = match &sung {
-                Sung::Right => (true, false, ""),
+                Sung::Right | Sung::Partly(_) => (true, false, ""),
                 Sung::Silent(why) => (false, false, why.as_str()),
                 Sung::Wrong(why) => (false, true, why.as_str()),
             };
+            let broken = match &sung {
+                Sung::Partly(why) => Some(why.as_str()),
+                _ => None,
+            };
+            // Told first: what the canary settles has both.
+            let each = Round { passed: right && broken.is_none(), ..round };
+            self.doubts.note_name_servers(&controls.region, each, broken.unwrap_or(why));
             self.doubts.note_canary(&controls.region, Round { passed: right, ..round }, lies, why);
             passed &= right;
         }

@@ -25,6 +25,7 @@
 //! | --- | --- | --- |
 //! | the network | two of three control targets fail in two rounds, or the own one | every `bad` |
 //! | the resolver | the canary's name in two rounds | `bad` in the lookup; if it lies, `bad` of looked-up names |
+//! | one name server of several | the canary's name, asked of each in two rounds | `bad` of lookups that ask each |
 //! | the processor | late timers, throttling, steal, waiting | `bad` for a reason of time |
 //! | the memory | waiting for memory | `bad` for a reason of time |
 //! | the clock | a step against the monotonic clock, the kernel's own estimate of its error | `bad` for a reason of dates |
@@ -158,6 +159,9 @@ struct Resolver {
     why: String,
     /// Whether it answered, and wrongly.
     lies: bool,
+    /// Whether each of its name servers answers, for runs that ask each of them.
+    each: Watch,
+    why_each: String,
 }
 
 /// From a run's first step to its last one's end, on the monotonic clock.
@@ -246,6 +250,20 @@ impl Doubts {
         self.tell();
     }
 
+    /// Notes whether each of the system's name servers answered in a round; `why` says which did not.
+    pub fn note_name_servers(&self, region: &str, round: Round, why: &str) {
+        let mut inner = self.lock();
+        let Some(known) = inner.regions.get_mut(region).and_then(|known| known.resolver.as_mut()) else {
+            return;
+        };
+        let before = known.each.is_doubted();
+        known.each.note(round);
+        if !round.passed {
+            why.clone_into(&mut known.why_each);
+        }
+        log(before, known.each.is_doubted(), "name_servers", region, &known.why_each);
+    }
+
     /// Notes whether something of the machine was short, or wrong, between two looks; `why` if it was.
     pub fn note(&self, own: Own, from: Instant, to: Instant, why: Option<&str>) {
         let mut inner = self.lock();
@@ -323,7 +341,7 @@ impl Doubts {
         }
         // Two say the same: what is doubted of the first does not matter. Nor does it before the second was asked.
         let on_resolver = on_resolver.filter(|_| second.is_none_or(|said| said == Opinion::Nothing));
-        let mut asked: Vec<Asked<'_>> = Vec::with_capacity(6);
+        let mut asked: Vec<Asked<'_>> = Vec::with_capacity(7);
         for own in Own::ALL {
             let Machine { samples, why } = &inner.machine[own as usize];
             if let Some(doubt) = own.doubt(rests)
@@ -335,6 +353,9 @@ impl Doubts {
         if let Some(known) = on_resolver {
             // A resolver that is silent breaks lookups; one that lies, whatever was found by them.
             asked.push((&known.watch, rests.lookup || known.lies, Doubt::resolver, &known.why));
+            if rests.own_resolver && rests.lookup && known.each.looks().0 > 0 {
+                asked.push((&known.each, true, Doubt::resolver, &known.why_each));
+            }
         }
         if let Some(known) = known {
             asked.push((&known.controls, true, Doubt::network, &known.why_controls));

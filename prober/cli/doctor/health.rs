@@ -150,6 +150,12 @@ pub(super) fn canary(patient: &Patient) -> Finding {
     };
     match patient.runtime.block_on(patient.shared.sing(canary, PATIENCE)) {
         Sung::Right => ok(NAME, format!("{} is answered as it should be", canary.name)),
+        Sung::Partly(why) => warn(
+            NAME,
+            why,
+            "dns scenarios that ask each name server of this machine will be ineligible, and lookups may be slow; mend \
+             /etc/resolv.conf",
+        ),
         Sung::Silent(why) | Sung::Wrong(why) => fail(
             NAME,
             why,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
+use tokio::task::JoinSet;
 
 use crate::net::fault;
 use crate::net::phases::Phases;
@@ -32,6 +33,8 @@ pub struct Canary {
 pub enum Sung {
     /// The answer is right.
     Right,
+    /// The answer is right, and one of several name servers gives none.
+    Partly(String),
     /// There was no answer.
     Silent(String),
     /// There was one, and it is wrong.
@@ -46,14 +49,18 @@ impl Shared {
         let resolver = self.resolver();
         let ours = resolver.addresses(&canary.name, Family::Any, &mut phases);
         let theirs = second(canary, patience);
-        let both = async { tokio::join!(fault::within(deadline, ours), theirs) };
-        let (ours, theirs) = Box::pin(both).await;
+        let each = each(&canary.name, &resolver.servers, patience);
+        let all = async { tokio::join!(fault::within(deadline, ours), theirs, each) };
+        let (ours, theirs, broken) = Box::pin(all).await;
         let ours = match ours {
             Some(Ok(found)) => Ok(found.into_iter().collect()),
             Some(Err(failure)) => Err(failure.message),
             None => Err(format!("looking up {} took longer than {patience:?}", canary.name)),
         };
-        judge(canary, ours, theirs)
+        match (judge(canary, ours, theirs), broken) {
+            (Sung::Right, Some(why)) => Sung::Partly(why),
+            (sung, _) => sung,
+        }
     }
 }
 
@@ -68,6 +75,27 @@ pub async fn word_of(server: SocketAddr, name: &str, patience: Duration) -> Opti
         Err(AskError::Code(ResponseCode::ServFail)) => Some("dns.servfail"),
         Err(_) => None,
     }
+}
+
+/// Why the first of several name servers that gives no answer does not: a lookup asks them one after the other and hides it,
+/// and who asks each of them does not.
+async fn each(name: &str, servers: &[SocketAddr], patience: Duration) -> Option<String> {
+    let mut known = Name::from_ascii(name).ok().filter(|_| servers.len() > 1)?;
+    known.set_fqdn(true);
+    let mut asked = JoinSet::new();
+    for server in servers.iter().copied() {
+        let known = known.clone();
+        asked.spawn(async move {
+            let answer = stub::addresses(server, &known, RecordType::A, patience).await;
+            answer.err().map(|error| format!("name server {server} {error}"))
+        });
+    }
+    let mut broken = None;
+    while let Some(answered) = asked.join_next().await {
+        // A panic ends the process; nobody else ends these tasks.
+        broken = broken.or(answered.ok().flatten());
+    }
+    broken.map(|why| format!("looking up {name}: {why}"))
 }
 
 /// What the second resolver says; `None` if there is none or it says nothing.
@@ -138,11 +166,33 @@ mod tests {
             let canary = Canary { name: "canary.test".to_owned(), second: second.map(Server::addr), answers };
             let said = match Shared::new(config).sing(&canary, patience).await {
                 Sung::Right => "right",
+                Sung::Partly(_) => "partly",
                 Sung::Silent(_) => "silent",
                 Sung::Wrong(_) => "wrong",
             };
             assert_eq!(said, expected, "{canary:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn one_of_several_name_servers_that_is_broken_is_told() {
+        let (right, refusing) = (names(&["192.0.2.1"]), Server::start());
+        refusing.otherwise(Reply::rcode(5));
+        let answers = BTreeSet::from(["192.0.2.1".parse().unwrap()]);
+        let canary = Canary { name: "canary.test".to_owned(), second: None, answers };
+        for servers in [[&refusing, &right], [&right, &refusing]] {
+            let servers = Servers::These(servers.map(Server::addr).into());
+            let shared = Shared::new(NetConfig { servers, ..NetConfig::default() });
+            let sung = shared.sing(&canary, Duration::from_secs(20)).await;
+            let Sung::Partly(why) = sung else { panic!("{sung:?}") };
+            assert!(
+                why.starts_with(&format!("looking up canary.test: name server {} ", refusing.addr())),
+                "{why}"
+            );
+        }
+        let servers = Servers::These(vec![right.addr(), names(&["192.0.2.1"]).addr()]);
+        let shared = Shared::new(NetConfig { servers, ..NetConfig::default() });
+        assert_ne!(shared.sing(&canary, Duration::from_millis(300)).await, Sung::Right, "one is gone");
     }
 
     #[tokio::test]

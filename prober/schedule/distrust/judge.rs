@@ -1,8 +1,13 @@
 //! What a `bad` verdict rests on, and what a run becomes whose verdict is doubted.
 
+use std::time::Duration;
+
 use model::attribute::AttributeValue;
 use model::outcome::{Failure, FailureClass, Outcome, Reason, Verdict};
 use model::step::{Phase, StepRecord};
+
+/// A lookup that took this part of a run's time, a quarter, may be why it took too long.
+const LOOKUP_PART: u32 = 4;
 
 /// The attribute of a step that asked the system's resolver itself.
 pub const SYSTEM_RESOLVER: &str = "prober.dns.system_resolver";
@@ -15,10 +20,12 @@ pub struct Rests {
     pub time: bool,
     /// On the wall clock: a certificate's dates, a value's age.
     pub dates: bool,
-    /// On a lookup that failed.
+    /// On a lookup that failed, or on a time of which a lookup took much.
     pub lookup: bool,
     /// On what was found under a name that was looked up.
     pub looked_up: bool,
+    /// On the system's resolver, which the step asked itself.
+    pub own_resolver: bool,
     /// On no answer having come, which may be for want of something to ask with.
     pub opening: bool,
 }
@@ -37,14 +44,14 @@ impl Rests {
         let last = step.and_then(|step| step.hops.last()?.phases.last()).map(|span| span.phase);
         let own_resolver = step.is_some_and(asks_system);
         let unanswered = matches!(class, Some(FailureClass::Dns | FailureClass::Timeout));
+        let time = is_of_time(outcome);
         Some(Self {
-            time: is_of_time(outcome),
+            time,
             dates: matches!(outcome.reason, Reason::Stale | Reason::Stalled | Reason::FutureDated)
-                || matches!(
-                    error_type,
-                    "tls.expired" | "tls.not_yet_valid" | "assert.expires_in" | "assert.chain_expires_in"
-                ),
-            lookup: unanswered && (last == Some(Phase::Dns) || own_resolver),
+                || is_of_dates(error_type, step),
+            lookup: unanswered && (last == Some(Phase::Dns) || own_resolver)
+                || time && is_mostly_lookup(&outcome.steps),
+            own_resolver,
             opening: unanswered || class == Some(FailureClass::Connect),
             looked_up: own_resolver || step.is_some_and(|step| step.timing(Phase::Dns).is_some()),
         })
@@ -60,6 +67,36 @@ pub fn is_of_time(outcome: &Outcome) -> bool {
     };
     outcome.verdict() == Verdict::Bad
         && (outcome.reason == Reason::Slow || outcome.failure.as_ref().is_some_and(timed))
+}
+
+/// Whether an `error.type` says that a date and the wall clock do not fit.
+fn is_of_dates(error_type: &str, step: Option<&StepRecord>) -> bool {
+    let says = |key, words: &[&str]| match step.and_then(|step| step.attributes.get(key)) {
+        Some(AttributeValue::Text(text)) => words.contains(&&**text),
+        _ => false,
+    };
+    match error_type {
+        "tls.expired"
+        | "tls.not_yet_valid"
+        | "assert.expires_in"
+        | "assert.chain_expires_in"
+        | "assert.path_expires_in"
+        | "assert.ocsp_age"
+        | "assert.ocsp_expires_in"
+        | "assert.clock_offset" => true,
+        "assert.ocsp" => says("prober.tls.ocsp", &["expired"]),
+        "dns.bogus" | "assert.dnssec" | "assert.dnssec.reason" => {
+            says("prober.dns.dnssec.reason", &["signature_expired", "signature_not_yet_valid"])
+        }
+        _ => false,
+    }
+}
+
+/// Whether lookups took so much of the steps' time that it says nothing without them.
+fn is_mostly_lookup(steps: &[StepRecord]) -> bool {
+    let all: Duration = steps.iter().map(|step| step.duration).sum();
+    let lookups: Duration = steps.iter().filter_map(|step| step.timing(Phase::Dns)).sum();
+    !lookups.is_zero() && lookups >= all / LOOKUP_PART
 }
 
 fn asks_system(step: &StepRecord) -> bool {
@@ -133,8 +170,6 @@ impl Doubt {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use model::step::{Hop, PhaseSpan, StepState};
 
     use super::*;
@@ -190,7 +225,48 @@ mod tests {
         assert!(!Rests::of(&outcome).unwrap().lookup);
         outcome.steps[0].attributes.set(SYSTEM_RESOLVER, true);
         let rests = Rests::of(&outcome).unwrap();
-        assert!(rests.lookup && rests.looked_up);
+        assert!(rests.lookup && rests.looked_up && rests.own_resolver);
+    }
+
+    #[test]
+    fn a_time_of_which_a_lookup_took_much_rests_on_it() {
+        let seconds = Duration::from_secs;
+        for (lookup, all, rests) in [(0, 8, false), (1, 8, false), (2, 8, true), (8, 8, true)] {
+            let timed = bad(FailureClass::Incorrect, "assert.latency", &[Phase::Dns, Phase::Wait]);
+            for mut outcome in [timed.clone(), Outcome { failure: None, reason: Reason::Slow, ..timed }] {
+                outcome.steps[0].hops[0].phases[0].duration = seconds(lookup);
+                outcome.steps[0].duration = seconds(all);
+                assert_eq!(Rests::of(&outcome).unwrap().lookup, rests, "{lookup} of {all}");
+            }
+        }
+        let mut wrong = bad(FailureClass::Incorrect, "assert.body", &[Phase::Dns, Phase::Wait]);
+        wrong.steps[0].hops[0].phases[0].duration = seconds(8);
+        assert!(!Rests::of(&wrong).unwrap().lookup, "however long it took, it is wrong");
+    }
+
+    #[test]
+    fn what_compares_a_date_with_the_clock_rests_on_it() {
+        const DNSSEC: &str = "prober.dns.dnssec.reason";
+        const OCSP: &str = "prober.tls.ocsp";
+        for (error_type, said, dates) in [
+            ("assert.clock_offset", None, true),
+            ("assert.path_expires_in", None, true),
+            ("assert.ocsp_age", None, true),
+            ("assert.ocsp_expires_in", None, true),
+            ("assert.ocsp", Some((OCSP, "expired")), true),
+            ("assert.ocsp", Some((OCSP, "none")), false),
+            ("dns.bogus", Some((DNSSEC, "signature_expired")), true),
+            ("dns.bogus", Some((DNSSEC, "signature_not_yet_valid")), true),
+            ("dns.bogus", Some((DNSSEC, "no_signature")), false),
+            ("dns.bogus", None, false),
+            ("assert.age", None, false),
+        ] {
+            let mut outcome = bad(FailureClass::Incorrect, error_type, &[Phase::Wait]);
+            if let Some((key, word)) = said {
+                outcome.steps[0].attributes.set(key, word);
+            }
+            assert_eq!(Rests::of(&outcome).unwrap().dates, dates, "{error_type} {said:?}");
+        }
     }
 
     #[test]

@@ -122,6 +122,27 @@ fn each_signal_touches_what_rests_on_it() {
 }
 
 #[test]
+fn a_broken_name_server_of_several_touches_only_who_asks_each_of_them() {
+    let times = Times(Instant::now());
+    let doubts = Doubts::default();
+    doubts.watch(&"eu".into(), true, WAIT);
+    doubts.note_controls("eu", times.round(100, true), "");
+    for (second, passed) in [(10, true), (20, false), (30, false)] {
+        doubts.note_name_servers("eu", times.round(second, passed), "192.0.2.53 is silent");
+        doubts.note_canary("eu", times.round(second, true), false, "");
+    }
+    let looked_up = bad(FailureClass::Dns, "dns.refused", Phase::Dns);
+    let mut asked_each = looked_up.clone();
+    asked_each.steps[0].attributes.set(judge::SYSTEM_RESOLVER, true);
+    let mut wrong = bad(FailureClass::Incorrect, "assert.answer", Phase::Wait);
+    wrong.steps[0].attributes.set(judge::SYSTEM_RESOLVER, true);
+    let judged = |outcome| said(&doubts.judge("eu", outcome, times.ran(15, 16))).to_owned();
+    assert_eq!(judged(&looked_up), "stands", "the next one answered");
+    assert_eq!(judged(&wrong), "stands", "it was answered, and wrongly");
+    assert_eq!(judged(&asked_each), "local.resolver");
+}
+
+#[test]
 fn a_run_waits_until_it_is_known() {
     let times = Times(Instant::now());
     let doubts = Doubts::default();
