@@ -3,6 +3,7 @@
 use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
 use testkit::pki::{Extra, Flaw, Identity, Pki, Speech};
+use testkit::servers::{OpenSsl, Python};
 
 use super::*;
 use scenario::value::{Reading, Value};
@@ -158,6 +159,22 @@ async fn a_certificate_that_does_not_hold_says_why_and_is_kept() {
         assert_eq!(lax.outcome.failure, None, "{flaw:?}");
         assert_eq!(lax.attribute("prober.tls.insecure"), "it is a test");
         assert!(!lax.attribute("prober.tls.error").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_another_handshake_is_beyond_us() {
+    let pki = Pki::new();
+    let identity = pki.identity(&["localhost"], Flaw::None);
+    let stubborn = Python::renegotiating(&identity);
+    // OpenSSL's own server asks for it at this path, and answers also who refuses.
+    let lenient = OpenSsl::serve(&identity, &["-tls1_2"]);
+    for (at, expected) in [(stubborn.addr(), Some("local local.unsupported")), (lenient.addr(), None)] {
+        let mut keys = get(format!("https://localhost:{}/reneg", at.port()));
+        keys.push(("ca", text(pki.root_file().display().to_string())));
+        let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        let found = trial.outcome.failure.as_ref().map(|_| trial.failure());
+        assert_eq!(found.as_deref(), expected, "{:?}", trial.outcome.failure);
     }
 }
 
