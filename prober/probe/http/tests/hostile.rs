@@ -77,7 +77,14 @@ async fn heads_with_many_lines_and_folded_ones() {
             Some("the head of the answer is longer than 64 KiB or has more than 1000 lines"),
         ),
         (answer("X-Folded: one\r\n two\r\n"), None),
+        (answer("X-Spaced : y\r\n"), None),
         (answer("X Y: z\r\n"), Some("the server's answer is not HTTP/1.1: invalid HTTP header parsed")),
+        (
+            "HTTP/1.2 200 OK\r\n\r\n".to_owned(),
+            Some(
+                "the server's answer is not HTTP/1.1: invalid HTTP version parsed: it sent `HTTP/1.2 200 OK\\r\\n\\r\\n`",
+            ),
+        ),
         (
             "HTTQ/1.1 200 OK\r\n\r\n".to_owned(),
             Some(
