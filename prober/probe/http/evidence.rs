@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use http::StatusCode;
 use model::time::Timestamp;
 use scenario::document::Document;
 use scenario::kind::Evidence;
@@ -27,6 +28,8 @@ pub(super) struct HttpEvidence {
     pub(super) redirects: usize,
     /// When the server's certificate ends, and the time now; `None` without TLS.
     pub(super) certificate: Option<(Timestamp, Timestamp)>,
+    /// Whether a certificate of the client was there to be shown, and the server did not ask for one.
+    pub(super) client_unasked: bool,
     /// By how much the target's clock differs, if the answer shows it.
     pub(super) clock: Option<Offset>,
     /// The body as JSON; parsed when somebody first asks.
@@ -80,6 +83,16 @@ impl Evidence for HttpEvidence {
             },
             _ => Reading::Absent,
         }
+    }
+
+    /// A server may also ask only once it knows the path, and refuses who cannot answer then (RFC 8446, section 4.6.2).
+    fn explain(&self, subject: &str) -> Option<String> {
+        let is_refused = matches!(self.answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        (subject == "status" && is_refused && self.client_unasked).then(|| {
+            "the server did not ask for the client's certificate in the handshake; to be asked for it later \
+             (post-handshake authentication) is beyond this version of prober"
+                .to_owned()
+        })
     }
 }
 

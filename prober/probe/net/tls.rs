@@ -173,6 +173,8 @@ pub(crate) struct Handshake {
     pub(crate) met: bool,
     /// Whether it asked for a certificate of the client, who had none to show.
     pub(crate) client_unknown: bool,
+    /// Whether a certificate of the client was there to be shown, and it did not ask for one.
+    pub(crate) client_unasked: bool,
 }
 
 /// Why a chain does not hold.
@@ -244,6 +246,7 @@ impl TlsSetup {
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
         let inner = Arc::clone(&config.client_auth_cert_resolver);
+        recorder.lock().client_unasked = inner.has_certs();
         config.client_auth_cert_resolver = Arc::new(Shown { inner, recorder: Arc::clone(&recorder) });
         let stream = Followed::new(stream, Came::new());
         let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);

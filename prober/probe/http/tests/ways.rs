@@ -261,6 +261,26 @@ async fn a_client_s_certificate_is_shown_at_home_only() {
 }
 
 #[tokio::test]
+async fn who_is_refused_and_was_not_asked_for_a_certificate_is_told() {
+    let pki = Pki::new();
+    let client = pki.identity(&["probe.test"], Flaw::None);
+    let server = pki.identity(&["127.0.0.1"], Flaw::None);
+    let asking = Server::start_tls(server.server_config_asking(&Speech::h1(), &pki));
+    let silent = Server::start_tls(server.server_config(&Speech::h1()));
+    for (server, status, is_told) in [(&silent, 403, true), (&silent, 404, false), (&asking, 403, false)] {
+        server.on("/", Reply::status(status));
+        let certificate = [&client.cert_file, &client.key_file].map(|file| file.display().to_string());
+        let [cert, key] = &certificate;
+        let ca = pki.root_file().display().to_string();
+        let shown = format!("ca: {ca}, client_certificate: {{ cert: {cert}, key: {key} }}");
+        let told =
+            trial::told(&trial::judge(&format!("http: {{ url: \"{}\", {shown} }}", server.url("/"))).await);
+        assert!(told.contains(&format!("status is {status}")), "{told}");
+        assert_eq!(told.contains(": the server did not ask for the client's certificate"), is_told, "{told}");
+    }
+}
+
+#[tokio::test]
 async fn other_ways_end_at_the_first_redirect_to_another_origin() {
     let pki = Pki::new();
     let home = Server::start_tls(pki.identity(&["shop.test"], Flaw::None).server_config(&Speech::h1()));
