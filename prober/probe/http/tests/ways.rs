@@ -8,7 +8,7 @@ use scenario::value::Value;
 use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
 use testkit::pki::{Flaw, Pki, Speech};
-use testkit::servers::PassOn;
+use testkit::servers::{Nginx, PassOn};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -277,6 +277,18 @@ async fn who_is_refused_and_was_not_asked_for_a_certificate_is_told() {
             trial::told(&trial::judge(&format!("http: {{ url: \"{}\", {shown} }}", server.url("/"))).await);
         assert!(told.contains(&format!("status is {status}")), "{told}");
         assert_eq!(told.contains(": the server did not ask for the client's certificate"), is_told, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_a_port_of_tls_in_plain_text_is_told() {
+    let nginx = Nginx::start(&Pki::new().identity(&["127.0.0.1"], Flaw::None));
+    let other = Server::start();
+    other.on("/", Reply::status(400));
+    for (at, is_told) in [(nginx.https(), true), (other.addr(), false)] {
+        let told = trial::told(&trial::judge(&format!("http: http://{at}/")).await);
+        assert!(told.contains("status is 400, expected 2xx"), "{told}");
+        assert_eq!(told.ends_with(": the server speaks TLS on this port: use https:"), is_told, "{told}");
     }
 }
 
