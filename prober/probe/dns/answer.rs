@@ -135,13 +135,22 @@ impl Answer {
     /// Where an answer without records leads: to other name servers, or to another name.
     fn led_to(&self) -> Option<String> {
         let head = &self.message.metadata;
-        if head.response_code != ResponseCode::NoError || head.truncation || self.records().next().is_some() {
+        let is_missing = head.response_code == ResponseCode::NXDomain;
+        if !is_missing && head.response_code != ResponseCode::NoError
+            || head.truncation
+            || self.records().next().is_some()
+        {
             return None;
         }
         let query = self.message.queries.first()?;
         let last = owner::names(query, &self.message.answers).last().filter(|last| *last != query.name());
         if let Some(name) = last {
-            return Some(format!("its alias {name} has no such record here"));
+            // The code is of the last name, not of the one that was asked for (RFC 6604, section 3).
+            let why = if is_missing { "does not exist" } else { "has no such record here" };
+            return Some(format!("its alias {name} {why}"));
+        }
+        if is_missing {
+            return None;
         }
         let authorities = &self.message.authorities;
         let of = |kind| authorities.iter().find(|record| record.record_type() == kind);
@@ -342,7 +351,8 @@ impl Evidence for Answers {
     }
 }
 
-fn rcode(code: ResponseCode, empty: bool) -> Cow<'static, str> {
+/// The word of [`RCODES`] for `code`, in an answer that is `empty` or not.
+pub(super) fn rcode(code: ResponseCode, empty: bool) -> Cow<'static, str> {
     Cow::Borrowed(match code {
         ResponseCode::NoError if empty => "NODATA",
         ResponseCode::NoError => "NOERROR",

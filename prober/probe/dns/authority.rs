@@ -8,6 +8,7 @@ use hickory_proto::rr::rdata::{CNAME, NS};
 use hickory_proto::rr::{Name, RData, RecordType};
 use model::outcome::{Failure, FailureClass};
 
+use super::answer::rcode;
 use super::question::{Manner, Question};
 use super::server::{Asking, Server, has_way_to};
 use crate::net::fault;
@@ -166,8 +167,10 @@ impl Finder<'_> {
         match message.metadata.response_code {
             ResponseCode::NoError | ResponseCode::NXDomain => Ok(message),
             code => {
-                let what = format!("it answered {code} when asked for {kind} of {name}");
-                Err(self.nothing(&what, "dns.no_name_servers"))
+                let code = rcode(code, false);
+                let message =
+                    format!("{} answered {code} when asked for {kind} of {}", self.resolver, shown(name));
+                Err(Failure::new(FailureClass::Dns, "dns.no_name_servers", message))
             }
         }
     }

@@ -146,14 +146,17 @@ async fn where_an_answer_without_records_leads_is_told() {
     let server = Server::start();
     let servers = RData::NS(NS("ns1.sub.shop.test.".parse().unwrap()));
     let referral = Reply::empty().not_authoritative().authority("sub.shop.test.", servers);
+    let gone = RData::CNAME(CNAME("gone.test.".parse().unwrap()));
     for (reply, expected) in [
         (referral, "it refers to the name servers of sub.shop.test."),
         (Reply::cname("elsewhere.test"), "its alias elsewhere.test. has no such record here"),
+        (Reply::rcode(3).records([gone]), "its alias gone.test. does not exist"),
     ] {
         server.on("www.sub.shop.test", "A", reply);
         let step = format!("dns: {{ name: www.sub.shop.test, resolvers: \"{}\" }}", server.addr());
         let told = told(&judge(&step).await);
-        assert!(told.contains("rcode is NODATA") && told.ends_with(&format!(": {expected}")), "{told}");
+        let code = if expected.ends_with("exist") { "rcode is NXDOMAIN" } else { "rcode is NODATA" };
+        assert!(told.contains(code) && told.ends_with(&format!(": {expected}")), "{told}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use http::StatusCode;
 use model::time::Timestamp;
 use scenario::document::Document;
 use scenario::kind::Evidence;
@@ -20,6 +21,13 @@ use super::{cache, charset, facts, given};
 use crate::json;
 use crate::xml::Element;
 
+/// What nginx, Apache and servers in Go say to plain text on a port where they speak TLS.
+const PLAIN_TO_TLS: [&str; 3] = [
+    "plain HTTP request was sent to HTTPS port",
+    "plain HTTP to an SSL-enabled server port",
+    "HTTP request to an HTTPS server",
+];
+
 /// The answer to the last request.
 pub(super) struct HttpEvidence {
     pub(super) answer: Answer,
@@ -27,6 +35,8 @@ pub(super) struct HttpEvidence {
     pub(super) redirects: usize,
     /// When the server's certificate ends, and the time now; `None` without TLS.
     pub(super) certificate: Option<(Timestamp, Timestamp)>,
+    /// Whether a certificate of the client was there to be shown, and the server did not ask for one.
+    pub(super) client_unasked: bool,
     /// By how much the target's clock differs, if the answer shows it.
     pub(super) clock: Option<Offset>,
     /// The body as JSON; parsed when somebody first asks.
@@ -81,9 +91,29 @@ impl Evidence for HttpEvidence {
             _ => Reading::Absent,
         }
     }
+
+    fn explain(&self, subject: &str) -> Option<String> {
+        let why = match self.answer.status {
+            _ if subject != "status" => return None,
+            // It may also ask only once it knows the path, and refuses who cannot answer then (RFC 8446, section 4.6.2).
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.client_unasked => {
+                "the server did not ask for the client's certificate in the handshake; to be asked for it later \
+                 (post-handshake authentication) is beyond this version of prober"
+            }
+            StatusCode::BAD_REQUEST if self.wants_tls() => "the server speaks TLS on this port: use https:",
+            _ => return None,
+        };
+        Some(why.to_owned())
+    }
 }
 
 impl HttpEvidence {
+    /// Whether the server says that it was asked in plain text where it speaks TLS.
+    fn wants_tls(&self) -> bool {
+        let says = |text: Cow<'_, str>| PLAIN_TO_TLS.iter().any(|words| text.contains(words));
+        self.target.scheme() == "http" && self.text().is_ok_and(says)
+    }
+
     /// The body as text, or why it is none.
     fn text(&self) -> Result<Cow<'_, str>, String> {
         match self.answer.body.trouble() {

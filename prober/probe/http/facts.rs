@@ -32,6 +32,8 @@ pub(crate) struct TlsFacts {
     pub(super) leaf: Option<Arc<CertificateFacts>>,
     /// Why the certificate does not hold; the run may go on if the author says so.
     pub(super) error: Option<String>,
+    /// Whether a certificate of the client was there to be shown, and the server did not ask for one.
+    pub(super) client_unasked: bool,
 }
 
 impl TlsFacts {
@@ -47,6 +49,7 @@ impl TlsFacts {
             cipher: shown.cipher.and_then(|cipher| cipher.as_str()),
             leaf: shown.chain.first().and_then(|der| shared.certificate(der)),
             error: shown.defect().map(|failure| failure.message),
+            client_unasked: shown.client_unasked,
         }
     }
 

@@ -15,13 +15,15 @@ use super::trail::Answer;
 /// Holds a whole body against the length that its head announced.
 ///
 /// # Errors
-/// Class `protocol`: it is shorter (`http.truncated`) or longer, or what was announced is no length.
+/// Class `protocol`: it is shorter (`http.truncated`) or longer, or what was announced is no length; there is one where
+/// there can be none.
 pub(super) fn check_length(method: &Method, answer: &Answer) -> Result<(), Failure> {
+    let came = answer.body.wire_size();
     let has_none = matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if method == Method::HEAD || has_none {
-        return Ok(());
+        // What a length says here is of another answer (RFC 9110, section 8.6); over HTTP/1.1 the head is the end.
+        return if came == 0 { Ok(()) } else { Err(without(method, answer.status, came)) };
     }
-    let came = answer.body.wire_size();
     for announced in answer.headers.get_all(CONTENT_LENGTH) {
         let length = announced.to_str().ok().and_then(|text| text.parse::<u64>().ok());
         match length.map(|length| came.cmp(&length)) {
@@ -37,4 +39,10 @@ pub(super) fn check_length(method: &Method, answer: &Answer) -> Result<(), Failu
         }
     }
     Ok(())
+}
+
+/// The failure of an answer that has a body of `came` bytes and may have none (RFC 9110, section 6.4.1).
+fn without(method: &Method, status: StatusCode, came: u64) -> Failure {
+    let what = if method == Method::HEAD { "to HEAD" } else { &format!("with status {}", status.as_str()) };
+    fault::protocol(format!("an answer {what} has no body, and this one came with {came} bytes"))
 }

@@ -239,6 +239,7 @@ impl Http {
                 let leaf = trail.tls.as_ref().and_then(|tls| tls.leaf.as_ref());
                 // Good enough for days: the time at the run's start.
                 let certificate = leaf.map(|leaf| (leaf.not_after, run.started_at));
+                let client_unasked = trail.tls.as_ref().is_some_and(|tls| tls.client_unasked);
                 let redirects = trail.redirects;
                 let moments =
                     trail.hops.last().and_then(|hop| clock::moments(hop, context.began, SystemClock.now()));
@@ -251,6 +252,7 @@ impl Http {
                     target,
                     redirects,
                     certificate,
+                    client_unasked,
                     clock,
                     json: OnceCell::new(),
                     xml: OnceCell::new(),

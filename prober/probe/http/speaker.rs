@@ -95,6 +95,8 @@ impl Speaker {
         builder.max_header_size(HEAD_BYTES_MAX).max_buf_size(2 * HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
         // RFC 9112, section 5.2: a user agent takes a folded line as one with spaces.
         builder.allow_obsolete_multiline_headers_in_responses(true);
+        // Section 5.1 has them taken away, and browsers and curl do it.
+        builder.allow_spaces_after_header_name_in_responses(true);
         let (sender, connection) = builder.handshake(TokioIo::new(wire)).await?;
         Ok(Self { sender: Sender::H1(sender), driver: Driver::H1(Some(Box::new(connection))) })
     }

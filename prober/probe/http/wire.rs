@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use model::outcome::Failure;
+use rustls::ProtocolVersion;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -16,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::net::banner::{Banner, Expected};
 use crate::net::fault;
-use crate::net::tls::Overheard;
+use crate::net::tls::{Overheard, beyond};
 
 /// The bytes of one connection, plain or secured.
 #[derive(Debug)]
@@ -45,7 +46,8 @@ pub(crate) struct Marks {
     /// Whether the first bytes are still to be kept.
     keeps: AtomicBool,
     banner: Mutex<Banner>,
-    /// The alert of TLS that ended the connection; HTTP/2 may say of it no more than that there is an end.
+    /// The alert of TLS that ended the connection, of which HTTP/2 may say no more than that there is an end, or what the
+    /// server wanted in place of an answer.
     alerted: OnceLock<Failure>,
 }
 
@@ -88,7 +90,7 @@ impl Marks {
         self.banner().told(expected)
     }
 
-    /// The failure of a connection that an alert of TLS has ended.
+    /// The failure of a connection that TLS has ended.
     pub(super) fn alerted(&self) -> Option<Failure> {
         self.alerted.get().cloned()
     }
@@ -171,6 +173,16 @@ impl Wire {
 }
 
 impl Wire {
+    /// Whether the server asked for another handshake and has sent nothing of an answer: then that is why it ends. One that
+    /// goes on when it is refused sends its answer.
+    fn wants_anew(&self) -> bool {
+        let Stream::Tls(stream) = &self.stream else { return false };
+        let (socket, session) = stream.get_ref();
+        session.protocol_version() == Some(ProtocolVersion::TLSv1_2)
+            && socket.follower().asks_anew()
+            && self.marks.first_read().is_none()
+    }
+
     /// Looks for why nothing can be written any more: a server that says so in an alert closes the connection behind it,
     /// and HTTP/2 does not read on once it cannot write.
     fn look_for_alert<T>(&mut self, written: &Poll<io::Result<T>>) {
@@ -183,6 +195,7 @@ impl Wire {
             .read_tls(&mut &room[..count])
             .and_then(|_| session.process_new_packets().map_err(|error| io::Error::new(InvalidData, error)));
         if let Some(failure) = decrypted.err().as_ref().and_then(fault::alerted) {
+            let failure = if self.wants_anew() { beyond::anew() } else { failure };
             self.marks.alerted.get_or_init(|| failure);
         }
     }
@@ -217,6 +230,10 @@ impl AsyncRead for Wire {
         }
         let before = buffer.filled().len();
         let read = each!(self, stream => stream.poll_read(context, buffer));
+        let is_end = read.is_ready() && buffer.filled().len() == before;
+        if is_end && self.wants_anew() {
+            self.marks.alerted.get_or_init(beyond::anew);
+        }
         self.reads = if read.is_ready() { self.reads + 1 } else { 0 };
         match self.marks.note_read(&buffer.filled()[before..]) {
             Ok(()) => read,

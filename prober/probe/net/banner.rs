@@ -118,7 +118,8 @@ impl Banner {
 /// Which of what may be expected it is.
 fn spoken(bytes: &[u8]) -> Option<Expected> {
     match bytes {
-        [b'H', b'T', b'T', b'P', b'/', ..] => Some(Expected::Http1),
+        // Of any other version nothing is known here.
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', ..] => Some(Expected::Http1),
         // Settings come first: their length, a multiple of six, and their type (RFC 9113, section 6.5).
         [0, 0, length, 4, ..] if length % 6 == 0 => Some(Expected::Http2),
         // An alert or a handshake, of any version (RFC 8446, section 5.1).
@@ -169,6 +170,7 @@ mod tests {
             b"220 mx.test ESMTP\r\n",
             ": it sent `220 mx.test ESMTP\\r\\n`, which looks like a mail server (SMTP)",
         );
+        check(b"HTTP/2.0 200 OK\r\n", ": it sent `HTTP/2.0 200 OK\\r\\n`");
         check(b"220 ready", ": it sent `220 ready`, which looks like a mail server or FTP");
         check(
             b"\x15\x03\x01\0\x02\x02\x46",

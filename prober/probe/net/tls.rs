@@ -8,6 +8,7 @@
 //! | [`recorder`] | what writes down what a server shows, and decides |
 //! | [`failure`] | a handshake that failed, in our words |
 //! | [`beyond`] | chains that may be good and that nobody here can judge |
+//! | [`came`] | what comes below TLS: its first bytes, and a wish for another handshake |
 //! | [`again`] | a second look at who refuses, for a key that nobody here can check |
 //! | [`words`] | what the libraries say, in plain words |
 //! | [`own`] | servers whose own certificate is trusted, though it is an authority's |
@@ -16,6 +17,7 @@
 
 mod again;
 pub(crate) mod beyond;
+mod came;
 mod failure;
 pub(crate) mod own;
 mod recorder;
@@ -47,7 +49,6 @@ pub(crate) use again::Before;
 pub(crate) use recorder::Watch;
 
 use crate::net::address::Host;
-use crate::net::banner::Banner;
 use crate::net::crl::{self, Crls};
 use crate::net::fault;
 use crate::net::followed::Followed;
@@ -56,11 +57,13 @@ use crate::net::phases::Phases;
 use crate::net::roots::{self, Roots, Trusted};
 use crate::net::verified::VerifiedChains;
 use again::{Ends, may_be_the_key};
+use came::Came;
 use failure::of_handshake;
 use recorder::{Recorder, Shown};
 
-/// The stream below TLS, of which the first bytes that came are kept, for a handshake that fails because they are no TLS.
-pub(crate) type Overheard<S> = Followed<S, Banner>;
+/// The stream below TLS, of which is kept what tells why TLS fails and the library does not say: the first bytes that came,
+/// which may be no TLS, and whether the server asks for another handshake.
+pub(crate) type Overheard<S> = Followed<S, Came>;
 
 /// How a connection is secured; connections with the same choice share everything that is not theirs alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -170,6 +173,8 @@ pub(crate) struct Handshake {
     pub(crate) met: bool,
     /// Whether it asked for a certificate of the client, who had none to show.
     pub(crate) client_unknown: bool,
+    /// Whether a certificate of the client was there to be shown, and it did not ask for one.
+    pub(crate) client_unasked: bool,
 }
 
 /// Why a chain does not hold.
@@ -241,8 +246,9 @@ impl TlsSetup {
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
         let inner = Arc::clone(&config.client_auth_cert_resolver);
+        recorder.lock().client_unasked = inner.has_certs();
         config.client_auth_cert_resolver = Arc::new(Shown { inner, recorder: Arc::clone(&recorder) });
-        let stream = Followed::new(stream, Banner::new());
+        let stream = Followed::new(stream, Came::new());
         let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
         let connected = connecting.into_fallible().await;
         let mut shown = std::mem::take(&mut *recorder.lock());
@@ -256,8 +262,8 @@ impl TlsSetup {
                 (Ok(stream), shown)
             }
             Err((error, stream)) => {
-                let failure = of_handshake(&error, &shown, stream.follower());
-                let said = (before.has_spoken(), stream.follower());
+                let failure = of_handshake(&error, &shown, stream.follower().banner());
+                let said = (before.has_spoken(), stream.follower().banner());
                 let Some(ends) = ends.filter(|_| may_be_the_key(&error, &shown, said)) else {
                     return (Err(failure), shown);
                 };

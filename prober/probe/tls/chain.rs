@@ -21,12 +21,10 @@ use crate::net::crl::Crls;
 use crate::net::fault;
 use crate::net::roots::Trusted;
 use crate::net::tls::beyond;
-use crate::net::tls::words::of_webpki;
+use crate::net::tls::words::{of_names, of_webpki};
 
 /// The words of the subject `crl`.
 pub(super) const CRL_WORDS: &[&str] = &["good", "revoked", "unknown"];
-/// The most names of a certificate that a sentence has.
-const NAMES_SHOWN: usize = 5;
 
 /// The facts of a served chain, leaf first; `None` for a certificate that cannot be read.
 pub(super) type Facts = Vec<Option<Arc<CertificateFacts>>>;
@@ -236,9 +234,8 @@ impl Served<'_> {
 }
 
 fn other_names(leaf: &CertificateFacts, name: &ServerName<'_>) -> String {
-    let names: Vec<_> = leaf.names.iter().take(NAMES_SHOWN).map(String::as_str).collect();
-    let names = if names.is_empty() { "no name at all".to_owned() } else { names.join(", ") };
-    format!("the certificate is for {names}, not for {}", name.to_str())
+    let names: Vec<_> = leaf.names.iter().map(String::as_str).collect();
+    of_names(&names, name)
 }
 
 /// `2026-11-26 08:00 UTC`

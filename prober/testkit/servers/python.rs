@@ -28,6 +28,8 @@ const REMOTE_WRITE: (&str, &str) = ("remote_write", include_str!("remote_write_s
 const KAFKA: (&str, &str) = ("kafka", include_str!("kafka_server.py"));
 /// The library aiosmtpd.
 const SMTP: (&str, &str) = ("smtp", include_str!("smtp_server.py"));
+/// The library pyOpenSSL, which aioquic brings along.
+const RENEGOTIATING: (&str, &str) = ("renegotiating", include_str!("renegotiating_server.py"));
 
 /// The library aioquic.
 const HTTP3: (&str, &str) = ("http3", include_str!("h3_server.py"));
@@ -84,6 +86,11 @@ impl Python {
     pub fn http3(identity: &Identity, speech: &Quic) -> Self {
         let version = format!("{:x}", speech.version);
         Self::start(HTTP3, Some(identity), &[speech.alpn, &version])
+    }
+
+    /// A server of TLS 1.2 that asks for another handshake before it answers, and gives no answer without.
+    pub fn renegotiating(identity: &Identity) -> Self {
+        Self::start(RENEGOTIATING, Some(identity), &[])
     }
 
     /// An OpenTelemetry collector over HTTP; what requests say as `x-say` is what they are told.

@@ -12,6 +12,7 @@ use super::anchor::Anchors;
 use super::denial::{Cut, Denial};
 use super::rrset::{RrSet, dnssec};
 use super::{Proof, Reason, Stop};
+use crate::dns::answer::rcode;
 use crate::dns::question::{Manner, Question};
 use crate::dns::server::{Asking, Server};
 use crate::dns::types::type_name;
@@ -219,6 +220,7 @@ impl<'a> Chain<'a> {
         match reply.message.metadata.response_code {
             ResponseCode::NoError | ResponseCode::NXDomain => Ok(reply.message),
             code => {
+                let code = rcode(code, false);
                 let message =
                     format!("{} answered {code} when asked for {} of {name}", self.server, type_name(kind));
                 Err(Stop::Failed(Failure::new(FailureClass::Dns, "dns.no_chain", message)))

@@ -115,6 +115,11 @@ async fn lame_dead_and_missing_servers_are_named() {
         "failed dns dns.no_address: the name server ns4.shop.test has no address (asked 127.0.0.1:{port})"
     ))
     .await;
+    first.on("shop.test", "NS", Reply::rcode(5));
+    check(format!(
+        "failed dns dns.no_name_servers: 127.0.0.1:{port} answered REFUSED when asked for NS of shop.test"
+    ))
+    .await;
     first.on("shop.test", "NS", Reply::empty());
     check(format!("failed dns dns.no_name_servers: shop.test. has no name servers (asked 127.0.0.1:{port})"))
         .await;

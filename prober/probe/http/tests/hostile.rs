@@ -3,6 +3,7 @@
 use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
 use testkit::pki::{Extra, Flaw, Identity, Pki, Speech};
+use testkit::servers::{OpenSsl, Python};
 
 use super::*;
 use scenario::value::{Reading, Value};
@@ -76,7 +77,14 @@ async fn heads_with_many_lines_and_folded_ones() {
             Some("the head of the answer is longer than 64 KiB or has more than 1000 lines"),
         ),
         (answer("X-Folded: one\r\n two\r\n"), None),
+        (answer("X-Spaced : y\r\n"), None),
         (answer("X Y: z\r\n"), Some("the server's answer is not HTTP/1.1: invalid HTTP header parsed")),
+        (
+            "HTTP/1.2 200 OK\r\n\r\n".to_owned(),
+            Some(
+                "the server's answer is not HTTP/1.1: invalid HTTP version parsed: it sent `HTTP/1.2 200 OK\\r\\n\\r\\n`",
+            ),
+        ),
         (
             "HTTQ/1.1 200 OK\r\n\r\n".to_owned(),
             Some(
@@ -158,6 +166,22 @@ async fn a_certificate_that_does_not_hold_says_why_and_is_kept() {
         assert_eq!(lax.outcome.failure, None, "{flaw:?}");
         assert_eq!(lax.attribute("prober.tls.insecure"), "it is a test");
         assert!(!lax.attribute("prober.tls.error").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_another_handshake_is_beyond_us() {
+    let pki = Pki::new();
+    let identity = pki.identity(&["localhost"], Flaw::None);
+    let stubborn = Python::renegotiating(&identity);
+    // OpenSSL's own server asks for it at this path, and answers also who refuses.
+    let lenient = OpenSsl::serve(&identity, &["-tls1_2"]);
+    for (at, expected) in [(stubborn.addr(), Some("local local.unsupported")), (lenient.addr(), None)] {
+        let mut keys = get(format!("https://localhost:{}/reneg", at.port()));
+        keys.push(("ca", text(pki.root_file().display().to_string())));
+        let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+        let found = trial.outcome.failure.as_ref().map(|_| trial.failure());
+        assert_eq!(found.as_deref(), expected, "{:?}", trial.outcome.failure);
     }
 }
 

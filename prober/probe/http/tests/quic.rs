@@ -96,6 +96,10 @@ async fn answer<S: h3::quic::BidiStream<Bytes>>(
             stream.send_response(head.status(201).body(())?).await?;
             stream.send_data(Bytes::from_static(b"hello")).await?;
         }
+        "/empty" => {
+            stream.send_response(head.status(204).body(())?).await?;
+            stream.send_data(Bytes::from_static(b"hello")).await?;
+        }
         "/hinting" => loop {
             stream.send_response(Response::builder().status(103).body(())?).await?;
         },
@@ -181,6 +185,7 @@ async fn what_goes_wrong_is_told_apart() {
         (server.url("/silent"), "timeout timeout", Wait),
         (server.url("/broken"), "protocol http.protocol", Receive),
         (server.url("/hinting"), "protocol http.protocol", Wait),
+        (server.url("/empty"), "protocol http.protocol", Receive),
         (format!("https://127.0.0.1:{nobody}/"), "connect connect.refused", Handshake),
         // An address that holds for one interface only, and does not say for which.
         ("https://[fe80::1]/".to_owned(), "local local.route", Handshake),

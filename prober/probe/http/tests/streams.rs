@@ -46,6 +46,30 @@ async fn an_answer_is_whole_only_where_its_stream_says_so() {
     }
 }
 
+#[tokio::test]
+async fn where_no_body_can_be_there_is_none() {
+    // `:status: 204` and `:status: 304` (RFC 7541, appendix A).
+    for (method, status, expected) in [
+        ("GET", &[0x89][..], "an answer with status 204 has no body, and this one came with 2 bytes"),
+        ("GET", &[0x8b], "an answer with status 304 has no body, and this one came with 2 bytes"),
+        (
+            "HEAD",
+            STATUS_200,
+            "the server broke the rules of HTTP/2 while reading the answer (PROTOCOL_ERROR: unspecific protocol error \
+             detected)",
+        ),
+    ] {
+        for (body, expected) in [(&b""[..], None), (b"ok", Some(expected))] {
+            let frames = [frame(Frame::Headers, END_HEADERS, 1, status), data(END_STREAM, body)];
+            let hostile = Hostile::start(Fault::Http2(speech(&frames), Vec::new()));
+            let keys = [plain(hostile.addr()), vec![("method", text(method))]].concat();
+            let trial = trial::run(&KIND, keys, &trial::shared(), trial::PATIENCE).await;
+            let came_to = trial.outcome.failure.as_ref().map(|failure| &*failure.message);
+            assert_eq!(came_to, expected, "{method} {status:?}");
+        }
+    }
+}
+
 /// A server whose first connection answers once and says to the second request what `refusal` holds.
 fn refusing_once(refusal: Vec<u8>) -> (SocketAddr, std::thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

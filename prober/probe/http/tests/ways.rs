@@ -8,7 +8,7 @@ use scenario::value::Value;
 use testkit::hostile::{Fault, Hostile};
 use testkit::http::{Reply, Server};
 use testkit::pki::{Flaw, Pki, Speech};
-use testkit::servers::PassOn;
+use testkit::servers::{Nginx, PassOn};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -258,6 +258,38 @@ async fn a_client_s_certificate_is_shown_at_home_only() {
     secrets.set("key", pem(&client.key_file));
     let trial = trial::run_with(&*action, &trial::shared(), &secrets, trial::PATIENCE).await;
     assert_eq!(trial.outcome.failure, None);
+}
+
+#[tokio::test]
+async fn who_is_refused_and_was_not_asked_for_a_certificate_is_told() {
+    let pki = Pki::new();
+    let client = pki.identity(&["probe.test"], Flaw::None);
+    let server = pki.identity(&["127.0.0.1"], Flaw::None);
+    let asking = Server::start_tls(server.server_config_asking(&Speech::h1(), &pki));
+    let silent = Server::start_tls(server.server_config(&Speech::h1()));
+    for (server, status, is_told) in [(&silent, 403, true), (&silent, 404, false), (&asking, 403, false)] {
+        server.on("/", Reply::status(status));
+        let certificate = [&client.cert_file, &client.key_file].map(|file| file.display().to_string());
+        let [cert, key] = &certificate;
+        let ca = pki.root_file().display().to_string();
+        let shown = format!("ca: {ca}, client_certificate: {{ cert: {cert}, key: {key} }}");
+        let told =
+            trial::told(&trial::judge(&format!("http: {{ url: \"{}\", {shown} }}", server.url("/"))).await);
+        assert!(told.contains(&format!("status is {status}")), "{told}");
+        assert_eq!(told.contains(": the server did not ask for the client's certificate"), is_told, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_a_port_of_tls_in_plain_text_is_told() {
+    let nginx = Nginx::start(&Pki::new().identity(&["127.0.0.1"], Flaw::None));
+    let other = Server::start();
+    other.on("/", Reply::status(400));
+    for (at, is_told) in [(nginx.https(), true), (other.addr(), false)] {
+        let told = trial::told(&trial::judge(&format!("http: http://{at}/")).await);
+        assert!(told.contains("status is 400, expected 2xx"), "{told}");
+        assert_eq!(told.ends_with(": the server speaks TLS on this port: use https:"), is_told, "{told}");
+    }
 }
 
 #[tokio::test]

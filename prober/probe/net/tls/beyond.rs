@@ -23,6 +23,13 @@ pub(crate) fn failure(about: &str) -> Failure {
     Failure::new(FailureClass::Local, UNSUPPORTED, message)
 }
 
+/// The failure of a server that asks for another handshake before it answers, and goes no further without.
+pub(crate) fn anew() -> Failure {
+    let message = "this version of prober cannot repeat a TLS handshake: the server asks for that before it answers (a \
+                   renegotiation of TLS 1.2), as some do that want a certificate of the client for some paths only";
+    Failure::new(FailureClass::Local, UNSUPPORTED, message)
+}
+
 /// What of `chain`, which was refused with `error`, is beyond this program, for people.
 pub(super) fn of_handshake(error: &Error, chain: &[CertificateDer<'_>], trusted: &Trusted) -> Option<String> {
     match error {

@@ -88,12 +88,8 @@ impl Handshake {
                 ("tls.not_yet_valid", format!("{whose} is not valid before {}", words::instant(*not_before)))
             }
             CertificateError::NotValidForNameContext { expected, presented } => {
-                let names = presented.iter().take(5).map(|name| plain(name)).collect::<Vec<_>>().join(", ");
-                let names = if names.is_empty() { "no name at all" } else { &names };
-                (
-                    "tls.name_mismatch",
-                    format!("the certificate is for {names}, not for {}", expected.to_str()),
-                )
+                let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
+                ("tls.name_mismatch", words::of_names(&names, expected))
             }
             CertificateError::Revoked => ("tls.revoked", "the certificate has been revoked".to_owned()),
             CertificateError::UnknownIssuer => {
@@ -155,5 +151,10 @@ mod tests {
             let defect = CertificateError::NotValidForNameContext { expected: shop.clone(), presented };
             assert_eq!(Handshake::default().of_certificate(&defect).1, wanted);
         }
+        let expected = ServerName::try_from("127.0.0.1").unwrap();
+        let presented = vec!["DnsName(\"127.0.0.1\")".to_owned()];
+        let defect = CertificateError::NotValidForNameContext { expected, presented };
+        let wanted = "the certificate is not for the address 127.0.0.1: it has that as a name (DNS), not as an address (IP)";
+        assert_eq!(Handshake::default().of_certificate(&defect).1, wanted);
     }
 }

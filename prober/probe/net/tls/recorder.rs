@@ -85,7 +85,7 @@ impl Recorder {
     }
 }
 
-/// Answers a server that asks who the client is, and writes down that it has nothing to show.
+/// Answers a server that asks who the client is, and writes down that it did, and whether there is something to show.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) inner: Arc<dyn ResolvesClientCert>,
@@ -95,7 +95,9 @@ pub(super) struct Shown {
 impl ResolvesClientCert for Shown {
     fn resolve(&self, authorities: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let found = self.inner.resolve(authorities, schemes);
-        self.recorder.lock().client_unknown |= found.is_none();
+        let mut seen = self.recorder.lock();
+        seen.client_unknown |= found.is_none();
+        seen.client_unasked = false;
         found
     }
 

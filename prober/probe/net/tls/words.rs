@@ -11,13 +11,16 @@ use rustls::{
     AlertDescription, CertRevocationListError, CertificateError, Error, ExtendedKeyPurpose, InvalidMessage,
     OtherError, PeerIncompatible, PeerMisbehaved,
 };
-use rustls_pki_types::{UnixTime, pem};
+use rustls_pki_types::{ServerName, UnixTime, pem};
 
 use super::usage::Misused;
 use crate::net::certificate;
 
 /// The most purposes of a certificate that a sentence has.
 const PURPOSES_SHOWN: usize = 5;
+
+/// The most names of a certificate that a sentence has.
+const NAMES_SHOWN: usize = 5;
 
 /// Purposes of certificates by their numbers (RFC 5280, section 4.2.1.12).
 const PURPOSES: [(&str, &str); 5] = [
@@ -313,6 +316,20 @@ fn purpose(purpose: &ExtendedKeyPurpose) -> String {
             known.map_or(dotted, |(_, words)| (*words).to_owned())
         }
     }
+}
+
+/// That a certificate is for `names` and not for what is `wanted`, as a whole sentence.
+pub(crate) fn of_names(names: &[&str], wanted: &ServerName<'_>) -> String {
+    let text = wanted.to_str();
+    if matches!(wanted, ServerName::IpAddress(_)) && names.contains(&&*text) {
+        // No client takes a name for an address (RFC 6125, section 1.7.2).
+        return format!(
+            "the certificate is not for the address {text}: it has that as a name (DNS), not as an address (IP)"
+        );
+    }
+    let names = names.iter().take(NAMES_SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let names = if names.is_empty() { "no name at all" } else { &names };
+    format!("the certificate is for {names}, not for {text}")
 }
 
 /// `2026-11-26 08:00 UTC`
