@@ -40,20 +40,28 @@ pub struct Missed<'a> {
 impl Misses {
     /// Adds a missed slot that was noticed at `now`.
     pub fn add(&mut self, missed: &Missed<'_>, now: Timestamp) {
+        self.add_run(missed, 1, now);
+    }
+
+    /// Adds `count` missed slots, from 1 to [`COUNT_MAX`], each a step after the one before and the first as `missed` says.
+    ///
+    /// More than one needs a fixed step, and none of them may have been sent.
+    pub fn add_run(&mut self, missed: &Missed<'_>, count: u32, now: Timestamp) {
         let stream = &missed.origin.stream;
         if let Some(step_ms) = missed.step_ms.filter(|_| !missed.maybe_sent) {
             let index = self.open.get(stream).and_then(|number| number.checked_sub(self.sent));
             let open = index.and_then(|index| self.values.get_mut(index));
-            if let Some(open) = open.filter(|open| joins(open, missed.reason, missed.scheduled, step_ms)) {
+            if let Some(open) = open.filter(|open| joins(open, missed, step_ms, count)) {
                 open.step_ms = step_ms;
-                open.count += 1;
+                open.count += count;
                 open.recorded = now;
                 return;
             }
             self.open.insert(stream.clone(), self.sent + self.values.len());
         }
         let one = MissedSlots::one(Arc::clone(missed.origin), missed.reason, missed.scheduled, now);
-        self.values.push_back(MissedSlots { maybe_sent: missed.maybe_sent, ..one });
+        let step_ms = if count > 1 { missed.step_ms.unwrap_or_default() } else { 0 };
+        self.values.push_back(MissedSlots { maybe_sent: missed.maybe_sent, step_ms, count, ..one });
     }
 
     /// The oldest value, to be sent; call [`Misses::sent`] when it was.
@@ -87,10 +95,11 @@ impl Misses {
     }
 }
 
-fn joins(open: &MissedSlots, reason: Reason, scheduled: Timestamp, step_ms: u64) -> bool {
+fn joins(open: &MissedSlots, missed: &Missed<'_>, step_ms: u64, count: u32) -> bool {
     let step_fits = open.count == 1 || open.step_ms == step_ms;
     let next = open.last().as_millis().checked_add_unsigned(step_ms);
-    open.reason == reason && step_fits && open.count < COUNT_MAX && next == Some(scheduled.as_millis())
+    let has_room = open.count.saturating_add(count) <= COUNT_MAX;
+    open.reason == missed.reason && step_fits && has_room && next == Some(missed.scheduled.as_millis())
 }
 
 #[cfg(test)]
@@ -139,6 +148,26 @@ mod tests {
         slots.sort();
         slots.dedup();
         assert_eq!((all, slots.len()), (5_002, 5_002));
+    }
+
+    #[test]
+    fn runs_join_what_they_follow_while_there_is_room() {
+        let a = origin("a");
+        let mut misses = Misses::default();
+        let mut add = |second: i64, count| {
+            let scheduled = Timestamp::from_seconds(second);
+            let (reason, step_ms) = (Reason::ClockStep, Some(1_000));
+            let missed = Missed { origin: &a, reason, scheduled, step_ms, maybe_sent: false };
+            misses.add_run(&missed, count, scheduled);
+        };
+        add(0, 1);
+        add(1, 900);
+        add(901, 100);
+        add(1_001, COUNT_MAX);
+        add(5_000, 1);
+        let shape = |missed: &MissedSlots| (missed.first.as_millis() / 1_000, missed.step_ms, missed.count);
+        let all: Vec<_> = misses.values.iter().map(shape).collect();
+        assert_eq!(all, [(0, 1_000, 901), (901, 1_000, 100), (1_001, 1_000, COUNT_MAX), (5_000, 0, 1)]);
     }
 
     #[test]

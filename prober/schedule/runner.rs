@@ -247,7 +247,7 @@ impl<S: Sink, C: Clock> Runner<S, C> {
         }
         let unsent = state.flush();
         if unsent == 0 {
-            state.checkpoint_at(at);
+            state.checkpoint_at(state.all_dealt(at));
         }
         Stopped { at, aborted, unsent }
     }

@@ -1,9 +1,11 @@
 //! What the runner knows of entries, streams and slots that wait.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::high_mark::HighMark;
 use model::maintenance::{Effect, Maintenance};
+use model::missed::COUNT_MAX;
 use model::time::Timestamp;
 
 use crate::entry::Entry;
@@ -46,6 +48,29 @@ impl Scheduled {
         let active = look.active.clone();
         self.looked = Some((scheduled, look));
         active
+    }
+
+    /// How many slots from the next one on, at least that, come before `end` and mean the same to the calendar; at most
+    /// [`COUNT_MAX`], and one where they are not at equal distances.
+    pub(super) fn alike(&mut self, end: Timestamp) -> u32 {
+        let Some(step_ms) = self.entry.timetable.step_ms() else { return 1 };
+        self.maintenance(self.next);
+        let steady = self.looked.as_ref().map(|(_, look)| look.until);
+        let end = [steady, self.until].into_iter().flatten().fold(end, Timestamp::min);
+        let slots = end.since(self.next).as_nanos().div_ceil(u128::from(step_ms) * 1_000_000);
+        u32::try_from(slots).unwrap_or(COUNT_MAX).clamp(1, COUNT_MAX)
+    }
+
+    /// Moves on by so many slots; behind the last one there is nothing more.
+    pub(super) fn pass(&mut self, count: u32) {
+        let steps = u64::from(count.saturating_sub(1));
+        let span =
+            Duration::from_millis(self.entry.timetable.step_ms().unwrap_or_default().saturating_mul(steps));
+        let last = self.next.plus(span);
+        match self.entry.timetable.next_after(last) {
+            Some(next) => self.next = next,
+            None => self.until = Some(last),
+        }
     }
 
     /// Whether the slot is not run at all.

@@ -3,10 +3,12 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`plans`] | entries that come, change and go |
+//! | [`due`] | slots whose time has come: run, to wait, or missed |
 //! | [`held`] | runs that wait until it is known whose fault they are |
 //! | [`handing`] | what goes to the store, and up to where all of it has gone |
 //! | [`ending`] | no new runs, and the end of those in flight |
 
+mod due;
 mod ending;
 mod handing;
 mod held;
@@ -27,13 +29,18 @@ use tokio::task::JoinSet;
 
 use super::places::{Scheduled, StreamState, Waiting};
 use super::run::{Finished, NotBegun, Run};
-use super::{Gauges, Limits, SLEEP_MAX, STEP_MIN, Sink, bump, instant_of, lateness};
+use super::{Gauges, Limits, SLEEP_MAX, STEP_MIN, Sink, bump, instant_of};
 use crate::distrust::Doubts;
 use crate::distrust::hold::Hold;
 use crate::entry::Entry;
 use crate::lag::Lag;
 use crate::misses::{Missed, Misses};
 use crate::stop::StopToken;
+
+/// The most misses that wait for the store, beside two for each stream.
+const MISSES_MAX: usize = if cfg!(test) { 20 } else { 10_000 };
+/// How long the store is given to take some of too many.
+const STORE_WAIT: Duration = Duration::from_millis(10);
 
 pub(super) struct State<S, C> {
     sink: S,
@@ -125,7 +132,7 @@ impl<S: Sink, C: Clock> State<S, C> {
         let now = self.clocks.0;
         self.start_waiting(now);
         while let Some(Reverse((due, index))) = self.due.peek().copied() {
-            if due > now.as_millis() {
+            if due > now.as_millis() || self.has_enough() {
                 break;
             }
             self.due.pop();
@@ -137,11 +144,18 @@ impl<S: Sink, C: Clock> State<S, C> {
         self.flush();
     }
 
+    /// Whether so many misses wait that the store takes some of them first: a few for each stream, and those of a jump.
+    fn has_enough(&self) -> bool {
+        self.misses.len() >= MISSES_MAX + 2 * self.streams.len()
+    }
+
     /// The monotonic instant at which the next slot is due or the next wait ends.
     pub(super) fn wake(&mut self) -> Instant {
         let (wall, monotonic) = (self.clock.now(), self.clock.monotonic());
         let mut wake = monotonic + SLEEP_MAX;
-        if let Some(Reverse((due, _))) = self.due.peek() {
+        if self.has_enough() {
+            wake = monotonic + STORE_WAIT;
+        } else if let Some(Reverse((due, _))) = self.due.peek() {
             wake = wake.min(instant_of(Timestamp::from_millis(*due), wall, monotonic));
         }
         for waiting in [self.waiting.front(), self.waiting_slow.front()].into_iter().flatten() {
@@ -203,76 +217,6 @@ impl<S: Sink, C: Clock> State<S, C> {
             );
         }
         self.clocks = (wall, monotonic);
-    }
-
-    /// Deals with the next slot of an entry, and with all of its slots that are too late by now.
-    fn slot(&mut self, index: usize, now: Timestamp) {
-        let Some(place) = &mut self.scheduled[index] else { return };
-        let entry = Arc::clone(&place.entry);
-        let stream = place.stream;
-        let tolerance = entry.timetable.tolerance();
-        let mut on_time = None;
-        while place.next <= now && place.until.is_none_or(|until| place.next < until) {
-            let scheduled = place.next;
-            if now.since(scheduled) <= tolerance {
-                on_time = Some(scheduled);
-            } else if place.is_paused(scheduled) {
-                // Nobody would have run it: planned, and no loss.
-                let step_ms = entry.timetable.step_ms();
-                let (origin, reason) = (&entry.origin, Reason::Paused);
-                self.misses.add(&Missed { origin, reason, scheduled, step_ms, maybe_sent: false }, now);
-            } else {
-                let stepped = self.stepped_to.is_some_and(|to| scheduled < to);
-                let reason = if self.draining { Reason::Drain } else { lateness(stepped) };
-                let (origin, step_ms) = (&entry.origin, entry.timetable.step_ms());
-                self.misses.add(&Missed { origin, reason, scheduled, step_ms, maybe_sent: false }, now);
-            }
-            match entry.timetable.next_after(scheduled) {
-                Some(next) => place.next = next,
-                None => place.until = Some(scheduled),
-            }
-            if on_time.is_some() {
-                break;
-            }
-        }
-        let next = place.next;
-        if place.until.is_none_or(|until| next < until) {
-            self.due.push(Reverse((next.as_millis(), index)));
-        } else if on_time.is_none() {
-            self.retire(index);
-        } else {
-            // Its last slot still needs the entry; the heap brings it back once more to retire it.
-            self.due.push(Reverse((next.as_millis().max(now.as_millis() + 1), index)));
-        }
-        if let Some(scheduled) = on_time {
-            self.begin(index, stream, scheduled, now);
-        }
-    }
-
-    /// Runs a slot that is on time, lets it wait for a permit, or records why it cannot run.
-    fn begin(&mut self, index: usize, stream: usize, scheduled: Timestamp, now: Timestamp) {
-        if self.scheduled[index].as_mut().is_some_and(|place| place.is_paused(scheduled)) {
-            return self.miss(index, scheduled, Reason::Paused, now);
-        }
-        let known = &self.streams[stream];
-        if self.draining {
-            self.miss(index, scheduled, Reason::Drain, now);
-        } else if let Some(reason) = self.suspended() {
-            self.miss(index, scheduled, reason, now);
-        } else if self.sink.is_full() {
-            self.miss(index, scheduled, Reason::Spool, now);
-        } else if known.running.is_some() {
-            self.miss(index, scheduled, Reason::Overlap, now);
-        } else if self.is_fenced(index, scheduled) {
-            self.miss(index, scheduled, Reason::NoLease, now);
-        } else if self.sheds(index) {
-            self.miss(index, scheduled, Reason::Overload, now);
-        } else if self.may_start(known.slow) {
-            self.start(index, scheduled);
-        } else {
-            let queue = if known.slow { &mut self.waiting_slow } else { &mut self.waiting };
-            queue.push_back(Waiting { index, scheduled });
-        }
     }
 
     /// What slots are missed for though they could be run.

@@ -350,6 +350,42 @@ async fn a_clock_that_jumps_forward_leaves_missed_slots() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_jump_over_a_day_is_counted_and_waits_for_the_store() {
+    let bench = Bench::start(100);
+    let target = Target::Answers(ms(5));
+    let day = Maintenance {
+        name: "half".into(),
+        effect: Effect::Pause,
+        when: When::Once {
+            from: BEGIN.plus(Duration::from_hours(6)),
+            to: BEGIN.plus(Duration::from_hours(18)),
+        },
+    };
+    let maintenance = Arc::new(Calendar::new(&[Arc::new(day)]).unwrap());
+    let rests = Entry { maintenance, ..entry("rests", 1_000, 900, target) };
+    bench.load(vec![entry("a", 1_000, 900, target), entry("b", 7_000, 900, target), rests]).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    bench.records.full.store(true, Ordering::Relaxed);
+    bench.clock.stepped_ms.fetch_add(86_400_000, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    bench.records.full.store(false, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let (records, _) = bench.stop().await;
+    assert_eq!(records.count(Reason::Paused), 43_200);
+    let stepped = records.count(Reason::ClockStep);
+    assert!(stepped.abs_diff(86_400 + 86_400 / 7 + 43_200) <= 5, "{stepped}");
+    let good = records
+        .list
+        .lock()
+        .unwrap()
+        .iter()
+        .rev()
+        .take(15)
+        .all(|event| matches!(event.outcome.reason, Reason::Ok | Reason::Drain));
+    assert!(good, "runs go on once the store has taken what was missed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_back_runs_nothing_twice() {
     let bench = Bench::start(10);
     bench.load(vec![entry("a", 1_000, 1_000, Target::Answers(ms(5)))]).await;

@@ -41,6 +41,11 @@ impl<S: Sink, C: Clock> State<S, C> {
         self.checkpoint_at(at);
     }
 
+    /// `at`, or the earliest slot whose turn has not come.
+    pub(in crate::runner) fn all_dealt(&self, at: Timestamp) -> Timestamp {
+        self.due.peek().map_or(at, |Reverse((due, _))| at.min(Timestamp::from_millis(*due)))
+    }
+
     pub(in crate::runner) fn checkpoint_at(&mut self, at: Timestamp) {
         // A store that is full gets the next one; a checkpoint may be late but never early.
         if self.sink.try_checkpoint(at) {
