@@ -22,10 +22,12 @@ use crate::net::stub::{self, AskError};
 
 /// How long one server is waited for; the C library's default.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that `options timeout:` can say (resolv.conf(5)).
+const PATIENCE_MAX: Duration = Duration::from_secs(30);
 /// How long the second address family is waited for once the first has answered (RFC 8305, section 3).
 const SECOND_FAMILY: Duration = Duration::from_millis(50);
 /// How often the system's files are looked at for changes.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The files that make up the system's resolver.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 
@@ -79,6 +81,8 @@ pub(crate) struct Resolver {
     search: Vec<Name>,
     /// A name with fewer dots is tried with the search list first.
     dots_min: usize,
+    /// How long a server is waited for that another one follows, if the system says.
+    patience: Option<Duration>,
 }
 
 /// The resolver of the moment, and when the files behind it were last looked at.
@@ -161,7 +165,8 @@ impl Resolver {
             let port = server.connections.first().map_or(53, |connection| connection.port);
             servers.push((server.ip, port).into());
         }
-        Ok(Self { servers, hosts, search: config.search().to_vec(), dots_min: options.ndots })
+        let patience = Some(options.timeout.clamp(Duration::from_secs(1), PATIENCE_MAX));
+        Ok(Self { servers, hosts, search: config.search().to_vec(), dots_min: options.ndots, patience })
     }
 
     /// The addresses of `name`, the preferred ones first; never empty.
@@ -272,9 +277,12 @@ impl Resolver {
         phases: &mut Phases,
     ) -> Result<Vec<IpAddr>, Failure> {
         let mut last = None;
-        for server in &self.servers {
+        let mut servers = self.servers.iter().peekable();
+        while let Some(server) = servers.next() {
             phases.try_peer(*server);
-            let failed = match ask_families(*server, name, wanted).await {
+            // Nobody is asked twice, so the last one has the whole time that it may need.
+            let patience = self.patience.filter(|_| servers.peek().is_some()).unwrap_or(PATIENCE);
+            let failed = match ask_families(*server, name, wanted, patience).await {
                 Ok(found) if found.is_empty() => {
                     phases.answered(*server);
                     return Err(no_address(name, wanted.family));
@@ -318,9 +326,14 @@ fn telling(failure: &Failure) -> Option<u8> {
     }
 }
 
-async fn ask_families(server: SocketAddr, name: &Name, wanted: Wanted) -> Result<Vec<IpAddr>, AskError> {
-    let v4 = stub::addresses(server, name, RecordType::A, PATIENCE);
-    let v6 = stub::addresses(server, name, RecordType::AAAA, PATIENCE);
+async fn ask_families(
+    server: SocketAddr,
+    name: &Name,
+    wanted: Wanted,
+    patience: Duration,
+) -> Result<Vec<IpAddr>, AskError> {
+    let v4 = stub::addresses(server, name, RecordType::A, patience);
+    let v6 = stub::addresses(server, name, RecordType::AAAA, patience);
     match wanted.family {
         Family::V4 => v4.await,
         Family::V6 => v6.await,
@@ -501,6 +514,23 @@ mod tests {
             let failed = resolver.addresses(name, Family::V6, &mut phases).await.unwrap_err();
             assert_eq!(failed.message, said);
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_another_follows_is_waited_for_as_the_system_says() {
+        let (silent, server) = (testkit::dns::Server::start(), testkit::dns::Server::start());
+        silent.otherwise(testkit::dns::Reply::silence());
+        server.on("shop.test", "A", testkit::dns::Reply::a(&["127.0.0.1"]));
+        let ask = async |servers: &[&testkit::dns::Server], within| {
+            let servers = servers.iter().map(|server| server.addr()).collect();
+            let patience = Some(Duration::from_millis(50));
+            let resolver = Resolver { servers, dots_min: 1, patience, ..Resolver::default() };
+            let mut phases = Phases::start(Instant::now());
+            let looked_up = resolver.addresses("shop.test", Family::V4, &mut phases);
+            tokio::time::timeout(Duration::from_millis(within), looked_up).await
+        };
+        assert_eq!(ask(&[&silent, &server], 4_500).await.map(|found| found.unwrap().len()), Ok(1));
+        assert!(ask(&[&silent], 500).await.is_err(), "the only one has the whole time");
     }
 
     #[test]
