@@ -15,6 +15,7 @@ use super::exchange::exchange;
 use super::fault;
 use super::length::check_length;
 use super::record;
+use super::repeat::{Anew, Repeat};
 use super::request::{Form, Ready, TRACEPARENT, Version, traceparent};
 use super::session::{Connection, Session};
 use super::trail::{Answer, Trail};
@@ -73,33 +74,27 @@ impl Client {
             (false, None) => Form::Path,
             (false, Some(_)) => Form::Whole(manner.connect_to.as_ref()),
         };
-        // Also what may be done twice is not, where the author says so.
-        let may_repeat = if net.sends_once() { ready.method.is_safe() } else { ready.method.is_idempotent() };
-        let may_begin_anew = may_repeat || !net.sends_once();
-        let may_be_h1 = connection.speaker.is_h2() && manner.version == Version::Auto;
-        let again = if (reused || may_be_h1) && may_begin_anew { Some(headers.clone()) } else { None };
+        let repeat = Repeat::of((&*net, ready), manner, (&connection, reused));
+        let again = repeat.map(|repeat| (repeat, headers.clone()));
         let mut answered =
             exchange(&mut connection, ready.to_request(headers, form)?, &mut trail.phases).await;
-        if let (Err(error), Some(headers)) = (&answered, again) {
-            let is_gone = || fault::is_gone(error) && connection.marks.first_read().is_none();
+        if let (Err(error), Some((repeat, headers))) = (&answered, again)
+            && let Some(anew) = repeat.after(error, &connection)
+        {
             let in_h1;
-            let anew = if may_be_h1 && fault::wants_h1(error) {
-                in_h1 = manner.in_h1();
-                Some((&in_h1, Form::Path, "http.protocol"))
-            } else if reused && (may_repeat && is_gone() || fault::is_unprocessed(error)) {
-                Some((manner, form, "connect.closed"))
-            } else {
-                None
+            let (manner, form) = match anew {
+                Anew::Alike => (manner, form),
+                Anew::InH1 => {
+                    in_h1 = manner.in_h1();
+                    (&in_h1, Form::Path)
+                }
             };
-            if let Some((manner, form, ended_by)) = anew {
-                trail.phases.tried_in_vain(connection.peer, ended_by);
-                trail.reused = false;
-                let fresh = manner.fresh(net.shared(), &ready.target, connection.key, trail);
-                connection = Box::pin(fresh).await?;
-                keep_sent(trail, ready, &headers, &connection);
-                answered =
-                    exchange(&mut connection, ready.to_request(headers, form)?, &mut trail.phases).await;
-            }
+            trail.phases.tried_in_vain(connection.peer, anew.ended_by());
+            trail.reused = false;
+            let fresh = manner.fresh(net.shared(), &ready.target, connection.key, trail);
+            connection = Box::pin(fresh).await?;
+            keep_sent(trail, ready, &headers, &connection);
+            answered = exchange(&mut connection, ready.to_request(headers, form)?, &mut trail.phases).await;
         }
         // What comes first over HTTP/2 are settings, and no part of an answer.
         let begun = !connection.speaker.is_h2() && connection.marks.first_read().is_some();

@@ -24,6 +24,7 @@
 //! | [`wire`] | the bytes below, and when they went by |
 //! | `quic` | HTTP/3, if it is built in |
 //! | [`exchange`] | one request and its answer |
+//! | [`repeat`] | whether one that failed is sent once more |
 //! | [`body`] | the answer's body, up to its limit |
 //! | [`decode`] | unpacking it |
 //! | [`length`] | whether a body is as long as its head announced |
@@ -67,6 +68,7 @@ mod parts;
 mod quic;
 mod record;
 mod redirect;
+mod repeat;
 pub(crate) mod request;
 mod run;
 mod session;
