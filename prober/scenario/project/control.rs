@@ -96,7 +96,7 @@ pub(super) const CONTROL_KEYS: &[Key] = &[
         name: "targets",
         value: KeyType::Held(Holds::Steps),
         need: Need::Optional,
-        doc: "Steps that must pass if the prober's own network is in order: three or more places that have nothing in common.",
+        doc: "Steps that must pass if the prober's own network is in order: three or more places that have nothing in common, over TLS or with an `expect`, as a portal that stands in the way answers plain HTTP too.",
         example: "[{ http: https://anchor.example/ }, { tcp: \"192.0.2.1:443\" }]",
     },
     Key {
