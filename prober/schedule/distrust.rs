@@ -223,12 +223,7 @@ impl Doubts {
     pub fn note_controls(&self, region: &str, round: Round, why: &str) {
         let mut inner = self.lock();
         let Some(known) = inner.regions.get_mut(region) else { return };
-        let before = known.controls.is_doubted();
-        known.controls.note(round);
-        if !round.passed {
-            why.clone_into(&mut known.why_controls);
-        }
-        log(before, known.controls.is_doubted(), "network", region, &known.why_controls);
+        note((&mut known.controls, &mut known.why_controls), round, why, ("network", region));
         drop(inner);
         self.tell();
     }
@@ -239,13 +234,10 @@ impl Doubts {
         let Some(known) = inner.regions.get_mut(region).and_then(|known| known.resolver.as_mut()) else {
             return;
         };
-        let before = known.watch.is_doubted();
-        known.watch.note(round);
         if !round.passed {
-            why.clone_into(&mut known.why);
             known.lies = lies;
         }
-        log(before, known.watch.is_doubted(), "resolver", region, &known.why);
+        note((&mut known.watch, &mut known.why), round, why, ("resolver", region));
         drop(inner);
         self.tell();
     }
@@ -256,12 +248,7 @@ impl Doubts {
         let Some(known) = inner.regions.get_mut(region).and_then(|known| known.resolver.as_mut()) else {
             return;
         };
-        let before = known.each.is_doubted();
-        known.each.note(round);
-        if !round.passed {
-            why.clone_into(&mut known.why_each);
-        }
-        log(before, known.each.is_doubted(), "name_servers", region, &known.why_each);
+        note((&mut known.each, &mut known.why_each), round, why, ("name_servers", region));
     }
 
     /// Notes whether something of the machine was short, or wrong, between two looks; `why` if it was.
@@ -419,6 +406,16 @@ type Asked<'a> = (&'a dyn Says, bool, fn(&str) -> Doubt, &'a str);
 
 /// How long a run of a region without control targets waits for the next look at the machine.
 const SAMPLE_WAIT: Duration = Duration::from_secs(5);
+
+/// Takes a round into a watch, keeps why it failed, and tells of a doubt that begins or ends; the last are signal and region.
+fn note((watch, kept): (&mut Watch, &mut String), round: Round, why: &str, (signal, region): (&str, &str)) {
+    let before = watch.is_doubted();
+    watch.note(round);
+    if !round.passed {
+        why.clone_into(kept);
+    }
+    log(before, watch.is_doubted(), signal, region, kept);
+}
 
 /// Says once that a doubt begins, and once that it ends.
 fn log(before: bool, now: bool, signal: &str, region: &str, why: &str) {
