@@ -3,33 +3,31 @@
 //! A and AAAA are asked together. The servers are asked one after the other as the C library does, each once;
 //! a server that gave no usable answer is recorded with the hop's attempts.
 
-use std::fs::File;
-use std::io;
+mod hosts;
+mod source;
+mod system;
+
+pub(crate) use source::ResolverSource;
+pub use source::Servers;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
-use hickory_proto::op::{Query, ResponseCode};
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
-use hickory_resolver::Hosts;
 use model::outcome::{Failure, FailureClass};
 use model::step::Phase;
 
 use crate::net::fault;
 use crate::net::phases::Phases;
 use crate::net::stub::{self, AskError};
+use hosts::Hosts;
 
 /// How long one server is waited for; the C library's default.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest that `options timeout:` can say (resolv.conf(5)).
-const PATIENCE_MAX: Duration = Duration::from_secs(30);
 /// How long the second address family is waited for once the first has answered (RFC 8305, section 3).
 const SECOND_FAMILY: Duration = Duration::from_millis(50);
-/// How often the system's files are looked at for changes.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The files that make up the system's resolver.
-const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 
 /// Which address family a step uses.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -62,16 +60,6 @@ struct Wanted {
     all: bool,
 }
 
-/// Who is asked for addresses.
-#[derive(Clone, Debug, Default)]
-pub enum Servers {
-    /// The system's: `/etc/resolv.conf` and `/etc/hosts`, read again when they change.
-    #[default]
-    System,
-    /// These, and no hosts file.
-    These(Vec<SocketAddr>),
-}
-
 /// What is known about who to ask.
 #[derive(Debug, Default)]
 pub(crate) struct Resolver {
@@ -85,90 +73,7 @@ pub(crate) struct Resolver {
     patience: Option<Duration>,
 }
 
-/// The resolver of the moment, and when the files behind it were last looked at.
-#[derive(Debug)]
-pub(crate) struct ResolverSource {
-    current: Arc<Resolver>,
-    /// `None` if the servers are given. Without stamps the files could not be read yet.
-    files: Option<(Instant, Option<[Option<SystemTime>; 2]>)>,
-}
-
-impl ResolverSource {
-    /// The source that `servers` describes.
-    pub(crate) fn new(servers: Servers) -> Self {
-        match servers {
-            Servers::System => {
-                let stamps = stamps();
-                let read = Resolver::system();
-                let known = read.is_ok().then_some(stamps);
-                let current = read.unwrap_or_else(|_| Resolver { dots_min: 1, ..Resolver::default() });
-                Self { current: Arc::new(current), files: Some((Instant::now(), known)) }
-            }
-            Servers::These(servers) => Self {
-                current: Arc::new(Resolver { servers, dots_min: 1, ..Resolver::default() }),
-                files: None,
-            },
-        }
-    }
-
-    /// The resolver of the moment.
-    pub(crate) fn current(&mut self) -> Arc<Resolver> {
-        self.at(Instant::now())
-    }
-
-    fn at(&mut self, now: Instant) -> Arc<Resolver> {
-        if let Some((looked, known)) = &mut self.files
-            && (known.is_none() || now.saturating_duration_since(*looked) >= LOOK_EVERY)
-        {
-            *looked = now;
-            let stamps = Some(stamps());
-            // A machine that cannot open files goes on with what it knows, and looks again.
-            if *known != stamps
-                && let Ok(read) = Resolver::system()
-            {
-                *known = stamps;
-                self.current = Arc::new(read);
-            }
-        }
-        Arc::clone(&self.current)
-    }
-}
-
-fn stamps() -> [Option<SystemTime>; 2] {
-    FILES.map(|file| std::fs::metadata(file).and_then(|facts| facts.modified()).ok())
-}
-
 impl Resolver {
-    /// What the system's files say; files that are not there say nothing.
-    ///
-    /// # Errors
-    /// This machine has no descriptor or no memory to read them with, which says nothing of what stands in them.
-    fn system() -> io::Result<Self> {
-        let hosts = match Hosts::from_system() {
-            Err(error) if fault::is_shortage(&error) => return Err(error),
-            found => found.unwrap_or_default(),
-        };
-        // Without a readable resolv.conf there are no servers, and each lookup says so.
-        let (config, options) = match hickory_resolver::system_conf::read_system_conf() {
-            Ok(found) => found,
-            Err(error) => {
-                // The library's error does not say why.
-                File::open(FILES[0])
-                    .map(drop)
-                    .or_else(|why| if fault::is_shortage(&why) { Err(why) } else { Ok(()) })?;
-                tracing::warn!(%error, "no name server is known");
-                return Ok(Self { hosts, dots_min: 1, ..Self::default() });
-            }
-        };
-        let mut servers: Vec<SocketAddr> = Vec::new();
-        for server in config.name_servers() {
-            let port = server.connections.first().map_or(53, |connection| connection.port);
-            servers.push((server.ip, port).into());
-        }
-        let patience = Some(options.timeout.clamp(Duration::from_secs(1), PATIENCE_MAX));
-        Ok(Self { servers, hosts, search: config.search().to_vec(), dots_min: options.ndots, patience })
-    }
-
     /// The addresses of `name`, the preferred ones first; never empty.
     ///
     /// Takes the `dns` phase of `phases`, which is left open.
@@ -236,12 +141,7 @@ impl Resolver {
     }
 
     fn in_hosts(&self, name: &Name, family: Family) -> Vec<IpAddr> {
-        let mut found = Vec::new();
-        for record_type in [RecordType::AAAA, RecordType::A] {
-            if let Some(lookup) = self.hosts.lookup_static_host(&Query::query(name.clone(), record_type)) {
-                found.extend(lookup.answers().iter().filter_map(|record| record.data.ip_addr()));
-            }
-        }
+        let mut found = self.hosts.addresses(&shown(name));
         // RFC 6761, section 6.3: localhost is loopback, whoever is asked.
         if found.is_empty() && name.is_localhost() {
             found = vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
@@ -421,6 +321,8 @@ fn shown(name: &Name) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -428,44 +330,6 @@ mod tests {
         let ips = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
         let found = ips(&["192.0.2.1", "192.0.2.2", "2001:db8::1"]);
         assert_eq!(ordered(found), ips(&["2001:db8::1", "192.0.2.1", "192.0.2.2"]));
-    }
-
-    #[test]
-    fn files_that_cannot_be_read_for_want_of_descriptors_are_not_empty() {
-        crate::trial::alone("net::resolve::tests::inside_files_that_cannot_be_read_stay_as_they_were");
-    }
-
-    #[test]
-    #[ignore = "takes all files of the whole process: run by files_that_cannot_be_read_for_want_of_descriptors_are_not_empty"]
-    fn inside_files_that_cannot_be_read_stay_as_they_were() {
-        let knows = |resolver: &Resolver| {
-            format!(
-                "{:?} {:?}",
-                resolver.servers,
-                resolver
-                    .hosts
-                    .lookup_static_host(&Query::query(Name::from_ascii("localhost.").unwrap(), RecordType::A))
-                    .map(|found| found.answers().len())
-            )
-        };
-        let mut source = ResolverSource::new(Servers::System);
-        let before = knows(&source.current());
-        // As if the files had changed since.
-        source.files = Some((Instant::now(), Some([None; 2])));
-        let mut later = Instant::now() + LOOK_EVERY;
-        let taken = crate::trial::take_descriptors();
-        let without = knows(&source.at(later));
-        let mut new = ResolverSource::new(Servers::System);
-        let nothing = new.current();
-        drop(taken);
-        assert_eq!(without, before);
-        assert!(nothing.servers.is_empty());
-        // Both look again: the one in its time, the other, which knows nothing, at once.
-        later += LOOK_EVERY;
-        for found in [knows(&source.at(later)), knows(&new.current())] {
-            assert_eq!(found, before);
-        }
-        assert_eq!(source.files.unwrap().1, Some(stamps()));
     }
 
     #[tokio::test]
@@ -501,8 +365,7 @@ mod tests {
         let server = testkit::dns::Server::start();
         server.on("shop.test", "A", testkit::dns::Reply::a(&["127.0.0.1"]));
         server.on("shop.test", "AAAA", testkit::dns::Reply::empty());
-        let mut hosts = Hosts::default();
-        hosts.read_hosts_conf("127.0.0.1 here.test localhost\n".as_bytes()).unwrap();
+        let hosts = Hosts::parse("127.0.0.1 here.test localhost\n");
         let resolver = Resolver { servers: vec![server.addr()], hosts, dots_min: 1, ..Resolver::default() };
         for (name, said) in [
             ("shop.test", "shop.test has no IPv6 address"),
