@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::figures::percentile;
-use super::target::{ANSWER, Log};
+use super::log::{ANSWER, Log};
 
 /// From the request's arrival to the answer.
 pub(crate) const DELAY: Duration = Duration::from_millis(50);

@@ -9,6 +9,7 @@ pub(crate) mod cpu;
 pub(crate) mod delay;
 pub(crate) mod figures;
 pub(crate) mod judge;
+mod log;
 pub(crate) mod prober;
 pub(crate) mod process;
 pub(crate) mod project;

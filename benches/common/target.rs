@@ -6,9 +6,8 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use model::time::{Clock as _, SystemClock};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use testkit::pki::{Flaw, Identity, Pki};
@@ -18,13 +17,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::delay::Delays;
+use super::log::{ANSWER, Log};
 use super::process::{Role, play};
 
 /// Over how many addresses a target spreads.
 const SPREAD: u8 = 32;
-/// The answer of every HTTP target.
-pub(super) const ANSWER: &[u8] =
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nhello, world";
 /// The address in every DNS answer.
 pub(crate) const DNS_ANSWER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
 /// The name that is asked for.
@@ -155,31 +152,6 @@ async fn keep(listener: TcpListener) {
 fn spread(mut bind: impl FnMut(SocketAddr) -> io::Result<SocketAddr>) -> Vec<SocketAddr> {
     let bound = (1..=SPREAD).map(|last| bind(SocketAddr::from(([127, 7, 0, last], 0))));
     bound.collect::<io::Result<_>>().expect("loopback has free ports")
-}
-
-/// The log of arrivals: number and stamp, 12 bytes each.
-#[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    pub(super) fn note(&self, number: u32) {
-        let at = SystemClock.now().as_nanos();
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        log.extend_from_slice(&number.to_le_bytes());
-        log.extend_from_slice(&at.to_le_bytes());
-    }
-
-    /// Notes the number in a request like `GET /12345 HTTP/1.1`, if there is one.
-    pub(super) fn note_request(&self, head: &[u8]) {
-        let digits = head.get(5..).unwrap_or_default().split(|byte| *byte == b' ').next().unwrap_or_default();
-        if let Some(number) = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()) {
-            self.note(number);
-        }
-    }
-
-    fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 fn acceptor(chain: &str, key: &str) -> TlsAcceptor {

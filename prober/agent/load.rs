@@ -28,7 +28,6 @@ use super::alerts::{self, RouteError, Routes};
 use super::controls::{self, RegionControls};
 use super::exporters;
 use super::files::{Fault, FindError, Found, Patterns, Place, beside};
-use super::on_demand::Ground;
 use super::promises::Promises;
 use super::secrets::{MissingSecrets, Vault};
 use crate::exit::{Exit, Stop};
@@ -36,6 +35,13 @@ use crate::exit::{Exit, Stop};
 mod made;
 
 pub(crate) use made::cadence_text;
+
+/// What probes on demand are made of: the files that are not scenarios, as they were last read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ground {
+    pub(crate) project: Option<Source>,
+    pub(crate) templates: Vec<Source>,
+}
 
 /// What is to be loaded, and from where; the same at the start and at every reload.
 #[derive(Clone, Debug)]

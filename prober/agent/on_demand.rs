@@ -20,14 +20,7 @@ use scenario::source::Source;
 use scenario::template::Secrets;
 use tokio::sync::{Semaphore, watch};
 
-use super::load::Loader;
-
-/// What probes on demand are made of: the files that are not scenarios, as they were last read.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ground {
-    pub(crate) project: Option<Source>,
-    pub(crate) templates: Vec<Source>,
-}
+use super::load::{Ground, Loader};
 
 /// Runs probes on demand.
 pub(crate) struct OnDemand {

@@ -13,7 +13,8 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::exporters::Planned;
-use super::{fleet, slo};
+use super::fleet::publish;
+use super::slo;
 
 /// The counters of each exporter, by its name.
 pub(crate) type Sinks = Arc<[(String, Arc<SinkStats>)]>;
@@ -110,7 +111,7 @@ impl Pumps {
     async fn keep_cursors(&self, names: Vec<String>) -> Result<(), String> {
         let store = self.store.clone();
         let kept = spawn_blocking(move || {
-            let own = [slo::NAME, fleet::CURSOR];
+            let own = [slo::NAME, publish::CURSOR];
             let names: Vec<_> = names.iter().map(String::as_str).chain(own).collect();
             store.keep_cursors(&names)
         });

@@ -11,8 +11,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::access::{Role, Who};
+use crate::address::{BADGES, LOGIN, PROBE, RELOAD, STATUS};
+use crate::answer::{refused, said};
 use crate::app::{App, PROBE_MAX, RELOAD_MAX, Refusal};
-use crate::routes;
 
 /// Nothing is loaded from elsewhere, nothing is run but our own files, nobody frames the page.
 const HEADERS: [(&str, &str); 6] = [
@@ -36,13 +37,13 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
         request.extensions_mut().insert(who);
         let limit = app.sources.settings.request_timeout;
         let limit = match path.as_str() {
-            routes::RELOAD => limit.max(RELOAD_MAX * 2),
-            routes::PROBE => limit.max(PROBE_MAX),
+            RELOAD => limit.max(RELOAD_MAX * 2),
+            PROBE => limit.max(PROBE_MAX),
             _ => limit,
         };
         match tokio::time::timeout(limit, next.run(request)).await {
             Ok(response) => response,
-            Err(_) => routes::refused(&app, &path, &Refusal::Late(limit)),
+            Err(_) => refused(&app, &path, &Refusal::Late(limit)),
         }
     } else {
         stranger(&app, &path)
@@ -57,22 +58,20 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
 
 /// Who asks for what everybody may see: whether the process lives, what the pages are made of, and the way in.
 fn nobody(app: &App, path: &str) -> Option<Who> {
-    let is_public =
-        app.sources.settings.public_status && (path == routes::STATUS || path.starts_with(routes::BADGES));
+    let is_public = app.sources.settings.public_status && (path == STATUS || path.starts_with(BADGES));
     let is_for_all =
-        is_public || matches!(path, "/healthz" | "/readyz" | routes::LOGIN) || path.starts_with("/assets/");
+        is_public || matches!(path, "/healthz" | "/readyz" | LOGIN) || path.starts_with("/assets/");
     is_for_all.then(|| Who { name: "nobody".to_owned(), role: Role::Viewer })
 }
 
 /// The answer to somebody who does not say who it is: the way in for a browser.
 fn stranger(app: &App, path: &str) -> Response {
-    let is_page = !path.starts_with("/api/") && !matches!(path, "/metrics" | "/live" | routes::PROBE);
+    let is_page = !path.starts_with("/api/") && !matches!(path, "/metrics" | "/live" | PROBE);
     if is_page && app.door.takes_tokens() {
-        return (StatusCode::SEE_OTHER, [(LOCATION, routes::LOGIN)]).into_response();
+        return (StatusCode::SEE_OTHER, [(LOCATION, LOGIN)]).into_response();
     }
     let help = "send `Authorization: Bearer TOKEN`";
-    let mut response =
-        routes::said(app, path, (StatusCode::UNAUTHORIZED, "this prober does not know you", help));
+    let mut response = said(app, path, (StatusCode::UNAUTHORIZED, "this prober does not know you", help));
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

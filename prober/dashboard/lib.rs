@@ -37,6 +37,8 @@
 //! | `/api/v1/reload-state`, `/api/v1/reload` | the last reload; a new one |
 
 mod access;
+mod address;
+mod answer;
 mod app;
 pub mod curl;
 mod fleet;

@@ -29,7 +29,7 @@ mod ledger;
 pub(crate) mod member;
 pub(super) mod peers;
 mod probing;
-mod publish;
+pub(super) mod publish;
 mod refusals;
 mod seats;
 mod seeds;
@@ -37,8 +37,6 @@ mod servers;
 mod sets;
 pub(crate) mod shown;
 mod tenures;
-
-pub(crate) use publish::CURSOR;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -17,7 +17,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::too_old;
-use super::shown::about;
 
 /// How often the servers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -162,6 +161,11 @@ fn wrong(
         return Some(format!("{stream} forgets what it has after {seconds} s; {REMEDY}"));
     }
     None
+}
+
+/// What a member says of itself.
+pub(super) fn about(member: &fleet::Member) -> Value {
+    serde_json::from_slice(&member.about).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::peers::{Said, Unvouched, Vouching, tallies};
-use super::servers::Looks;
+use super::servers::{Looks, about};
 use super::{HUBS, layout};
 
 /// The greatest version that a member is believed to apply.
@@ -133,10 +133,6 @@ async fn region(nats: &Nats, region: String, members: &[Member]) -> Result<Regio
     let shards = layout.seats().count() as u64;
     let (closed, dark_since) = (None, None);
     Ok(RegionView { members, shards, owned_shards, replicas, set_version, region, closed, dark_since })
-}
-
-pub(super) fn about(member: &Member) -> Value {
-    serde_json::from_slice(&member.about).unwrap_or_default()
 }
 
 /// What a member says of itself; what it does not say is 0 or empty.

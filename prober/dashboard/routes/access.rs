@@ -7,13 +7,12 @@ use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
-use super::{Form, html};
+use super::Form;
 use crate::access::SESSION;
+use crate::address::LOGIN;
+use crate::answer::html;
 use crate::app::App;
 use crate::pages;
-
-/// Where a token is asked for.
-pub(crate) const LOGIN: &str = "/login";
 
 pub(super) async fn ask(State(app): State<Arc<App>>) -> Response {
     html(StatusCode::OK, pages::login(&app.catalogue().project, app.now(), false))

@@ -10,8 +10,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use store::{NewNote, Note};
 
-use super::{Form, bad_parameter, html, json as json_answer, json_error, refused, said};
+use super::Form;
 use crate::access::Who;
+use crate::answer::{bad_parameter, html, json as json_answer, json_error, refused, said};
 use crate::app::App;
 use crate::pages::{self, Asker};
 use crate::params;

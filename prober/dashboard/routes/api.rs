@@ -12,8 +12,9 @@ use model::time::Timestamp;
 use serde_json::{Value, json};
 use store::{Account, EventSummary, ReadError, Reader};
 
-use super::{Peer, bad_parameter, json as json_answer, json_error, refused};
+use super::Peer;
 use crate::access::Who;
+use crate::answer::{bad_parameter, json as json_answer, json_error, refused};
 use crate::app::App;
 use crate::params;
 use crate::sources::{Catalogue, ReloadState, ScenarioCard, is_named};

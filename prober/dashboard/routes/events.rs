@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use store::{EventFilter, StoredEvent};
 
-use super::{bad_parameter, refused};
+use crate::answer::{bad_parameter, refused};
 use crate::app::App;
 use crate::params::{self, ListForm};
 

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::{bad_parameter, html, json as json_answer, refused};
+use crate::answer::{bad_parameter, html, json as json_answer, refused};
 use crate::app::{App, Refusal};
 use crate::pages;
 use crate::params;

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{bad_parameter, json, json_error};
+use crate::answer::{bad_parameter, json, json_error};
 use crate::app::App;
 use crate::params;
 

@@ -17,7 +17,7 @@ use model::probe::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::refused;
+use crate::answer::refused;
 use crate::app::{App, Refusal};
 
 /// The shortest time between two words.

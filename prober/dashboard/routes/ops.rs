@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use store::Health;
 
-use super::refused;
+use crate::answer::refused;
 use crate::app::{App, Refusal};
 use crate::sources::{Format, ProbeAnswer, ProbeRequest, Readiness};
 

@@ -10,9 +10,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use store::NewNote;
 
+use super::Form;
 use super::site::banners;
-use super::{Form, html, refused, said};
 use crate::access::Who;
+use crate::answer::{html, refused, said};
 use crate::app::{App, Refusal};
 use crate::pages::{self, Asker};
 use crate::sources::Review;

@@ -7,15 +7,11 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 
-use super::{html, refused, said};
+use crate::address::STATUS;
+use crate::answer::{html, refused, said};
 use crate::app::App;
 use crate::pages;
 use crate::view::public::{PublicScenario, PublicState, gather};
-
-/// Where the status page is.
-pub(crate) const STATUS: &str = "/status";
-/// Where the badges are.
-pub(crate) const BADGES: &str = "/badge/";
 
 pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
     match found(&app, None).await {

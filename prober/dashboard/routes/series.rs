@@ -11,7 +11,7 @@ use model::outcome::Verdict;
 use serde_json::{Value, json};
 use store::{ReadError, Reader};
 
-use super::{bad_parameter, json as json_answer, json_error, refused};
+use crate::answer::{bad_parameter, json as json_answer, json_error, refused};
 use crate::app::App;
 use crate::params;
 use crate::sources::ScenarioCard;

@@ -8,7 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use model::time::Timestamp;
 
-use super::{html, refused, said};
+use crate::answer::{html, refused, said};
 use crate::app::{App, Refusal};
 use crate::pages::{self, Banner};
 use crate::params;

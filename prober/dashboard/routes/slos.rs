@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::json;
 use slo::standing::Standing;
 
-use super::{bad_parameter, json as json_answer, json_error, refused};
+use crate::answer::{bad_parameter, json as json_answer, json_error, refused};
 use crate::app::App;
 use crate::params;
 use crate::view::slo as view;

@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use super::super::words::literal;
 use super::seconds;
 use super::shell::Word;
-use super::steps::with_scheme;
 
 /// One request, as its options say it.
 #[derive(Debug, Default)]
@@ -241,4 +240,9 @@ fn encoded_pair(text: &str) -> Option<String> {
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect();
     Some(if name.is_empty() { content } else { format!("{name}={content}") })
+}
+
+/// A URL as curl reads it: plain HTTP where nothing is said.
+pub(super) fn with_scheme(url: &str) -> String {
+    if url.contains("://") || url.starts_with('$') { url.to_owned() } else { format!("http://{url}") }
 }

@@ -6,7 +6,7 @@ use super::super::draft::{Draft, Imported, STEPS_MAX, host_of};
 use super::super::expect::Expect;
 use super::super::secrets::decoded;
 use super::super::words::literal;
-use super::request::Request;
+use super::request::{Request, with_scheme};
 use super::shell::Word;
 use super::{json_of, lose_all};
 
@@ -269,10 +269,6 @@ impl Request {
         let way = if self.digest { "digest" } else { "basic" };
         keys.insert("auth".to_owned(), json!({ way: { "user": user, "password": password } }));
     }
-}
-
-pub(super) fn with_scheme(url: &str) -> String {
-    if url.contains("://") || url.starts_with('$') { url.to_owned() } else { format!("http://{url}") }
 }
 
 /// A word with variables of a shell: each is a secret from the environment.
