@@ -44,6 +44,7 @@ pub mod curl;
 mod fleet;
 mod guard;
 mod live;
+mod near;
 mod packed;
 mod pages;
 mod params;

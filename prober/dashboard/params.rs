@@ -325,7 +325,7 @@ fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
 
 /// `did you mean …`, or all there are.
 fn suggestion(typed: &str, known: &[&str]) -> String {
-    match nearest(typed, known) {
+    match crate::near::nearest(typed, known) {
         Some(word) => format!("did you mean `{word}`?"),
         None if known.is_empty() => "this address takes no parameters".to_owned(),
         None => {
@@ -333,24 +333,6 @@ fn suggestion(typed: &str, known: &[&str]) -> String {
             format!("one of {}", words.join(", "))
         }
     }
-}
-
-/// The word that `typed` was probably meant to be.
-pub(crate) fn nearest<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
-    if typed.is_empty() || typed.len() > 64 {
-        return None;
-    }
-    let lower = typed.to_lowercase();
-    let most = match typed.chars().count() {
-        0..=3 => 1,
-        4..=7 => 2,
-        _ => 3,
-    };
-    let distances = known.iter().filter_map(|word| {
-        let distance = strsim::damerau_levenshtein(&lower, &word.to_lowercase());
-        (distance <= most && distance < word.chars().count()).then_some((distance, *word))
-    });
-    distances.min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
 }
 
 #[cfg(test)]

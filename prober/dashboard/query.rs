@@ -284,7 +284,7 @@ pub fn nearest_field(field: &str) -> Option<&'static str> {
     let known = SHORT.iter().flat_map(|(short, full)| [*short, *full]);
     let fields = model::schema::FIELDS.iter().map(|field| field.key);
     let all: Vec<&str> = known.chain(fields).collect();
-    crate::params::nearest(field, &all).filter(|near| *near != field)
+    crate::near::nearest(field, &all).filter(|near| *near != field)
 }
 
 impl FieldCondition {

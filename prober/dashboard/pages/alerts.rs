@@ -4,8 +4,8 @@ use maud::{Markup, html};
 use model::alert::Severity;
 use model::time::Timestamp;
 
+use super::facts::link;
 use super::layout::{self, Frame, Refresh};
-use super::scenario::link;
 use crate::access::{Role, Who};
 use crate::text::{NAME_MAX, SENTENCE_MAX, age, brief_age, count, time, user};
 use crate::view::alerts::{AlertsView, Episode, Firing, Said};

@@ -7,8 +7,8 @@ use maud::{Markup, PreEscaped, html};
 use model::time::Timestamp;
 use std::fmt::Write as _;
 
+use super::asked::address;
 use super::mark::{self, CELL};
-use super::scenario::address;
 use crate::state::Cell;
 use crate::text::{NAME_MAX, clean, duration, encoded, moment, time, user};
 use crate::view::ScenarioView;

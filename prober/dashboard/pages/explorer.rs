@@ -7,8 +7,7 @@ use maud::{Markup, PreEscaped, html};
 use model::time::Timestamp;
 
 use super::layout::{self, Frame};
-use super::mark;
-use super::overview::legend;
+use super::mark::{self, legend};
 use crate::state::Cell;
 use crate::text::{NAME_MAX, SENTENCE_MAX, clean, count, duration, encoded, run_path, time, user};
 use crate::view::explorer::{Explored, Found, LISTED_MAX, POINTS_MAX};

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::scenario::address;
+use super::asked::address;
 use crate::text::{NAME_MAX, brief_age, clean, time, user};
 use crate::view::{LOOKED_AT_MAX, ScenarioView};
 

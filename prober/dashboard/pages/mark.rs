@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use maud::{Markup, PreEscaped, html};
 use model::outcome::{Reason, Verdict};
+use model::time::Timestamp;
 
-use crate::state::{Cell, Silence, State, is_amber, is_ours};
+use crate::state::{Cell, Silence, Since, State, is_amber, is_ours};
+use crate::text::{brief_age, time};
 
 /// Shapes used by every page: bad is full height with a notch, good two thirds, ineligible hatched, missed an outline.
 pub(crate) const DEFINITIONS: &str = concat!(
@@ -153,6 +155,28 @@ pub(crate) fn region(name: &str, state: State) -> Markup {
             svg.icon viewBox="0 0 16 16" role="img" aria-label=(said) { use href=(format!("#{id}")) {} }
         }
     }
+}
+
+/// What the cells mean.
+pub(super) fn legend() -> Markup {
+    html! {
+        p.legend {
+            @for cell in Cell::SEEN {
+                span { svg.cell viewBox="0 0 6 18" aria-hidden="true" { use href=(format!("#{}", cell.letter())) {} } (cell.word()) }
+            }
+            span { svg.cell viewBox="0 0 6 18" aria-hidden="true" {} "gap: no slot" }
+        }
+    }
+}
+
+/// ` – since 02:51:07 (12 min)`.
+pub(super) fn since_words(since: Since, now: Timestamp) -> Markup {
+    let (words, at) = match since {
+        Since::Slot(at) => ("since", at),
+        Since::Before(at) => ("since before", at),
+        Since::Always(at) => ("in every run since", at),
+    };
+    html! { " – " (words) " " (time(at, now)) " (" (brief_age(now.since(at))) ")" }
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 //! [`crate::text`]; maud escapes the rest.
 
 mod alerts;
+mod asked;
 mod banner;
 mod chart;
 mod difference;
 mod explorer;
+mod facts;
 mod failures;
 mod filters;
 mod fleet;

@@ -1,14 +1,14 @@
 //! The first page: one sentence, what is wrong with the prober, and a row for each scenario.
 
 use maud::{Markup, html};
-use model::time::Timestamp;
 use slo::standing::Standing;
 
 use super::banner::{self, Banner};
 use super::layout::{self, Frame, Refresh};
-use super::{filters, mark, promise};
+use super::mark::{self, legend, since_words};
+use super::{filters, promise};
 use crate::sources::ScenarioCard;
-use crate::state::{Cell, Since, State};
+use crate::state::State;
 use crate::text::{NAME_MAX, SENTENCE_MAX, brief_age, count, encoded, moment, run_path, time, user};
 use crate::view::{BrokenPromise, JointRow, Overview, Row, StateCounts};
 
@@ -104,16 +104,6 @@ fn broken(promise: &BrokenPromise, view: &Overview) -> Markup {
             @if let Some(since) = promise.since { (since_words(since, view.now)) }
         }
     }
-}
-
-/// ` – since 02:51:07 (12 min)`.
-pub(super) fn since_words(since: Since, now: Timestamp) -> Markup {
-    let (words, at) = match since {
-        Since::Slot(at) => ("since", at),
-        Since::Before(at) => ("since before", at),
-        Since::Always(at) => ("in every run since", at),
-    };
-    html! { " – " (words) " " (time(at, now)) " (" (brief_age(now.since(at))) ")" }
 }
 
 pub(super) fn scenario_link(card: &ScenarioCard) -> String {
@@ -223,18 +213,6 @@ fn joint(view: &Overview) -> Markup {
                     td.owner data-label="owner" { (user(&one.owner, NAME_MAX)) }
                 }
             } }
-        }
-    }
-}
-
-/// What the cells mean.
-pub(super) fn legend() -> Markup {
-    html! {
-        p.legend {
-            @for cell in Cell::SEEN {
-                span { svg.cell viewBox="0 0 6 18" aria-hidden="true" { use href=(format!("#{}", cell.letter())) {} } (cell.word()) }
-            }
-            span { svg.cell viewBox="0 0 6 18" aria-hidden="true" {} "gap: no slot" }
         }
     }
 }

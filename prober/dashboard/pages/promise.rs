@@ -7,8 +7,8 @@ use maud::{Markup, PreEscaped, html};
 use model::time::Timestamp;
 use slo::standing::Standing;
 
+use super::facts::link;
 use super::layout::{self, Frame};
-use super::scenario::link;
 use crate::text::{NAME_MAX, SENTENCE_MAX, age, brief_age, encoded, time, user};
 use crate::view;
 

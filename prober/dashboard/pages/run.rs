@@ -6,8 +6,8 @@ use model::step::{AssertionRecord, Message, StepRecord};
 use model::time::Timestamp;
 
 use super::difference::{self, shown};
+use super::facts::{facts, freshness, link, tags};
 use super::layout::{self, Frame};
-use super::scenario::{facts, freshness, link, tags};
 use super::{mark, waterfall};
 use crate::sources::place;
 use crate::text::{BLOCK_MAX, NAME_MAX, SENTENCE_MAX, age, clean, duration, encoded, run_path, time, user};

@@ -3,21 +3,20 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
-use model::event::{SliEvent, Trigger};
-use model::outcome::Mark;
+use model::event::SliEvent;
 use model::time::Timestamp;
 use store::StreamAccount;
 
+use super::asked::address;
 use super::banner::{self, Banner};
+use super::facts::{facts, freshness, link, tags};
 use super::layout::{self, Frame, Refresh};
-use super::overview::{legend, since_words};
-use super::{chart, failures, mark, promise, run, source, waterfall};
+use super::mark::{self, legend, since_words};
+use super::{chart, failures, promise, run, source, waterfall};
 use crate::sources::{ScenarioCard, place};
-use crate::text::{
-    NAME_MAX, SENTENCE_MAX, age, brief_age, duration, encoded, moment, run_path, time, user, web_address,
-};
+use crate::text::{NAME_MAX, SENTENCE_MAX, age, duration, encoded, moment, run_path, time, user};
 use crate::view::series::SPANS;
-use crate::view::{Asked, Listed, ScenarioView, StreamView};
+use crate::view::{Listed, ScenarioView, StreamView};
 
 /// The page.
 pub(crate) fn page(view: &ScenarioView, banners: &[Banner]) -> String {
@@ -55,28 +54,6 @@ pub(crate) fn page(view: &ScenarioView, banners: &[Banner]) -> String {
     let other = address(&view.asked, |asked| asked.refresh = !asked.refresh);
     let refresh = Some(Refresh { is_on: view.asked.refresh, other: &other });
     layout::page(&Frame { title, place: "/", project: &view.project, now: view.now, refresh }, &body)
-}
-
-/// The address of this page with a change.
-pub(super) fn address(asked: &Asked, change: impl FnOnce(&mut Asked)) -> String {
-    let mut asked = asked.clone();
-    change(&mut asked);
-    let mut parts = Vec::new();
-    if let Some(region) = &asked.region {
-        parts.push(format!("region={}", encoded(region)));
-    }
-    if asked.hours != Asked::HOURS {
-        parts.push(format!("hours={}", asked.hours));
-    }
-    if let Some(run) = &asked.run {
-        parts.push(format!("run={}", encoded(&run.id)));
-        parts.extend(run.at.map(|at| format!("at={}", at.as_millis())));
-    }
-    if !asked.refresh {
-        parts.push("refresh=off".to_owned());
-    }
-    let here = format!("/scenarios/{}", encoded(&asked.name));
-    if parts.is_empty() { here } else { format!("{here}?{}", parts.join("&")) }
 }
 
 fn head(card: &ScenarioCard) -> Markup {
@@ -130,51 +107,6 @@ fn spans(view: &ScenarioView) -> Markup {
                     }
                 }
             }
-        }
-    }
-}
-
-/// What the file says.
-pub(super) fn facts(card: &ScenarioCard) -> Markup {
-    html! {
-        dl.facts {
-            div { dt { "name" } dd { code { (user(&card.stream.scenario, NAME_MAX)) } } }
-            div { dt { "kind" } dd { (user(&card.kind, NAME_MAX)) } }
-            div { dt { "due" } dd { (user(&card.cadence, NAME_MAX)) } }
-            @if !card.owner.is_empty() { div { dt { "owner" } dd { (user(&card.owner, NAME_MAX)) } } }
-            @if !card.runbook.is_empty() { div { dt { "runbook" } dd { (link(&card.runbook)) } } }
-            @if !card.targets.is_empty() {
-                div { dt { "targets" } dd {
-                    @for target in card.targets.iter().take(8) { code { (user(target, 200)) } " " }
-                    @if card.targets.len() > 8 { "and " (card.targets.len() - 8) " more" }
-                } }
-            }
-            @if !card.labels.is_empty() {
-                div { dt { "labels" } dd {
-                    @for (name, value) in &card.labels { code { (user(&format!("{name}={value}"), NAME_MAX)) } " " }
-                } }
-            }
-            @if !card.was.is_empty() {
-                div { dt { "was" } dd {
-                    @for name in card.was.iter().take(8) { code { (user(name, NAME_MAX)) } " " }
-                } }
-            }
-            @if !card.path.is_empty() {
-                div { dt { "file" } dd { code {
-                    (user(&card.path, 300)) @if card.line > 0 { ":" (card.line) }
-                } } }
-            }
-            div { dt { "version" } dd { code { (user(&card.version, 40)) } } }
-        }
-    }
-}
-
-/// The address as a link if it may be one.
-pub(super) fn link(address: &str) -> Markup {
-    html! {
-        @match web_address(address) {
-            Some(target) => { a href=(target) rel="noreferrer noopener" { (user(address, 200)) } },
-            None => { (user(address, 200)) },
         }
     }
 }
@@ -273,35 +205,6 @@ fn what_happened(event: &SliEvent) -> Markup {
     }
 }
 
-/// The age of a value, also of one that lies in the future.
-pub(super) fn freshness(seconds: f64) -> String {
-    let span = std::time::Duration::try_from_secs_f64(seconds.abs()).unwrap_or(std::time::Duration::MAX);
-    if seconds < 0.0 { format!("{} in the future", brief_age(span)) } else { age(span) }
-}
-
-/// The marks of a run as words.
-pub(super) fn tags(event: &SliEvent) -> Markup {
-    html! {
-        @match event.trigger {
-                Trigger::Schedule => {}
-                Trigger::Manual => { span.tag { "by hand" } " " }
-                Trigger::Ci => { span.tag { "by a pipeline" } " " }
-            }
-        @for mark in &event.outcome.marks {
-            span.tag.warn {
-                @match mark {
-                    Mark::Flaky => { "flaky" },
-                    Mark::Warned => { "warned" },
-                    Mark::TeardownFailed => { "teardown failed" },
-                    Mark::Lagged => { "prober was busy" },
-                    Mark::Settled => { "held at first" },
-                    Mark::Unvouched => { "nobody vouches for the prober" },
-                }
-            } " "
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,12 +214,5 @@ mod tests {
         assert_eq!(share(3_600, 3_600), "100 %");
         assert_eq!(share(99_999, 100_000), "99.99 %");
         assert_eq!(share(0, 3), "0.00 %");
-    }
-
-    #[test]
-    fn ages_may_lie_in_the_future() {
-        assert_eq!(freshness(-90.0), "1 min in the future");
-        assert_eq!(freshness(90.4), "1 min 30 s");
-        assert_eq!(freshness(f64::NAN), age(std::time::Duration::MAX));
     }
 }

@@ -10,6 +10,7 @@ use model::time::Timestamp;
 
 use crate::answer::{html, refused, said};
 use crate::app::{App, Refusal};
+use crate::near;
 use crate::pages::{self, Banner};
 use crate::params;
 use crate::state::{Losses, State as StreamState};
@@ -117,8 +118,7 @@ fn no_such_scenario(app: &App, name: &str) -> Response {
     let catalogue = app.catalogue();
     let names: Vec<&str> = catalogue.cards.iter().map(|card| &*card.stream.scenario).collect();
     let what = format!("no scenario `{name}` is scheduled");
-    let help =
-        params::nearest(name, &names).map(|near| format!("did you mean `{near}`?")).unwrap_or_default();
+    let help = near::nearest(name, &names).map(|near| format!("did you mean `{near}`?")).unwrap_or_default();
     said(app, "/scenarios", (StatusCode::NOT_FOUND, &what, &help))
 }
 

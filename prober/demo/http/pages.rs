@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use http_body_util::Full;
 
 use super::Answer;
-use super::routes::page;
 use crate::faults::FAULTS;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:3rem auto;padding:0 1rem}\
@@ -53,4 +55,13 @@ fn html(title: &str, body: &str) -> Answer {
          <style>{STYLE}</style><body>{body}</body></html>\n"
     );
     page(StatusCode::OK, "text/html; charset=utf-8", text)
+}
+
+/// A page that is not to be cached.
+pub(super) fn page(status: StatusCode, content_type: &'static str, body: String) -> Answer {
+    let mut answer = Answer::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }

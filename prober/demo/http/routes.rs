@@ -2,18 +2,15 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use bytes::Bytes;
-use http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderName, LAST_MODIFIED, LOCATION,
-};
+use http::header::{ALLOW, AUTHORIZATION, COOKIE, HeaderName, LAST_MODIFIED, LOCATION};
 use http::header::{RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_body_util::Full;
 use model::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::counter::{Order, SKU_BYTES_MAX};
-use super::{Answer, Asked, Shop, pages};
+use super::pages::{self, page};
+use super::{Answer, Asked, Shop};
 use crate::faults::{EXPORT, FEED, FLAKY, MAINTENANCE, PAYMENT, SEARCH};
 
 /// How long a quick search and a slow one take.
@@ -67,15 +64,6 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Answer {
 
 fn answer_json(status: StatusCode, value: &Value) -> Answer {
     page(status, "application/json", value.to_string())
-}
-
-/// A page that is not to be cached.
-pub(super) fn page(status: StatusCode, content_type: &'static str, body: String) -> Answer {
-    let mut answer = Answer::new(Full::new(Bytes::from(body)));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }
 
 fn with(mut answer: Answer, name: impl Into<HeaderName>, value: &str) -> Answer {
