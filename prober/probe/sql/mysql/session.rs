@@ -23,6 +23,10 @@ const COLUMNS_MAX: u64 = 1000;
 /// The most packets of a sign-in.
 const SIGN_IN_MAX: usize = 10;
 
+/// How much later than ours the server's own limit ends a statement: one that it ends may look like one that came to
+/// its end, as `sleep` does, and who has gone away leaves nothing running.
+const LATER: Duration = Duration::from_secs(1);
+
 /// The first bytes of packets.
 const OK: u8 = 0x00;
 const MORE: u8 = 0x01;
@@ -122,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeted<S> {
         Ok((stream, InTls { greeting: self.greeting, number }))
     }
 
-    /// Signs in, and begins a read-only transaction whose statements end after `timeout`.
+    /// Signs in, and begins a read-only transaction whose statements the server ends soon after `timeout`.
     ///
     /// # Errors
     /// The server refused, or the connection broke.
@@ -142,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeted<S> {
         phases.enter(Phase::Wait);
         prove(&mut packets, (login.password, tls), phases).await?;
         let mut session = Session { packets };
-        let timeout_ms = timeout.as_millis().max(1);
+        let timeout_ms = (timeout + LATER).as_millis();
         let limit = if greeting.is_mariadb() {
             format!("SET SESSION max_statement_time = {}.{:03}", timeout_ms / 1000, timeout_ms % 1000)
         } else {
@@ -204,12 +208,21 @@ where
             MORE if rest == [3] => continue,
             // It wants the password itself, once.
             MORE if rest == [4] && tls => auth::clear(password),
-            MORE if rest == [4] => return Err(unsupported(CLEAR)),
+            MORE if rest == [4] => return Err(unproved()),
             _ => return Err(wrong()),
         };
         packets.write(&answer).await?;
     }
     Err(MyError::Wrong("its sign-in does not end".to_owned()))
+}
+
+/// Without TLS one cannot tell a wrong password from one that the server has not seen since it started.
+fn unproved() -> MyError {
+    MyError::Lacking(
+        "does not take the proof of the password, which is wrong or was not used there since the server started; \
+         the password itself is only sent in TLS: write ?ssl-mode=required behind the dsn"
+            .to_owned(),
+    )
 }
 
 fn unsupported(method: &str) -> MyError {

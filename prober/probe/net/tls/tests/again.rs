@@ -11,7 +11,7 @@ use rustls::AlertDescription;
 use testkit::pki::{Flaw, Identity, Pki, WEAK, Weak, weak};
 use testkit::scripted::{Move, Scripted, say};
 use testkit::servers::{
-    Doq, Dovecot, MariaDb, Nats, NatsSetup, OpenSsl, PassOn, Plaintext, Postgres, Python, Quic,
+    Doq, Dovecot, MySql, Nats, NatsSetup, OpenSsl, PassOn, Plaintext, Postgres, Python, Quic,
 };
 
 use crate::net::banner::Banner;
@@ -158,7 +158,7 @@ async fn the_way_to_it_is_gone_twice() {
     }
     let whole = identity.served_as(identity.chain.clone());
     let (mail, boxes) = (Plaintext::smtp(&whole), Dovecot::start(&whole));
-    let (postgres, mysql) = (Postgres::start_secured(&whole), MariaDb::start(Some(&whole)));
+    let (postgres, mysql) = (Postgres::start_secured(&whole), MySql::start_mariadb(Some(&whole)));
     let tls = |addr: SocketAddr, protocol: &str| {
         let port = addr.port();
         format!("tls: {{ address: \"localhost:{port}\", ca: {ca}, starttls: {protocol} }}")
