@@ -45,6 +45,16 @@ async fn pages_by_css() {
 }
 
 #[tokio::test]
+async fn numbers_of_many_digits() {
+    // What E104 tells to write.
+    let reply = || Reply::json(r#"{"id":12345678901234567890123,"share":0.12345678901234567891,"round":1e23}"#);
+    check(reply(), "json: { $.round: 100000000000000000000000 }", "ok").await;
+    check(reply(), "json: { $.id: \"12345678901234567890123\" }", "ok").await;
+    check(reply(), "json: { $.share: { equals: \"0.12345678901234567891\" } }", "ok").await;
+    check(reply(), "json: { $.id: \"12345678901234567890124\" }", "failed incorrect assert.json").await;
+}
+
+#[tokio::test]
 async fn bodies_by_json_schema() {
     let schema = "{ type: object, required: [status], properties: { status: { enum: [UP, DOWN] } } }";
     for (body, expected) in [
