@@ -223,7 +223,10 @@ async fn who_waits_in_vain_says_for_what_and_what_came() {
     let close = ("wait_close", Bound::Bool(true));
     for (keys, said) in [
         (vec![rounds(&[("a", "hi"), ("b", "^yes$")])], " for a message that matches `^yes$` (round 2)"),
-        (vec![rounds(&[("a", "^yes$")])], " for a message that matches `^yes$`; the last that came is \"hi\""),
+        (
+            vec![rounds(&[("a", "^yes$")])],
+            " for a message that matches `^yes$`; the last that came is \"hi\"",
+        ),
         (vec![("messages", Bound::Int(2))], " for message 2 of 2"),
         (vec![("messages", Bound::Int(1)), close], " for the server's close"),
     ] {

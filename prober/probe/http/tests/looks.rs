@@ -65,7 +65,8 @@ async fn json_in_other_letters_than_utf_8() {
 #[tokio::test]
 async fn numbers_of_many_digits() {
     // What E104 tells to write.
-    let reply = || Reply::json(r#"{"id":12345678901234567890123,"share":0.12345678901234567891,"round":1e23}"#);
+    let reply =
+        || Reply::json(r#"{"id":12345678901234567890123,"share":0.12345678901234567891,"round":1e23}"#);
     check(reply(), "json: { $.round: 100000000000000000000000 }", "ok").await;
     check(reply(), "json: { $.id: \"12345678901234567890123\" }", "ok").await;
     check(reply(), "json: { $.share: { equals: \"0.12345678901234567891\" } }", "ok").await;
