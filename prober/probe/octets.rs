@@ -113,6 +113,28 @@ impl Encoding {
         }
     }
 
+    /// The bytes that the author wrote under `key`; `None` if the report says why it stands for none.
+    pub(crate) fn bytes(self, given: &Spanned<String>, key: &str, report: &mut Report) -> Option<Vec<u8>> {
+        match self {
+            Self::Text => unescape(&given.value, given.span, report).map(String::into_bytes),
+            _ => self.read_or_report(&given.value, (key, given.span), report),
+        }
+    }
+
+    fn read_or_report(self, text: &str, (key, span): (&str, Span), report: &mut Report) -> Option<Vec<u8>> {
+        let why = match self.read(text) {
+            Ok(bytes) => return Some(bytes),
+            Err(why) => why,
+        };
+        let message = format!("`{key}` does not stand for bytes: {why}");
+        let help = match self {
+            Self::Hex => "write two digits a byte, like \"0d0a\"; `encoding` says how bytes are written",
+            _ => "write it like \"DQo=\"; `encoding` says how bytes are written",
+        };
+        report.push(Diagnostic::error("E137", span, message).help(help));
+        None
+    }
+
     /// The bytes that `text` stands for; escapes are replaced before.
     fn read(self, text: &str) -> Result<Vec<u8>, &'static str> {
         match self {
@@ -161,16 +183,8 @@ impl Payload {
             Encoding::Text => unescaped(given, report)?,
             _ => given.value.clone(),
         };
-        if let Some(Err(why)) = template.constant().map(|text| encoding.read(text)) {
-            let message = format!("`{key}` does not stand for bytes: {why}");
-            let help = match encoding {
-                Encoding::Hex => {
-                    "write two digits a byte, like \"0d0a\"; `encoding` says how bytes are written"
-                }
-                _ => "write it like \"DQo=\"; `encoding` says how bytes are written",
-            };
-            report.push(Diagnostic::error("E137", given.span, message).help(help));
-            return None;
+        if let Some(text) = template.constant() {
+            encoding.read_or_report(text, (key, given.span), report)?;
         }
         Some(Self { template, encoding })
     }
@@ -197,7 +211,7 @@ fn unescaped(given: &Spanned<Template>, report: &mut Report) -> Option<Template>
 }
 
 /// The text with its escapes replaced; `None` if the report says which is none.
-pub(crate) fn unescape(text: &str, span: Span, report: &mut Report) -> Option<String> {
+fn unescape(text: &str, span: Span, report: &mut Report) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {

@@ -13,7 +13,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose,
 };
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientCertVerifierBuilder, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
@@ -274,18 +274,30 @@ impl Identity {
 
     /// The same, and only for clients with a certificate that leads to the root of `clients`.
     pub fn server_config_asking(&self, speech: &Speech, clients: &Pki) -> Arc<ServerConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(clients.root()).expect("the root is well-formed");
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        self.server_config_of(speech, client_verifier(clients))
+    }
+
+    /// The same, and clients are asked for such a certificate, and let in without one.
+    pub fn server_config_hoping(&self, speech: &Speech, clients: &Pki) -> Arc<ServerConfig> {
+        self.server_config_of(speech, client_verifier(clients).allow_unauthenticated())
+    }
+
+    fn server_config_of(&self, speech: &Speech, clients: ClientCertVerifierBuilder) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&speech.versions)
             .expect("ring speaks these versions")
-            .with_client_cert_verifier(verifier.build().expect("there is a root to lead to"))
+            .with_client_cert_verifier(clients.build().expect("there is a root to lead to"))
             .with_single_cert(self.chain.clone(), self.key.clone_key())
             .expect("the key fits the leaf");
         config.alpn_protocols = alpn(speech);
         Arc::new(config)
     }
+}
+
+fn client_verifier(clients: &Pki) -> ClientCertVerifierBuilder {
+    let mut roots = RootCertStore::empty();
+    roots.add(clients.root()).expect("the root is well-formed");
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {

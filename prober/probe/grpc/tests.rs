@@ -1,9 +1,11 @@
 //! The kind `grpc` against grpcio's server, and against peers that are none.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::Read as _;
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use model::step::Phase;
+use rustls::{ServerConnection, StreamOwned};
 use scenario::fields::Bound;
 use scenario::source::{Span, Spanned};
 use scenario::value::{Reading, Selector, Value};
@@ -164,6 +166,33 @@ async fn verdicts_of_scenarios() {
     ] {
         let told = told(&judge(&format!("grpc: {{ address: \"{}\", {keys}", server.addr())).await);
         assert!(told.starts_with(expected), "{keys}\n{told}");
+    }
+}
+
+/// As gRPC's servers in C do without a certificate of the client.
+#[tokio::test]
+async fn who_asks_for_a_certificate_and_hangs_up_is_told() {
+    let pki = Pki::new();
+    let identity = pki.identity(&["127.0.0.1"], Flaw::None);
+    for (config, is_told) in [
+        (identity.server_config_hoping(&Speech::h2(), &pki), true),
+        (identity.server_config(&Speech::h2()), false),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let thread = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
+            tls.read_exact(&mut [0; 24]).unwrap();
+            tls.sock.shutdown(Shutdown::Write).unwrap();
+            drop(tls.sock.read_to_end(&mut Vec::new()));
+        });
+        let ca = ("ca", text(pki.root_file().to_str().unwrap()));
+        let trial = check(addr, vec![ca], PATIENCE).await;
+        assert_eq!(trial.failure(), "protocol grpc.protocol");
+        let said = "; it had asked for a certificate of the client and got none";
+        assert_eq!(trial.message().ends_with(said), is_told, "{}", trial.message());
+        thread.join().unwrap();
     }
 }
 

@@ -35,9 +35,29 @@ pub(super) fn text<'a>(bytes: Cow<'a, [u8]>, headers: &HeaderMap) -> Result<Cow<
     text.map(|text| Cow::Owned(text.into_owned())).ok_or_else(|| not_text(&format!("it is not {name}")))
 }
 
-/// The bytes without the mark of UTF-8, which JSON's readers may pass over (RFC 8259, section 8.1).
-pub(super) fn unmarked(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+/// The bytes for readers of JSON, without a mark: as they are if they are UTF-8 (RFC 8259, section 8.1), else the text that
+/// the mark or the answer's `Content-Type` makes of them, as clients read what older servers send.
+pub(super) fn in_utf8<'a>(bytes: Cow<'a, [u8]>, headers: &HeaderMap) -> Cow<'a, [u8]> {
+    if std::str::from_utf8(&bytes).is_ok_and(|text| !text.contains('\0')) {
+        return unmarked(bytes);
+    }
+    match text(Cow::Borrowed(&bytes), headers) {
+        Ok(text) => Cow::Owned(text.into_owned().into_bytes()),
+        Err(_) => unmarked(bytes),
+    }
+}
+
+fn unmarked(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let mark: &[u8] = b"\xEF\xBB\xBF";
+    match bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(bytes.strip_prefix(mark).unwrap_or(bytes)),
+        Cow::Owned(mut bytes) => {
+            if bytes.starts_with(mark) {
+                bytes.drain(..mark.len());
+            }
+            Cow::Owned(bytes)
+        }
+    }
 }
 
 fn told(headers: &HeaderMap, bytes: &[u8]) -> Result<&'static Encoding, String> {

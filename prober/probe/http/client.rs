@@ -98,7 +98,10 @@ impl Client {
         }
         // What comes first over HTTP/2 are settings, and no part of an answer.
         let begun = !connection.speaker.is_h2() && connection.marks.first_read().is_some();
-        let answer = answered.map_err(|error| fault::of_head(&error, begun, &connection.marks))?;
+        let answer = answered.map_err(|error| {
+            let failure = fault::of_head(&error, begun, &connection.marks);
+            trail.tls.iter().fold(failure, |failure, tls| tls.explain(failure))
+        })?;
         passed_on(through, answer.status())?;
         self.read(&mut connection, answer, &ready.method, trail).await?;
         Ok(Some(connection))

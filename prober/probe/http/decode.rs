@@ -53,7 +53,9 @@ impl Coding {
             transfer.pop_if(|name| name == "chunked");
             names.append(&mut transfer);
         }
-        let codings = names.iter().filter(|name| *name != "identity").map(|name| match name.as_str() {
+        // `none` is no registered name; servers write it, and browsers and curl take the body as it is.
+        let packed = names.iter().filter(|name| !matches!(name.as_str(), "identity" | "none"));
+        let codings = packed.map(|name| match name.as_str() {
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             "deflate" => Ok(Self::Deflate),
             "br" => Ok(Self::Brotli),

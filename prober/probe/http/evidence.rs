@@ -123,7 +123,7 @@ impl HttpEvidence {
     }
 
     fn json(&self, path: &serde_json_path::JsonPath) -> Reading<'_> {
-        let parsed = self.json.get_or_init(|| parse(&self.answer.body));
+        let parsed = self.json.get_or_init(|| parse(&self.answer));
         match parsed {
             Ok(json) => json.at(path),
             Err(why) => Reading::Unreadable(why.clone()),
@@ -133,7 +133,7 @@ impl HttpEvidence {
 
 impl HttpEvidence {
     fn fits(&self, shape: &Shape) -> Reading<'_> {
-        match self.json.get_or_init(|| parse(&self.answer.body)) {
+        match self.json.get_or_init(|| parse(&self.answer)) {
             Ok(json) => Reading::One(shape.look(json.tree(), self.answer.body.bytes().len())),
             Err(why) => Reading::Unreadable(why.clone()),
         }
@@ -162,7 +162,8 @@ impl HttpEvidence {
     }
 }
 
-fn parse(body: &Body) -> Result<Document, String> {
+fn parse(answer: &Answer) -> Result<Document, String> {
+    let body = &answer.body;
     if let Some(why) = body.trouble() {
         return Err(why.to_owned());
     }
@@ -170,7 +171,8 @@ fn parse(body: &Body) -> Result<Document, String> {
     if bytes.is_empty() {
         return Err("the body is empty".to_owned());
     }
-    Document::parse(charset::unmarked(&bytes)).map_err(|error| json::unreadable("body", &error))
+    let bytes = charset::in_utf8(bytes, &answer.headers);
+    Document::parse(&bytes).map_err(|error| json::unreadable("body", &error))
 }
 
 fn whole<'a>(body: &'a Body, value: impl FnOnce(Cow<'a, [u8]>) -> Value<'a>) -> Reading<'a> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Version};
 use model::address_text::ip_text;
 use model::attribute::Attributes;
-use model::outcome::cut;
+use model::outcome::{Failure, cut};
 use model::step::SHOWN_MAX;
 use rustls::ProtocolVersion;
 
@@ -34,6 +34,8 @@ pub(crate) struct TlsFacts {
     pub(super) error: Option<String>,
     /// Whether a certificate of the client was there to be shown, and the server did not ask for one.
     pub(super) client_unasked: bool,
+    /// Whether the server asked for a certificate of the client, who had none to show.
+    client_unknown: bool,
 }
 
 impl TlsFacts {
@@ -50,7 +52,19 @@ impl TlsFacts {
             leaf: shown.chain.first().and_then(|der| shared.certificate(der)),
             error: shown.defect().map(|failure| failure.message),
             client_unasked: shown.client_unasked,
+            client_unknown: shown.client_unknown,
         }
+    }
+
+    /// The failure of a request on this connection: some servers that want a certificate of the client, as gRPC's in C do,
+    /// close the connection without an alert.
+    pub(super) fn explain(&self, failure: Failure) -> Failure {
+        if !(self.client_unknown && failure.error_type == "http.truncated") {
+            return failure;
+        }
+        let message =
+            format!("{}; it had asked for a certificate of the client and got none", failure.message);
+        Failure::new(failure.class, failure.error_type, message)
     }
 
     /// Says it in attributes.

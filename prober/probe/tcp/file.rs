@@ -14,7 +14,7 @@ use super::run::{Reading, Round, Tcp};
 use crate::net::reach::Reach;
 use crate::net::shared::Net;
 use crate::net::{each, keys};
-use crate::octets::{self, Encoding, Payload, unescape};
+use crate::octets::{self, Encoding, Payload};
 use crate::rounds::{self, Said};
 
 /// The keys of the map form.
@@ -37,7 +37,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "read_until",
         value: KeyType::Text,
         need: Need::Optional,
-        doc: "The answer is read up to and with this text; the same escapes as in `send`.",
+        doc: "The answer is read up to and with this, written as in `send`.",
         example: "\"\\n\"",
     },
     Key {
@@ -129,7 +129,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
 fn single(fields: &mut Fields, encoding: Encoding, report: &mut Report) -> Option<Round> {
     let send = fields.template("send");
     let send = send.map(|given| Payload::new(&given, encoding, "send", report).ok_or(())).transpose();
-    let until = fields.text("read_until").map(|given| marker(&given, report).ok_or(())).transpose();
+    let until = fields.text("read_until").map(|given| marker(&given, encoding, report).ok_or(())).transpose();
     let read = fields.bool("read");
     let (send, until) = (send.ok()?, until.ok()?);
     if let (Some(read), Some(_)) = (&read, &until)
@@ -163,11 +163,11 @@ fn conversation(
     Some(rounds.into_iter().map(round).collect())
 }
 
-fn marker(given: &Spanned<String>, report: &mut Report) -> Option<String> {
-    let text = unescape(&given.value, given.span, report)?;
-    if text.is_empty() {
+fn marker(given: &Spanned<String>, encoding: Encoding, report: &mut Report) -> Option<Vec<u8>> {
+    let bytes = encoding.bytes(given, "read_until", report)?;
+    if bytes.is_empty() {
         report.push(Diagnostic::error("E104", given.span, "`read_until` is empty"));
         return None;
     }
-    Some(text)
+    Some(bytes)
 }

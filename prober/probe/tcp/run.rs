@@ -56,8 +56,8 @@ pub(super) struct Round {
 pub(super) enum Reading {
     /// Nothing.
     Nothing,
-    /// Up to and with this text.
-    Until(Box<str>),
+    /// Up to and with these bytes.
+    Until(Box<[u8]>),
     /// Until the server pauses.
     UntilQuiet,
     /// Until this matches.
@@ -207,12 +207,13 @@ impl Conversation<'_> {
             Reading::UntilQuiet => self.until_quiet(stream).await,
             Reading::Until(marker) => {
                 let mut seen = 0;
+                let shown = step.encoding.quote(marker);
                 loop {
-                    if let Some(end) = self.heard.found(marker.as_bytes(), seen) {
+                    if let Some(end) = self.heard.found(marker, seen) {
                         return Ok(end);
                     }
                     seen = self.heard.round().len();
-                    self.more(stream, || format!("sent {marker:?}"), || format!("send {marker:?}")).await?;
+                    self.more(stream, || format!("sent {shown}"), || format!("send {shown}")).await?;
                 }
             }
             Reading::Matching(wanted) => loop {
@@ -271,15 +272,17 @@ impl Conversation<'_> {
     fn timed_out(&self, deadline: Instant) -> Failure {
         let failure = fault::timed_out(&self.phases, deadline);
         let index = self.hops.len();
-        let Some(Reading::Matching(wanted)) = self.step.rounds.get(index).map(|round| &round.reading) else {
-            return failure;
+        let wanted = match self.step.rounds.get(index).map(|round| &round.reading) {
+            Some(Reading::Matching(wanted)) => format!("`{}`", wanted.as_str()),
+            Some(Reading::Until(marker)) => self.step.encoding.quote(marker),
+            _ => return failure,
         };
         let said = match self.heard.round() {
             [] => String::new(),
             bytes => format!("; so far came {}", self.step.encoding.quote(bytes)),
         };
         let place = self.step.place(index);
-        let message = format!("{} for `{}`{place}{said}", failure.message, wanted.as_str());
+        let message = format!("{} for {wanted}{place}{said}", failure.message);
         Failure::new(failure.class, failure.error_type, message)
     }
 

@@ -74,6 +74,32 @@ async fn a_banner_is_read_up_to_its_end() {
 }
 
 #[tokio::test]
+async fn what_ends_an_answer_is_written_as_encoding_says() {
+    let answer = || {
+        server(|mut stream| {
+            stream.write_all(b"\x20\x02\x00\x05 and more").unwrap();
+            until_closed(&stream);
+        })
+    };
+    for (encoding, until, shown) in [("hex", "20 02 00 05", "20020005"), ("base64", "AAU=", "IAIABQ==")] {
+        let (addr, thread) = answer();
+        let keys = vec![("encoding", Bound::Choice(encoding)), ("read_until", text(until))];
+        let trial = talk(addr, keys, PATIENCE).await;
+        assert_eq!(trial.value("response"), Value::Text(shown.into()));
+        drop(trial);
+        thread.join().unwrap();
+    }
+    let (addr, thread) = answer();
+    let keys = vec![("encoding", Bound::Choice("hex")), ("read_until", text("ffff"))];
+    let trial = talk(addr, keys, Duration::from_secs(1)).await;
+    assert_eq!(trial.failure(), "timeout timeout");
+    let said = " for \"ffff\"; so far came \"2002000520616e64206d6f7265\"";
+    assert!(trial.message().ends_with(said), "{}", trial.message());
+    drop(trial);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
 async fn what_is_sent_arrives_and_is_answered() {
     let (addr, thread) = server(|mut stream| {
         let mut asked = [0; 6];
@@ -196,14 +222,14 @@ async fn the_example_of_an_exchange_passes() {
 #[tokio::test]
 async fn silence_ends_at_the_deadline() {
     let target = Hostile::start(Fault::HalfOpen);
-    for keys in [
-        vec![("read_until", text("\\n"))],
-        vec![("read", Bound::Bool(true))],
-        vec![("send", template("hello"))],
+    for (keys, what) in [
+        (vec![("read_until", text("\\n"))], " for \"\\n\""),
+        (vec![("read", Bound::Bool(true))], ""),
+        (vec![("send", template("hello"))], ""),
     ] {
         let trial = until_in(Phase::Wait, async |limit| talk(target.addr(), keys.clone(), limit).await).await;
         assert_eq!(trial.failure(), "timeout timeout");
-        assert_eq!(trial.message(), format!("still waiting for the answer after {:?}", trial.limit));
+        assert_eq!(trial.message(), format!("still waiting for the answer after {:?}{what}", trial.limit));
         assert_eq!(trial.last_phase(), Some(Phase::Wait));
         trial.ended_in_time();
     }
@@ -412,8 +438,12 @@ fn mistakes_in_the_file() {
         ["E104: a round says what is sent, what is expected, or both"]
     );
     assert_eq!(
-        check(vec![address, ("encoding", Bound::Choice("hex")), ("send", template("0"))]),
+        check(vec![address.clone(), ("encoding", Bound::Choice("hex")), ("send", template("0"))]),
         ["E137: `send` does not stand for bytes: it is not pairs of hexadecimal digits"]
+    );
+    assert_eq!(
+        check(vec![address, ("encoding", Bound::Choice("hex")), ("read_until", text("\\n"))]),
+        ["E137: `read_until` does not stand for bytes: it is not pairs of hexadecimal digits"]
     );
 }
 

@@ -2,11 +2,12 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::header::HeaderName;
 use model::address_text::ip_text;
 use model::attribute::Attributes;
-use model::outcome::Failure;
+use model::outcome::{Failure, FailureClass};
 use model::probe::{BoxFuture, Detail};
 use model::step::{Hop, Phase};
 use regex::bytes::Regex;
@@ -85,6 +86,8 @@ struct Run<'a> {
     attributes: Attributes,
     opened: Option<Opened>,
     heard: Heard,
+    /// The round in progress, and with which message it begins.
+    round: Option<(usize, usize)>,
 }
 
 impl Action<Net> for WebSocket {
@@ -134,11 +137,13 @@ impl WebSocket {
             attributes,
             opened: None,
             heard: Heard::default(),
+            round: None,
         };
-        let done = within(context.deadline, run.hold(shared, (&target, opening), context)).await;
-        let failure = match done {
+        let mut talk = None;
+        let held = run.hold(shared, (&target, opening), &mut talk, context);
+        let failure = match within(context.deadline, held).await {
             Some(done) => done.err(),
-            None => Some(timed_out(&run.phases, context.deadline)),
+            None => Some(run.timed_out(talk.as_ref(), context.deadline)),
         };
         run.conclude(failure)
     }
@@ -166,6 +171,7 @@ impl Run<'_> {
         &mut self,
         shared: &Arc<Shared>,
         (target, opening): (&Target, Opening),
+        talk: &mut Option<Talk>,
         context: &StepContext<'_>,
     ) -> Result<(), Failure> {
         let marks = Arc::new(Marks::new());
@@ -175,12 +181,13 @@ impl Run<'_> {
         let (wire, read, opened) = opening.open(wire, offered, &mut self.phases).await?;
         self.opened = Some(opened);
         self.end_hop(None);
-        let mut talk = Talk::new(wire, &read, (marks, self.step.encoding, self.step.message_bytes_max)).await;
-        let talked = self.talk(&mut talk).await;
+        let bounds = (marks, self.step.encoding, self.step.message_bytes_max);
+        let talk = talk.insert(Talk::new(wire, &read, bounds).await);
+        let talked = self.talk(talk).await;
         if talked.is_ok() && !self.step.wait_close {
             talk.close(context.deadline).await;
         }
-        self.heard = talk.heard;
+        self.heard = std::mem::take(&mut talk.heard);
         talked
     }
 
@@ -203,6 +210,7 @@ impl Run<'_> {
             if quiet && !(last && self.step.wait_close) {
                 continue;
             }
+            self.round = Some((index, from));
             let done = self.round(index, from, talk).await;
             if done.is_ok() && last && self.step.wait_close {
                 talk.until_closed().await?;
@@ -226,6 +234,31 @@ impl Run<'_> {
             None => self.phases.enter(Phase::Wait),
         }
         talk.hear(&round.until, from, &mut self.phases).await
+    }
+
+    /// The failure of a run that took too long: in a round with what was waited for, and what came in place of it.
+    fn timed_out(&self, talk: Option<&Talk>, deadline: Instant) -> Failure {
+        let failure = timed_out(&self.phases, deadline);
+        let (Some(talk), Some((index, from))) = (talk, self.round) else { return failure };
+        let listens = matches!(self.phases.current(), Some(Phase::Wait | Phase::Receive));
+        if !listens || failure.class != FailureClass::Timeout {
+            return failure;
+        }
+        let came = &talk.heard.messages[from..];
+        let wanted = match &self.step.rounds[index].until {
+            Until::Match(wanted) if self.hops.len() <= index + 1 => {
+                let said = came.last().map_or_else(String::new, |last| {
+                    format!("; the last that came is {}", self.step.encoding.quote(last))
+                });
+                format!("a message that matches `{}`{}{said}", wanted.as_str(), self.step.place(index))
+            }
+            Until::Count(count) if came.len() < *count => {
+                format!("message {} of {count}{}", came.len() + 1, self.step.place(index))
+            }
+            _ => "the server's close".to_owned(),
+        };
+        let message = format!("{} for {wanted}", failure.message);
+        Failure::new(failure.class, failure.error_type, message)
     }
 
     /// Ends the hop in progress: the handshake, or a round with what was heard in it.

@@ -212,9 +212,34 @@ async fn silence_ends_at_the_deadline() {
     let trial = open(url(addr), vec![("messages", Bound::Int(1))], LIMIT).await;
     assert_eq!(trial.failure(), "timeout timeout");
     assert_eq!((trial.outcome.hops.len(), trial.phases(1)), (2, vec![Phase::Wait]));
+    assert!(trial.message().ends_with(" for message 1 of 1"), "{}", trial.message());
     trial.ended_in_time();
     drop(trial);
     thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_says_for_what_and_what_came() {
+    let close = ("wait_close", Bound::Bool(true));
+    for (keys, said) in [
+        (vec![rounds(&[("a", "hi"), ("b", "^yes$")])], " for a message that matches `^yes$` (round 2)"),
+        (
+            vec![rounds(&[("a", "^yes$")])],
+            " for a message that matches `^yes$`; the last that came is \"hi\"",
+        ),
+        (vec![("messages", Bound::Int(2))], " for message 2 of 2"),
+        (vec![("messages", Bound::Int(1)), close], " for the server's close"),
+    ] {
+        let (addr, thread) = opened(|mut stream| {
+            stream.write_all(b"\x81\x02hi").unwrap();
+            drop(stream.read_to_end(&mut Vec::new()));
+        });
+        let trial = open(url(addr), keys, LIMIT).await;
+        assert_eq!(trial.failure(), "timeout timeout");
+        assert!(trial.message().ends_with(said), "{}", trial.message());
+        drop(trial);
+        thread.join().unwrap();
+    }
 }
 
 /// A ping with 256 bytes in it, of which a control frame has 125 at most.

@@ -280,6 +280,12 @@ fn seconds_of_time(text: &str) -> Option<u64> {
     }
 }
 
+fn too_large(near: f64, text: &str, span: Span) -> Diagnostic {
+    Diagnostic::error("E104", span, "this whole number is too large to be kept exactly")
+        .help(format!("put it in quotes: \"{text}\" is a text, and equals a number with the same digits"))
+        .help(format!("in a body that is sent, write {near:e}, to which most programs round it"))
+}
+
 /// The scalar as a JSON value.
 pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Diagnostic> {
     Ok(match scalar.kind {
@@ -291,20 +297,16 @@ pub(crate) fn json(scalar: &Scalar, span: Span) -> Result<serde_json::Value, Dia
         }
         ScalarKind::Float(near) if is_whole(&scalar.text) => {
             no_leading_zero(scalar, span)?;
-            let number = scalar.text.parse::<u64>().map_err(|_| {
-                Diagnostic::error("E104", span, "this whole number is too large to be kept exactly")
-                    .help(format!("write {near:e}: JSON's numbers are rounded so, too"))
-                    .help(format!(
-                        "for a text, or an SQL numeric digit by digit, put it in quotes: \"{}\"",
-                        scalar.text
-                    ))
-            })?;
-            number.into()
+            match scalar.text.parse::<u64>() {
+                Ok(number) => number.into(),
+                Err(_) if decimal::is_kept(&scalar.text) => near.into(),
+                Err(_) => return Err(too_large(near, &scalar.text, span)),
+            }
         }
         ScalarKind::Float(number) if number.is_finite() && !decimal::is_kept(&scalar.text) => {
             let message = "this number has more digits than can be kept exactly";
             return Err(Diagnostic::error("E104", span, message).help(format!(
-                "write {number}; an SQL numeric is compared digit by digit in quotes: equals: \"{}\"",
+                "write {number}, or to compare digit by digit, put it in quotes: equals: \"{}\"",
                 scalar.text
             )));
         }

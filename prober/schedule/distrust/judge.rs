@@ -85,6 +85,8 @@ fn is_of_dates(error_type: &str, step: Option<&StepRecord>) -> bool {
         | "assert.ocsp_expires_in"
         | "assert.clock_offset" => true,
         "assert.ocsp" => says("prober.tls.ocsp", &["expired"]),
+        // Requests that are signed carry the prober's time.
+        "403" => says("aws.error_code", &["RequestTimeTooSkewed"]),
         "dns.bogus" | "assert.dnssec" | "assert.dnssec.reason" => {
             says("prober.dns.dnssec.reason", &["signature_expired", "signature_not_yet_valid"])
         }
@@ -248,6 +250,7 @@ mod tests {
     fn what_compares_a_date_with_the_clock_rests_on_it() {
         const DNSSEC: &str = "prober.dns.dnssec.reason";
         const OCSP: &str = "prober.tls.ocsp";
+        const AWS: &str = "aws.error_code";
         for (error_type, said, dates) in [
             ("assert.clock_offset", None, true),
             ("assert.path_expires_in", None, true),
@@ -255,6 +258,8 @@ mod tests {
             ("assert.ocsp_expires_in", None, true),
             ("assert.ocsp", Some((OCSP, "expired")), true),
             ("assert.ocsp", Some((OCSP, "none")), false),
+            ("403", Some((AWS, "RequestTimeTooSkewed")), true),
+            ("403", Some((AWS, "AccessDenied")), false),
             ("dns.bogus", Some((DNSSEC, "signature_expired")), true),
             ("dns.bogus", Some((DNSSEC, "signature_not_yet_valid")), true),
             ("dns.bogus", Some((DNSSEC, "no_signature")), false),

@@ -263,6 +263,11 @@ async fn what_unpacks_to_too_much_is_cut_or_an_attack() {
             assert!(why(&trial).contains(trouble), "{}", why(&trial));
         }
     }
+    for header in ["identity", "none"] {
+        server.on("/plain", Reply::ok("abc").header("content-encoding", header));
+        let trial = trial::run(&KIND, get(server.url("/plain")), &trial::shared(), trial::PATIENCE).await;
+        assert_eq!(trial.value("body"), Value::Text("abc".into()), "{header}");
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,35 @@ async fn pages_by_css() {
 }
 
 #[tokio::test]
+async fn json_in_other_letters_than_utf_8() {
+    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let marked = [b"\xFF\xFE".to_vec(), utf_16("{\"a\":\"ü\"}")].concat();
+    for (kind, bytes) in [
+        ("application/json;charset=ISO-8859-1", b"{\"a\":\"\xFC\"}".to_vec()),
+        ("application/json; charset=utf-16le", utf_16("{\"a\":\"ü\"}")),
+        ("application/json", marked),
+        ("application/json; charset=latin1", "{\"a\":\"ü\"}".into()),
+        ("application/json; charset=none", "\u{FEFF}{\"a\":\"ü\"}".into()),
+    ] {
+        let reply = Reply::ok(bytes).header("content-type", kind);
+        check(reply, "json: { $.a: ü }, json_schema: { required: [a] }", "ok").await;
+    }
+    let said = "failed incorrect assert.json: json $.a cannot be looked at: the body is not JSON";
+    check(Reply::ok(b"{\"a\":\"\xFC\"}".to_vec()), "json: { $.a: ü }", said).await;
+}
+
+#[tokio::test]
+async fn numbers_of_many_digits() {
+    // What E104 tells to write.
+    let reply =
+        || Reply::json(r#"{"id":12345678901234567890123,"share":0.12345678901234567891,"round":1e23}"#);
+    check(reply(), "json: { $.round: 100000000000000000000000 }", "ok").await;
+    check(reply(), "json: { $.id: \"12345678901234567890123\" }", "ok").await;
+    check(reply(), "json: { $.share: { equals: \"0.12345678901234567891\" } }", "ok").await;
+    check(reply(), "json: { $.id: \"12345678901234567890124\" }", "failed incorrect assert.json").await;
+}
+
+#[tokio::test]
 async fn bodies_by_json_schema() {
     let schema = "{ type: object, required: [status], properties: { status: { enum: [UP, DOWN] } } }";
     for (body, expected) in [

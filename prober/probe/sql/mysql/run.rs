@@ -71,7 +71,9 @@ impl Conversation<'_> {
                 let message = format!("{dsn}: {}", failure.message);
                 Failure::new(failure.class, failure.error_type, message)
             }
-            MyError::Refused(refusal) if TOO_LONG.contains(&refusal.number) => self.timed_out(),
+            MyError::Refused(refusal) if TOO_LONG.contains(&refusal.number) && self.is_at_its_end() => {
+                self.timed_out()
+            }
             MyError::Refused(Refusal { number, state, message }) => {
                 let message = format!("{dsn}: {message} (SQLSTATE {state}, error {number})");
                 Failure::new(FailureClass::Protocol, format!("sql.{}", word(&state)), message)

@@ -175,6 +175,9 @@ async fn refusals_are_data(database: &MySql) {
         let trial = ask(database, query).await;
         assert_eq!(trial.failure(), failure, "{query}: {}", trial.message());
     }
+    // A limit of the query's own, long before its time is over.
+    let trial = ask(database, "set statement max_statement_time = 0.1 for select sleep(30)").await;
+    assert_eq!(trial.failure(), "protocol sql.70100", "{}", trial.message());
     let dsn = database.url("reader").replace("/shop", "/nowhere");
     let trial = ask_at(&dsn, "select 1", Vec::new(), PATIENCE).await;
     assert_eq!(trial.failure(), "protocol sql.42000");
