@@ -146,6 +146,19 @@ fn what_cannot_be_written_to_standard_output_is_said() {
 }
 
 #[test]
+fn a_variable_of_the_environment_that_is_empty_is_none() {
+    let (_server, mut project) = shop();
+    for name in ["PROBER_PROJECT", "PROBER_DATA", "PROBER_LISTEN", "PROBER_ID"] {
+        project.env(name, "");
+    }
+    assert_eq!(project.prober(&["list"]).code, Some(0));
+    let config = project.prober(&["config"]);
+    assert_eq!(config.code, Some(0), "{config:?}");
+    assert!(config.out.contains("127.0.0.1:9899"), "{config:?}");
+    assert_eq!(project.prober(&["events", "--data", ""]).code, Some(2), "who types it has to say what");
+}
+
+#[test]
 fn colours_go_only_where_somebody_wants_them() {
     let (_server, mut project) = shop();
     let coloured = |project: &Project, args: &[&str]| {
