@@ -280,6 +280,30 @@ fn a_full_disk_stops_nobody_and_heals() {
     assert_eq!(api.json("/api/v1/account?until=3s")["violations"], 0);
 }
 
+#[test]
+fn a_limit_on_the_size_of_files_stops_nobody_and_heals() {
+    let server = Server::start();
+    server.on("/", Reply::ok("x"));
+    let project =
+        Project::with("", &[("shop", format!("every: 1s\ntimeout: 900ms\nhttp: {}", server.url("/")))]);
+    let serving = project.serve();
+    let api = serving.api();
+    let limit = |bytes: &str| {
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", &serving.pid().to_string(), &format!("--fsize={bytes}:unlimited")]);
+        assert!(command.status().unwrap().success());
+    };
+    api.until_events("verdict=good", 2);
+    limit("4096");
+    wait::until_blocking("the prober to say so", WITHIN, || !writes(api));
+    let before = server.requests();
+    wait::until_blocking("runs meanwhile", WITHIN, || server.requests() > before + 2);
+    limit("unlimited");
+    wait::until_blocking("the store to write again", WITHIN, || writes(api));
+    assert_eq!(api.json("/api/v1/account?until=3s")["violations"], 0);
+    assert!(api.events("verdict=missed").is_empty(), "nothing was missed for it");
+}
+
 /// Fills the file system that `path` is on, to the last byte.
 fn fill(path: &Path) {
     use std::io::Write as _;

@@ -8,6 +8,9 @@ pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// Nobody waits for it: that it is handled keeps a file that may not grow (`LimitFSIZE=`) an error of that file, where
+    /// the kernel would end the program.
+    _file_size: Signal,
 }
 
 /// What a signal asks for.
@@ -26,6 +29,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 

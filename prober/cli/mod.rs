@@ -53,7 +53,7 @@ use out::Out;
 
 /// Parses the arguments and calls the command.
 pub(crate) fn main() -> ExitCode {
-    let parsed = Cli::command()
+    let parsed = empty_is_unset(Cli::command())
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
     let (cli, matches) = match parsed {
@@ -80,6 +80,16 @@ pub(crate) fn main() -> ExitCode {
         _ => exit,
     };
     ExitCode::from(exit as u8)
+}
+
+/// The command without the variables of the environment that are set and empty, as `PROBER_DATA=${DATA:-}` of a compose
+/// file makes them: whoever typed no `--data` is not told that it wants a value.
+fn empty_is_unset(command: clap::Command) -> clap::Command {
+    let without = |argument: clap::Arg| {
+        let empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        if empty { argument.env(None) } else { argument }
+    };
+    command.mut_args(without).mut_subcommands(empty_is_unset)
 }
 
 /// Whoever gives `events` a condition as a flag is told how it is written.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use probe::Net;
 use scenario::compile::Compiled;
-use scenario::diagnostic::Severity;
+use scenario::diagnostic::{Diagnostic, Severity};
 use scenario::slo::looks_like_slo_file;
 
 use super::args::{Global, Validate};
@@ -38,7 +38,11 @@ pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Ex
     let (format, any) = (args.output.format, !compiled.diagnostics.is_empty());
     // For people, mistakes are diagnostics and go where those go.
     if format == Format::HUMAN && any {
-        out.complain((format.mistakes)(&mistakes(out.colour_errors)).trim_end());
+        let diagnostics = &for_people(&compiled.diagnostics, out);
+        if !diagnostics.is_empty() {
+            let mistakes = Mistakes { diagnostics, ..mistakes(out.colour_errors) };
+            out.complain((format.mistakes)(&mistakes).trim_end());
+        }
     } else if format != Format::HUMAN || !out.quiet {
         out.raw((format.mistakes)(&mistakes(out.colour)).as_bytes());
     }
@@ -48,6 +52,14 @@ pub(crate) fn validate(global: &Global, args: &Validate, out: &Out) -> Result<Ex
     }
     reports.write(|format| (format.mistakes)(&mistakes(false)))?;
     Ok(if mistakes(false).any_error() { Exit::File } else { Exit::Good })
+}
+
+/// Only errors if the caller is quiet; what hides a secret in a line goes along, whatever it is.
+fn for_people(all: &[Diagnostic], out: &Out) -> Vec<Diagnostic> {
+    let is_error = |one: &Diagnostic| one.severity == Severity::Error;
+    let any_error = all.iter().any(is_error);
+    let is_wanted = |one: &&Diagnostic| !out.quiet || any_error && (is_error(one) || one.masked);
+    all.iter().filter(is_wanted).cloned().collect()
 }
 
 /// A path; `-` is standard input, by the name that the system has for it.

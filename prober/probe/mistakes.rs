@@ -52,6 +52,32 @@ fn what_is_not_read_is_not_shown() {
     check("http: { url: 'https://a.example/', follow: 0 }\nexpect: { expires_in: { gt: 2d } }", &[]);
 }
 
+/// Not one after the other, each when the one before is right.
+#[test]
+fn a_wrong_target_does_not_hide_what_is_wrong_beside_it() {
+    let reference = "E202 define it under `vars` in prober.yaml, in the scenario, or with --var";
+    check(
+        "http: { url: 'https://${vars.shop}/', method: post }",
+        &[reference, "E172 methods are written in capitals: POST"],
+    );
+    let found = compiled(
+        "name: a\naim: A.\nevery: 1m\ntls: { address: '${vars.shop}:443', min_version: TLS1.3, max_version: TLS1.2 }\n",
+    );
+    assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), ["E202", "E135"], "{found:?}");
+}
+
+#[test]
+fn other_tools_words_for_signing_in_are_told_what_signs_in_so() {
+    for (word, told) in
+        [("basic_auth", "auth: { basic: "), ("bearer_token", "auth: { bearer: "), ("oauth2", "`auth`")]
+    {
+        let found = compiled(&format!(
+            "name: a\naim: A.\nevery: 1m\nhttp: {{ url: 'https://a.example/', {word}: x }}\n"
+        ));
+        assert!(found.len() == 1 && found[0].label.contains(told), "{found:?}");
+    }
+}
+
 #[test]
 fn numbers_end_where_the_step_does() {
     let follow = "E310 write a larger `follow` under `http`, or expect less";

@@ -83,10 +83,11 @@ fn wrong(what: &str, name: &str, span: Span, rules: &str, fixed: &str) -> Diagno
         format!("`{shown}` cannot be the name of a {what}")
     };
     let problem = Diagnostic::error("E107", span, message).help(format!("a name has {rules}"));
-    if fixed.is_empty() {
-        problem
-    } else {
-        problem.help(format!("for people there is `title`; as a name, write {fixed}"))
+    match (fixed, what) {
+        ("", _) => problem,
+        // Nothing else has a title.
+        (_, "scenario") => problem.help(format!("for people there is `title`; as a name, write {fixed}")),
+        _ => problem.help(format!("write {fixed}")),
     }
 }
 

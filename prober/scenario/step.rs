@@ -221,7 +221,8 @@ impl<N> StepNode<'_, N> {
         report.push(problem.other(once, "nothing may be done twice here"));
     }
 
-    /// What is bound, and whether all of it is sound; `None` if something that must be there is not.
+    /// What is bound, and whether all of it is sound; `None` if something that must be there is not. What is there and
+    /// wrong has been told, and does not hide what is wrong beside it.
     fn fields(&self, binder: &mut Binder<'_, '_>) -> Option<(Fields, bool)> {
         let kind = self.kind;
         match (&self.body.value, kind.short) {
@@ -240,7 +241,7 @@ impl<N> StepNode<'_, N> {
                 let place = Place { elsewhere: &elsewhere, ..Place::under(kind.name) };
                 let (fields, sound) = binder.entries(self.body, self.at, kind.keys, &place);
                 let needed = kind.keys.iter().filter(|key| key.need == Need::Required);
-                let complete = needed.into_iter().all(|key| fields.has(key.name));
+                let complete = needed.into_iter().all(|key| self.body.get(key.name).is_some());
                 complete.then_some((fields, sound))
             }
             (NodeValue::Scalar(scalar), Some(short)) => {

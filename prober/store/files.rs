@@ -2,9 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+
+use crate::error::OpenError;
 
 /// Where everything lies under one data directory.
 #[derive(Clone, Debug)]
@@ -109,6 +112,11 @@ pub(crate) fn bytes_with_wal(path: &Path) -> u64 {
     size(path) + size(&with_suffix(path, "-wal"))
 }
 
+/// Device and number of the file at `path`; `None` if there is none.
+pub(crate) fn number(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
 /// Removes a database and what SQLite keeps beside it.
 pub(crate) fn remove_database(path: &Path) -> io::Result<()> {
     for suffix in ["", "-wal", "-shm"] {
@@ -132,6 +140,19 @@ pub(crate) enum LockError {
     /// Another process holds it; its id if it was readable.
     Held(String),
     Io(io::Error),
+}
+
+impl LockError {
+    /// What is said of it where `dir` was to be locked.
+    pub(crate) fn told_of(self, dir: &Path) -> OpenError {
+        match self {
+            Self::Held(id) => {
+                let holder = if id.is_empty() { id } else { format!(" (process {id})") };
+                OpenError::Locked { dir: dir.to_owned(), holder }
+            }
+            Self::Io(error) => OpenError::io(&dir.join("lock"), error),
+        }
+    }
 }
 
 impl DirectoryLock {
@@ -159,6 +180,15 @@ impl DirectoryLock {
         let _ = file.rewind();
         let _ = writeln!(file, "{}", std::process::id());
         Ok(Self { file })
+    }
+
+    /// Takes the directory again if the locked file is no longer in it: whoever removed that may have let another in.
+    pub(crate) fn renew(&mut self, dir: &Path) -> Result<(), LockError> {
+        let held = self.file.metadata().map_err(LockError::Io)?;
+        if number(&dir.join("lock")) != Some((held.dev(), held.ino())) {
+            *self = Self::take(dir)?;
+        }
+        Ok(())
     }
 }
 

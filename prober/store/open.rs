@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use crate::append::Tail;
 use crate::epochs::Epochs;
 use crate::error::OpenError;
-use crate::files::{self, DirectoryLock, Files, LockError, PartName};
+use crate::files::{self, DirectoryLock, Files, PartName};
 use crate::folded;
 use crate::heads::Heads;
 use crate::intents;
@@ -50,7 +50,7 @@ impl Store {
         config.dir = prepare_directory(&config.dir)?;
         config.fit_disk();
         let files = Files { dir: config.dir.clone() };
-        let lock = lock_directory(&files.dir)?;
+        let lock = DirectoryLock::take(&files.dir).map_err(|error| error.told_of(&files.dir))?;
         files.remove_unfinished().map_err(|error| OpenError::io(&files.dir, error))?;
         let meta = Meta::open(&files, &LATER)?;
         let names = known_parts(&files)?;
@@ -80,7 +80,7 @@ impl Store {
             config,
             files,
             meta,
-            _lock: lock,
+            lock: Mutex::new(lock),
         });
         let (queue, records) = mpsc::channel(shared.config.queue_records.max(1));
         let store = Self { shared: Arc::clone(&shared) };
@@ -101,16 +101,6 @@ fn prepare_directory(dir: &Path) -> Result<PathBuf, OpenError> {
     let events = dir.join("events");
     fs::create_dir_all(&events).map_err(|error| OpenError::io(&events, error))?;
     fs::canonicalize(dir).map_err(|error| OpenError::io(dir, error))
-}
-
-fn lock_directory(dir: &Path) -> Result<DirectoryLock, OpenError> {
-    DirectoryLock::take(dir).map_err(|error| match error {
-        LockError::Held(id) => {
-            let holder = if id.is_empty() { id } else { format!(" (process {id})") };
-            OpenError::Locked { dir: dir.to_owned(), holder }
-        }
-        LockError::Io(error) => OpenError::io(&dir.join("lock"), error),
-    })
 }
 
 /// The names of the parts, each looked at. One that is empty is damaged: no crash of ours leaves it, as a part gets its

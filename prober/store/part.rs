@@ -5,8 +5,7 @@ mod slots;
 pub(crate) use slots::{holds_event, holds_held, holds_other, holds_slot, settled, upgraded};
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use model::outcome::Reason;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -14,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::append::{EventRow, Group, MissedRow, Row, Tail};
 use crate::error::OpenError;
-use crate::files::{Files, PartName};
+use crate::files::{self, Files, PartName};
 use crate::marks;
 use crate::sqlite::{self, Promise};
 use slots::{SETTLED, UPGRADED};
@@ -219,7 +218,7 @@ impl Part {
             Ok(Self {
                 info,
                 conn,
-                file: file_at(&path),
+                file: files::number(&path),
                 origins: HashMap::new(),
                 #[cfg(test)]
                 pages_max: std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0)),
@@ -228,17 +227,19 @@ impl Part {
         opened.map_err(|error| OpenError::sqlite(&path, error))
     }
 
-    /// Opens the file again: after an error of the disk a connection is not to be trusted.
+    /// Opens the file again: after an error of the disk a connection is not to be trusted. What stands in the place of a
+    /// file that was removed or moved away is left alone: it may be another prober's.
     pub(crate) fn reopen(&mut self) -> rusqlite::Result<()> {
         self.origins.clear();
-        self.conn = sqlite::open_write(&self.info.path, Promise::Durable)?;
-        self.file = file_at(&self.info.path);
+        if self.is_there() {
+            self.conn = sqlite::open_write(&self.info.path, Promise::Durable)?;
+        }
         Ok(())
     }
 
     /// Whether the open file is still the one at its path: what is written to a file that was removed is durable nowhere.
     pub(crate) fn is_there(&self) -> bool {
-        self.file.is_some() && self.file == file_at(&self.info.path)
+        self.file.is_some() && self.file == files::number(&self.info.path)
     }
 
     /// Writes the group in one transaction, durable when this returns.
@@ -373,9 +374,4 @@ impl Part {
         self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
         self.conn.close().map_err(|(_, error)| error)
     }
-}
-
-/// Device and number of the file at `path`; `None` if there is none.
-fn file_at(path: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }

@@ -85,7 +85,7 @@ pub(crate) struct Shared {
     /// Slots before this were dropped with their part.
     pub(crate) dropped_until_ms: AtomicI64,
     /// Held as long as anybody has the store.
-    pub(crate) _lock: DirectoryLock,
+    pub(crate) lock: Mutex<DirectoryLock>,
 }
 
 impl Store {

@@ -1,6 +1,7 @@
 //! The one writer: gathers records into groups, commits them, and stands by a disk that fails.
 
 mod admission;
+mod place;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,8 +54,13 @@ pub enum WriteError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The part is no longer where it was: somebody has removed or replaced it.
-    #[error("{0} is gone: it was removed or replaced while events were written to it")]
+    #[error(
+        "{0} is gone: it was removed or replaced while events were written to it; put it back, or restart the prober"
+    )]
     Gone(PathBuf),
+    /// The directory's lock was removed, and cannot be taken again.
+    #[error("the lock was removed: {0}")]
+    Lost(OpenError),
     /// A plan's schedule could not be read.
     #[error("{0}")]
     Schedule(String),
@@ -234,9 +240,7 @@ impl Writer {
             self.group.clear();
             return Ok(());
         }
-        if !self.part.is_there() {
-            return Err(WriteError::Gone(self.part.info.path.clone()));
-        }
+        self.hold_place()?;
         let began = Instant::now();
         self.part.commit(&self.group)?;
         let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -310,6 +314,7 @@ impl Writer {
     }
 
     fn begin(&mut self, next: PartName) -> Result<(), WriteError> {
+        self.hold_place()?;
         // What waits in the group has its numbers already.
         let first_seq = self.group.rows.first().map_or(self.tail.next_seq, Row::seq);
         self.shared.meta.durably(|conn| meta::write_state(conn, meta::SEQ_FLOOR, first_seq))?;
@@ -381,7 +386,9 @@ impl Writer {
             // Some calls of SQLite report a full disk as an I/O error only.
             WriteError::Sqlite(_) | WriteError::Part(_) => rustix::fs::statvfs(&self.shared.files.dir)
                 .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL_BYTES),
-            WriteError::Read(_) | WriteError::Schedule(_) | WriteError::Gone(_) => false,
+            WriteError::Read(_) | WriteError::Schedule(_) | WriteError::Gone(_) | WriteError::Lost(_) => {
+                false
+            }
         }
     }
 }

@@ -146,6 +146,35 @@ fn what_cannot_be_written_to_standard_output_is_said() {
 }
 
 #[test]
+fn a_variable_of_the_environment_that_is_empty_is_none() {
+    let (_server, mut project) = shop();
+    for name in ["PROBER_PROJECT", "PROBER_DATA", "PROBER_LISTEN", "PROBER_ID"] {
+        project.env(name, "");
+    }
+    assert_eq!(project.prober(&["list"]).code, Some(0));
+    let config = project.prober(&["config"]);
+    assert_eq!(config.code, Some(0), "{config:?}");
+    assert!(config.out.contains("127.0.0.1:9899"), "{config:?}");
+    assert_eq!(project.prober(&["events", "--data", ""]).code, Some(2), "who types it has to say what");
+}
+
+#[test]
+fn who_wants_only_errors_gets_no_warnings() {
+    let (_server, project) = shop();
+    project.scenario("often", "every: 1s\nhttp: https://often.example/");
+    let validate = |args: &[&str]| project.prober(&[&["validate"], args].concat());
+    assert!(validate(&[]).err.contains("warning[W341]"));
+    let quiet = validate(&["-q"]);
+    assert_eq!((quiet.code, quiet.err.as_str()), (Some(0), ""));
+    assert!(validate(&["-q", "--strict"]).err.contains("error[W341]"));
+    assert!(validate(&["-q", "--format", "json"]).out.contains("W341"), "programs get what they ask for");
+    project.scenario("wrong", "every: 60\nhttp: https://wrong.example/");
+    let quiet = validate(&["-q"]);
+    assert_eq!(quiet.code, Some(2));
+    assert!(quiet.err.contains("error[E109]") && !quiet.err.contains("W341"), "{quiet:?}");
+}
+
+#[test]
 fn colours_go_only_where_somebody_wants_them() {
     let (_server, mut project) = shop();
     let coloured = |project: &Project, args: &[&str]| {

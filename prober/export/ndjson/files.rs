@@ -70,17 +70,19 @@ impl Files {
     /// Appends whole lines, on the disk when this returns.
     ///
     /// # Errors
-    /// They could not be written, or somebody has removed or moved the file: the next call begins another one.
+    /// They could not be written, or somebody has removed or moved the file: the next call begins another one. One that
+    /// was emptied, as by logrotate's `copytruncate`, goes on from its new end.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         self.rotate()?;
         if self.open.is_none() {
             self.open = Some(self.begin()?);
         }
         let open = self.open.as_mut().expect("just begun");
+        let whole = open.file.metadata()?.len();
         let written = open.file.write_all(lines).and_then(|()| open.file.sync_data());
         match written {
             Ok(()) if open.is_there() => {
-                open.bytes += lines.len() as u64;
+                open.bytes = whole + lines.len() as u64;
                 Ok(())
             }
             Ok(()) => {
@@ -90,9 +92,7 @@ impl Files {
             }
             Err(error) => {
                 // Half a line may be there: cut it off, or begin another file if not even that works.
-                let whole = open.bytes;
-                let cut = open.file.set_len(whole).and_then(|()| open.file.seek(SeekFrom::Start(whole)));
-                if cut.is_err() {
+                if open.file.set_len(whole).is_err() {
                     self.open = None;
                 }
                 Err(error)
@@ -142,7 +142,7 @@ impl Files {
                 continue;
             }
             let path = self.dir.join(format!("{stem}{OPEN}"));
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
+            match OpenOptions::new().append(true).create_new(true).open(&path) {
                 Ok(file) => {
                     File::open(&self.dir)?.sync_all()?;
                     return Ok(Open { path, file, bytes: 0, began });

@@ -190,6 +190,19 @@ async fn nothing_is_written_into_a_file_that_was_removed_or_moved() {
     assert_eq!((kept.len(), lines), (1, vec![(*batch(2..3)[0]).clone()]));
 }
 
+#[tokio::test]
+async fn a_file_that_was_emptied_has_no_hole() {
+    let desk = Desk::new();
+    let mut exporter = desk.exporter(&[]);
+    assert_eq!(exporter.deliver(&batch(0..3)).await, Delivery::Done);
+    let part = desk.files().remove(0);
+    fs::OpenOptions::new().write(true).open(&part).unwrap().set_len(0).unwrap();
+    assert_eq!(exporter.deliver(&batch(3..5)).await, Delivery::Done);
+    exporter.close().await;
+    let expected: Vec<_> = batch(3..5).iter().map(|event| (**event).clone()).collect();
+    assert_eq!(desk.events(), expected);
+}
+
 #[test]
 fn half_a_line_of_a_failed_write_is_cut_off() {
     // A device that is always full answers as a full disk does.
