@@ -227,12 +227,6 @@ impl Conversation<'_> {
         Ok(Box::new(connected?))
     }
 
-    /// Whether a query that is canceled now is so for taking longer than we let it, and not by a limit of the server or in
-    /// the query.
-    pub(super) fn is_at_its_end(&self) -> bool {
-        Instant::now() + CANCELED_EARLY >= self.deadline
-    }
-
     pub(super) fn timed_out(&self) -> Failure {
         let phases = if self.query.current().is_some() { &self.query } else { &self.entry };
         let failure = fault::timed_out(phases, self.deadline);
@@ -248,7 +242,7 @@ impl Conversation<'_> {
         }
         if let Some(refusal) = session.error.as_db_error() {
             let code = refusal.code().code();
-            if code == QUERY_CANCELED && self.is_at_its_end() {
+            if code == QUERY_CANCELED && Instant::now() + CANCELED_EARLY >= self.deadline {
                 return self.timed_out();
             }
             let message = format!("{dsn}: {} (SQLSTATE {code})", refusal.message());

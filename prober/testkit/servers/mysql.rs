@@ -60,7 +60,7 @@ impl MySql {
         let users = file(folder.path(), "users.sql", root);
         args.extend([data_of(&folder), format!("--init-file={}", text(&users))]);
         finished(Command::new(&brand.server).args(args));
-        Self::serve(brand, folder, identity)
+        Self::serve(&brand, folder, identity)
     }
 
     /// MariaDB, whose sign-in is `mysql_native_password`; with an `identity` it offers TLS.
@@ -72,10 +72,10 @@ impl MySql {
         finished(Command::new(script).args(args).arg(data_of(&folder)));
         let server = program(&["/usr/sbin/mariadbd"], "mariadb-server-core");
         let brand = Brand { name: "mariadbd", server, first: vec!["--no-defaults".to_owned()] };
-        Self::serve(brand, folder, identity)
+        Self::serve(&brand, folder, identity)
     }
 
-    fn serve(brand: Brand, folder: TempDir, identity: Option<&Identity>) -> Self {
+    fn serve(brand: &Brand, folder: TempDir, identity: Option<&Identity>) -> Self {
         let client = program(&["/usr/bin/mariadb"], "mariadb-client-core");
         let (addr, process) = on_free_port(|port| {
             let addr = loopback(port);

@@ -14,9 +14,6 @@ use crate::sql::rows::Rows;
 use crate::sql::run::{Conversation, GOODBYE, word};
 use crate::sql::session::Duplex;
 
-/// The numbers of a statement that took longer than we let it: MySQL's and MariaDB's.
-const TOO_LONG: [u64; 2] = [3024, 1969];
-
 impl Conversation<'_> {
     /// The rows of the query.
     ///
@@ -70,9 +67,6 @@ impl Conversation<'_> {
             MyError::Broken(failure) => {
                 let message = format!("{dsn}: {}", failure.message);
                 Failure::new(failure.class, failure.error_type, message)
-            }
-            MyError::Refused(refusal) if TOO_LONG.contains(&refusal.number) && self.is_at_its_end() => {
-                self.timed_out()
             }
             MyError::Refused(Refusal { number, state, message }) => {
                 let message = format!("{dsn}: {message} (SQLSTATE {state}, error {number})");
