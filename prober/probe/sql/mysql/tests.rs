@@ -37,7 +37,11 @@ fn cell<'a>(trial: &'a Trial, row: usize, column: &str) -> Reading<'a> {
 async fn a_real_mariadb() {
     let pki = Pki::new();
     let identity = pki.identity(&["127.0.0.1"], Flaw::None);
-    what_both_do(&MySql::start_mariadb(Some(&identity)), &pki, "protocol sql.28000").await;
+    let own = Own {
+        wrong_in_clear: "protocol sql.28000",
+        limited: ("set statement max_statement_time = 0.1 for select sleep(30)", "protocol sql.70100"),
+    };
+    what_both_do(&MySql::start_mariadb(Some(&identity)), &pki, &own).await;
 }
 
 #[tokio::test]
@@ -46,19 +50,29 @@ async fn a_real_mysql() {
     let identity = pki.identity(&["127.0.0.1"], Flaw::None);
     let database = MySql::start(Some(&identity));
     a_password_goes_nowhere_in_the_clear(&database).await;
-    what_both_do(&database, &pki, "local local.config").await;
+    let long = "with recursive n as (select 1 as i union all select i + 1 from n where i < 1000) \
+        select /*+ MAX_EXECUTION_TIME(100) */ count(*) as a from n, n as m, n as o";
+    let own = Own { wrong_in_clear: "local local.config", limited: (long, "protocol sql.HY000") };
+    what_both_do(&database, &pki, &own).await;
     tls_is_seen_as_it_is(&database, &pki).await;
 }
 
-/// `wrong_in_clear` is what a wrong password comes to without TLS.
-async fn what_both_do(database: &MySql, pki: &Pki, wrong_in_clear: &str) {
+/// In what the two differ.
+struct Own {
+    /// What a wrong password comes to without TLS.
+    wrong_in_clear: &'static str,
+    /// A query with a limit of its own, long before the step's time is over, and what it comes to.
+    limited: (&'static str, &'static str),
+}
+
+async fn what_both_do(database: &MySql, pki: &Pki, own: &Own) {
     database.execute("create table shop.orders(at datetime(3), n int); insert into shop.orders values (utc_timestamp(3), 1)");
     a_scenario_file_says_it_all(database).await;
     values_keep_their_types(database).await;
     phases_and_bounds(database).await;
     nothing_is_written(database).await;
-    refusals_are_data(database).await;
-    passwords_are_checked(database, pki, wrong_in_clear).await;
+    refusals_are_data(database, own).await;
+    passwords_are_checked(database, pki, own).await;
 }
 
 /// As long as the server has not seen the password, a proof of it is not enough.
@@ -166,24 +180,22 @@ async fn nothing_is_written(database: &MySql) {
     assert!(trial.outcome.failure.is_some());
 }
 
-async fn refusals_are_data(database: &MySql) {
+async fn refusals_are_data(database: &MySql, own: &Own) {
     for (query, failure) in [
         ("selekt 1", "protocol sql.42000"),
         ("select * from nothing", "protocol sql.42S02"),
         ("select * from mysql.user", "protocol sql.42000"),
+        own.limited,
     ] {
         let trial = ask(database, query).await;
         assert_eq!(trial.failure(), failure, "{query}: {}", trial.message());
     }
-    // A limit of the query's own, long before its time is over.
-    let trial = ask(database, "set statement max_statement_time = 0.1 for select sleep(30)").await;
-    assert_eq!(trial.failure(), "protocol sql.70100", "{}", trial.message());
     let dsn = database.url("reader").replace("/shop", "/nowhere");
     let trial = ask_at(&dsn, "select 1", Vec::new(), PATIENCE).await;
     assert_eq!(trial.failure(), "protocol sql.42000");
 }
 
-async fn passwords_are_checked(database: &MySql, pki: &Pki, wrong_in_clear: &str) {
+async fn passwords_are_checked(database: &MySql, pki: &Pki, own: &Own) {
     let secret = Template::new([Part::Hole(Hole::Secret("dsn".into()), Vec::new())]);
     let ca = ("ca", text(pki.root_file().to_str().unwrap()));
     let keys = vec![("dsn", Bound::Template(secret)), ("query", text("select 1 as a")), ca.clone()];
@@ -193,7 +205,7 @@ async fn passwords_are_checked(database: &MySql, pki: &Pki, wrong_in_clear: &str
     for (dsn, failure) in [
         (url.clone(), ""),
         (format!("{url}?ssl-mode=REQUIRED"), ""),
-        (wrong.clone(), wrong_in_clear),
+        (wrong.clone(), own.wrong_in_clear),
         (format!("{wrong}?sslmode=require"), "protocol sql.28000"),
     ] {
         let mut secrets = Secrets::default();
