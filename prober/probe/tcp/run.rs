@@ -207,13 +207,13 @@ impl Conversation<'_> {
             Reading::UntilQuiet => self.until_quiet(stream).await,
             Reading::Until(marker) => {
                 let mut seen = 0;
-                let shown = step.encoding.quote(marker);
                 loop {
                     if let Some(end) = self.heard.found(marker, seen) {
                         return Ok(end);
                     }
                     seen = self.heard.round().len();
-                    self.more(stream, || format!("sent {shown}"), || format!("send {shown}")).await?;
+                    let shown = || step.encoding.quote(marker);
+                    self.more(stream, || format!("sent {}", shown()), || format!("send {}", shown())).await?;
                 }
             }
             Reading::Matching(wanted) => loop {
