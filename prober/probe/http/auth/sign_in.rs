@@ -158,8 +158,7 @@ impl<'a> SignIn<'a> {
             }
             (_, Challenged::Not) => return Ok(false),
             (_, Challenged::Unknown) => {
-                let message =
-                    "the server answered 401 without a Digest challenge of MD5 or SHA-256 and `auth`";
+                let message = "the server answered 401 without a Digest challenge of MD5, SHA-256 or SHA-512-256 that can be answered";
                 return Err(Failure::new(FailureClass::Protocol, "auth.challenge", message));
             }
         }
@@ -198,6 +197,7 @@ impl Digest {
         let asked = Asked {
             method: ready.method.as_str(),
             uri: &uri,
+            body: &ready.body,
             user: &self.user,
             password: &self.password,
             count: *count,
