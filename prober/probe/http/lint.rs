@@ -12,6 +12,7 @@ use super::request::RequestPlan;
 use super::run::Http;
 use super::target::Target;
 use crate::net::address::Host;
+use crate::net::keys;
 use crate::net::ports;
 
 /// Parts of paths behind which a POST signs in or asks, and leaves nothing behind.
@@ -42,12 +43,7 @@ pub(super) fn check(http: &Http, at: Span, report: &mut Report) {
         report.push(problem.label("everyone on the way can read them").help("write https://"));
     }
     if http.insecure.is_some() {
-        let problem = Diagnostic::warning(
-            "W347",
-            at,
-            "credentials are sent to whoever answers: the certificate is not verified",
-        );
-        report.push(problem.help("trust the authority in place of everyone: ca: certs/ca.pem"));
+        keys::shown_to_anyone(at, report);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use scenario::diagnostic::{Diagnostic, Report};
 use scenario::fields::{Fields, Key, KeyType, Need};
-use scenario::source::Spanned;
+use scenario::source::{Span, Spanned};
 
 use crate::net::address::Host;
 use crate::net::resolve::Family;
@@ -84,6 +84,16 @@ pub(crate) fn insecure(fields: &mut Fields, report: &mut Report) -> Result<Optio
         return Err(Refused);
     }
     Ok(Some(given.value))
+}
+
+/// Warns of credentials that go to a server whose certificate is not verified.
+pub(crate) fn shown_to_anyone(at: Span, report: &mut Report) {
+    let problem = Diagnostic::warning(
+        "W347",
+        at,
+        "credentials are sent to whoever answers: the certificate is not verified",
+    );
+    report.push(problem.help("trust the authority in place of everyone: ca: certs/ca.pem"));
 }
 
 /// The host that the key `name` names, if it is there.

@@ -74,6 +74,7 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
     let query = fields.text("query");
     let rows_limit = fields.int("rows_limit").and_then(|given| usize::try_from(given.value).ok());
     let ca = fields.text("ca").map(|given| given.value.into());
+    let insecure_at = fields.span_of(keys::INSECURE.name);
     let insecure = keys::insecure(&mut fields, report);
     let place = place(fields.template("dsn")?, report);
     let query = query?;
@@ -90,6 +91,9 @@ pub(super) fn compile(mut fields: Fields, report: &mut Report) -> Option<Box<dyn
             if dsn.system() == "mysql" { "ssl-mode=required" } else { "sslmode=require" }
         )));
         return None;
+    }
+    if let Some(at) = insecure_at {
+        keys::shown_to_anyone(at, report);
     }
     let rows_limit = rows_limit.unwrap_or(ROWS_DEFAULT);
     Some(Box::new(Sql { place: place?, query: query.value, rows_limit, ca, insecure: insecure.ok()? }))

@@ -339,4 +339,10 @@ fn mistakes_in_the_file() {
         let keys = vec![("dsn", template(dsn)), ("query", text("select 1"))];
         assert_eq!(compile(&KIND, keys).err().unwrap_or_default(), [mistake], "{dsn}");
     }
+    for key in ["ca", "insecure"] {
+        let dsn = template("mysql://me@db.test/shop");
+        let keys = vec![("dsn", dsn), ("query", text("select 1")), (key, text("because"))];
+        let mistake = format!("E135: `{key}` says something about TLS, and the dsn wants none");
+        assert_eq!(compile(&KIND, keys).err().unwrap_or_default(), [mistake]);
+    }
 }
