@@ -48,8 +48,7 @@ impl Conversation<'_> {
         login: Login<'_>,
     ) -> Result<Rows, Failure> {
         self.entry.enter(Phase::Send);
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let signed_in = greeted.sign_in(login, (self.dsn.tls, left), &mut self.entry).await;
+        let signed_in = greeted.sign_in(login, (self.dsn.tls, self.server_limit()), &mut self.entry).await;
         let mut session: Session<_> = signed_in.map_err(|error| self.mysql_failure(error))?;
         self.entry.finish();
         let asked = session.ask(&self.step.query, self.step.rows_limit, &mut self.query).await;

@@ -23,10 +23,6 @@ const COLUMNS_MAX: u64 = 1000;
 /// The most packets of a sign-in.
 const SIGN_IN_MAX: usize = 10;
 
-/// How much later than ours the server's own limit ends a statement: one that it ends may look like one that came to
-/// its end, as `sleep` does, and who has gone away leaves nothing running.
-const LATER: Duration = Duration::from_secs(1);
-
 /// The first bytes of packets.
 const OK: u8 = 0x00;
 const MORE: u8 = 0x01;
@@ -126,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeted<S> {
         Ok((stream, InTls { greeting: self.greeting, number }))
     }
 
-    /// Signs in, and begins a read-only transaction whose statements the server ends soon after `timeout`.
+    /// Signs in, and begins a read-only transaction whose statements the server ends after `timeout`.
     ///
     /// # Errors
     /// The server refused, or the connection broke.
@@ -146,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Greeted<S> {
         phases.enter(Phase::Wait);
         prove(&mut packets, (login.password, tls), phases).await?;
         let mut session = Session { packets };
-        let timeout_ms = (timeout + LATER).as_millis();
+        let timeout_ms = timeout.as_millis();
         let limit = if greeting.is_mariadb() {
             format!("SET SESSION max_statement_time = {}.{:03}", timeout_ms / 1000, timeout_ms % 1000)
         } else {
